@@ -1,0 +1,50 @@
+//! What the venue as a whole keeps: fees, payments in and out, and the external venue account.
+
+use crate::command::Side;
+use crate::market::{AssetId, InstrumentId, Market};
+use crate::number::{Price, Quantity};
+use crate::position::Position;
+
+/// The sums that belong to no account, by asset or by instrument.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// By asset, in quanta: payments in, the funds' included.
+    pub(crate) deposits: Vec<i128>,
+    /// By asset, in quanta.
+    pub(crate) withdrawals: Vec<i128>,
+    /// By asset, in quanta: the fee account.
+    pub(crate) fees: Vec<i128>,
+    /// By asset, in quanta: the external venue account's realised results.
+    pub(crate) venue_balances: Vec<i128>,
+    /// By instrument: the external venue account's positions.
+    pub(crate) venue_positions: Vec<Position>,
+    /// By instrument: long lots of the external venue account and of the inventory.
+    pub(crate) long_lots: Vec<i64>,
+}
+
+impl Ledger {
+    pub(super) fn add_asset(&mut self) {
+        for column in [&mut self.deposits, &mut self.withdrawals, &mut self.fees, &mut self.venue_balances] {
+            column.push(0);
+        }
+    }
+
+    pub(super) fn add_instrument(&mut self) {
+        self.venue_positions.push(Position::default());
+        self.long_lots.push(0);
+    }
+
+    /// The external venue account takes the other side of `lots` that somebody traded on `side`.
+    pub(crate) fn book_venue(&mut self, market: &Market, id: InstrumentId, side: Side, lots: Quantity, price: Price) {
+        let instrument = market.instrument(id);
+        let position = &mut self.venue_positions[id.index()];
+        let before = position.quantity;
+        let realised = position.fill(side.opposite().signed(lots), price, instrument);
+        self.long_lots[id.index()] += position.quantity.max(0) - before.max(0);
+        self.venue_balances[instrument.spec.settle.index()] += realised;
+    }
+
+    pub(crate) fn charge_fee(&mut self, asset: AssetId, fee: i128) {
+        self.fees[asset.index()] += fee;
+    }
+}

@@ -1,0 +1,113 @@
+//! The arbiter: the insurance funds, their inventory, and what the venue as a whole keeps.
+//!
+//! One writer. It decides what touches more than one pool: who bears a takeover ([`waterfall`]), who is deleveraged
+//! ([`adl`]), when inventory is unwound ([`unwind`]).
+
+mod adl;
+mod ledger;
+mod unwind;
+mod waterfall;
+
+pub(crate) use adl::rank;
+pub(crate) use ledger::Ledger;
+pub(crate) use unwind::UnwindOrder;
+
+use crate::event::{Event, Events, FundReason};
+use crate::market::{FundId, Market};
+use crate::position::Position;
+use crate::shard::Candidate;
+use unwind::UnwindState;
+
+/// What a fund holds of an instrument.
+#[derive(Debug, Default)]
+pub(crate) struct Inventory {
+    pub(crate) position: Position,
+    pub(crate) unwinding: UnwindState,
+}
+
+/// The funds and their inventory.
+#[derive(Debug, Default)]
+pub(crate) struct Arbiter {
+    /// By fund, in quanta.
+    balances: Vec<i128>,
+    /// By instrument; each has one fund.
+    inventory: Vec<Inventory>,
+    /// How many instruments have inventory: none, and a tick has no business here.
+    held: usize,
+    pub(crate) ledger: Ledger,
+    /// Scratch for the queue of a deleveraging.
+    queue: Vec<Candidate>,
+}
+
+impl Arbiter {
+    pub(crate) fn add_fund(&mut self) {
+        self.balances.push(0);
+    }
+
+    pub(crate) fn add_asset(&mut self) {
+        self.ledger.add_asset();
+    }
+
+    pub(crate) fn add_instrument(&mut self) {
+        self.inventory.push(Inventory::default());
+        self.ledger.add_instrument();
+    }
+
+    /// A fund's balance, in quanta.
+    pub(crate) fn balance(&self, fund: FundId) -> i128 {
+        self.balances[fund.index()]
+    }
+
+    /// The inventory, by instrument.
+    pub(crate) fn inventory(&self) -> &[Inventory] {
+        &self.inventory
+    }
+
+    /// Whether any fund holds inventory.
+    #[inline]
+    pub(crate) fn holds_inventory(&self) -> bool {
+        self.held > 0
+    }
+
+    /// `balance + Σ uPnL(inventory)`, in quanta.
+    pub(crate) fn equity(&self, market: &Market, fund: FundId) -> i128 {
+        let unrealised = |(inventory, instrument): (&Inventory, &crate::market::Instrument)| {
+            if instrument.spec.fund == fund { inventory.position.unrealised(instrument) } else { 0 }
+        };
+        self.balance(fund) + self.inventory.iter().zip(&market.instruments).map(unrealised).sum::<i128>()
+    }
+
+    /// Changes a fund's balance and says so; a change by nothing is none.
+    pub(crate) fn credit(&mut self, fund: FundId, delta: i128, reason: FundReason, events: &mut Events) {
+        if delta != 0 {
+            let balance = &mut self.balances[fund.index()];
+            *balance += delta;
+            events.push(Event::Fund { fund, delta, balance: *balance, reason });
+        }
+    }
+
+    /// Makes good what a closed pool ended below zero, whatever the floor.
+    pub(crate) fn make_good(&mut self, market: &Market, fund: FundId, deficit: i128, events: &mut Events) {
+        self.credit(fund, -deficit, FundReason::Deficit, events);
+        self.tell_deficit(market, fund, events);
+    }
+
+    fn tell_deficit(&self, market: &Market, fund: FundId, events: &mut Events) {
+        let equity = self.equity(market, fund);
+        if equity < 0 {
+            events.push(Event::FundDeficit { fund, equity });
+        }
+    }
+
+    /// Changes an inventory position, and with it what follows from its size.
+    fn change_inventory<T>(&mut self, index: usize, change: impl FnOnce(&mut Position) -> T) -> T {
+        let inventory = &mut self.inventory[index];
+        let before = inventory.position.quantity;
+        let result = change(&mut inventory.position);
+        let after = inventory.position.quantity;
+        self.held = self.held + usize::from(after != 0) - usize::from(before != 0);
+        self.ledger.long_lots[index] += after.max(0) - before.max(0);
+        inventory.unwinding.inventory_changed(after);
+        result
+    }
+}

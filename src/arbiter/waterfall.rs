@@ -1,0 +1,92 @@
+//! Who bears what a bankrupt pool leaves: the fund if it can, else the other side, and the fund for what remains.
+
+use super::Arbiter;
+use crate::event::{Event, Events, FundReason};
+use crate::market::{InstrumentId, Market};
+use crate::number::{Quantity, mul_div_floor};
+use crate::shard::{Claim, Shard};
+
+impl Arbiter {
+    /// Finds a taker for the lots of a claim, and books them out of the pool.
+    ///
+    /// The pool is booked out at `X = V(k, mark) − E_k` in any case; who takes the lots is no matter of its.
+    pub(crate) fn settle_claim(
+        &mut self,
+        market: &Market,
+        shards: &mut [Shard],
+        (shard, pool): (u32, u32),
+        claim: &Claim,
+        events: &mut Events,
+    ) {
+        let instrument = market.instrument(claim.instrument);
+        let Some(mark) = instrument.mark else { return };
+        let x = instrument.value(claim.quantity, mark) - claim.share;
+        shards[shard as usize].book_out(market, pool, claim, x);
+        if self.can_bear(market, claim) {
+            self.take_over(market, claim, claim.quantity, claim.share, events);
+            return;
+        }
+        let lots = claim.quantity.abs();
+        let reached = self.deleverage_against(market, shards, claim, events);
+        let rest = lots - reached;
+        let rest_share = mul_div_floor(claim.share, i128::from(rest), i128::from(lots));
+        if reached > 0 {
+            // The counterparties paid for `reached` lots at the price; the pool was given X less the rest's part.
+            let signed_rest = rest * claim.quantity.signum();
+            let x_of_reached = x - (instrument.value(signed_rest, mark) - rest_share);
+            let paid = instrument.value(reached * claim.quantity.signum(), claim.price);
+            let residue = paid - x_of_reached;
+            if residue != 0 {
+                self.credit(instrument.spec.fund, residue, FundReason::AdlResidue, events);
+                self.tell_deficit(market, instrument.spec.fund, events);
+            }
+        }
+        if rest > 0 {
+            self.take_over(market, claim, rest * claim.quantity.signum(), rest_share, events);
+        }
+    }
+
+    /// All of it or nothing: the fund's equity after the takeover is not below its floor.
+    fn can_bear(&self, market: &Market, claim: &Claim) -> bool {
+        let fund = market.instrument(claim.instrument).spec.fund;
+        self.equity(market, fund) + claim.share >= market.fund(fund).floor
+    }
+
+    /// The inventory gains signed `quantity` lots at cost `V(k, mark) − share`; no cash passes.
+    fn take_over(&mut self, market: &Market, claim: &Claim, quantity: Quantity, share: i128, events: &mut Events) {
+        let instrument = market.instrument(claim.instrument);
+        let Some(mark) = instrument.mark else { return };
+        events.push(Event::Takeover {
+            account: claim.account,
+            instrument: claim.instrument,
+            quantity,
+            price: claim.price,
+            passed: share,
+        });
+        let x = instrument.value(quantity, mark) - share;
+        let netted = self.change_inventory(claim.instrument.index(), |position| position.take_over(quantity, x));
+        self.credit(instrument.spec.fund, netted, FundReason::Netting, events);
+        self.tell_deficit(market, instrument.spec.fund, events);
+    }
+
+    /// Deleverages inventory of funds below their floor at the mark, in instrument order; true if anybody traded.
+    pub(crate) fn deleverage_inventory(&mut self, market: &Market, shards: &mut [Shard], events: &mut Events) -> bool {
+        let mut traded = false;
+        for index in 0..self.inventory.len() {
+            let id = InstrumentId(index as u32);
+            let instrument = market.instrument(id);
+            let fund = instrument.spec.fund;
+            let (held, Some(mark)) = (self.inventory[index].position.quantity, instrument.mark) else { continue };
+            if held == 0 || self.equity(market, fund) >= market.fund(fund).floor {
+                continue;
+            }
+            let reached = self.deleverage_fund(market, shards, id, held, events);
+            if reached > 0 {
+                let realised = self.change_inventory(index, |position| position.close(reached, mark, instrument));
+                self.credit(fund, realised, FundReason::Adl, events);
+                traded = true;
+            }
+        }
+        traded
+    }
+}

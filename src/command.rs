@@ -1,0 +1,234 @@
+//! What goes in: commands of fixed size, in whole ticks, lots and quanta.
+//!
+//! A command is plain data that fits a ring slot. Declarations (assets, funds, instruments) carry tables and are rare;
+//! they have calls of their own on the [`Kernel`](crate::Kernel).
+
+use crate::market::{AssetId, FundId, InstrumentId};
+use crate::number::{Price, Quantity};
+
+/// The side of an order or a fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Bids; makes a position longer.
+    Buy,
+    /// Asks; makes a position shorter.
+    Sell,
+}
+
+impl Side {
+    /// The side that closes a position of signed `quantity`.
+    #[must_use]
+    pub fn closing(quantity: Quantity) -> Self {
+        if quantity > 0 { Self::Sell } else { Self::Buy }
+    }
+
+    /// `lots` with the sign that this side gives a position.
+    #[must_use]
+    pub fn signed(self, lots: Quantity) -> Quantity {
+        match self {
+            Self::Buy => lots,
+            Self::Sell => -lots,
+        }
+    }
+
+    /// The counterparty's side.
+    #[must_use]
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Buy => Self::Sell,
+            Self::Sell => Self::Buy,
+        }
+    }
+}
+
+/// How a position is margined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarginMode {
+    /// From the account's pool of the settlement asset.
+    Cross,
+    /// From a margin of its own.
+    Isolated,
+}
+
+/// Which fee a fill charges the account; its counterparty pays the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liquidity {
+    /// It rested in the book.
+    Maker,
+    /// It took from the book.
+    Taker,
+}
+
+/// A fill of the matching engine: a fact, booked whatever it does to the accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// The account whose `side` is given.
+    pub account: u64,
+    /// The other side; none is the external venue account.
+    pub counterparty: Option<u64>,
+    /// The account's order that it fills.
+    pub order: Option<u64>,
+    /// The counterparty's order that it fills.
+    pub counter_order: Option<u64>,
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// The account's side.
+    pub side: Side,
+    /// In lots.
+    pub quantity: Quantity,
+    /// In ticks.
+    pub price: Price,
+    /// Which fee the account pays; none: no fee on either side.
+    pub liquidity: Option<Liquidity>,
+}
+
+/// A limit order, for its margin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The account.
+    pub account: u64,
+    /// Its id, unique among the account's open orders.
+    pub order: u64,
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// Its side.
+    pub side: Side,
+    /// In lots.
+    pub quantity: Quantity,
+    /// Limit, in ticks.
+    pub price: Price,
+    /// Whether it may only reduce the position.
+    pub reduce_only: bool,
+}
+
+/// Everything of fixed size that changes state.
+///
+/// Amounts are in quanta, positive and below 2^62 unless stated. The [`Kernel`](crate::Kernel) checks them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// A mark price.
+    Mark {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// In ticks.
+        price: Price,
+    },
+    /// A last traded price: shown, liquidates nobody.
+    Last {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// In ticks.
+        price: Price,
+    },
+    /// A fill.
+    Fill(Fill),
+    /// A new order.
+    Order(Order),
+    /// An order is gone.
+    Cancel {
+        /// The account.
+        account: u64,
+        /// The order.
+        order: u64,
+    },
+    /// Declares an account before its first deposit.
+    Account {
+        /// The account.
+        account: u64,
+    },
+    /// Money in.
+    Deposit {
+        /// The account; created if unknown.
+        account: u64,
+        /// The asset.
+        asset: AssetId,
+        /// In quanta.
+        amount: i64,
+    },
+    /// Money out.
+    Withdraw {
+        /// The account.
+        account: u64,
+        /// The asset.
+        asset: AssetId,
+        /// In quanta.
+        amount: i64,
+    },
+    /// The leverage of an account in an instrument.
+    Leverage {
+        /// The account.
+        account: u64,
+        /// The instrument.
+        instrument: InstrumentId,
+        /// In hundredths, from 100.
+        leverage: u32,
+    },
+    /// Cross or isolated, for an account in an instrument.
+    MarginMode {
+        /// The account.
+        account: u64,
+        /// The instrument.
+        instrument: InstrumentId,
+        /// The mode.
+        mode: MarginMode,
+    },
+    /// Moves money between the balance and an isolated margin.
+    IsolatedMargin {
+        /// The account.
+        account: u64,
+        /// The instrument.
+        instrument: InstrumentId,
+        /// In quanta, into the margin; negative out of it.
+        amount: i64,
+    },
+    /// Money into a fund.
+    FundDeposit {
+        /// The fund.
+        fund: FundId,
+        /// In quanta.
+        amount: i64,
+    },
+    /// The venue's answer to a liquidation order: a fill.
+    LiquidationFill {
+        /// The order.
+        liquidation: u64,
+        /// In lots.
+        quantity: Quantity,
+        /// In ticks.
+        price: Price,
+    },
+    /// The venue's answer to a liquidation order: what is not filled will not be.
+    LiquidationExpire {
+        /// The order.
+        liquidation: u64,
+    },
+    /// The input time moves on.
+    Time {
+        /// In nanoseconds since the epoch.
+        ts_ns: u64,
+    },
+}
+
+/// Which of a command's numbers were finer than their grid.
+///
+/// The command then carries the whole steps below. The kernel still makes the checks of value first, on the exact
+/// side of each limit, and refuses with `off_grid` after them: the order of refusals is part of the protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OffGrid {
+    /// The amount, quantity or leverage.
+    pub amount: bool,
+    /// The price.
+    pub price: bool,
+}
+
+impl OffGrid {
+    /// Nothing is off the grid.
+    pub const NONE: Self = Self { amount: false, price: false };
+
+    /// Whether anything is.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.amount || self.price
+    }
+}

@@ -1,0 +1,130 @@
+//! What comes out: events of fixed size, in the order in which things happened.
+
+use crate::command::Side;
+use crate::market::{AssetId, FundId, InstrumentId};
+use crate::number::{Price, Quantity};
+
+/// A pool, by what it holds. Ordered as pools of an account are announced: cross by asset, then isolated by instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PoolName {
+    /// The account's balance of an asset and the positions margined by it.
+    Cross(AssetId),
+    /// One position with its own margin.
+    Isolated(InstrumentId),
+}
+
+/// Whose liquidation order or deleveraging it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// An account's.
+    Account(u64),
+    /// The fund's that stands behind the instrument.
+    Fund,
+}
+
+/// What led to a liquidation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A mark or a fill of the instrument.
+    Instrument(InstrumentId),
+    /// Another command, by its name in the protocol.
+    Op(&'static str),
+}
+
+/// Which step a liquidation order belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Reduction to the cap of the tier below.
+    Tier,
+    /// Closing of the whole position.
+    All,
+    /// A fund closes its inventory.
+    Unwind,
+}
+
+/// How a liquidation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The pool is no longer in breach.
+    Cured,
+    /// The pool holds no position any more.
+    Closed,
+}
+
+/// Why a fund's balance changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FundReason {
+    /// A liquidation fee came in.
+    Fee,
+    /// Inventory was closed at the venue.
+    Unwind,
+    /// A takeover met inventory of the other side.
+    Netting,
+    /// Inventory was deleveraged.
+    Adl,
+    /// What counterparties of a deleveraging paid differs from what the bankrupt pool was booked out at.
+    AdlResidue,
+    /// A pool that ended below zero was made good.
+    Deficit,
+    /// Money was paid in.
+    Deposit,
+}
+
+/// Something happened. Amounts are in quanta, prices in ticks, quantities in lots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub enum Event {
+    /// A pool in breach was locked.
+    LiquidationStarted { account: u64, pool: PoolName, equity: i128, maintenance_margin: i128, cause: Cause },
+    /// A pool is in breach, but no mark of its positions lives.
+    LiquidationSuppressed { account: u64, pool: PoolName },
+    /// An order of a locked pool was cancelled; `more` others of the same pool follow.
+    OrderCancelled { account: u64, pool: PoolName, order: u64, more: u32 },
+    /// A reduce-only order was cut to `left`, because the position shrank below it.
+    OrderCut { account: u64, instrument: InstrumentId, order: u64, left: Quantity },
+    /// A fill named an order that does not cover `uncovered` of it.
+    OrderMismatch { account: u64, instrument: InstrumentId, order: u64, uncovered: Quantity },
+    /// An order for the venue: immediate or cancel.
+    LiquidationOrder {
+        liquidation: u64,
+        owner: Owner,
+        instrument: InstrumentId,
+        side: Side,
+        quantity: Quantity,
+        limit: Price,
+        step: Step,
+    },
+    /// The venue filled a liquidation order, wholly or in part.
+    LiquidationFill {
+        liquidation: u64,
+        owner: Owner,
+        instrument: InstrumentId,
+        side: Side,
+        quantity: Quantity,
+        price: Price,
+        fee: i128,
+        realised: i128,
+    },
+    /// Signed `quantity` of a pool's position passed to the fund, and with it the share `passed` of the equity.
+    Takeover { account: u64, instrument: InstrumentId, quantity: Quantity, price: i128, passed: i128 },
+    /// A counterparty was deleveraged; `quantity` is signed as its trade.
+    Deleveraged {
+        owner: Owner,
+        counter: u64,
+        instrument: InstrumentId,
+        quantity: Quantity,
+        price: i128,
+        realised: i128,
+        rank: u32,
+    },
+    /// A liquidation ended, with this equity of the pool.
+    LiquidationEnded { account: u64, pool: PoolName, outcome: Outcome, equity: i128 },
+    /// A fund's balance changed.
+    Fund { fund: FundId, delta: i128, balance: i128, reason: FundReason },
+    /// A takeover, residue or deficit left a fund's equity below zero.
+    FundDeficit { fund: FundId, equity: i128 },
+}
+
+/// The events of an input, in order.
+pub type Events = Vec<Event>;

@@ -1,0 +1,52 @@
+//! Terrace: a low-latency risk kernel for exchanges that trade perpetual contracts.
+//!
+//! ```text
+//!  ticks, fills, orders, payments
+//!        │  Command                            one writer of everything: the caller
+//!        ▼
+//!  Kernel ── admit ──► Market                  marks and rules, the same for all
+//!        │        └──► Shard 0..n              accounts, pools, bands       (one writer each)
+//!        │                │ breaches, orders, claims
+//!        └── settle ──►  Arbiter               waterfall: fund, ADL, unwinding (one writer)
+//!                         │  Event
+//!                         ▼
+//!                      what happened, in order
+//! ```
+//!
+//! An account that can lose more than it has is caught by a terrace of defences: its own margin (forced liquidation,
+//! step by step), then the insurance fund, then auto-deleveraging of the most profitable opposite positions. The
+//! kernel is a deterministic function of the sequence of its commands: it reads no clock, no environment and no file,
+//! and the number of shards never shows in an event.
+//!
+//! The modules, in the order of the flow:
+//!
+//! - [`decimal`], [`number`]: exact numbers and their rounding.
+//! - [`market`], [`tiers`], [`position`]: instruments, margin tables, signed size and cost.
+//! - [`command`], [`refusal`]: what goes in, and why it may be refused.
+//! - `shard`: the accounts of one writer; evaluation, trigger bands, liquidation steps.
+//! - `arbiter`: funds, takeover, deleveraging, unwinding.
+//! - [`venue`]: where liquidation orders go in scripts and replays.
+//! - [`kernel`]: all of it on one thread.
+//! - [`event`]: what comes out.
+
+#![warn(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod arbiter;
+pub mod command;
+pub mod decimal;
+pub mod event;
+pub mod kernel;
+pub mod market;
+pub mod number;
+pub mod position;
+pub mod refusal;
+mod shard;
+pub mod tiers;
+pub mod venue;
+
+pub use command::{Command, OffGrid};
+pub use event::Event;
+pub use kernel::{Kernel, Settings};
+pub use refusal::{Code, Refusal};
+pub use shard::{AccountView, Capacity, LadderRung, Margin, OrderView, PoolView, PositionView, Strategy};

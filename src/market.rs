@@ -1,0 +1,237 @@
+//! What every shard and the arbiter know alike: the assets, funds and instruments, and their present marks.
+//!
+//! A [`Market`] is plain replicated data: each worker may hold a copy of its own, kept equal by the same inputs.
+
+use crate::decimal::{Grid, OnGrid};
+use crate::number::{LIMIT, PPB, Price};
+use crate::refusal::Refusal;
+use crate::tiers::TierTable;
+
+/// An asset, by order of declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AssetId(pub u32);
+
+/// An insurance fund, by order of declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FundId(pub u32);
+
+/// An instrument, by order of declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstrumentId(pub u32);
+
+impl AssetId {
+    /// As an index into a column by asset.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl FundId {
+    /// As an index into a column by fund.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl InstrumentId {
+    /// As an index into a column by instrument.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// An asset in which money is kept.
+#[derive(Clone, Debug)]
+pub struct Asset {
+    /// Its name, such as `USDT`.
+    pub name: String,
+    /// One unit is `10^decimals` quanta.
+    pub decimals: u32,
+    /// The fund that bears the deficits of its cross pools.
+    pub fund: FundId,
+}
+
+/// The settings of an insurance fund.
+#[derive(Clone, Debug)]
+pub struct FundSpec {
+    /// Its name; an asset's own fund has the asset's.
+    pub name: String,
+    /// The asset it is kept in.
+    pub asset: AssetId,
+    /// The equity below which it takes no position over, in quanta.
+    pub floor: i128,
+    /// At least so many nanoseconds of input time lie between two unwinding orders of an instrument.
+    pub unwind_interval_ns: u64,
+}
+
+/// Which reductions are tried before a takeover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReducePolicy {
+    /// Close just enough to reach the tier below.
+    pub tier: bool,
+    /// Close all.
+    pub all: bool,
+}
+
+impl Default for ReducePolicy {
+    fn default() -> Self {
+        Self { tier: true, all: true }
+    }
+}
+
+/// The rules of an instrument: a linear perpetual contract.
+#[derive(Clone, Debug)]
+pub struct InstrumentSpec {
+    /// Its name, such as `BTCUSDT`.
+    pub symbol: String,
+    /// What its price is the price of, such as `BTC`.
+    pub underlying: String,
+    /// The asset in which it is margined and settled.
+    pub settle: AssetId,
+    /// The grid of prices.
+    pub tick: Grid,
+    /// The grid of quantities.
+    pub lot: Grid,
+    /// `tick · lot · multiplier` in quanta of the settlement asset: the value of one lot at one tick, at least 1.
+    pub unit: i64,
+    /// Margin by notional.
+    pub tiers: TierTable,
+    /// In parts per billion; negative is a rebate.
+    pub maker_fee_ppb: i64,
+    /// In parts per billion; negative is a rebate.
+    pub taker_fee_ppb: i64,
+    /// Charged on liquidation fills, in parts per billion.
+    pub liquidation_fee_ppb: i64,
+    /// How positions are reduced in a liquidation.
+    pub reduce: ReducePolicy,
+    /// The fund behind it, kept in the settlement asset.
+    pub fund: FundId,
+}
+
+impl InstrumentSpec {
+    /// Checks the numbers that no other type has checked.
+    ///
+    /// # Errors
+    ///
+    /// A unit below 1 or of 2^62 and more, a trading fee outside (−1, 1), a liquidation fee outside [0, 1).
+    pub fn check(&self) -> Result<(), Refusal> {
+        let one = PPB as i64;
+        if self.unit < 1 || i128::from(self.unit) >= LIMIT {
+            return Err(Refusal::BadDeclaration { what: "the unit must be at least 1 and below 2^62 quanta" });
+        }
+        if [self.maker_fee_ppb, self.taker_fee_ppb].iter().any(|fee| fee.abs() >= one) {
+            return Err(Refusal::BadDeclaration { what: "maker_fee and taker_fee must be above -1 and below 1" });
+        }
+        if !(0..one).contains(&self.liquidation_fee_ppb) {
+            return Err(Refusal::BadDeclaration { what: "liquidation_fee must be at least 0 and below 1" });
+        }
+        Ok(())
+    }
+
+    /// `tick · lot · multiplier` in quanta of an asset with `decimals`; none unless whole and from 1 to below 2^62.
+    #[must_use]
+    pub fn unit(tick: Grid, lot: Grid, multiplier: Grid, decimals: u32) -> Option<i64> {
+        let [tick, lot, multiplier] = [tick.step(), lot.step(), multiplier.step()];
+        let mut mantissa = tick.mantissa().checked_mul(lot.mantissa())?.checked_mul(multiplier.mantissa())?;
+        let mut scale = tick.scale() + lot.scale() + multiplier.scale();
+        while scale > 0 && mantissa % 10 == 0 {
+            mantissa /= 10;
+            scale -= 1;
+        }
+        let whole = mantissa.checked_mul(10i128.checked_pow(decimals.checked_sub(scale)?)?)?;
+        (1..LIMIT).contains(&whole).then_some(whole as i64)
+    }
+}
+
+/// An instrument and what is known of its prices.
+#[derive(Clone, Debug)]
+pub struct Instrument {
+    /// Its rules.
+    pub spec: InstrumentSpec,
+    /// The present mark price; none until the first, and as long the instrument counts as frozen.
+    pub mark: Option<Price>,
+    /// The last traded price, shown only.
+    pub last: Option<Price>,
+}
+
+impl Instrument {
+    /// Value of `quantity` lots at `price`, in quanta: `q · p · unit`, exact.
+    #[must_use]
+    #[inline]
+    pub fn value(&self, quantity: i64, price: impl Into<i128>) -> i128 {
+        i128::from(quantity) * i128::from(self.spec.unit) * price.into()
+    }
+
+    /// `q · p · unit` of unsigned numbers that come from outside; none where it is not below 2^62.
+    #[must_use]
+    pub fn admitted_value(&self, quantity: i64, price: Price) -> Option<i128> {
+        let lots_at_price = i128::from(quantity) * i128::from(price);
+        lots_at_price.checked_mul(i128::from(self.spec.unit)).filter(|&value| value < LIMIT)
+    }
+}
+
+/// All assets, funds and instruments.
+#[derive(Clone, Debug, Default)]
+pub struct Market {
+    /// By [`AssetId`].
+    pub assets: Vec<Asset>,
+    /// By [`FundId`].
+    pub funds: Vec<FundSpec>,
+    /// By [`InstrumentId`].
+    pub instruments: Vec<Instrument>,
+}
+
+impl Market {
+    /// The asset `id`.
+    #[must_use]
+    pub fn asset(&self, id: AssetId) -> &Asset {
+        &self.assets[id.index()]
+    }
+
+    /// The fund `id`.
+    #[must_use]
+    pub fn fund(&self, id: FundId) -> &FundSpec {
+        &self.funds[id.index()]
+    }
+
+    /// The instrument `id`.
+    #[must_use]
+    #[inline]
+    pub fn instrument(&self, id: InstrumentId) -> &Instrument {
+        &self.instruments[id.index()]
+    }
+
+    /// The grid of quanta of an asset.
+    #[must_use]
+    pub fn quanta(&self, id: AssetId) -> Grid {
+        Grid::decimals(self.asset(id).decimals)
+    }
+}
+
+/// The whole steps of a value that lies exactly on its grid and fits an `i64`: a convenience for embedders and tests.
+#[must_use]
+pub fn exact_steps(place: OnGrid) -> Option<i64> {
+    match place {
+        OnGrid::Exact(steps) => i64::try_from(steps).ok(),
+        OnGrid::Above(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_is_whole_or_none() {
+        let grid = |text: &str| Grid::new(text.parse().unwrap()).unwrap();
+        let unit = |tick, lot, multiplier, decimals| InstrumentSpec::unit(grid(tick), grid(lot), grid(multiplier), decimals);
+        assert_eq!(unit("0.1", "0.001", "1", 8), Some(10_000));
+        assert_eq!(unit("0.1", "0.001", "1", 4), Some(1));
+        assert_eq!(unit("0.1", "0.001", "1", 3), None);
+        assert_eq!(unit("0.5", "1", "0.2", 1), Some(1));
+        assert_eq!(unit("1000000", "1000000", "1000000", 12), None, "2^62 and more");
+    }
+}

@@ -1,0 +1,158 @@
+//! Why a command was refused. A refused command changes nothing.
+
+use crate::decimal::Decimal;
+use crate::number::Quantity;
+use std::fmt;
+
+/// The protocol's word for the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is its own word; the protocol section of README says when it comes")]
+pub enum Code {
+    Malformed,
+    UnknownOp,
+    UnknownField,
+    UnknownSymbol,
+    UnknownAccount,
+    UnknownAsset,
+    UnknownFund,
+    UnknownOrder,
+    UnknownLiquidation,
+    TimeReversed,
+    BadValue,
+    BadTiers,
+    OffGrid,
+    Overflow,
+    Locked,
+    InsufficientMargin,
+    NoPrice,
+    Duplicate,
+}
+
+impl Code {
+    /// As it stands in a `rejected` line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnknownOp => "unknown_op",
+            Self::UnknownField => "unknown_field",
+            Self::UnknownSymbol => "unknown_symbol",
+            Self::UnknownAccount => "unknown_account",
+            Self::UnknownAsset => "unknown_asset",
+            Self::UnknownFund => "unknown_fund",
+            Self::UnknownOrder => "unknown_order",
+            Self::UnknownLiquidation => "unknown_liquidation",
+            Self::TimeReversed => "time_reversed",
+            Self::BadValue => "bad_value",
+            Self::BadTiers => "bad_tiers",
+            Self::OffGrid => "off_grid",
+            Self::Overflow => "overflow",
+            Self::Locked => "locked",
+            Self::InsufficientMargin => "insufficient_margin",
+            Self::NoPrice => "no_price",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why the kernel refused a command. Amounts are in quanta, quantities in lots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the message of each variant says what it is")]
+pub enum Refusal {
+    #[error("no instrument has the id {0}")]
+    UnknownInstrument(u32),
+    #[error("no asset has the id {0}")]
+    UnknownAsset(u32),
+    #[error("no fund has the id {0}")]
+    UnknownFund(u32),
+    #[error("account {0} is not known: it has neither been declared nor had a deposit")]
+    UnknownAccount(u64),
+    #[error("account {account} has no open order {order}")]
+    UnknownOrder { account: u64, order: u64 },
+    #[error("there is no open liquidation order {0}")]
+    UnknownLiquidation(u64),
+    #[error("ts {given} is before the present time {now}")]
+    TimeReversed { given: u64, now: u64 },
+    #[error("{what} must be above zero")]
+    NotPositive { what: &'static str },
+    #[error("amount must not be zero")]
+    ZeroAmount,
+    #[error("leverage must be from 1 to {}, the maximum of the present tier", Decimal::new(i128::from(*maximum), 2))]
+    Leverage { maximum: u32 },
+    #[error("account {account} has a position or open orders in the instrument, so its margin mode cannot be set")]
+    ModeInUse { account: u64 },
+    #[error("account {account} has no isolated position in the instrument")]
+    NoIsolatedPosition { account: u64 },
+    #[error("account {0} cannot fill against itself")]
+    SelfFill(u64),
+    #[error("a reduce-only order must be on the side that closes the position")]
+    ReduceOnlySide,
+    #[error("reduce-only orders may close at most {position} lots, {ordered} of which are ordered already")]
+    ReduceOnlySize { position: Quantity, ordered: Quantity },
+    #[error("liquidation order {liquidation} has {rest} lots left")]
+    BeyondRest { liquidation: u64, rest: Quantity },
+    #[error("the price is worse than the limit of liquidation order {liquidation}, {limit} ticks")]
+    BeyondLimit { liquidation: u64, limit: i64 },
+    #[error("{what} is finer than its grid")]
+    OffGrid { what: &'static str },
+    #[error("{what} would reach 2^62 quanta")]
+    Overflow { what: &'static str },
+    #[error("account {account} is in liquidation there")]
+    Locked { account: u64 },
+    #[error("available would be {after} quanta")]
+    InsufficientMargin { after: i128 },
+    #[error("the margin left would be {margin} quanta, and {needed} are needed")]
+    InsufficientIsolatedMargin { margin: i128, needed: i128 },
+    #[error("the position could reach a notional of {notional} quanta, beyond the last tier's cap of {cap}")]
+    BeyondLastTier { notional: i128, cap: i128 },
+    #[error("account {account} has an open order {order} already")]
+    DuplicateOrder { account: u64, order: u64 },
+    #[error("account {0} exists already")]
+    DuplicateAccount(u64),
+    #[error("the name {what} is taken already")]
+    DuplicateName { what: &'static str },
+    #[error("{what}")]
+    BadDeclaration { what: &'static str },
+}
+
+impl Refusal {
+    /// The protocol's word for it.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::UnknownInstrument(_) => Code::UnknownSymbol,
+            Self::UnknownAsset(_) => Code::UnknownAsset,
+            Self::UnknownFund(_) => Code::UnknownFund,
+            Self::UnknownAccount(_) => Code::UnknownAccount,
+            Self::UnknownOrder { .. } => Code::UnknownOrder,
+            Self::UnknownLiquidation(_) => Code::UnknownLiquidation,
+            Self::TimeReversed { .. } => Code::TimeReversed,
+            Self::NotPositive { .. }
+            | Self::ZeroAmount
+            | Self::Leverage { .. }
+            | Self::ModeInUse { .. }
+            | Self::NoIsolatedPosition { .. }
+            | Self::SelfFill(_)
+            | Self::ReduceOnlySide
+            | Self::ReduceOnlySize { .. }
+            | Self::BeyondRest { .. }
+            | Self::BeyondLimit { .. }
+            | Self::BadDeclaration { .. } => Code::BadValue,
+            Self::OffGrid { .. } => Code::OffGrid,
+            Self::Overflow { .. } => Code::Overflow,
+            Self::Locked { .. } => Code::Locked,
+            Self::InsufficientMargin { .. }
+            | Self::InsufficientIsolatedMargin { .. }
+            | Self::BeyondLastTier { .. } => Code::InsufficientMargin,
+            Self::DuplicateOrder { .. } | Self::DuplicateAccount(_) | Self::DuplicateName { .. } => Code::Duplicate,
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Trigger bands: why a tick costs nothing.
+//!
+//! Every position has an *edge*, a mark on its adverse side, and every pool a certificate over the corner of its edges.
+//! A position's part of the excess, `V − C − MM`, falls (but for rounding) only while its mark moves to its adverse
+//! side. So the excess with every position at its own edge bounds the excess from below as long as every mark is
+//! inside its edge. While that bound, less what rounding can take ([`rounding_loss`]), stays above zero, no tick that
+//! crosses none of the pool's edges can put it in breach: never late, exactly. `slack` is what is left of the bound.
+//!
+//! An edge is the last certified mark: crossed means beyond it. Under `step` a long's margin jumps up at a cap while
+//! its mark rises, so it has an edge on that side too, and the corner is taken within the row.
+//!
+//! A fill or a payment moves `slack` by what it changes in the corner and touches no edge; only when the slack is used
+//! up is the pool evaluated and its edges set anew.
+
+use super::edges::{ABSENT, Edges, Places};
+use super::margin::{excess_at, rounding_loss};
+use super::store::UNCERTIFIED;
+use super::{Shard, Strategy};
+use crate::market::{Instrument, InstrumentId, Market};
+use crate::number::{LIMIT, Price, ppb_ceil};
+use crate::position::Position;
+use crate::tiers::TierRule;
+
+/// The part of the spare excess that stays in the certificate, for fills and payments to use up: one in fifty.
+const RESERVE_DIVISOR: i128 = 50;
+
+/// Kept back from every position's budget: what rounding can add to the fall between mark and edge.
+const ROUNDING_MARGIN: u64 = 2;
+
+/// The edges of all instruments, by side.
+#[derive(Debug)]
+pub(super) struct Bands {
+    /// Crossed by a mark below; keyed by the negated price, so that the highest comes first.
+    lower: Vec<Edges>,
+    lower_places: Places,
+    /// Crossed by a mark above.
+    upper: Vec<Edges>,
+    upper_places: Places,
+}
+
+/// The prices within which a position is certified; none where no price crosses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Band {
+    lower: Option<Price>,
+    upper: Option<Price>,
+}
+
+impl Bands {
+    pub(super) fn new(positions: usize) -> Self {
+        let places = || Vec::with_capacity(positions);
+        Self { lower: Vec::new(), lower_places: places(), upper: Vec::new(), upper_places: places() }
+    }
+
+    pub(super) fn add_instrument(&mut self) {
+        self.lower.push(Edges::default());
+        self.upper.push(Edges::default());
+    }
+
+    pub(super) fn add_holding(&mut self) {
+        self.lower_places.push(ABSENT);
+        self.upper_places.push(ABSENT);
+    }
+
+    fn set(&mut self, instrument: InstrumentId, holding: u32, band: Band) {
+        let index = instrument.index();
+        match band.lower {
+            Some(price) => self.lower[index].set(&mut self.lower_places, holding, -price),
+            None => self.lower[index].remove(&mut self.lower_places, holding),
+        }
+        match band.upper {
+            Some(price) => self.upper[index].set(&mut self.upper_places, holding, price),
+            None => self.upper[index].remove(&mut self.upper_places, holding),
+        }
+    }
+
+    pub(super) fn remove(&mut self, instrument: InstrumentId, holding: u32) {
+        self.set(instrument, holding, Band { lower: None, upper: None });
+    }
+
+    /// Takes out and returns a holding whose edge a mark has crossed.
+    #[inline]
+    fn take_crossed(&mut self, instrument: InstrumentId, mark: Price) -> Option<u32> {
+        let index = instrument.index();
+        if let Some(holding) = self.lower[index].nearest_below(-mark) {
+            self.lower[index].remove(&mut self.lower_places, holding);
+            return Some(holding);
+        }
+        let holding = self.upper[index].nearest_below(mark)?;
+        self.upper[index].remove(&mut self.upper_places, holding);
+        Some(holding)
+    }
+
+    /// The adverse edge of a certified position: its worst mark inside the band.
+    fn adverse_edge(&self, instrument: InstrumentId, holding: u32, long: bool) -> Option<Price> {
+        if long {
+            let key = self.lower[instrument.index()].key(&self.lower_places, holding);
+            Some(key.map_or(1, |key| -key)) // without an edge every positive price is inside
+        } else {
+            self.upper[instrument.index()].key(&self.upper_places, holding)
+        }
+    }
+}
+
+/// The band over which a position's part of the excess falls by at most `budget` quanta.
+fn band_for(instrument: &Instrument, position: &Position, mark: Price, budget: u64) -> Band {
+    let tiers = &instrument.spec.tiers;
+    let per_tick = (i128::from(position.quantity.abs()) * i128::from(instrument.spec.unit)) as u64; // below 2^62
+    let tier = tiers.tier(instrument.value(position.quantity, mark).abs());
+    let budget = budget.saturating_sub(ROUNDING_MARGIN);
+    // Under `step` no band leaves its row: there the margin jumps.
+    let row = (tiers.rule() == TierRule::Step).then(|| {
+        let first = tiers.floor(tier) as u64 / per_tick + 1;
+        let last = tiers.ceiling(tier).map(|cap| (cap as u64 / per_tick) as Price);
+        (first as Price, last)
+    });
+    if position.quantity > 0 {
+        // The margin only falls with the price: at most one quantum is lost per quantum of value.
+        let steps = Price::try_from(budget / per_tick).unwrap_or(Price::MAX);
+        let first = row.map_or(1, |(first, _)| first);
+        let lower = mark.saturating_sub(steps).max(first);
+        Band { lower: (lower > 1).then_some(lower), upper: row.and_then(|(_, last)| last) }
+    } else {
+        // Value and margin both go against it; budget · (1 − mmr) is less than budget / (1 + mmr), without dividing twice.
+        let highest = (LIMIT as u64 - 1) / per_tick;
+        let edge_at = |tier: usize| {
+            let room = budget - ppb_ceil(budget, tiers.mmr_ppb(tier)).min(budget);
+            (mark as u64).saturating_add(room / per_tick).min(highest)
+        };
+        let mut edge = edge_at(tier);
+        let reached = tiers.tier(i128::from(edge) * i128::from(per_tick));
+        if reached != tier {
+            edge = edge_at(reached); // the higher row's rate: nearer, so no row above it is reached
+        }
+        let last = row.and_then(|(_, last)| last).unwrap_or(Price::MAX);
+        Band { lower: None, upper: Some((edge as Price).min(last).max(mark)) }
+    }
+}
+
+impl Shard {
+    /// A mark came: finds every pool that it could have put in breach and leaves it among the touched.
+    pub(crate) fn on_mark(&mut self, market: &Market, instrument: InstrumentId, came_to_life: bool) {
+        let Some(mark) = market.instrument(instrument).mark else { return };
+        if came_to_life {
+            self.revive(instrument);
+            return;
+        }
+        match self.strategy {
+            Strategy::Bands => {
+                while let Some(holding) = self.bands.take_crossed(instrument, mark) {
+                    let pool = self.holdings[holding as usize].pool;
+                    self.pools[pool as usize].slack = UNCERTIFIED;
+                    self.touch(pool);
+                }
+            }
+            Strategy::Scan => self.scan(market, instrument),
+        }
+    }
+
+    /// Evaluates every holder of an instrument.
+    fn scan(&mut self, market: &Market, instrument: InstrumentId) {
+        for at in 0..self.holders[instrument.index()].len() {
+            let holding = self.holders[instrument.index()][at];
+            let pool = self.holdings[holding as usize].pool;
+            if !self.pools[pool as usize].is_locked() && self.evaluate_counted(market, pool).in_breach() {
+                self.touch(pool);
+            }
+        }
+    }
+
+    /// The first mark of an instrument: every holder is looked at, the locked ones too.
+    fn revive(&mut self, instrument: InstrumentId) {
+        for at in 0..self.holders[instrument.index()].len() {
+            let holding = self.holders[instrument.index()][at];
+            let pool = self.holdings[holding as usize].pool;
+            self.pools[pool as usize].slack = UNCERTIFIED;
+            self.pools[pool as usize].suppressed = false;
+            self.touch(pool);
+        }
+    }
+
+    /// Sets the edges and the slack of a pool that is not in breach, from its present excess.
+    pub(super) fn certify(&mut self, market: &Market, pool: u32, excess: i128) {
+        debug_assert!(excess > 0, "certify a pool in breach: a kernel bug");
+        let mut envelope = 1;
+        let mut notional = 0;
+        let mut live: u32 = 0;
+        for holding in self.holdings_of(pool) {
+            let holding = &self.holdings[holding as usize];
+            let instrument = market.instrument(holding.instrument);
+            if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
+                envelope += rounding_loss(instrument, &holding.position);
+                notional += instrument.value(holding.position.quantity, mark).abs();
+                live += 1;
+            }
+        }
+        let spare = excess - envelope;
+        if spare < 0 {
+            self.pin(market, pool);
+            return;
+        }
+        let reserve = if live > 1 { spare / RESERVE_DIVISOR } else { 0 };
+        let fall = self.spread(market, pool, spare - reserve, notional);
+        self.pools[pool as usize].slack = spare - fall;
+        if spare < fall {
+            self.pin(market, pool);
+        }
+    }
+
+    /// Splits a budget over the positions of a pool by notional, sets their edges, and returns how much they can fall.
+    fn spread(&mut self, market: &Market, pool: u32, budget: i128, notional: i128) -> i128 {
+        let mut fall = 0;
+        let mut at = self.pools[pool as usize].first_holding;
+        while let Some(holding) = self.holdings.get(at as usize) {
+            let instrument = market.instrument(holding.instrument);
+            if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
+                let position = holding.position;
+                let part = instrument.value(position.quantity, mark).abs();
+                let budget = if part == notional { budget } else { weighted(budget, part, notional) };
+                let band = band_for(instrument, &position, mark, budget.min(LIMIT) as u64);
+                self.bands.set(holding.instrument, at, band);
+                let adverse = if position.quantity > 0 { band.lower.unwrap_or(1) } else { band.upper.unwrap_or(mark) };
+                fall += excess_at(instrument, &position, mark) - excess_at(instrument, &position, adverse);
+            }
+            at = holding.next;
+        }
+        fall
+    }
+
+    /// Both edges at the mark: too little is spare for any certificate, so every move of any mark is looked at.
+    fn pin(&mut self, market: &Market, pool: u32) {
+        self.pools[pool as usize].slack = UNCERTIFIED;
+        let mut at = self.pools[pool as usize].first_holding;
+        while let Some(holding) = self.holdings.get(at as usize) {
+            if let (Some(mark), true) = (market.instrument(holding.instrument).mark, holding.position.quantity != 0) {
+                self.bands.set(holding.instrument, at, Band { lower: Some(mark), upper: Some(mark) });
+            }
+            at = holding.next;
+        }
+    }
+
+    /// Takes the edges of a pool out: it is locked, and nobody asks for them.
+    pub(super) fn unwatch(&mut self, pool: u32) {
+        self.pools[pool as usize].slack = UNCERTIFIED;
+        let mut at = self.pools[pool as usize].first_holding;
+        while let Some(holding) = self.holdings.get(at as usize) {
+            self.bands.remove(holding.instrument, at);
+            at = holding.next;
+        }
+    }
+
+    /// A position's part of the certificate: its excess at its adverse edge. None if that cannot be certified.
+    pub(super) fn corner(&self, instrument: &Instrument, holding: u32) -> Option<i128> {
+        let record = &self.holdings[holding as usize];
+        let position = &record.position;
+        if position.quantity == 0 {
+            return Some(0);
+        }
+        if instrument.mark.is_none() || instrument.spec.tiers.rule() == TierRule::Step {
+            return None; // its row, or the absence of an edge, depends on the size: set anew after a change
+        }
+        let edge = self.bands.adverse_edge(record.instrument, holding, position.quantity > 0)?;
+        (instrument.value(position.quantity, edge).abs() < LIMIT).then(|| excess_at(instrument, position, edge))
+    }
+}
+
+/// `floor(budget · part / whole)` for positives: a weight, not money.
+fn weighted(budget: i128, part: i128, whole: i128) -> i128 {
+    crate::number::mul_div_floor(budget, part, whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decimal::Grid;
+    use crate::market::{AssetId, FundId, InstrumentSpec, ReducePolicy};
+    use crate::tiers::{TierRow, TierTable};
+
+    fn instrument(rule: TierRule, rows: &[(i128, u64)], unit: i64) -> Instrument {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|&(cap, mmr_ppb)| TierRow { cap, mmr_ppb, max_leverage: 100, deduction: None })
+            .collect();
+        let spec = InstrumentSpec {
+            symbol: "X".into(),
+            underlying: "X".into(),
+            settle: AssetId(0),
+            tick: Grid::decimals(0),
+            lot: Grid::decimals(0),
+            unit,
+            tiers: TierTable::new(rule, &rows).unwrap(),
+            maker_fee_ppb: 0,
+            taker_fee_ppb: 0,
+            liquidation_fee_ppb: 0,
+            reduce: ReducePolicy::default(),
+            fund: FundId(0),
+        };
+        Instrument { spec, mark: None, last: None }
+    }
+
+    /// All small domains: rates, caps, sizes, units, marks, budgets. Inside its band no price is worse than the
+    /// adverse edge by more than the rounding loss, and the fall to the edge stays within the budget.
+    #[test]
+    fn no_price_inside_a_band_is_worse_than_its_edge() {
+        let rates = [1, 100_000_000, 333_333_333, 500_000_000, 899_999_999];
+        let mut checked = 0u64;
+        for rule in [TierRule::Marginal, TierRule::Step] {
+            for (i, &first) in rates.iter().enumerate() {
+                for &second in &rates[i..] {
+                    for cap in [1, 7, 20] {
+                        for unit in [1, 3] {
+                            let instrument = instrument(rule, &[(cap, first), (cap * 2, second), (cap * 3, second)], unit);
+                            checked += check_domain(&instrument);
+                        }
+                    }
+                }
+            }
+        }
+        println!("{checked} prices checked");
+        assert!(checked > 1_000_000);
+    }
+
+    fn check_domain(instrument: &Instrument) -> u64 {
+        let mut checked = 0;
+        for quantity in [-3i64, -1, 1, 2] {
+            let position = Position { quantity, cost: 0 };
+            for mark in 1..24 {
+                for budget in [0u64, 1, 3, 10, 40] {
+                    let band = band_for(instrument, &position, mark, budget);
+                    let adverse = if quantity > 0 { band.lower.unwrap_or(1) } else { band.upper.unwrap() };
+                    let worst = excess_at(instrument, &position, adverse);
+                    let here = excess_at(instrument, &position, mark);
+                    assert!(here - worst <= i128::from(budget), "{position:?} {mark} {budget} {band:?}");
+                    let loss = rounding_loss(instrument, &position);
+                    for price in band.lower.unwrap_or(1)..=band.upper.unwrap_or(60) {
+                        assert!(excess_at(instrument, &position, price) >= worst - loss, "{position:?} {price} {band:?}");
+                        checked += 1;
+                    }
+                }
+            }
+        }
+        checked
+    }
+}

@@ -1,0 +1,158 @@
+//! Booking: what fills, fees and payments do to positions and collateral.
+
+use super::Shard;
+use super::edges::ABSENT;
+use super::margin::rounding_loss;
+use super::store::UNCERTIFIED;
+use crate::command::MarginMode;
+use crate::market::{InstrumentId, Market};
+use crate::event::Events;
+use crate::number::{LEVERAGE_ONE, Price, Quantity, div_ceil, mul_div_floor};
+use crate::position::Position;
+
+/// One side of a fill, as the account on it sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FillSide {
+    pub(crate) order: Option<u64>,
+    pub(crate) instrument: InstrumentId,
+    /// Signed lots.
+    pub(crate) quantity: Quantity,
+    pub(crate) price: Price,
+    /// In quanta; negative is a rebate.
+    pub(crate) fee: i128,
+}
+
+impl Shard {
+    /// Books a side of a fill: uses the named order, closes, opens, charges, cuts reduce-only orders.
+    pub(crate) fn book_fill(&mut self, market: &Market, account: u32, fill: &FillSide, events: &mut Events) {
+        let holding = self.ensure_holding(market, account, fill.instrument);
+        if let Some(order) = fill.order {
+            self.use_order(market, account, holding, order, fill.quantity, events);
+        }
+        let (closing, opening) = self.holdings[holding as usize].position.split(fill.quantity);
+        if closing > 0 {
+            self.reduce(market, holding, closing, fill.price);
+        }
+        if opening != 0 {
+            self.increase(market, holding, opening, fill.price);
+        }
+        let cross = self.cross_pool(account, market.instrument(fill.instrument).spec.settle);
+        self.credit(cross, -fill.fee);
+        self.cut_reduce_only(market, holding, events);
+        self.cut_standing_order(holding);
+    }
+
+    /// Opens or adds to a position; an isolated one takes its margin from what balance there is.
+    fn increase(&mut self, market: &Market, holding: u32, quantity: Quantity, price: Price) {
+        let instrument = market.instrument(self.holdings[holding as usize].instrument);
+        self.reposition(market, holding, |position| position.add(quantity, instrument.value(quantity, price)));
+        if self.mode(holding) == MarginMode::Cross {
+            return;
+        }
+        let record = &self.holdings[holding as usize];
+        let pool = record.pool;
+        let tiers = &instrument.spec.tiers;
+        let whole = instrument.value(record.position.quantity, price).abs();
+        let leverage = record.leverage.min(tiers.max_leverage(tiers.tier(whole)));
+        let notional = instrument.value(quantity, price).abs();
+        let wanted = div_ceil(notional * i128::from(LEVERAGE_ONE), i128::from(leverage));
+        let cross = self.cross_pool(self.pools[pool as usize].account, instrument.spec.settle);
+        let source = &self.pools[cross as usize];
+        let taken = if source.is_locked() { 0 } else { wanted.min(source.collateral.max(0)) };
+        self.credit(cross, -taken);
+        self.credit(pool, taken);
+    }
+
+    /// Closes `lots` of a position at `price` and returns what that realised.
+    ///
+    /// A cross position's result goes to the balance. An isolated one releases its part of the margin, rounded down:
+    /// with the result, if positive, to the balance; a shortfall stays on the margin until the position is closed.
+    /// While its pool is locked it releases nothing.
+    pub(super) fn reduce(&mut self, market: &Market, holding: u32, lots: Quantity, price: impl Into<i128>) -> i128 {
+        let record = &self.holdings[holding as usize];
+        let (pool, held) = (record.pool, record.position.quantity.abs());
+        let instrument = market.instrument(record.instrument);
+        let realised = self.reposition(market, holding, |position| position.close(lots, price, instrument));
+        if self.mode(holding) == MarginMode::Cross || self.pools[pool as usize].is_locked() {
+            self.credit(pool, realised);
+            return realised;
+        }
+        let released = mul_div_floor(self.pools[pool as usize].collateral, i128::from(lots), i128::from(held));
+        let result = released + realised;
+        self.credit(pool, -released);
+        if result > 0 || lots == held {
+            let cross = self.cross_pool(self.pools[pool as usize].account, instrument.spec.settle);
+            self.credit(cross, result);
+        } else {
+            self.credit(pool, result);
+        }
+        realised
+    }
+
+    /// Adds to a pool's collateral, and so to its certificate.
+    pub(super) fn credit(&mut self, pool: u32, amount: i128) {
+        let record = &mut self.pools[pool as usize];
+        record.collateral += amount;
+        if record.slack >= 0 {
+            record.slack = (record.slack + amount).max(UNCERTIFIED);
+        }
+        self.touch(pool);
+    }
+
+    /// Changes a position, and with it the holders of its instrument and the certificate of its pool.
+    pub(super) fn reposition<T>(&mut self, market: &Market, holding: u32, change: impl FnOnce(&mut Position) -> T) -> T {
+        let record = &self.holdings[holding as usize];
+        let (id, pool, before) = (record.instrument, record.pool, record.position);
+        let instrument = market.instrument(id);
+        let corner_before = self.corner(instrument, holding);
+        let result = change(&mut self.holdings[holding as usize].position);
+        let after = self.holdings[holding as usize].position;
+        self.long_lots[id.index()] += after.quantity.max(0) - before.quantity.max(0);
+        match (before.quantity, after.quantity) {
+            (0, 0) => {}
+            (0, _) => self.enter_holders(holding, id),
+            (_, 0) => self.leave_holders(holding, id),
+            _ => {}
+        }
+        let same_side = before.quantity.signum() == after.quantity.signum();
+        let slack = self.pools[pool as usize].slack;
+        let corner_after = if same_side || after.quantity == 0 { self.corner(instrument, holding) } else { None };
+        let envelope_released = if after.quantity == 0 { rounding_loss(instrument, &before) } else { 0 };
+        self.pools[pool as usize].slack = match (slack, corner_before, corner_after) {
+            (0.., Some(from), Some(to)) => (slack + to - from + envelope_released).max(UNCERTIFIED),
+            _ => UNCERTIFIED,
+        };
+        if after.quantity == 0 {
+            self.bands.remove(id, holding);
+        }
+        if instrument.mark.is_some() || after.quantity == 0 {
+            self.end_suppression(market, pool);
+        }
+        self.touch(pool);
+        result
+    }
+
+    /// A breach without a living mark is announced anew only after the pool held a living mark, or nothing.
+    fn end_suppression(&mut self, market: &Market, pool: u32) {
+        if self.pools[pool as usize].suppressed {
+            let holds = |holding: u32| self.holdings[holding as usize].position.quantity != 0;
+            let empty = !self.holdings_of(pool).any(holds);
+            self.pools[pool as usize].suppressed = !empty && !self.has_living_mark(market, pool);
+        }
+    }
+
+    fn enter_holders(&mut self, holding: u32, instrument: InstrumentId) {
+        let holders = &mut self.holders[instrument.index()];
+        self.holdings[holding as usize].holder = holders.len() as u32;
+        holders.push(holding);
+    }
+
+    fn leave_holders(&mut self, holding: u32, instrument: InstrumentId) {
+        let holders = &mut self.holders[instrument.index()];
+        let place = std::mem::replace(&mut self.holdings[holding as usize].holder, ABSENT);
+        holders.swap_remove(place as usize);
+        if let Some(&moved) = holders.get(place as usize) {
+            self.holdings[moved as usize].holder = place;
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Commands that concern one account: what is checked, in the order of the protocol, and what they do.
+
+use super::Shard;
+use super::margin::{initial_requirement, maintenance};
+use super::store::{NONE, OrderBook};
+use crate::command::{MarginMode, OffGrid};
+use crate::event::PoolName;
+use crate::market::{AssetId, InstrumentId, Market};
+use crate::number::{LEVERAGE_ONE, LIMIT};
+use crate::position::Position;
+use crate::refusal::Refusal;
+
+impl Shard {
+    /// Adds to a balance, of an account that is made if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// Bad value, off grid, or a balance of 2^62 and more.
+    pub(crate) fn deposit(&mut self, account: u64, asset: AssetId, amount: i64, off_grid: OffGrid) -> Result<(), Refusal> {
+        check_amount(amount, off_grid)?;
+        let index = self.find(account);
+        let balance = index.map_or(0, |index| self.balance(index, asset));
+        if balance + i128::from(amount) >= LIMIT {
+            return Err(Refusal::Overflow { what: "the balance" });
+        }
+        let index = index.unwrap_or_else(|| self.add_account(account));
+        let pool = self.ensure_pool(index, PoolName::Cross(asset));
+        self.credit(pool, i128::from(amount));
+        Ok(())
+    }
+
+    /// Takes from a balance what is available.
+    ///
+    /// # Errors
+    ///
+    /// Bad value, off grid, locked, or not available.
+    pub(crate) fn withdraw(
+        &mut self,
+        market: &Market,
+        account: u32,
+        asset: AssetId,
+        amount: i64,
+        off_grid: OffGrid,
+    ) -> Result<(), Refusal> {
+        check_amount(amount, off_grid)?;
+        let pool = self.find_pool(account, PoolName::Cross(asset));
+        self.check_free(account, pool)?;
+        let after = self.disposable(market, account, asset).available - i128::from(amount);
+        match pool {
+            Some(pool) if after >= 0 => self.credit(pool, -i128::from(amount)),
+            _ => return Err(Refusal::InsufficientMargin { after }),
+        }
+        Ok(())
+    }
+
+    /// Sets the leverage, in hundredths, of an account in an instrument.
+    ///
+    /// # Errors
+    ///
+    /// Bad value, off grid, locked, or a margin that does not suffice for the lower leverage.
+    pub(crate) fn set_leverage(
+        &mut self,
+        market: &Market,
+        account: u32,
+        id: InstrumentId,
+        leverage: u32,
+        off_grid: OffGrid,
+    ) -> Result<(), Refusal> {
+        let instrument = market.instrument(id);
+        let holding = self.holding(account, id);
+        let position = holding.map_or(Position::default(), |at| self.holdings[at as usize].position);
+        let tiers = &instrument.spec.tiers;
+        let maximum = tiers.max_leverage(tiers.tier(position.value(instrument).abs()));
+        if leverage < LEVERAGE_ONE || leverage > maximum || (off_grid.amount && leverage == maximum) {
+            return Err(Refusal::Leverage { maximum });
+        }
+        if off_grid.any() {
+            return Err(Refusal::OffGrid { what: "leverage" });
+        }
+        let cross = self.find_pool(account, PoolName::Cross(instrument.spec.settle));
+        let own = holding.map_or(cross, |at| Some(self.holdings[at as usize].pool));
+        self.check_free(account, own)?;
+        if let Some(at) = holding {
+            self.check_margin_for_leverage(market, account, at, leverage)?;
+        }
+        let holding = self.ensure_holding(market, account, id);
+        self.holdings[holding as usize].leverage = leverage;
+        Ok(())
+    }
+
+    fn check_margin_for_leverage(&self, market: &Market, account: u32, at: u32, leverage: u32) -> Result<(), Refusal> {
+        let holding = &self.holdings[at as usize];
+        let instrument = market.instrument(holding.instrument);
+        let (book, mode) = (self.order_book(at), self.mode(at));
+        let requirement = |leverage| initial_requirement(instrument, &holding.position, &book, leverage, mode);
+        let rise = requirement(leverage) - requirement(holding.leverage);
+        let after = self.disposable(market, account, instrument.spec.settle).available - rise;
+        if after < 0 && rise > 0 {
+            return Err(Refusal::InsufficientMargin { after });
+        }
+        if mode == MarginMode::Isolated && leverage < holding.leverage {
+            self.check_isolated(market, at, leverage, 0)?;
+        }
+        Ok(())
+    }
+
+    /// An isolated position needs `margin + min(0, uPnL) ≥ IM` after its leverage or its margin is lowered.
+    fn check_isolated(&self, market: &Market, at: u32, leverage: u32, change: i128) -> Result<(), Refusal> {
+        let holding = &self.holdings[at as usize];
+        let instrument = market.instrument(holding.instrument);
+        let unrealised = holding.position.unrealised(instrument);
+        let margin = self.pools[holding.pool as usize].collateral + change + unrealised.min(0);
+        let notional = holding.position.value(instrument).abs();
+        let needed = instrument.spec.tiers.initial_margin(notional, leverage);
+        if margin < needed { Err(Refusal::InsufficientIsolatedMargin { margin, needed }) } else { Ok(()) }
+    }
+
+    /// Sets cross or isolated margin for an account in an instrument.
+    ///
+    /// # Errors
+    ///
+    /// Bad value if there is a position or an order.
+    pub(crate) fn set_margin_mode(
+        &mut self,
+        market: &Market,
+        account: u32,
+        id: InstrumentId,
+        mode: MarginMode,
+    ) -> Result<(), Refusal> {
+        if let Some(at) = self.holding(account, id) {
+            let holding = &self.holdings[at as usize];
+            if holding.position.quantity != 0 || self.order_book(at) != OrderBook::EMPTY {
+                return Err(Refusal::ModeInUse { account: self.accounts[account as usize].id });
+            }
+        }
+        let holding = self.ensure_holding(market, account, id);
+        let pool = match mode {
+            MarginMode::Cross => PoolName::Cross(market.instrument(id).spec.settle),
+            MarginMode::Isolated => PoolName::Isolated(id),
+        };
+        let pool = self.ensure_pool(account, pool);
+        if self.holdings[holding as usize].pool != pool {
+            self.move_holding(holding, pool);
+        }
+        Ok(())
+    }
+
+    /// Moves `amount` from the balance to an isolated margin, or back if negative.
+    ///
+    /// # Errors
+    ///
+    /// Bad value, off grid, overflow, locked, or a margin or balance that does not suffice.
+    pub(crate) fn move_margin(
+        &mut self,
+        market: &Market,
+        account: u32,
+        id: InstrumentId,
+        amount: i64,
+        off_grid: OffGrid,
+    ) -> Result<(), Refusal> {
+        if amount == 0 && !off_grid.amount {
+            return Err(Refusal::ZeroAmount);
+        }
+        let isolated = |at: &u32| {
+            self.mode(*at) == MarginMode::Isolated && self.holdings[*at as usize].position.quantity != 0
+        };
+        let none = Refusal::NoIsolatedPosition { account: self.accounts[account as usize].id };
+        let holding = self.holding(account, id).filter(isolated).ok_or(none)?;
+        if off_grid.any() {
+            return Err(Refusal::OffGrid { what: "amount" });
+        }
+        let amount = i128::from(amount);
+        let pool = self.holdings[holding as usize].pool;
+        if amount.abs() >= LIMIT || self.pools[pool as usize].collateral + amount >= LIMIT {
+            return Err(Refusal::Overflow { what: "the margin" });
+        }
+        let settle = market.instrument(id).spec.settle;
+        let cross = self.cross_pool(account, settle);
+        if amount > 0 {
+            self.check_free(account, Some(cross))?;
+            let after = self.disposable(market, account, settle).available - amount;
+            if after < 0 {
+                return Err(Refusal::InsufficientMargin { after });
+            }
+        } else {
+            self.check_free(account, Some(pool))?;
+            self.check_isolated(market, holding, self.holdings[holding as usize].leverage, amount)?;
+        }
+        self.credit(cross, -amount);
+        self.credit(pool, amount);
+        Ok(())
+    }
+
+    fn balance(&self, account: u32, asset: AssetId) -> i128 {
+        self.find_pool(account, PoolName::Cross(asset)).map_or(0, |pool| self.pools[pool as usize].collateral)
+    }
+
+    fn check_free(&self, account: u32, pool: Option<u32>) -> Result<(), Refusal> {
+        match pool {
+            Some(pool) if self.pools[pool as usize].is_locked() => {
+                Err(Refusal::Locked { account: self.accounts[account as usize].id })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The maintenance margin of a holding at the present mark.
+    pub(super) fn maintenance_of(&self, market: &Market, holding: u32) -> i128 {
+        debug_assert_ne!(holding, NONE);
+        let holding = &self.holdings[holding as usize];
+        maintenance(market.instrument(holding.instrument), &holding.position)
+    }
+}
+
+/// An amount of money: above zero, on the grid, below 2^62 quanta.
+pub(crate) fn check_amount(amount: i64, off_grid: OffGrid) -> Result<(), Refusal> {
+    if amount < 0 || (amount == 0 && !off_grid.amount) {
+        return Err(Refusal::NotPositive { what: "amount" });
+    }
+    if off_grid.amount {
+        return Err(Refusal::OffGrid { what: "amount" });
+    }
+    if i128::from(amount) >= LIMIT {
+        return Err(Refusal::Overflow { what: "the amount" });
+    }
+    Ok(())
+}

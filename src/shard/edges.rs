@@ -1,0 +1,140 @@
+//! The edges of one instrument on one side, nearest to the mark first: an indexed 4-ary heap.
+//!
+//! A tick looks at the nearest edge and is done. Moving an edge costs a few comparisons of neighbouring keys.
+
+const ARITY: usize = 4;
+
+/// No place in the heap.
+pub(super) const ABSENT: u32 = u32::MAX;
+
+/// Where each holding stands in the heap of its instrument: one column for all heaps of a side.
+pub(super) type Places = Vec<u32>;
+
+/// A heap of (key, holding), smallest key first.
+#[derive(Debug, Default)]
+pub(super) struct Edges {
+    keys: Vec<i64>,
+    holdings: Vec<u32>,
+}
+
+impl Edges {
+    /// The holding with the smallest key, if that is below `key`.
+    #[inline]
+    pub(super) fn nearest_below(&self, key: i64) -> Option<u32> {
+        match self.keys.first() {
+            Some(&first) if first < key => Some(self.holdings[0]),
+            _ => None,
+        }
+    }
+
+    /// The key of a holding.
+    pub(super) fn key(&self, places: &Places, holding: u32) -> Option<i64> {
+        match places[holding as usize] {
+            ABSENT => None,
+            place => Some(self.keys[place as usize]),
+        }
+    }
+
+    /// Inserts a holding, or moves it to another key.
+    pub(super) fn set(&mut self, places: &mut Places, holding: u32, key: i64) {
+        let place = places[holding as usize];
+        if place == ABSENT {
+            self.keys.push(key);
+            self.holdings.push(holding);
+            self.rise(places, self.keys.len() - 1);
+            return;
+        }
+        let place = place as usize;
+        let before = std::mem::replace(&mut self.keys[place], key);
+        if key < before {
+            self.rise(places, place);
+        } else {
+            self.sink(places, place);
+        }
+    }
+
+    /// Takes a holding out, if it is there.
+    pub(super) fn remove(&mut self, places: &mut Places, holding: u32) {
+        let place = places[holding as usize];
+        if place == ABSENT {
+            return;
+        }
+        places[holding as usize] = ABSENT;
+        let place = place as usize;
+        self.keys.swap_remove(place);
+        self.holdings.swap_remove(place);
+        if place < self.keys.len() {
+            self.rise(places, place);
+            self.sink(places, places[self.holdings[place] as usize] as usize);
+        }
+    }
+
+    fn rise(&mut self, places: &mut Places, mut place: usize) {
+        let (key, holding) = (self.keys[place], self.holdings[place]);
+        while place > 0 {
+            let parent = (place - 1) / ARITY;
+            if self.keys[parent] <= key {
+                break;
+            }
+            self.put(places, place, self.keys[parent], self.holdings[parent]);
+            place = parent;
+        }
+        self.put(places, place, key, holding);
+    }
+
+    fn sink(&mut self, places: &mut Places, mut place: usize) {
+        let (key, holding) = (self.keys[place], self.holdings[place]);
+        loop {
+            let first = place * ARITY + 1;
+            let children = first..(first + ARITY).min(self.keys.len());
+            let Some(least) = children.min_by_key(|&child| self.keys[child]) else { break };
+            if self.keys[least] >= key {
+                break;
+            }
+            self.put(places, place, self.keys[least], self.holdings[least]);
+            place = least;
+        }
+        self.put(places, place, key, holding);
+    }
+
+    fn put(&mut self, places: &mut Places, place: usize, key: i64, holding: u32) {
+        self.keys[place] = key;
+        self.holdings[place] = holding;
+        places[holding as usize] = place as u32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn behaves_as_an_ordered_set() {
+        const HOLDINGS: u64 = 50;
+        let (mut edges, mut places) = (Edges::default(), vec![ABSENT; HOLDINGS as usize]);
+        let mut model: BTreeSet<(i64, u32)> = BTreeSet::new();
+        let mut state = 1u64;
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let holding = ((state >> 33) % HOLDINGS) as u32;
+            let key = ((state >> 40) % 97) as i64;
+            let before = edges.key(&places, holding);
+            assert_eq!(before, model.iter().find(|entry| entry.1 == holding).map(|entry| entry.0));
+            if let Some(before) = before {
+                model.remove(&(before, holding));
+            }
+            if state >> 61 == 0 {
+                edges.remove(&mut places, holding);
+            } else {
+                edges.set(&mut places, holding, key);
+                model.insert((key, holding));
+            }
+            let least = model.first().map(|entry| entry.0);
+            assert_eq!(edges.nearest_below(key).is_some(), least.is_some_and(|least| least < key));
+            if let Some(nearest) = edges.nearest_below(i64::MAX) {
+                assert_eq!(edges.key(&places, nearest), least);
+            }
+        }
+    }
+}

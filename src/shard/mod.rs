@@ -1,0 +1,207 @@
+//! A shard: the accounts of one writer, their pools, and the bands that watch them.
+//!
+//! Plain single-threaded code without I/O, clock or lock. Which shard an account lives in never shows in an event:
+//! whoever drives several of them merges their findings in the order of accounts.
+
+mod bands;
+mod booking;
+mod commands;
+mod deleverage;
+mod edges;
+mod liquidation;
+mod margin;
+mod orders;
+mod store;
+mod view;
+
+pub(crate) use booking::FillSide;
+pub(crate) use commands::check_amount;
+pub(crate) use deleverage::Candidate;
+pub(crate) use liquidation::{Advance, Claim, OrderRequest};
+pub use margin::Margin;
+pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
+
+use crate::event::PoolName;
+use crate::market::{InstrumentId, Market};
+use bands::Bands;
+use liquidation::Liquidation;
+use rustc_hash::FxHashMap;
+use store::{Account, Holding, NONE, OpenOrder, OrderBook, Pool};
+
+/// How a shard finds the pools that a mark puts in breach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// By the edges of trigger bands: work only where a mark crosses one.
+    #[default]
+    Bands,
+    /// By evaluating every pool that holds the instrument: what other engines do, kept as reference and rival.
+    Scan,
+}
+
+/// How many records to make room for at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capacity {
+    /// Accounts.
+    pub accounts: usize,
+    /// Positions over all accounts.
+    pub positions: usize,
+    /// Open orders over all accounts.
+    pub orders: usize,
+}
+
+/// A pool that needs attention in the present round, ordered as the rounds walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Attention {
+    pub(crate) account: u64,
+    pub(crate) name: PoolName,
+    pub(crate) shard: u32,
+    pub(crate) pool: u32,
+}
+
+/// What the touched pools of a shard turned out to need.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// Unlocked, and in breach.
+    pub(crate) breached: Vec<Attention>,
+    /// Locked, and waiting for nothing.
+    pub(crate) ready: Vec<Attention>,
+}
+
+/// The accounts of one writer.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    number: u32,
+    strategy: Strategy,
+    accounts: Vec<Account>,
+    by_id: FxHashMap<u64, u32>,
+    pools: Vec<Pool>,
+    holdings: Vec<Holding>,
+    by_instrument: FxHashMap<(u32, InstrumentId), u32>,
+    books: Vec<OrderBook>,
+    orders: Vec<OpenOrder>,
+    /// Head of the list of order records that are free.
+    free_order: u32,
+    order_ids: FxHashMap<(u32, u64), u32>,
+    /// By instrument: the holdings with a position.
+    holders: Vec<Vec<u32>>,
+    /// By instrument: lots of all long positions.
+    long_lots: Vec<i64>,
+    bands: Bands,
+    liquidations: Vec<Liquidation>,
+    free_liquidations: Vec<u32>,
+    /// Pools to look at before the next input.
+    touched: Vec<u32>,
+    evaluations: u64,
+}
+
+impl Shard {
+    pub(crate) fn new(number: u32, strategy: Strategy, capacity: Capacity) -> Self {
+        let mut shard = Self {
+            number,
+            strategy,
+            accounts: Vec::with_capacity(capacity.accounts),
+            by_id: FxHashMap::default(),
+            pools: Vec::with_capacity(capacity.accounts.max(capacity.positions)),
+            holdings: Vec::with_capacity(capacity.positions),
+            by_instrument: FxHashMap::default(),
+            books: Vec::with_capacity(capacity.orders),
+            orders: Vec::with_capacity(capacity.orders),
+            free_order: NONE,
+            order_ids: FxHashMap::default(),
+            holders: Vec::new(),
+            long_lots: Vec::new(),
+            bands: Bands::new(capacity.positions),
+            liquidations: Vec::new(),
+            free_liquidations: Vec::new(),
+            touched: Vec::with_capacity(capacity.accounts),
+            evaluations: 0,
+        };
+        shard.by_id.reserve(capacity.accounts);
+        shard.by_instrument.reserve(capacity.positions);
+        shard.order_ids.reserve(capacity.orders);
+        shard
+    }
+
+    /// Makes room for one more instrument.
+    pub(crate) fn add_instrument(&mut self) {
+        self.holders.push(Vec::new());
+        self.long_lots.push(0);
+        self.bands.add_instrument();
+    }
+
+    /// Lots of all long positions in an instrument.
+    #[inline]
+    pub(crate) fn long_lots(&self, instrument: InstrumentId) -> i64 {
+        self.long_lots[instrument.index()]
+    }
+
+    /// The signed size of an account's position, in lots.
+    pub(crate) fn quantity(&self, account: u32, instrument: InstrumentId) -> i64 {
+        self.holding(account, instrument).map_or(0, |holding| self.holdings[holding as usize].position.quantity)
+    }
+
+    /// The account that a pool belongs to.
+    pub(crate) fn account_of(&self, pool: u32) -> u64 {
+        self.accounts[self.pools[pool as usize].account as usize].id
+    }
+
+    /// Exact evaluations of a pool so far.
+    pub(crate) fn evaluations(&self) -> u64 {
+        self.evaluations
+    }
+
+    /// Looks at every touched pool: certifies it, or adds it to the findings.
+    pub(crate) fn examine(&mut self, market: &Market, findings: &mut Findings) {
+        while let Some(pool) = self.touched.pop() {
+            self.pools[pool as usize].touched = false;
+            if self.pools[pool as usize].is_locked() {
+                if self.is_ready(pool) {
+                    findings.ready.push(self.attention(pool));
+                }
+            } else if self.needs_liquidation(market, pool) {
+                findings.breached.push(self.attention(pool));
+            }
+        }
+    }
+
+    /// Whether any pool waits to be examined.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.touched.is_empty()
+    }
+
+    fn attention(&self, pool: u32) -> Attention {
+        let record = &self.pools[pool as usize];
+        let account = self.accounts[record.account as usize].id;
+        Attention { account, name: record.name, shard: self.number, pool }
+    }
+
+    /// Evaluates an unlocked pool unless its certificate still holds; certifies it if it is not in breach.
+    fn needs_liquidation(&mut self, market: &Market, pool: u32) -> bool {
+        if self.strategy == Strategy::Bands && self.pools[pool as usize].slack >= 0 {
+            return false;
+        }
+        let margin = self.evaluate_counted(market, pool);
+        if margin.in_breach() {
+            return true;
+        }
+        if self.strategy == Strategy::Bands && margin.holds_position {
+            self.certify(market, pool, margin.equity - margin.maintenance);
+        }
+        false
+    }
+
+    fn evaluate_counted(&mut self, market: &Market, pool: u32) -> Margin {
+        self.evaluations += 1;
+        self.evaluate(market, pool)
+    }
+
+    /// Puts a pool on the list of those to look at before the next input.
+    fn touch(&mut self, pool: u32) {
+        let record = &mut self.pools[pool as usize];
+        if !record.touched {
+            record.touched = true;
+            self.touched.push(pool);
+        }
+    }
+}

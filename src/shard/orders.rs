@@ -1,0 +1,286 @@
+//! Open orders: what they reserve, how fills use them up, and how reduce-only orders are cut.
+
+use super::Shard;
+use super::margin::{initial_requirement, order_notional};
+use super::store::{NONE, OpenOrder, OrderBook};
+use crate::command::{MarginMode, OffGrid, Order, Side};
+use crate::event::{Event, Events, PoolName};
+use crate::market::Market;
+use crate::number::Quantity;
+use crate::position::Position;
+use crate::refusal::Refusal;
+
+impl Shard {
+    /// Accepts an order, number `accepted`, or says why not.
+    ///
+    /// # Errors
+    ///
+    /// Every refusal of section "orders" of the protocol; nothing is changed then.
+    pub(crate) fn place_order(
+        &mut self,
+        market: &Market,
+        account: u32,
+        order: &Order,
+        off_grid: OffGrid,
+        accepted: u64,
+    ) -> Result<(), Refusal> {
+        let instrument = market.instrument(order.instrument);
+        let holding = self.holding(account, order.instrument);
+        let position = holding.map_or(Position::default(), |at| self.holdings[at as usize].position);
+        let book = holding.map_or(OrderBook::EMPTY, |at| self.order_book(at));
+        check_size(order, off_grid)?;
+        if order.reduce_only {
+            check_reduce_only(order, off_grid, &position, &book)?;
+        }
+        if off_grid.any() {
+            return Err(Refusal::OffGrid { what: if off_grid.amount { "qty" } else { "price" } });
+        }
+        let notional = instrument.admitted_value(order.quantity, order.price);
+        let notional = notional.ok_or(Refusal::Overflow { what: "qty · price · unit" })?;
+        self.check_unlocked(account, order, market)?;
+        let mut after = book;
+        reserve(&mut after, order.side, order.reduce_only, order.quantity, notional);
+        self.check_margin_for_order(market, account, order, &after)?;
+        if self.order_ids.contains_key(&(account, order.order)) {
+            return Err(Refusal::DuplicateOrder { account: order.account, order: order.order });
+        }
+        let holding = self.ensure_holding(market, account, order.instrument);
+        *self.order_book_mut(holding) = after;
+        self.append_order(account, holding, order, accepted);
+        Ok(())
+    }
+
+    fn check_unlocked(&self, account: u32, order: &Order, market: &Market) -> Result<(), Refusal> {
+        let settle = market.instrument(order.instrument).spec.settle;
+        let own = self.holding(account, order.instrument).map(|at| self.holdings[at as usize].pool);
+        let cross = self.find_pool(account, PoolName::Cross(settle));
+        let locked = own.into_iter().chain(cross).any(|pool| self.pools[pool as usize].is_locked());
+        if locked { Err(Refusal::Locked { account: order.account }) } else { Ok(()) }
+    }
+
+    fn check_margin_for_order(&self, market: &Market, account: u32, order: &Order, after: &OrderBook) -> Result<(), Refusal> {
+        let instrument = market.instrument(order.instrument);
+        let (position, before, leverage, mode) = match self.holding(account, order.instrument) {
+            Some(at) => {
+                let holding = &self.holdings[at as usize];
+                (holding.position, self.order_book(at), holding.leverage, self.mode(at))
+            }
+            None => (Position::default(), OrderBook::EMPTY, instrument.spec.tiers.max_leverage(0), MarginMode::Cross),
+        };
+        let (reach_before, reach) =
+            (order_notional(instrument, &position, &before), order_notional(instrument, &position, after));
+        let requirement = |book| initial_requirement(instrument, &position, book, leverage, mode);
+        let rise = requirement(after) - requirement(&before);
+        let available = self.disposable(market, account, instrument.spec.settle).available;
+        if available - rise < 0 && rise > 0 {
+            return Err(Refusal::InsufficientMargin { after: available - rise });
+        }
+        let cap = instrument.spec.tiers.last_cap();
+        if reach > cap && reach > reach_before {
+            return Err(Refusal::BeyondLastTier { notional: reach, cap });
+        }
+        Ok(())
+    }
+
+    fn append_order(&mut self, account: u32, holding: u32, order: &Order, accepted: u64) {
+        let record = OpenOrder {
+            id: order.order,
+            accepted,
+            price: order.price,
+            rest: order.quantity,
+            next: NONE,
+            side: order.side,
+            reduce_only: order.reduce_only,
+        };
+        let index = match self.free_order {
+            NONE => {
+                self.orders.push(record);
+                self.orders.len() as u32 - 1
+            }
+            free => {
+                self.free_order = self.orders[free as usize].next;
+                self.orders[free as usize] = record;
+                free
+            }
+        };
+        match self.orders_of(holding).last() {
+            Some(last) => self.orders[last as usize].next = index,
+            None => self.order_book_mut(holding).first = index,
+        }
+        self.order_ids.insert((account, order.order), index);
+    }
+
+    /// Removes an open order at its owner's wish.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownOrder`].
+    pub(crate) fn cancel_order(&mut self, market: &Market, account: u32, order: u64) -> Result<(), Refusal> {
+        let unknown = Refusal::UnknownOrder { account: self.accounts[account as usize].id, order };
+        let index = *self.order_ids.get(&(account, order)).ok_or(unknown)?;
+        let holding = self.holding_of_order(account, index).ok_or(unknown)?;
+        self.shrink_order(market, account, holding, index, self.orders[index as usize].rest);
+        Ok(())
+    }
+
+    fn holding_of_order(&self, account: u32, order: u32) -> Option<u32> {
+        self.pools_of(account)
+            .flat_map(|pool| self.holdings_of(pool))
+            .find(|&holding| self.orders_of(holding).any(|at| at == order))
+    }
+
+    /// The open orders of a holding, first accepted first.
+    pub(super) fn orders_of(&self, holding: u32) -> impl Iterator<Item = u32> + '_ {
+        let first = self.order_book(holding).first;
+        std::iter::successors((first != NONE).then_some(first), |&at| {
+            let next = self.orders[at as usize].next;
+            (next != NONE).then_some(next)
+        })
+    }
+
+    /// Takes `lots` off an order, and the order off the books when nothing is left.
+    fn shrink_order(&mut self, market: &Market, account: u32, holding: u32, index: u32, lots: Quantity) {
+        let order = &mut self.orders[index as usize];
+        order.rest -= lots;
+        let (side, reduce_only, price, left) = (order.side, order.reduce_only, order.price, order.rest);
+        let (id, next) = (order.id, order.next);
+        let freed = market.instrument(self.holdings[holding as usize].instrument).value(lots, price);
+        reserve(self.order_book_mut(holding), side, reduce_only, -lots, -freed);
+        if left > 0 {
+            return;
+        }
+        let before = self.orders_of(holding).find(|&at| self.orders[at as usize].next == index);
+        match before {
+            Some(before) => self.orders[before as usize].next = next,
+            None => self.order_book_mut(holding).first = next,
+        }
+        self.order_ids.remove(&(account, id));
+        self.orders[index as usize].next = self.free_order;
+        self.free_order = index;
+    }
+
+    /// A fill of signed `quantity` uses up the order that it names, as far as that covers it.
+    pub(super) fn use_order(
+        &mut self,
+        market: &Market,
+        account: u32,
+        holding: u32,
+        order: u64,
+        quantity: Quantity,
+        events: &mut Events,
+    ) {
+        let covering = self.order_ids.get(&(account, order)).copied().filter(|&index| {
+            let side = self.orders[index as usize].side;
+            side.signed(1) == quantity.signum() && self.orders_of(holding).any(|at| at == index)
+        });
+        let covered = covering.map_or(0, |index| {
+            let lots = self.orders[index as usize].rest.min(quantity.abs());
+            self.shrink_order(market, account, holding, index, lots);
+            lots
+        });
+        if covered < quantity.abs() {
+            let instrument = self.holdings[holding as usize].instrument;
+            let account = self.accounts[account as usize].id;
+            events.push(Event::OrderMismatch { account, instrument, order, uncovered: quantity.abs() - covered });
+        }
+    }
+
+    /// Cuts reduce-only orders, the last accepted first, to what is left of the position.
+    pub(super) fn cut_reduce_only(&mut self, market: &Market, holding: u32, events: &mut Events) {
+        if self.order_book(holding).reducing == 0 {
+            return;
+        }
+        let (account, instrument) = {
+            let record = &self.holdings[holding as usize];
+            (self.pools[record.pool as usize].account, record.instrument)
+        };
+        loop {
+            let position = self.holdings[holding as usize].position.quantity;
+            let reduces = |side: Side| side.signed(1) == -position.signum();
+            let last = self.orders_of(holding).filter(|&at| self.orders[at as usize].reduce_only).last();
+            let Some(last) = last else { return };
+            let order = &self.orders[last as usize];
+            // All reduce-only orders of a holding are on one side; after a change of sign it is the wrong one.
+            let room = if reduces(order.side) { position.abs() } else { 0 };
+            let excess = self.order_book(holding).reducing - room;
+            if excess <= 0 {
+                return;
+            }
+            let (id, cut) = (order.id, excess.min(order.rest));
+            let left = order.rest - cut;
+            self.shrink_order(market, account, holding, last, cut);
+            events.push(Event::OrderCut { account: self.accounts[account as usize].id, instrument, order: id, left });
+        }
+    }
+
+    /// Cancels all orders that reserve on a pool: its own and, for a cross pool, those on isolated instruments of its asset.
+    pub(super) fn cancel_orders_of_pool(&mut self, market: &Market, pool: u32, events: &mut Events) {
+        let record = &self.pools[pool as usize];
+        let (account, name) = (record.account, record.name);
+        let reserves = |of: PoolName| match (name, of) {
+            (PoolName::Cross(asset), PoolName::Isolated(of)) => market.instrument(of).spec.settle == asset,
+            (own, of) => own == of,
+        };
+        let mut remaining = self.count_orders(account, reserves);
+        while remaining > 0 {
+            let next = self
+                .holdings_where(account, reserves)
+                .flat_map(|holding| self.orders_of(holding).take(1).map(move |order| (holding, order)))
+                .min_by_key(|&(_, order)| self.orders[order as usize].accepted);
+            let Some((holding, index)) = next else { return };
+            let (id, rest) = (self.orders[index as usize].id, self.orders[index as usize].rest);
+            remaining -= 1;
+            events.push(Event::OrderCancelled {
+                account: self.accounts[account as usize].id,
+                pool: name,
+                order: id,
+                more: remaining,
+            });
+            self.shrink_order(market, account, holding, index, rest);
+        }
+    }
+
+    fn holdings_where<'a>(
+        &'a self,
+        account: u32,
+        reserves: impl Fn(PoolName) -> bool + 'a,
+    ) -> impl Iterator<Item = u32> + 'a {
+        self.pools_of(account)
+            .filter(move |&at| reserves(self.pools[at as usize].name))
+            .flat_map(|at| self.holdings_of(at))
+    }
+
+    fn count_orders(&self, account: u32, reserves: impl Fn(PoolName) -> bool) -> u32 {
+        self.holdings_where(account, reserves).map(|holding| self.orders_of(holding).count() as u32).sum()
+    }
+}
+
+/// Adds an order's lots and notional to what a holding has reserved; negative takes them off.
+fn reserve(book: &mut OrderBook, side: Side, reduce_only: bool, lots: Quantity, notional: i128) {
+    match (reduce_only, side) {
+        (true, _) => book.reducing += lots,
+        (false, Side::Buy) => book.buys += notional,
+        (false, Side::Sell) => book.sells += notional,
+    }
+}
+
+fn check_size(order: &Order, off_grid: OffGrid) -> Result<(), Refusal> {
+    if order.quantity < 0 || (order.quantity == 0 && !off_grid.amount) {
+        return Err(Refusal::NotPositive { what: "qty" });
+    }
+    if order.price < 0 || (order.price == 0 && !off_grid.price) {
+        return Err(Refusal::NotPositive { what: "price" });
+    }
+    Ok(())
+}
+
+fn check_reduce_only(order: &Order, off_grid: OffGrid, position: &Position, book: &OrderBook) -> Result<(), Refusal> {
+    if position.quantity != 0 && order.side != Side::closing(position.quantity) {
+        return Err(Refusal::ReduceOnlySide);
+    }
+    let room = position.quantity.abs() - book.reducing;
+    if order.quantity > room || (off_grid.amount && order.quantity == room) {
+        return Err(Refusal::ReduceOnlySize { position: position.quantity.abs(), ordered: book.reducing });
+    }
+    Ok(())
+}

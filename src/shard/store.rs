@@ -1,0 +1,242 @@
+//! The records of a shard: accounts, their pools, their holdings and open orders.
+//!
+//! Records lie in growing columns and name each other by index; nothing on the way of a tick allocates.
+
+use super::edges::ABSENT;
+use super::{Shard, liquidation::NO_LIQUIDATION};
+use crate::command::{MarginMode, Side};
+use crate::event::PoolName;
+use crate::market::{AssetId, InstrumentId, Market};
+use crate::number::{Price, Quantity};
+use crate::position::Position;
+
+/// The end of a list of indices.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// The slack of a pool without a certificate.
+pub(super) const UNCERTIFIED: i128 = -1;
+
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) id: u64,
+    /// Head of its pools, in the order of [`PoolName`].
+    pub(super) first_pool: u32,
+}
+
+/// What is evaluated as one: a cross pool or an isolated position.
+#[derive(Debug)]
+pub(super) struct Pool {
+    /// The balance of a cross pool, the margin of an isolated one; in quanta.
+    pub(super) collateral: i128,
+    /// What the certificate has left above the rounding envelope; negative: there is none.
+    pub(super) slack: i128,
+    pub(super) name: PoolName,
+    pub(super) account: u32,
+    pub(super) next: u32,
+    pub(super) first_holding: u32,
+    /// Its liquidation, while it is locked.
+    pub(super) liquidation: u32,
+    /// Whether it stands in the list of touched pools.
+    pub(super) touched: bool,
+    /// Whether its breach without a living mark has been announced.
+    pub(super) suppressed: bool,
+}
+
+impl Pool {
+    pub(super) fn is_locked(&self) -> bool {
+        self.liquidation != NO_LIQUIDATION
+    }
+}
+
+/// An account in an instrument: its position, if any, and its settings.
+#[derive(Debug)]
+pub(super) struct Holding {
+    pub(super) position: Position,
+    pub(super) pool: u32,
+    /// Next of the same pool.
+    pub(super) next: u32,
+    pub(super) instrument: InstrumentId,
+    /// In hundredths.
+    pub(super) leverage: u32,
+    /// Its place among the holders of the instrument, while it has a position.
+    pub(super) holder: u32,
+    /// Its open orders, once it had any.
+    pub(super) book: u32,
+}
+
+/// The open orders of a holding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OrderBook {
+    /// Head of its orders, first accepted first.
+    pub(super) first: u32,
+    /// `Σ notional at limit price` of the buy orders that are not reduce-only, in quanta.
+    pub(super) buys: i128,
+    /// The same of the sell orders.
+    pub(super) sells: i128,
+    /// Lots of the reduce-only orders.
+    pub(super) reducing: Quantity,
+}
+
+impl OrderBook {
+    pub(super) const EMPTY: Self = Self { first: NONE, buys: 0, sells: 0, reducing: 0 };
+}
+
+#[derive(Debug)]
+pub(super) struct OpenOrder {
+    pub(super) id: u64,
+    /// Number of the acceptance: orders of an account are shown and cancelled in this order.
+    pub(super) accepted: u64,
+    pub(super) price: Price,
+    pub(super) rest: Quantity,
+    pub(super) next: u32,
+    pub(super) side: Side,
+    pub(super) reduce_only: bool,
+}
+
+impl Shard {
+    /// The index of an account.
+    pub(crate) fn find(&self, account: u64) -> Option<u32> {
+        self.by_id.get(&account).copied()
+    }
+
+    /// Adds an account without any pool.
+    pub(crate) fn add_account(&mut self, id: u64) -> u32 {
+        let index = self.accounts.len() as u32;
+        self.accounts.push(Account { id, first_pool: NONE });
+        self.by_id.insert(id, index);
+        index
+    }
+
+    pub(super) fn holding(&self, account: u32, instrument: InstrumentId) -> Option<u32> {
+        self.by_instrument.get(&(account, instrument)).copied()
+    }
+
+    /// The holding of an account in an instrument; made, cross and at the default leverage, if there is none.
+    pub(super) fn ensure_holding(&mut self, market: &Market, account: u32, instrument: InstrumentId) -> u32 {
+        if let Some(holding) = self.holding(account, instrument) {
+            return holding;
+        }
+        let spec = &market.instrument(instrument).spec;
+        let pool = self.ensure_pool(account, PoolName::Cross(spec.settle));
+        let index = self.holdings.len() as u32;
+        self.holdings.push(Holding {
+            position: Position::default(),
+            pool: NONE,
+            next: NONE,
+            instrument,
+            leverage: spec.tiers.max_leverage(0),
+            holder: ABSENT,
+            book: NONE,
+        });
+        self.bands.add_holding();
+        self.by_instrument.insert((account, instrument), index);
+        self.enter_pool(index, pool);
+        index
+    }
+
+    /// A pool of an account by name; made if there is none, at its place in the order of announcement.
+    pub(super) fn ensure_pool(&mut self, account: u32, name: PoolName) -> u32 {
+        let mut before = NONE;
+        let mut at = self.accounts[account as usize].first_pool;
+        while at != NONE {
+            let pool = &self.pools[at as usize];
+            if pool.name == name {
+                return at;
+            }
+            if pool.name > name {
+                break;
+            }
+            (before, at) = (at, pool.next);
+        }
+        let index = self.pools.len() as u32;
+        self.pools.push(Pool {
+            collateral: 0,
+            slack: UNCERTIFIED,
+            name,
+            account,
+            next: at,
+            first_holding: NONE,
+            liquidation: NO_LIQUIDATION,
+            touched: false,
+            suppressed: false,
+        });
+        match before {
+            NONE => self.accounts[account as usize].first_pool = index,
+            before => self.pools[before as usize].next = index,
+        }
+        index
+    }
+
+    pub(super) fn find_pool(&self, account: u32, name: PoolName) -> Option<u32> {
+        self.pools_of(account).find(|&pool| self.pools[pool as usize].name == name)
+    }
+
+    /// The cross pool that stands behind a holding: for its fees, its released margin and its orders.
+    pub(super) fn cross_pool(&mut self, account: u32, asset: AssetId) -> u32 {
+        self.ensure_pool(account, PoolName::Cross(asset))
+    }
+
+    pub(super) fn pools_of(&self, account: u32) -> impl Iterator<Item = u32> + '_ {
+        let first = self.accounts[account as usize].first_pool;
+        std::iter::successors((first != NONE).then_some(first), |&at| {
+            let next = self.pools[at as usize].next;
+            (next != NONE).then_some(next)
+        })
+    }
+
+    pub(super) fn holdings_of(&self, pool: u32) -> impl Iterator<Item = u32> + '_ {
+        let first = self.pools[pool as usize].first_holding;
+        std::iter::successors((first != NONE).then_some(first), |&at| {
+            let next = self.holdings[at as usize].next;
+            (next != NONE).then_some(next)
+        })
+    }
+
+    pub(super) fn mode(&self, holding: u32) -> MarginMode {
+        match self.pools[self.holdings[holding as usize].pool as usize].name {
+            PoolName::Cross(_) => MarginMode::Cross,
+            PoolName::Isolated(_) => MarginMode::Isolated,
+        }
+    }
+
+    pub(super) fn order_book(&self, holding: u32) -> OrderBook {
+        match self.holdings[holding as usize].book {
+            NONE => OrderBook::EMPTY,
+            book => self.books[book as usize],
+        }
+    }
+
+    pub(super) fn order_book_mut(&mut self, holding: u32) -> &mut OrderBook {
+        let holding = &mut self.holdings[holding as usize];
+        if holding.book == NONE {
+            holding.book = self.books.len() as u32;
+            self.books.push(OrderBook::EMPTY);
+        }
+        &mut self.books[holding.book as usize]
+    }
+
+    /// Moves a holding without position or orders to another pool of its account.
+    pub(super) fn move_holding(&mut self, holding: u32, pool: u32) {
+        let from = self.holdings[holding as usize].pool;
+        let next = self.holdings[holding as usize].next;
+        let before = self.holdings_of(from).find(|&other| self.holdings[other as usize].next == holding);
+        match before {
+            Some(before) => self.holdings[before as usize].next = next,
+            None => self.pools[from as usize].first_holding = next,
+        }
+        self.enter_pool(holding, pool);
+    }
+
+    /// Enters a holding into the list of a pool, which is in instrument order.
+    fn enter_pool(&mut self, holding: u32, pool: u32) {
+        let instrument = self.holdings[holding as usize].instrument;
+        let before = self.holdings_of(pool).take_while(|&at| self.holdings[at as usize].instrument < instrument).last();
+        let next = match before {
+            Some(before) => std::mem::replace(&mut self.holdings[before as usize].next, holding),
+            None => std::mem::replace(&mut self.pools[pool as usize].first_holding, holding),
+        };
+        let record = &mut self.holdings[holding as usize];
+        record.next = next;
+        record.pool = pool;
+    }
+}

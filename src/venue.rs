@@ -1,0 +1,135 @@
+//! Where liquidation and unwinding orders go: a simulated venue for scripts, tests and replays.
+//!
+//! Beside a real matching engine the mode is [`VenueMode::Manual`]: the engine answers with commands.
+
+use crate::command::Side;
+use crate::market::{InstrumentId, Market};
+use crate::number::{Price, Quantity};
+
+/// How orders are answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VenueMode {
+    /// Filled in full at the mark if the limit allows it, else not at all.
+    #[default]
+    Mark,
+    /// Filled in full at the limit.
+    Bankruptcy,
+    /// Never filled.
+    None,
+    /// Answered by commands.
+    Manual,
+    /// Filled against the depth given, best price first down to the limit; the rest expires.
+    Book,
+}
+
+/// A price and what is offered there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// In ticks.
+    pub price: Price,
+    /// In lots.
+    pub quantity: Quantity,
+}
+
+/// New depth or prices of an instrument; what is not given stays.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BookUpdate<'a> {
+    /// Best bid, in ticks; if only the bids are given, their first.
+    pub bid: Option<Price>,
+    /// Best ask, in ticks; if only the asks are given, their first.
+    pub ask: Option<Price>,
+    /// Bids, best first, falling.
+    pub bids: Option<&'a [Level]>,
+    /// Asks, best first, rising.
+    pub asks: Option<&'a [Level]>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    bid: Option<Price>,
+    ask: Option<Price>,
+    /// Best last, so that taking the best moves nothing.
+    bids: Vec<Level>,
+    asks: Vec<Level>,
+}
+
+/// The simulated venue.
+#[derive(Debug, Default)]
+pub(crate) struct Venue {
+    mode: VenueMode,
+    books: Vec<Book>,
+}
+
+impl Venue {
+    pub(crate) fn add_instrument(&mut self) {
+        self.books.push(Book::default());
+    }
+
+    pub(crate) fn mode(&self) -> VenueMode {
+        self.mode
+    }
+
+    pub(crate) fn set_mode(&mut self, mode: VenueMode) {
+        self.mode = mode;
+    }
+
+    /// Best bid and ask, in ticks.
+    pub(crate) fn top(&self, instrument: InstrumentId) -> (Option<Price>, Option<Price>) {
+        let book = &self.books[instrument.index()];
+        (book.bid, book.ask)
+    }
+
+    pub(crate) fn update(&mut self, instrument: InstrumentId, update: &BookUpdate<'_>) {
+        let book = &mut self.books[instrument.index()];
+        let replace = |side: &mut Vec<Level>, best: &mut Option<Price>, levels: Option<&[Level]>, price: Option<Price>| {
+            if let Some(levels) = levels {
+                side.clear();
+                side.extend(levels.iter().rev());
+                *best = levels.first().map(|level| level.price);
+            }
+            if price.is_some() {
+                *best = price;
+            }
+        };
+        replace(&mut book.bids, &mut book.bid, update.bids, update.bid);
+        replace(&mut book.asks, &mut book.ask, update.asks, update.ask);
+    }
+
+    /// The next fill of an order of which `rest` lots are left, and takes it from the depth; none: the rest expires.
+    pub(crate) fn fill(
+        &mut self,
+        market: &Market,
+        instrument: InstrumentId,
+        side: Side,
+        rest: Quantity,
+        limit: Price,
+    ) -> Option<(Quantity, Price)> {
+        let allows = |price: Price| match side {
+            Side::Sell => price >= limit,
+            Side::Buy => price <= limit,
+        };
+        match self.mode {
+            VenueMode::Mark => {
+                let mark = market.instrument(instrument).mark?;
+                allows(mark).then_some((rest, mark))
+            }
+            VenueMode::Bankruptcy => Some((rest, limit)),
+            VenueMode::None | VenueMode::Manual => None,
+            VenueMode::Book => {
+                let book = &mut self.books[instrument.index()];
+                let (levels, best) = match side {
+                    Side::Sell => (&mut book.bids, &mut book.bid),
+                    Side::Buy => (&mut book.asks, &mut book.ask),
+                };
+                let level = levels.last_mut().filter(|level| allows(level.price))?;
+                let (lots, price) = (level.quantity.min(rest), level.price);
+                level.quantity -= lots;
+                if level.quantity == 0 {
+                    levels.pop();
+                }
+                *best = levels.last().map(|level| level.price);
+                Some((lots, price))
+            }
+        }
+    }
+}
