@@ -3,6 +3,8 @@
 //! A [`Decimal`] is what was written; a [`Grid`] turns it into whole ticks, lots, quanta or parts per billion and
 //! back. Nothing here rounds silently: what does not lie on the grid says so.
 
+use ethnum::I256;
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -58,6 +60,20 @@ impl Decimal {
     #[must_use]
     pub fn is_nonpositive(self) -> bool {
         self.mantissa <= 0
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let common = self.scale.max(other.scale);
+        let scaled = |decimal: &Self| I256::from(decimal.mantissa) * I256::from(10).pow(common - decimal.scale);
+        scaled(self).cmp(&scaled(other))
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -28,6 +28,8 @@
 //! - [`venue`]: where liquidation orders go in scripts and replays.
 //! - [`kernel`]: all of it on one thread.
 //! - [`event`]: what comes out.
+//! - `ticks` (feature `cli`): readers of market data.
+//! - `protocol` (feature): commands and events as JSON Lines.
 
 #![warn(missing_docs)]
 #![forbid(unsafe_code)]
@@ -40,8 +42,14 @@ pub mod kernel;
 pub mod market;
 pub mod number;
 pub mod position;
+#[cfg(feature = "protocol")]
+pub mod protocol;
 pub mod refusal;
+#[cfg(feature = "cli")]
+pub mod replay;
 mod shard;
+#[cfg(feature = "cli")]
+pub mod ticks;
 pub mod tiers;
 pub mod venue;
 

@@ -203,6 +203,15 @@ impl Kernel {
         Ok(())
     }
 
+    /// The instrument of a liquidation order that the venue has not answered in full.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownLiquidation`].
+    pub fn liquidation_instrument(&self, id: u64) -> Result<InstrumentId, Refusal> {
+        self.open_order(id).map(|open| open.instrument)
+    }
+
     fn admit_expiry(&mut self, id: u64) -> Result<(), Refusal> {
         match self.open_order(id)?.waiter {
             Waiter::Pool { shard, pool } => self.shards[shard as usize].order_expired(pool),

@@ -200,6 +200,11 @@ impl Kernel {
         self.shards.iter().map(Shard::evaluations).sum()
     }
 
+    /// Moves the present time on without an input: a question was asked at this time. Earlier times are ignored.
+    pub fn pass_time(&mut self, ts_ns: Option<u64>) {
+        self.now_ns = self.now_ns.max(ts_ns.unwrap_or(0));
+    }
+
     fn check_time(&self, ts_ns: Option<u64>) -> Result<(), Refusal> {
         match ts_ns {
             Some(given) if given < self.now_ns => Err(Refusal::TimeReversed { given, now: self.now_ns }),

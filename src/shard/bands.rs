@@ -173,7 +173,6 @@ impl Shard {
             let holding = self.holders[instrument.index()][at];
             let pool = self.holdings[holding as usize].pool;
             self.pools[pool as usize].slack = UNCERTIFIED;
-            self.pools[pool as usize].suppressed = false;
             self.touch(pool);
         }
     }

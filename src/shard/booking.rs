@@ -125,20 +125,8 @@ impl Shard {
         if after.quantity == 0 {
             self.bands.remove(id, holding);
         }
-        if instrument.mark.is_some() || after.quantity == 0 {
-            self.end_suppression(market, pool);
-        }
         self.touch(pool);
         result
-    }
-
-    /// A breach without a living mark is announced anew only after the pool held a living mark, or nothing.
-    fn end_suppression(&mut self, market: &Market, pool: u32) {
-        if self.pools[pool as usize].suppressed {
-            let holds = |holding: u32| self.holdings[holding as usize].position.quantity != 0;
-            let empty = !self.holdings_of(pool).any(holds);
-            self.pools[pool as usize].suppressed = !empty && !self.has_living_mark(market, pool);
-        }
     }
 
     fn enter_holders(&mut self, holding: u32, instrument: InstrumentId) {

@@ -154,6 +154,7 @@ impl Shard {
     pub(crate) fn examine(&mut self, market: &Market, findings: &mut Findings) {
         while let Some(pool) = self.touched.pop() {
             self.pools[pool as usize].touched = false;
+            self.end_suppression(market, pool);
             if self.pools[pool as usize].is_locked() {
                 if self.is_ready(pool) {
                     findings.ready.push(self.attention(pool));
@@ -168,6 +169,14 @@ impl Shard {
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         self.touched.is_empty()
+    }
+
+    /// A breach without a living mark is announced anew only after the pool held a living mark, or nothing.
+    fn end_suppression(&mut self, market: &Market, pool: u32) {
+        if self.pools[pool as usize].suppressed {
+            let still = self.evaluate(market, pool).holds_position && !self.has_living_mark(market, pool);
+            self.pools[pool as usize].suppressed = still;
+        }
     }
 
     fn attention(&self, pool: u32) -> Attention {

@@ -1,0 +1,45 @@
+//! What can be typed. Exit codes: 0 ok, 1 failed, 2 usage.
+
+mod exec;
+mod replay;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A low-latency risk kernel for exchanges that trade perpetual contracts.
+///
+/// Without a command it replays the embedded market data over a generated population.
+#[derive(Debug, Parser)]
+#[command(name = "terrace", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    replay: replay::Args,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Carry out a script of commands, one JSON object a line.
+    Exec(exec::Args),
+    /// Replay market data over a population of accounts, and sum up what happened.
+    Replay(replay::Args),
+}
+
+/// Reads the command line and carries it out.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse(); // exits with 2 on a usage error
+    let result = match &cli.command {
+        Some(Command::Exec(args)) => exec::run(args),
+        Some(Command::Replay(args)) => replay::run(args),
+        None => replay::run(&cli.replay),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("terrace: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

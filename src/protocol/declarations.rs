@@ -1,0 +1,298 @@
+//! `asset`, `fund` and `instrument`: the commands that bring names and tables.
+
+use super::Rejection;
+use super::fields::{Fields, Json, as_word};
+use super::session::{Answer, Session, steps};
+use crate::decimal::{Decimal, Grid};
+use crate::market::{FundSpec, InstrumentSpec, ReducePolicy};
+use crate::number::LIMIT;
+use crate::refusal::{Code, Refusal};
+use crate::tiers::{TierRow, TierRule, TierTable};
+
+const KINDS: &[(&str, bool)] = &[
+    ("linear_perp", true),
+    ("inverse_perp", false),
+    ("linear_future", false),
+    ("inverse_future", false),
+    ("option", false),
+    ("spot", false),
+];
+const TIER_RULES: &[(&str, Option<TierRule>)] =
+    &[("marginal", Some(TierRule::Marginal)), ("step", Some(TierRule::Step)), ("linear", None)];
+const RANKINGS: &[(&str, bool)] =
+    &[("pnl_leverage", true), ("pnl_margin_ratio", false), ("profit_notional", false), ("pro_rata", false)];
+const ADL_PRICES: &[(&str, bool)] = &[("bankruptcy", true), ("mark", false)];
+const MARK_RULES: &[(&str, bool)] = &[("external", true), ("median", false), ("fair_basis", false), ("ema_basis", false)];
+
+/// The largest leverage a table may name: 1 000 000.
+const MAX_LEVERAGE_HUNDREDTHS: i64 = 100_000_000;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Reduction {
+    Tier,
+    All,
+    Fraction,
+}
+
+const REDUCTIONS: &[(&str, Reduction)] =
+    &[("tier", Reduction::Tier), ("all", Reduction::All), ("fraction", Reduction::Fraction)];
+
+pub(super) fn carry_out(session: &mut Session, op: &str, fields: Fields) -> Result<Answer, Rejection> {
+    match op {
+        "asset" => asset(session, fields),
+        "fund" => fund(session, fields),
+        _ => instrument(session, fields),
+    }?;
+    Ok(Answer::Events)
+}
+
+fn asset(session: &mut Session, mut fields: Fields) -> Result<(), Rejection> {
+    fields.only(&["ts", "asset", "decimals"])?;
+    let (name, decimals) = (fields.name("asset")?, fields.id("decimals")?);
+    let ts_ns = fields.id_or_none("ts")?;
+    session.check_time(ts_ns)?;
+    let decimals = u32::try_from(decimals).unwrap_or(u32::MAX);
+    let asset = session.kernel.declare_asset(ts_ns, &name, decimals)?;
+    session.assets.insert(name.clone(), asset);
+    session.funds.insert(name, session.kernel.market().asset(asset).fund);
+    Ok(())
+}
+
+fn fund(session: &mut Session, mut fields: Fields) -> Result<(), Rejection> {
+    fields.only(&["ts", "fund", "asset", "floor", "drawdown", "socialise"])?;
+    let (name, asset) = (fields.name("fund")?, fields.name("asset")?);
+    let floor = fields.decimal_or("floor", Decimal::ZERO)?;
+    let drawdown = fields.take("drawdown").map(|value| Fields::of(value, "drawdown")).transpose()?;
+    let socialise = fields.flag_or("socialise", false)?;
+    let ts_ns = fields.id_or_none("ts")?;
+    session.check_time(ts_ns)?;
+    let asset = session.asset(&asset)?;
+    if drawdown.is_some() {
+        return Err(Rejection::bad_value("drawdown is not supported in this version"));
+    }
+    if socialise {
+        return Err(Rejection::bad_value("socialise: only false is supported in this version"));
+    }
+    let known = session.funds.get(&name).copied();
+    if known.is_some_and(|known| session.kernel.market().fund(known).asset != asset) {
+        return Err(Rejection::bad_value(format!("the fund {name:?} is kept in another asset")));
+    }
+    let (floor, off) = steps(session.kernel.market().quanta(asset), floor);
+    if off {
+        return Err(Refusal::OffGrid { what: "floor" }.into());
+    }
+    if i128::from(floor).abs() >= LIMIT {
+        return Err(Refusal::Overflow { what: "floor" }.into());
+    }
+    if known.is_some_and(|known| session.declared_funds.contains(&known)) {
+        return Err(Rejection::new(Code::Duplicate, format!("the fund {name:?} is declared already")));
+    }
+    let spec = FundSpec { name: name.clone(), asset, floor: i128::from(floor), unwind_interval_ns: 0 };
+    let fund = session.kernel.declare_fund(ts_ns, spec)?;
+    session.declared_funds.push(fund);
+    session.funds.insert(name, fund);
+    Ok(())
+}
+
+/// An `instrument` line whose form is right.
+struct InstrumentLine {
+    symbol: String,
+    underlying: String,
+    settle: String,
+    fund: Option<String>,
+    ts_ns: Option<u64>,
+    /// A word or setting that this version does not build.
+    unsupported: Option<&'static str>,
+    steps: [Decimal; 3],
+    fees: [Decimal; 3],
+    tier_rule: TierRule,
+    tiers: Vec<Json>,
+    reduce: ReducePolicy,
+}
+
+fn instrument(session: &mut Session, fields: Fields) -> Result<(), Rejection> {
+    let line = InstrumentLine::read(fields)?;
+    session.check_time(line.ts_ns)?;
+    let settle = session.asset(&line.settle)?;
+    let asset = session.kernel.market().asset(settle);
+    let fund = line.fund.as_deref().map_or(Ok(asset.fund), |name| session.fund(name))?;
+    if let Some(what) = line.unsupported {
+        return Err(Rejection::bad_value(format!("{what} in this version")));
+    }
+    let [tick, lot, multiplier] = line.grids()?;
+    let unit = line.unit(asset.decimals)?;
+    let one = Decimal::new(1, 0);
+    let [maker, taker, liquidation] = line.fees;
+    if [maker, taker].iter().any(|&fee| !is_below_one(fee)) || !is_below_one(liquidation) || liquidation.mantissa() < 0 {
+        let range = "maker_fee and taker_fee must be above -1 and below 1, liquidation_fee from 0 to below";
+        return Err(Rejection::bad_value(format!("{range} {one}")));
+    }
+    if session.kernel.market().fund(fund).asset != settle {
+        return Err(Rejection::bad_value(format!("the fund is not kept in {}", line.settle)));
+    }
+    let tiers = tier_table(line.tier_rule, &line.tiers, asset.decimals)?;
+    let fees = line.fees.map(|fee| steps(Grid::ppb(), fee));
+    if fees.iter().any(|&(_, off)| off) {
+        return Err(Refusal::OffGrid { what: "a fee: finer than parts per billion, it" }.into());
+    }
+    let unit = unit.ok_or(Refusal::Overflow { what: "tick · lot · multiplier" })?;
+    if session.instruments.contains_key(&line.symbol) {
+        return Err(Rejection::new(Code::Duplicate, format!("the instrument {:?} is declared already", line.symbol)));
+    }
+    let [(maker_fee_ppb, _), (taker_fee_ppb, _), (liquidation_fee_ppb, _)] = fees;
+    let _ = multiplier;
+    let spec = InstrumentSpec {
+        symbol: line.symbol.clone(),
+        underlying: line.underlying,
+        settle,
+        tick,
+        lot,
+        unit,
+        tiers,
+        maker_fee_ppb,
+        taker_fee_ppb,
+        liquidation_fee_ppb,
+        reduce: line.reduce,
+        fund,
+    };
+    let id = session.kernel.declare_instrument(line.ts_ns, spec)?;
+    session.instruments.insert(line.symbol, id);
+    Ok(())
+}
+
+impl InstrumentLine {
+    fn read(mut fields: Fields) -> Result<Self, Rejection> {
+        fields.only(&[
+            "ts", "symbol", "kind", "underlying", "settle", "tick", "lot", "multiplier", "tiers", "tier_rule", "maker_fee",
+            "taker_fee", "liquidation_fee", "close_fee_in_mm", "reduce", "adl_rank", "adl_price", "mark", "fund",
+        ])?;
+        let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);
+        let one = Decimal::new(1, 0);
+        let steps = [fields.decimal("tick")?, fields.decimal("lot")?, fields.decimal_or("multiplier", one)?];
+        let mut fees = [Decimal::ZERO; 3];
+        for (fee, name) in fees.iter_mut().zip(["maker_fee", "taker_fee", "liquidation_fee"]) {
+            *fee = fields.decimal_or(name, Decimal::ZERO)?;
+        }
+        let tiers = fields.list_or_none("tiers")?.ok_or_else(|| Rejection::malformed("the field \"tiers\" is missing"))?;
+        let tier_rule = fields.word_or("tier_rule", TIER_RULES, Some(TierRule::Marginal))?;
+        let (reduce, fraction) = reduce_policy(fields.list_or_none("reduce")?)?;
+        let mark = match fields.take("mark") {
+            None => true,
+            Some(value) => {
+                let mut mark = Fields::of(value, "mark")?;
+                mark.only(&["rule"])?;
+                mark.word("rule", MARK_RULES)?
+            }
+        };
+        let supported = [
+            (fields.word("kind", KINDS)?, "kind: only \"linear_perp\" is supported"),
+            (tier_rule.is_some(), "tier_rule: only \"marginal\" and \"step\" are supported"),
+            (!fraction, "reduce: only \"tier\" and \"all\" are supported"),
+            (fields.word_or("adl_rank", RANKINGS, true)?, "adl_rank: only \"pnl_leverage\" is supported"),
+            (fields.word_or("adl_price", ADL_PRICES, true)?, "adl_price: only \"bankruptcy\" is supported"),
+            (mark, "mark: only the rule \"external\" is supported"),
+            (!fields.flag_or("close_fee_in_mm", false)?, "close_fee_in_mm: only false is supported"),
+        ];
+        Ok(Self {
+            symbol,
+            underlying,
+            settle,
+            fund: fields.name_or_none("fund")?,
+            ts_ns: fields.id_or_none("ts")?,
+            unsupported: supported.iter().find(|(built, _)| !built).map(|&(_, what)| what),
+            steps,
+            fees,
+            tier_rule: tier_rule.unwrap_or_default(),
+            tiers,
+            reduce,
+        })
+    }
+
+    /// The grids of tick, lot and multiplier.
+    fn grids(&self) -> Result<[Grid; 3], Rejection> {
+        let grid = |name: &str, step: Decimal| {
+            let reason = || format!("{name} must be above zero, of at most 12 significant digits and 18 decimals, not {step}");
+            Grid::new(step).ok_or_else(|| Rejection::bad_value(reason()))
+        };
+        let [tick, lot, multiplier] = self.steps;
+        Ok([grid("tick", tick)?, grid("lot", lot)?, grid("multiplier", multiplier)?])
+    }
+
+    /// The unit in quanta; none if it is too large.
+    fn unit(&self, decimals: u32) -> Result<Option<i64>, Rejection> {
+        let [tick, lot, multiplier] = self.grids()?;
+        let product = [lot, multiplier].iter().try_fold(tick.step(), |product, grid| {
+            let mantissa = product.mantissa().checked_mul(grid.step().mantissa())?;
+            Some(Decimal::new(mantissa, product.scale() + grid.step().scale()))
+        });
+        match product.map(|product| product.scale() <= decimals) {
+            Some(false) => {
+                let reason = format!("tick · lot · multiplier must be whole quanta of {}, of {decimals} decimals", self.settle);
+                Err(Rejection::bad_value(reason))
+            }
+            _ => Ok(InstrumentSpec::unit(tick, lot, multiplier, decimals)),
+        }
+    }
+}
+
+fn is_below_one(rate: Decimal) -> bool {
+    let whole = Grid::decimals(0).place(Decimal::new(rate.mantissa().abs(), rate.scale()));
+    whole.is_some_and(|place| place.floor() == 0)
+}
+
+/// Which reductions are listed, and whether the one that is not built is.
+fn reduce_policy(list: Option<Vec<Json>>) -> Result<(ReducePolicy, bool), Rejection> {
+    let Some(list) = list else { return Ok((ReducePolicy::default(), false)) };
+    let words = list.iter().map(|word| as_word("each of reduce", word, REDUCTIONS)).collect::<Result<Vec<_>, _>>()?;
+    if (1..words.len()).any(|at| words[..at].contains(&words[at])) {
+        return Err(Rejection::malformed("reduce names a step twice"));
+    }
+    let policy = ReducePolicy { tier: words.contains(&Reduction::Tier), all: words.contains(&Reduction::All) };
+    Ok((policy, words.contains(&Reduction::Fraction)))
+}
+
+/// Reads a tier table; anything wrong in it is `bad_tiers` and names the row.
+fn tier_table(rule: TierRule, list: &[Json], decimals: u32) -> Result<TierTable, Rejection> {
+    let bad = |reason: String| Rejection::new(Code::BadTiers, reason);
+    let mut rows = Vec::with_capacity(list.len());
+    for (index, row) in list.iter().enumerate() {
+        let row = tier_row(row, decimals).map_err(|rejection| bad(format!("row {}: {}", index + 1, rejection.reason)))?;
+        rows.push(row);
+    }
+    TierTable::new(rule, &rows).map_err(|error| bad(error.to_string()))
+}
+
+fn tier_row(row: &Json, decimals: u32) -> Result<TierRow, Rejection> {
+    let mut fields = Fields::of(row.clone(), "a tier")?;
+    fields.only(&["cap", "mmr", "max_leverage", "deduction"])?;
+    let mut exact = |name: &str, grid: Grid| {
+        let value = fields.decimal(name)?;
+        match steps(grid, value) {
+            (steps, false) => Ok(steps),
+            _ => Err(Rejection::malformed(format!("{name} {value} is finer than {}", grid.step()))),
+        }
+    };
+    let cap = exact("cap", Grid::decimals(decimals))?;
+    let mmr_ppb = exact("mmr", Grid::ppb())?;
+    let max_leverage = exact("max_leverage", Grid::decimals(2))?;
+    if max_leverage > MAX_LEVERAGE_HUNDREDTHS {
+        return Err(Rejection::malformed("max_leverage must be at most 1000000"));
+    }
+    let deduction = match fields.take("deduction") {
+        None => None,
+        Some(value) => {
+            let mut one = Fields::of(Json::Object(vec![("deduction".to_owned(), value)]), "a deduction")?;
+            let value = one.decimal("deduction")?;
+            match steps(Grid::decimals(decimals), value) {
+                (steps, false) => Some(i128::from(steps)),
+                _ => return Err(Rejection::malformed(format!("deduction {value} is finer than a quantum"))),
+            }
+        }
+    };
+    Ok(TierRow {
+        cap: i128::from(cap),
+        mmr_ppb: u64::try_from(mmr_ppb).unwrap_or(0), // what is not above zero is refused with the table
+        max_leverage: u32::try_from(max_leverage).unwrap_or(0),
+        deduction,
+    })
+}

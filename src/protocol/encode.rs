@@ -1,0 +1,374 @@
+//! Events as lines.
+
+use crate::command::Side;
+use crate::decimal::Grid;
+use crate::event::{Cause, Event, FundReason, Outcome, Owner, PoolName, Step};
+use crate::market::{AssetId, FundId, InstrumentId, Market};
+use crate::number::div_half_even;
+use crate::position::Position;
+use ethnum::I256;
+use std::fmt::{Display, Write};
+
+/// Decimal places of ratios and scores.
+const RATIO_DECIMALS: u32 = 8;
+
+/// Decimal places of an entry price beyond the tick's.
+const ENTRY_DECIMALS: u32 = 4;
+
+/// One JSON object under construction at the end of a text.
+pub(super) struct Line<'a> {
+    out: &'a mut String,
+}
+
+impl<'a> Line<'a> {
+    /// Begins a line `{"ev":…,"seq":…`.
+    pub(super) fn begin(out: &'a mut String, event: &str, seq: u64) -> Self {
+        out.push_str("{\"ev\":\"");
+        out.push_str(event);
+        out.push_str("\",\"seq\":");
+        push(out, seq);
+        Self { out }
+    }
+
+    /// Begins an object inside a line.
+    pub(super) fn object(out: &'a mut String) -> Self {
+        out.push('{');
+        Self { out }
+    }
+
+    fn key(&mut self, name: &str) -> &mut String {
+        if !self.out.ends_with('{') {
+            self.out.push(',');
+        }
+        self.out.push('"');
+        self.out.push_str(name);
+        self.out.push_str("\":");
+        self.out
+    }
+
+    /// A field whose value needs no quotes: an integer, `true`, `null`.
+    pub(super) fn bare(&mut self, name: &str, value: impl Display) -> &mut Self {
+        push(self.key(name), value);
+        self
+    }
+
+    /// A field in quotes. The text must need no escape: a decimal or one of our words or names.
+    pub(super) fn quoted(&mut self, name: &str, value: impl Display) -> &mut Self {
+        let out = self.key(name);
+        out.push('"');
+        push(out, value);
+        out.push('"');
+        self
+    }
+
+    /// A field in quotes, or `null`.
+    pub(super) fn quoted_or_null(&mut self, name: &str, value: Option<impl Display>) -> &mut Self {
+        match value {
+            Some(value) => self.quoted(name, value),
+            None => self.bare(name, "null"),
+        }
+    }
+
+    /// A field with any text, escaped.
+    pub(super) fn text(&mut self, name: &str, value: &str) -> &mut Self {
+        let escaped = serde_json::Value::from(value);
+        self.bare(name, escaped)
+    }
+
+    /// A field that holds a list, each element written by `each`.
+    pub(super) fn list<T>(&mut self, name: &str, items: impl IntoIterator<Item = T>, mut each: impl FnMut(&mut String, T)) -> &mut Self {
+        let out = self.key(name);
+        out.push('[');
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            each(out, item);
+        }
+        out.push(']');
+        self
+    }
+
+    /// A field that holds an object.
+    pub(super) fn nested(&mut self, name: &str, fill: impl FnOnce(&mut Line<'_>)) -> &mut Self {
+        let out = self.key(name);
+        let mut inner = Line::object(out);
+        fill(&mut inner);
+        inner.close();
+        self
+    }
+
+    /// Ends an object inside a line.
+    pub(super) fn close(&mut self) {
+        self.out.push('}');
+    }
+
+    /// Ends the line.
+    pub(super) fn end(&mut self) {
+        self.out.push_str("}\n");
+    }
+}
+
+fn push(out: &mut String, value: impl Display) {
+    // Writing to a String cannot fail.
+    let _ = write!(out, "{value}");
+}
+
+/// Turns events into lines, with the names and grids of a market.
+#[derive(Clone, Copy)]
+pub struct Encoder<'a> {
+    market: &'a Market,
+}
+
+impl<'a> Encoder<'a> {
+    /// An encoder for the events of this market.
+    #[must_use]
+    pub fn new(market: &'a Market) -> Self {
+        Self { market }
+    }
+
+    /// Appends the events of input `seq`, one a line.
+    pub fn events(self, seq: u64, events: &[Event], out: &mut String) {
+        let mut at = 0;
+        while at < events.len() {
+            if let Event::OrderCancelled { more, .. } = events[at] {
+                let group = at..at + 1 + more as usize;
+                self.orders_cancelled(seq, &events[group.clone()], out);
+                at = group.end;
+            } else {
+                self.event(seq, &events[at], out);
+                at += 1;
+            }
+        }
+    }
+
+    /// The cancelled orders of a pool come one by one from the kernel, and as one line.
+    fn orders_cancelled(self, seq: u64, group: &[Event], out: &mut String) {
+        let Some(&Event::OrderCancelled { account, pool, .. }) = group.first() else { return };
+        let ids = group.iter().filter_map(|event| match event {
+            Event::OrderCancelled { order, .. } => Some(*order),
+            _ => None,
+        });
+        Line::begin(out, "orders_cancelled", seq)
+            .bare("account", account)
+            .quoted("pool", self.pool(pool))
+            .list("orders", ids, |out, id| push(out, id))
+            .end();
+    }
+
+    fn event(self, seq: u64, event: &Event, out: &mut String) {
+        match *event {
+            Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause } => {
+                let asset = self.pool_asset(pool);
+                Line::begin(out, "liquidation_started", seq)
+                    .bare("account", account)
+                    .quoted("pool", self.pool(pool))
+                    .quoted("equity", self.amount(asset, equity))
+                    .quoted("mm", self.amount(asset, maintenance_margin))
+                    .quoted_or_null("ratio", ratio(maintenance_margin, equity))
+                    .quoted("cause", self.cause(cause))
+                    .end();
+            }
+            Event::LiquidationSuppressed { account, pool } => {
+                Line::begin(out, "liquidation_suppressed", seq).bare("account", account).quoted("pool", self.pool(pool)).end();
+            }
+            Event::OrderCancelled { .. } => self.orders_cancelled(seq, std::slice::from_ref(event), out),
+            Event::OrderCut { account, instrument, order, left: lots } => {
+                self.about_order("order_cut", seq, (account, order), instrument, lots, out);
+            }
+            Event::OrderMismatch { account, instrument, order, uncovered: lots } => {
+                self.about_order("order_mismatch", seq, (account, order), instrument, lots, out);
+            }
+            Event::LiquidationOrder { liquidation, owner, instrument, side, quantity, limit, step } => {
+                owner_field(Line::begin(out, "liquidation_order", seq).bare("liquidation", liquidation), owner)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("side", side_word(side))
+                    .quoted("qty", self.quantity(instrument, quantity))
+                    .quoted("limit", self.price(instrument, limit))
+                    .quoted("step", step_word(step))
+                    .end();
+            }
+            Event::LiquidationFill { liquidation, owner, instrument, side, quantity, price, fee, realised } => {
+                let asset = self.settle(instrument);
+                owner_field(Line::begin(out, "liquidation_fill", seq).bare("liquidation", liquidation), owner)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("side", side_word(side))
+                    .quoted("qty", self.quantity(instrument, quantity))
+                    .quoted("price", self.price(instrument, price))
+                    .quoted("fee", self.amount(asset, fee))
+                    .quoted("realised", self.amount(asset, realised))
+                    .end();
+            }
+            Event::Takeover { account, instrument, quantity, price, passed } => {
+                Line::begin(out, "takeover", seq)
+                    .bare("account", account)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("side", position_word(quantity))
+                    .quoted("qty", self.quantity(instrument, quantity.abs()))
+                    .quoted("price", self.price(instrument, price))
+                    .quoted("passed", self.amount(self.settle(instrument), passed))
+                    .end();
+            }
+            Event::Deleveraged { owner, counter, instrument, quantity, price, realised, rank } => {
+                let side = if quantity > 0 { Side::Buy } else { Side::Sell };
+                owner_field(&mut Line::begin(out, "adl", seq), owner)
+                    .bare("counter", counter)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("side", side_word(side))
+                    .quoted("qty", self.quantity(instrument, quantity.abs()))
+                    .quoted("price", self.price(instrument, price))
+                    .quoted("realised", self.amount(self.settle(instrument), realised))
+                    .bare("rank", rank)
+                    .end();
+            }
+            Event::LiquidationEnded { account, pool, outcome, equity } => {
+                Line::begin(out, "liquidation_ended", seq)
+                    .bare("account", account)
+                    .quoted("pool", self.pool(pool))
+                    .quoted("outcome", outcome_word(outcome))
+                    .quoted("equity", self.amount(self.pool_asset(pool), equity))
+                    .end();
+            }
+            Event::Fund { fund, delta, balance, reason } => {
+                let spec = self.market.fund(fund);
+                Line::begin(out, "fund", seq)
+                    .quoted("fund", &spec.name)
+                    .quoted("delta", self.amount(spec.asset, delta))
+                    .quoted("balance", self.amount(spec.asset, balance))
+                    .quoted("reason", reason_word(reason))
+                    .end();
+            }
+            Event::FundDeficit { fund, equity } => self.fund_deficit(seq, fund, equity, out),
+        }
+    }
+
+    fn fund_deficit(self, seq: u64, fund: FundId, equity: i128, out: &mut String) {
+        let spec = self.market.fund(fund);
+        Line::begin(out, "fund_deficit", seq)
+            .quoted("fund", &spec.name)
+            .quoted("equity", self.amount(spec.asset, equity))
+            .quoted("deficit", self.amount(spec.asset, -equity))
+            .end();
+    }
+
+    fn about_order(self, event: &str, seq: u64, (account, order): (u64, u64), id: InstrumentId, lots: i64, out: &mut String) {
+        Line::begin(out, event, seq)
+            .bare("account", account)
+            .bare("order", order)
+            .quoted("qty", self.quantity(id, lots))
+            .end();
+    }
+
+    pub(super) fn amount(self, asset: AssetId, quanta: i128) -> impl Display {
+        self.market.quanta(asset).value(quanta)
+    }
+
+    pub(super) fn price(self, instrument: InstrumentId, ticks: impl Into<i128>) -> impl Display {
+        self.market.instrument(instrument).spec.tick.value(ticks.into())
+    }
+
+    pub(super) fn quantity(self, instrument: InstrumentId, lots: impl Into<i128>) -> impl Display {
+        self.market.instrument(instrument).spec.lot.value(lots.into())
+    }
+
+    pub(super) fn symbol(self, instrument: InstrumentId) -> &'a str {
+        &self.market.instrument(instrument).spec.symbol
+    }
+
+    pub(super) fn settle(self, instrument: InstrumentId) -> AssetId {
+        self.market.instrument(instrument).spec.settle
+    }
+
+    pub(super) fn pool_asset(self, pool: PoolName) -> AssetId {
+        match pool {
+            PoolName::Cross(asset) => asset,
+            PoolName::Isolated(instrument) => self.settle(instrument),
+        }
+    }
+
+    pub(super) fn pool(self, pool: PoolName) -> String {
+        match pool {
+            PoolName::Cross(asset) => format!("cross:{}", self.market.asset(asset).name),
+            PoolName::Isolated(instrument) => format!("isolated:{}", self.symbol(instrument)),
+        }
+    }
+
+    fn cause(self, cause: Cause) -> &'a str {
+        match cause {
+            Cause::Instrument(instrument) => self.symbol(instrument),
+            Cause::Op(op) => op,
+        }
+    }
+
+    /// The price at which a position's unrealised result is zero, to four places more than the tick has.
+    pub(super) fn entry(self, instrument: InstrumentId, position: &Position) -> impl Display + use<> {
+        let spec = &self.market.instrument(instrument).spec;
+        let tick = spec.tick.step();
+        let scale = tick.scale() + ENTRY_DECIMALS;
+        let per_tick = I256::from(position.quantity.unsigned_abs()) * I256::from(spec.unit);
+        let signed_cost = position.cost * i128::from(position.quantity.signum());
+        let numerator = I256::from(signed_cost) * I256::from(tick.mantissa()) * I256::from(10i128.pow(ENTRY_DECIMALS));
+        let entry = div_half_even(numerator, per_tick);
+        Grid::decimals(scale).value(entry.as_i128())
+    }
+}
+
+/// `numerator / denominator` to eight places, half-even; none unless the denominator is positive.
+pub(super) fn ratio(numerator: i128, denominator: i128) -> Option<impl Display> {
+    (denominator > 0).then(|| {
+        let scaled = I256::from(numerator) * I256::from(10i128.pow(RATIO_DECIMALS));
+        Grid::decimals(RATIO_DECIMALS).value(div_half_even(scaled, I256::from(denominator)).as_i128())
+    })
+}
+
+/// A score to eight places, half-even.
+pub(super) fn score(score: fixed::types::I64F64) -> impl Display {
+    let scaled = I256::from(score.to_bits()) * I256::from(10i128.pow(RATIO_DECIMALS));
+    Grid::decimals(RATIO_DECIMALS).value(div_half_even(scaled, I256::from(1i128 << 64)).as_i128())
+}
+
+fn owner_field<'a, 'b>(line: &'b mut Line<'a>, owner: Owner) -> &'b mut Line<'a> {
+    match owner {
+        Owner::Account(account) => line.bare("account", account),
+        Owner::Fund => line.quoted("account", "fund"),
+    }
+}
+
+pub(super) fn side_word(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    }
+}
+
+/// The side of a position of signed size.
+pub(super) fn position_word(quantity: i64) -> &'static str {
+    if quantity > 0 { "long" } else { "short" }
+}
+
+fn step_word(step: Step) -> &'static str {
+    match step {
+        Step::Tier => "tier",
+        Step::All => "all",
+        Step::Unwind => "unwind",
+    }
+}
+
+fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Cured => "cured",
+        Outcome::Closed => "closed",
+    }
+}
+
+fn reason_word(reason: FundReason) -> &'static str {
+    match reason {
+        FundReason::Fee => "fee",
+        FundReason::Unwind => "unwind",
+        FundReason::Netting => "netting",
+        FundReason::Adl => "adl",
+        FundReason::AdlResidue => "adl_residue",
+        FundReason::Deficit => "deficit",
+        FundReason::Deposit => "deposit",
+    }
+}

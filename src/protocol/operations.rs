@@ -1,0 +1,328 @@
+//! The commands, field by field: form first, then names, then the kernel.
+
+use super::Rejection;
+use super::fields::{Fields, Json, as_decimal};
+use super::session::{Answer, Session, steps};
+use crate::command::{Command, Fill, Liquidity, MarginMode, OffGrid, Order, Side};
+use crate::decimal::{Decimal, Grid};
+use crate::market::InstrumentId;
+use crate::number::{LIMIT, Price, Quantity};
+use crate::refusal::{Code, Refusal};
+use crate::venue::{BookUpdate, Level, VenueMode};
+
+const SIDES: &[(&str, Side)] = &[("buy", Side::Buy), ("sell", Side::Sell)];
+const MODES: &[(&str, MarginMode)] = &[("cross", MarginMode::Cross), ("isolated", MarginMode::Isolated)];
+const LIQUIDITIES: &[(&str, Option<Liquidity>)] = &[("maker", Some(Liquidity::Maker)), ("taker", Some(Liquidity::Taker))];
+const VENUES: &[(&str, VenueMode)] = &[
+    ("mark", VenueMode::Mark),
+    ("bankruptcy", VenueMode::Bankruptcy),
+    ("none", VenueMode::None),
+    ("manual", VenueMode::Manual),
+    ("book", VenueMode::Book),
+];
+
+/// What one line does, once its form is right.
+struct Reader<'a> {
+    session: &'a mut Session,
+    fields: Fields,
+}
+
+pub(super) fn carry_out(session: &mut Session, op: &str, fields: Fields) -> Result<Answer, Rejection> {
+    let mut reader = Reader { session, fields };
+    match op {
+        "fund_deposit" => reader.fund_deposit(),
+        "venue" => reader.venue(),
+        "account" => reader.account(),
+        "deposit" => reader.payment(true),
+        "withdraw" => reader.payment(false),
+        "leverage" => reader.leverage(),
+        "margin_mode" => reader.margin_mode(),
+        "isolated_margin" => reader.isolated_margin(),
+        "order" => reader.order(),
+        "cancel" => reader.cancel(),
+        "fill" => reader.fill(),
+        "mark" => reader.price(true),
+        "last" => reader.price(false),
+        "book" => reader.book(),
+        "time" => reader.time(),
+        "liq_fill" => reader.liquidation_fill(),
+        "liq_expire" => reader.liquidation_expire(),
+        _ => {
+            let op = Json::Text(op.to_owned());
+            return Err(Rejection::new(Code::UnknownOp, format!("there is no command {op}")));
+        }
+    }?;
+    Ok(Answer::Events)
+}
+
+impl Reader<'_> {
+    /// Refuses fields beside `op`, `ts` and those of the command.
+    fn only(&self, known: &[&str]) -> Result<(), Rejection> {
+        let all: Vec<&str> = ["ts"].iter().chain(known).copied().collect();
+        self.fields.only(&all)
+    }
+
+    /// The time of the line: read last, since that it does not run backward is the last check of form.
+    fn time_of_line(&mut self) -> Result<Option<u64>, Rejection> {
+        let ts_ns = self.fields.id_or_none("ts")?;
+        self.session.check_time(ts_ns)?;
+        Ok(ts_ns)
+    }
+
+    fn apply(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Rejection> {
+        Ok(self.session.kernel.apply_at(ts_ns, command, off_grid)?)
+    }
+
+    fn lots(&self, instrument: InstrumentId, value: Decimal) -> (Quantity, bool) {
+        steps(self.session.kernel.market().instrument(instrument).spec.lot, value)
+    }
+
+    fn ticks(&self, instrument: InstrumentId, value: Decimal) -> (Price, bool) {
+        steps(self.session.kernel.market().instrument(instrument).spec.tick, value)
+    }
+
+    fn fund_deposit(&mut self) -> Result<(), Rejection> {
+        self.only(&["fund", "amount"])?;
+        let (name, amount) = (self.fields.name("fund")?, self.fields.decimal("amount")?);
+        let ts_ns = self.time_of_line()?;
+        let fund = self.session.fund(&name)?;
+        let market = self.session.kernel.market();
+        let (amount, off) = steps(market.quanta(market.fund(fund).asset), amount);
+        self.apply(ts_ns, &Command::FundDeposit { fund, amount }, off_amount(off))
+    }
+
+    fn venue(&mut self) -> Result<(), Rejection> {
+        self.only(&["mode"])?;
+        let mode = self.fields.word("mode", VENUES)?;
+        let ts_ns = self.time_of_line()?;
+        Ok(self.session.kernel.set_venue(ts_ns, mode)?)
+    }
+
+    fn account(&mut self) -> Result<(), Rejection> {
+        self.only(&["account", "margin", "positions"])?;
+        let account = self.fields.id("account")?;
+        let margin = self.fields.word_or("margin", &[("single", true), ("multi", false), ("portfolio", false)], true)?;
+        let positions = self.fields.word_or("positions", &[("one_way", true), ("hedge", false)], true)?;
+        let ts_ns = self.time_of_line()?;
+        if !margin {
+            return Err(Rejection::bad_value("margin: only \"single\" is supported in this version"));
+        }
+        if !positions {
+            return Err(Rejection::bad_value("positions: only \"one_way\" is supported in this version"));
+        }
+        self.apply(ts_ns, &Command::Account { account }, OffGrid::NONE)
+    }
+
+    fn payment(&mut self, into: bool) -> Result<(), Rejection> {
+        self.only(&["account", "asset", "amount"])?;
+        let (account, name) = (self.fields.id("account")?, self.fields.name("asset")?);
+        let amount = self.fields.decimal("amount")?;
+        let ts_ns = self.time_of_line()?;
+        let asset = self.session.asset(&name)?;
+        let (amount, off) = steps(self.session.kernel.market().quanta(asset), amount);
+        let command = if into {
+            Command::Deposit { account, asset, amount }
+        } else {
+            Command::Withdraw { account, asset, amount }
+        };
+        self.apply(ts_ns, &command, off_amount(off))
+    }
+
+    fn leverage(&mut self) -> Result<(), Rejection> {
+        self.only(&["account", "symbol", "leverage"])?;
+        let (account, symbol) = (self.fields.id("account")?, self.fields.name("symbol")?);
+        let leverage = self.fields.decimal("leverage")?;
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.session.instrument(&symbol)?;
+        let (hundredths, off) = steps(Grid::decimals(2), leverage);
+        let leverage = u32::try_from(hundredths.max(0)).unwrap_or(u32::MAX);
+        self.apply(ts_ns, &Command::Leverage { account, instrument, leverage }, off_amount(off))
+    }
+
+    fn margin_mode(&mut self) -> Result<(), Rejection> {
+        self.only(&["account", "symbol", "mode"])?;
+        let (account, symbol) = (self.fields.id("account")?, self.fields.name("symbol")?);
+        let mode = self.fields.word("mode", MODES)?;
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.session.instrument(&symbol)?;
+        self.apply(ts_ns, &Command::MarginMode { account, instrument, mode }, OffGrid::NONE)
+    }
+
+    fn isolated_margin(&mut self) -> Result<(), Rejection> {
+        self.only(&["account", "symbol", "amount"])?;
+        let (account, symbol) = (self.fields.id("account")?, self.fields.name("symbol")?);
+        let amount = self.fields.decimal("amount")?;
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.session.instrument(&symbol)?;
+        let market = self.session.kernel.market();
+        let (amount, off) = steps(market.quanta(market.instrument(instrument).spec.settle), amount);
+        self.apply(ts_ns, &Command::IsolatedMargin { account, instrument, amount }, off_amount(off))
+    }
+
+    fn order(&mut self) -> Result<(), Rejection> {
+        self.only(&["account", "order", "symbol", "side", "qty", "price", "reduce_only"])?;
+        let (account, order) = (self.fields.id("account")?, self.fields.id("order")?);
+        let (symbol, side) = (self.fields.name("symbol")?, self.fields.word("side", SIDES)?);
+        let (quantity, price) = (self.fields.decimal("qty")?, self.fields.decimal("price")?);
+        let reduce_only = self.fields.flag_or("reduce_only", false)?;
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.session.instrument(&symbol)?;
+        let (quantity, off_lot) = self.lots(instrument, quantity);
+        let (price, off_tick) = self.ticks(instrument, price);
+        let command = Command::Order(Order { account, order, instrument, side, quantity, price, reduce_only });
+        self.apply(ts_ns, &command, OffGrid { amount: off_lot, price: off_tick })
+    }
+
+    fn cancel(&mut self) -> Result<(), Rejection> {
+        self.only(&["account", "order"])?;
+        let (account, order) = (self.fields.id("account")?, self.fields.id("order")?);
+        let ts_ns = self.time_of_line()?;
+        self.apply(ts_ns, &Command::Cancel { account, order }, OffGrid::NONE)
+    }
+
+    fn fill(&mut self) -> Result<(), Rejection> {
+        let known =
+            ["account", "symbol", "side", "qty", "price", "order", "counterparty", "counter_order", "liquidity"];
+        self.only(&known)?;
+        let (account, symbol) = (self.fields.id("account")?, self.fields.name("symbol")?);
+        let side = self.fields.word("side", SIDES)?;
+        let (quantity, price) = (self.fields.decimal("qty")?, self.fields.decimal("price")?);
+        let (order, counterparty) = (self.fields.id_or_none("order")?, self.fields.id_or_none("counterparty")?);
+        let counter_order = self.fields.id_or_none("counter_order")?;
+        let liquidity = self.fields.word_or("liquidity", LIQUIDITIES, None)?;
+        if counter_order.is_some() && counterparty.is_none() {
+            return Err(Rejection::malformed("counter_order is given without a counterparty"));
+        }
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.session.instrument(&symbol)?;
+        let (quantity, off_lot) = self.lots(instrument, quantity);
+        let (price, off_tick) = self.ticks(instrument, price);
+        let fill = Fill { account, counterparty, order, counter_order, instrument, side, quantity, price, liquidity };
+        self.apply(ts_ns, &Command::Fill(fill), OffGrid { amount: off_lot, price: off_tick })
+    }
+
+    fn price(&mut self, mark: bool) -> Result<(), Rejection> {
+        self.only(&["symbol", "price"])?;
+        let (symbol, price) = (self.fields.name("symbol")?, self.fields.decimal("price")?);
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.session.instrument(&symbol)?;
+        let (price, off) = self.ticks(instrument, price);
+        let command = if mark { Command::Mark { instrument, price } } else { Command::Last { instrument, price } };
+        self.apply(ts_ns, &command, OffGrid { amount: false, price: off })
+    }
+
+    fn book(&mut self) -> Result<(), Rejection> {
+        let known = ["symbol", "bid", "ask", "impact_bid", "impact_ask", "bids", "asks"];
+        self.only(&known)?;
+        let symbol = self.fields.name("symbol")?;
+        let mut prices = [None; 4];
+        for (price, name) in prices.iter_mut().zip(&known[1..5]) {
+            *price = self.fields.decimal_or_none(name)?;
+        }
+        let bids = levels("bids", self.fields.list_or_none("bids")?)?;
+        let asks = levels("asks", self.fields.list_or_none("asks")?)?;
+        if prices.iter().all(Option::is_none) && bids.is_none() && asks.is_none() {
+            return Err(Rejection::malformed("a book needs at least one of bid, ask, impact_bid, impact_ask, bids, asks"));
+        }
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.session.instrument(&symbol)?;
+        self.apply_book(ts_ns, instrument, prices, bids.as_deref(), asks.as_deref())
+    }
+
+    fn apply_book(
+        &mut self,
+        ts_ns: Option<u64>,
+        instrument: InstrumentId,
+        prices: [Option<Decimal>; 4],
+        bids: Option<&[(Decimal, Decimal)]>,
+        asks: Option<&[(Decimal, Decimal)]>,
+    ) -> Result<(), Rejection> {
+        check_levels(prices, bids, asks)?;
+        let mut off = OffGrid::NONE;
+        let ticks = |price: Decimal, off: &mut OffGrid| {
+            let (price, is_off) = self.ticks(instrument, price);
+            off.price |= is_off;
+            price
+        };
+        let mut side = |levels: Option<&[(Decimal, Decimal)]>| -> Option<Vec<Level>> {
+            let place = |&(price, quantity): &(Decimal, Decimal)| {
+                let (quantity, is_off) = self.lots(instrument, quantity);
+                off.amount |= is_off;
+                Level { price: ticks(price, &mut off), quantity }
+            };
+            levels.map(|levels| levels.iter().map(place).collect())
+        };
+        let (bids, asks) = (side(bids), side(asks));
+        let [bid, ask, impact_bid, impact_ask] = prices.map(|price| price.map(|price| ticks(price, &mut off)));
+        if !off.any() && [impact_bid, impact_ask].into_iter().flatten().any(|price| !self.fits(instrument, price)) {
+            return Err(Refusal::Overflow { what: "price · unit" }.into());
+        }
+        let update = BookUpdate { bid, ask, bids: bids.as_deref(), asks: asks.as_deref() };
+        Ok(self.session.kernel.update_book(ts_ns, instrument, &update, off)?)
+    }
+
+    fn fits(&self, instrument: InstrumentId, price: Price) -> bool {
+        i128::from(price) < LIMIT && self.session.kernel.market().instrument(instrument).admitted_value(1, price).is_some()
+    }
+
+    fn time(&mut self) -> Result<(), Rejection> {
+        self.only(&[])?;
+        let ts_ns = self.fields.id("ts")?;
+        self.session.check_time(Some(ts_ns))?;
+        self.apply(None, &Command::Time { ts_ns }, OffGrid::NONE)
+    }
+
+    fn liquidation_fill(&mut self) -> Result<(), Rejection> {
+        self.only(&["liquidation", "qty", "price"])?;
+        let liquidation = self.fields.id("liquidation")?;
+        let (quantity, price) = (self.fields.decimal("qty")?, self.fields.decimal("price")?);
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.session.kernel.liquidation_instrument(liquidation)?;
+        let (quantity, off_lot) = self.lots(instrument, quantity);
+        let (price, off_tick) = self.ticks(instrument, price);
+        let command = Command::LiquidationFill { liquidation, quantity, price };
+        self.apply(ts_ns, &command, OffGrid { amount: off_lot, price: off_tick })
+    }
+
+    fn liquidation_expire(&mut self) -> Result<(), Rejection> {
+        self.only(&["liquidation"])?;
+        let liquidation = self.fields.id("liquidation")?;
+        let ts_ns = self.time_of_line()?;
+        self.apply(ts_ns, &Command::LiquidationExpire { liquidation }, OffGrid::NONE)
+    }
+}
+
+fn off_amount(off: bool) -> OffGrid {
+    OffGrid { amount: off, price: false }
+}
+
+/// A list of `[price, qty]` pairs.
+fn levels(name: &str, list: Option<Vec<Json>>) -> Result<Option<Vec<(Decimal, Decimal)>>, Rejection> {
+    let pair = |level: Json| match level {
+        Json::List(pair) if pair.len() == 2 => Ok((as_decimal(name, &pair[0])?, as_decimal(name, &pair[1])?)),
+        other => Err(Rejection::malformed(format!("each of {name} must be a pair [price, qty], not {other}"))),
+    };
+    list.map(|list| list.into_iter().map(pair).collect()).transpose()
+}
+
+/// The checks of value of a book, on what was written: before any of it is placed on a grid.
+fn check_levels(
+    prices: [Option<Decimal>; 4],
+    bids: Option<&[(Decimal, Decimal)]>,
+    asks: Option<&[(Decimal, Decimal)]>,
+) -> Result<(), Rejection> {
+    let levels = || bids.into_iter().chain(asks).flatten();
+    let mut prices = prices.into_iter().flatten().chain(levels().map(|&(price, _)| price));
+    if prices.any(Decimal::is_nonpositive) || levels().any(|&(_, quantity)| quantity.is_nonpositive()) {
+        return Err(Rejection::bad_value("every price and qty of a book must be above zero"));
+    }
+    let falls = |pair: &[(Decimal, Decimal)]| pair[0].0 > pair[1].0;
+    let rises = |pair: &[(Decimal, Decimal)]| pair[0].0 < pair[1].0;
+    if !bids.is_none_or(|bids| bids.windows(2).all(falls)) {
+        return Err(Rejection::bad_value("the prices of bids must fall from level to level"));
+    }
+    if !asks.is_none_or(|asks| asks.windows(2).all(rises)) {
+        return Err(Rejection::bad_value("the prices of asks must rise from level to level"));
+    }
+    Ok(())
+}

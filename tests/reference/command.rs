@@ -1,0 +1,519 @@
+//! The commands and their fields (protocol: "Commands"). Only form is checked
+//! here: `malformed`, `unknown_op`, `unknown_field`.
+
+use super::input::{json_decimal, malformed, read_object, refuse, Fields, Json, Refusal};
+use super::number::Rat;
+
+pub struct Input {
+    pub op: String,
+    pub ts: Option<u64>,
+    pub command: Command,
+}
+
+impl Input {
+    /// What `liquidation_started` names: the symbol of a mark or a fill, else
+    /// the op.
+    pub fn cause(&self) -> String {
+        match &self.command {
+            Command::Mark { symbol, .. } => symbol.clone(),
+            Command::Fill(fill) => fill.symbol.clone(),
+            _ => self.op.clone(),
+        }
+    }
+}
+
+pub enum Command {
+    Asset {
+        asset: String,
+        decimals: u64,
+    },
+    Instrument(Box<InstrumentFields>),
+    Fund {
+        fund: String,
+        asset: String,
+        floor: Rat,
+        socialise: bool,
+        drawdown: bool,
+    },
+    FundDeposit {
+        fund: String,
+        amount: Rat,
+    },
+    Venue {
+        mode: String,
+    },
+    Account {
+        account: u64,
+        margin: String,
+        positions: String,
+    },
+    Deposit {
+        account: u64,
+        asset: String,
+        amount: Rat,
+    },
+    Withdraw {
+        account: u64,
+        asset: String,
+        amount: Rat,
+    },
+    Leverage {
+        account: u64,
+        symbol: String,
+        leverage: Rat,
+    },
+    MarginMode {
+        account: u64,
+        symbol: String,
+        isolated: bool,
+    },
+    IsolatedMargin {
+        account: u64,
+        symbol: String,
+        amount: Rat,
+    },
+    Order(OrderFields),
+    Cancel {
+        account: u64,
+        order: u64,
+    },
+    Fill(Box<FillFields>),
+    Mark {
+        symbol: String,
+        price: Rat,
+    },
+    Last {
+        symbol: String,
+        price: Rat,
+    },
+    Book(Box<BookFields>),
+    Time,
+    LiqFill {
+        liquidation: u64,
+        qty: Rat,
+        price: Rat,
+    },
+    LiqExpire {
+        liquidation: u64,
+    },
+    Get(Get),
+}
+
+pub struct InstrumentFields {
+    pub symbol: String,
+    pub kind: String,
+    pub settle: String,
+    pub tick: Rat,
+    pub lot: Rat,
+    pub multiplier: Rat,
+    pub tiers: Vec<Json>,
+    pub tier_rule: String,
+    pub maker_fee: Rat,
+    pub taker_fee: Rat,
+    pub liquidation_fee: Rat,
+    pub close_fee_in_mm: bool,
+    pub reduce: Vec<String>,
+    pub adl_rank: String,
+    pub adl_price: String,
+    pub mark_rule: String,
+    pub fund: Option<String>,
+}
+
+pub struct OrderFields {
+    pub account: u64,
+    pub order: u64,
+    pub symbol: String,
+    pub side: String,
+    pub qty: Rat,
+    pub price: Rat,
+    pub reduce_only: bool,
+}
+
+pub struct FillFields {
+    pub account: u64,
+    pub symbol: String,
+    pub side: String,
+    pub qty: Rat,
+    pub price: Rat,
+    pub order: Option<u64>,
+    pub counterparty: Option<u64>,
+    pub counter_order: Option<u64>,
+    pub liquidity: Option<String>,
+}
+
+pub struct BookFields {
+    pub symbol: String,
+    pub bid: Option<Rat>,
+    pub ask: Option<Rat>,
+    pub impact_bid: Option<Rat>,
+    pub impact_ask: Option<Rat>,
+    pub bids: Option<Vec<(Rat, Rat)>>,
+    pub asks: Option<Vec<(Rat, Rat)>>,
+}
+
+pub enum Get {
+    Account(u64),
+    Instrument(String),
+    Fund(String),
+    AdlQueue {
+        symbol: String,
+        side: String,
+        limit: Option<u64>,
+    },
+    Ladder(String),
+    Totals,
+    NotBuilt(String),
+}
+
+/// The fields of each op beside `op` and `ts`.
+fn known_fields(op: &str) -> Option<&'static [&'static str]> {
+    Some(match op {
+        "asset" => &["asset", "decimals"],
+        "instrument" => &[
+            "symbol",
+            "kind",
+            "underlying",
+            "settle",
+            "tick",
+            "lot",
+            "multiplier",
+            "tiers",
+            "tier_rule",
+            "maker_fee",
+            "taker_fee",
+            "liquidation_fee",
+            "close_fee_in_mm",
+            "reduce",
+            "adl_rank",
+            "adl_price",
+            "mark",
+            "fund",
+        ],
+        "fund" => &["fund", "asset", "floor", "drawdown", "socialise"],
+        "fund_deposit" => &["fund", "amount"],
+        "venue" => &["mode"],
+        "account" => &["account", "margin", "positions"],
+        "deposit" | "withdraw" => &["account", "asset", "amount"],
+        "leverage" => &["account", "symbol", "leverage"],
+        "margin_mode" => &["account", "symbol", "mode"],
+        "isolated_margin" => &["account", "symbol", "amount"],
+        "order" => &[
+            "account",
+            "order",
+            "symbol",
+            "side",
+            "qty",
+            "price",
+            "reduce_only",
+        ],
+        "cancel" => &["account", "order"],
+        "fill" => &[
+            "account",
+            "symbol",
+            "side",
+            "qty",
+            "price",
+            "order",
+            "counterparty",
+            "counter_order",
+            "liquidity",
+        ],
+        "mark" | "last" => &["symbol", "price"],
+        "book" => &[
+            "symbol",
+            "bid",
+            "ask",
+            "impact_bid",
+            "impact_ask",
+            "bids",
+            "asks",
+        ],
+        "time" => &[],
+        "liq_fill" => &["liquidation", "qty", "price"],
+        "liq_expire" => &["liquidation"],
+        "get" => &["what", "account", "symbol", "fund", "side", "limit"],
+        _ => return None,
+    })
+}
+
+pub fn parse(line: &str) -> Result<Input, Refusal> {
+    let fields = read_object(line)?;
+    let op = fields.text("op")?;
+    let Some(known) = known_fields(&op) else {
+        return refuse("unknown_op", format!("op {op:?} is unknown"));
+    };
+    for (key, _) in &fields.entries {
+        if key != "op" && key != "ts" && !known.contains(&key.as_str()) {
+            return refuse("unknown_field", format!("{op} does not take {key:?}"));
+        }
+    }
+    let ts = fields.maybe("ts", Fields::id)?;
+    let command = parse_command(&op, &fields)?;
+    Ok(Input { op, ts, command })
+}
+
+fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
+    Ok(match op {
+        "asset" => Command::Asset {
+            asset: f.name("asset")?,
+            decimals: f.id("decimals")?,
+        },
+        "instrument" => Command::Instrument(Box::new(parse_instrument(f)?)),
+        "fund" => parse_fund(f)?,
+        "fund_deposit" => Command::FundDeposit {
+            fund: f.name("fund")?,
+            amount: f.decimal("amount")?,
+        },
+        "venue" => {
+            let words = ["mark", "bankruptcy", "none", "manual", "book"];
+            Command::Venue {
+                mode: f.word("mode", &words)?,
+            }
+        }
+        "account" => Command::Account {
+            account: f.id("account")?,
+            margin: f.word_or("margin", &["single", "multi", "portfolio"], "single")?,
+            positions: f.word_or("positions", &["one_way", "hedge"], "one_way")?,
+        },
+        "deposit" => Command::Deposit {
+            account: f.id("account")?,
+            asset: f.name("asset")?,
+            amount: f.decimal("amount")?,
+        },
+        "withdraw" => Command::Withdraw {
+            account: f.id("account")?,
+            asset: f.name("asset")?,
+            amount: f.decimal("amount")?,
+        },
+        "leverage" => Command::Leverage {
+            account: f.id("account")?,
+            symbol: f.name("symbol")?,
+            leverage: f.decimal("leverage")?,
+        },
+        "margin_mode" => Command::MarginMode {
+            account: f.id("account")?,
+            symbol: f.name("symbol")?,
+            isolated: f.word("mode", &["cross", "isolated"])? == "isolated",
+        },
+        "isolated_margin" => Command::IsolatedMargin {
+            account: f.id("account")?,
+            symbol: f.name("symbol")?,
+            amount: f.decimal("amount")?,
+        },
+        "order" => Command::Order(parse_order(f)?),
+        "cancel" => Command::Cancel {
+            account: f.id("account")?,
+            order: f.id("order")?,
+        },
+        "fill" => Command::Fill(Box::new(parse_fill(f)?)),
+        "mark" => Command::Mark {
+            symbol: f.name("symbol")?,
+            price: f.decimal("price")?,
+        },
+        "last" => Command::Last {
+            symbol: f.name("symbol")?,
+            price: f.decimal("price")?,
+        },
+        "book" => Command::Book(Box::new(parse_book(f)?)),
+        "time" => {
+            f.id("ts")?;
+            Command::Time
+        }
+        "liq_fill" => Command::LiqFill {
+            liquidation: f.id("liquidation")?,
+            qty: f.decimal("qty")?,
+            price: f.decimal("price")?,
+        },
+        "liq_expire" => Command::LiqExpire {
+            liquidation: f.id("liquidation")?,
+        },
+        "get" => Command::Get(parse_get(f)?),
+        _ => unreachable!("known_fields has let {op} through"),
+    })
+}
+
+fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
+    let kinds = [
+        "linear_perp",
+        "inverse_perp",
+        "linear_future",
+        "inverse_future",
+        "option",
+        "spot",
+    ];
+    let ranks = [
+        "pnl_leverage",
+        "pnl_margin_ratio",
+        "profit_notional",
+        "pro_rata",
+    ];
+    f.name("underlying")?;
+    Ok(InstrumentFields {
+        symbol: f.name("symbol")?,
+        kind: f.word("kind", &kinds)?,
+        settle: f.name("settle")?,
+        tick: f.decimal("tick")?,
+        lot: f.decimal("lot")?,
+        multiplier: f.decimal_or("multiplier", 1)?,
+        tiers: f.list("tiers")?.clone(),
+        tier_rule: f.word_or("tier_rule", &["marginal", "step", "linear"], "marginal")?,
+        maker_fee: f.decimal_or("maker_fee", 0)?,
+        taker_fee: f.decimal_or("taker_fee", 0)?,
+        liquidation_fee: f.decimal_or("liquidation_fee", 0)?,
+        close_fee_in_mm: f.flag_or("close_fee_in_mm", false)?,
+        reduce: parse_reduce(f)?,
+        adl_rank: f.word_or("adl_rank", &ranks, "pnl_leverage")?,
+        adl_price: f.word_or("adl_price", &["bankruptcy", "mark"], "bankruptcy")?,
+        mark_rule: parse_mark_rule(f)?,
+        fund: f.maybe("fund", Fields::name)?,
+    })
+}
+
+/// A list of distinct words.
+fn parse_reduce(f: &Fields) -> Result<Vec<String>, Refusal> {
+    if !f.has("reduce") {
+        return Ok(vec!["tier".to_string(), "all".to_string()]);
+    }
+    let mut words: Vec<String> = Vec::new();
+    for item in f.list("reduce")? {
+        match item {
+            Json::Text(w) if ["tier", "all", "fraction"].contains(&w.as_str()) => {
+                if words.contains(w) {
+                    return malformed(format!("reduce names {w} twice"));
+                }
+                words.push(w.clone());
+            }
+            _ => return malformed("reduce is not a list of tier, all, fraction"),
+        }
+    }
+    Ok(words)
+}
+
+/// `{"rule": word}`, nothing else.
+fn parse_mark_rule(f: &Fields) -> Result<String, Refusal> {
+    let entries = match f.get("mark") {
+        None => return Ok("external".to_string()),
+        Some(Json::Object(entries)) => entries.clone(),
+        Some(_) => return malformed("mark is not an object"),
+    };
+    if entries.iter().any(|(key, _)| key != "rule") {
+        return malformed("mark takes only rule");
+    }
+    Fields { entries }.word("rule", &["external", "median", "fair_basis", "ema_basis"])
+}
+
+fn parse_fund(f: &Fields) -> Result<Command, Refusal> {
+    let drawdown = match f.get("drawdown") {
+        None => false,
+        Some(Json::Object(_)) => true,
+        Some(_) => return malformed("drawdown is not an object"),
+    };
+    Ok(Command::Fund {
+        fund: f.name("fund")?,
+        asset: f.name("asset")?,
+        floor: f.decimal_or("floor", 0)?,
+        socialise: f.flag_or("socialise", false)?,
+        drawdown,
+    })
+}
+
+fn parse_order(f: &Fields) -> Result<OrderFields, Refusal> {
+    Ok(OrderFields {
+        account: f.id("account")?,
+        order: f.id("order")?,
+        symbol: f.name("symbol")?,
+        side: f.word("side", &["buy", "sell"])?,
+        qty: f.decimal("qty")?,
+        price: f.decimal("price")?,
+        reduce_only: f.flag_or("reduce_only", false)?,
+    })
+}
+
+fn parse_fill(f: &Fields) -> Result<FillFields, Refusal> {
+    let fill = FillFields {
+        account: f.id("account")?,
+        symbol: f.name("symbol")?,
+        side: f.word("side", &["buy", "sell"])?,
+        qty: f.decimal("qty")?,
+        price: f.decimal("price")?,
+        order: f.maybe("order", Fields::id)?,
+        counterparty: f.maybe("counterparty", Fields::id)?,
+        counter_order: f.maybe("counter_order", Fields::id)?,
+        liquidity: f.maybe("liquidity", |f, k| f.word(k, &["maker", "taker"]))?,
+    };
+    if fill.counter_order.is_some() && fill.counterparty.is_none() {
+        return malformed("counter_order without counterparty");
+    }
+    Ok(fill)
+}
+
+fn parse_book(f: &Fields) -> Result<BookFields, Refusal> {
+    if f.entries
+        .iter()
+        .all(|(key, _)| ["op", "ts", "symbol"].contains(&key.as_str()))
+    {
+        return malformed("book brings nothing");
+    }
+    Ok(BookFields {
+        symbol: f.name("symbol")?,
+        bid: f.maybe("bid", Fields::decimal)?,
+        ask: f.maybe("ask", Fields::decimal)?,
+        impact_bid: f.maybe("impact_bid", Fields::decimal)?,
+        impact_ask: f.maybe("impact_ask", Fields::decimal)?,
+        bids: f.maybe("bids", parse_levels)?,
+        asks: f.maybe("asks", parse_levels)?,
+    })
+}
+
+/// `[[price, qty], …]`
+fn parse_levels(f: &Fields, key: &str) -> Result<Vec<(Rat, Rat)>, Refusal> {
+    let mut levels = Vec::new();
+    for item in f.list(key)? {
+        let pair = match item {
+            Json::List(pair) if pair.len() == 2 => pair,
+            _ => return malformed(format!("a level of {key} is not [price, qty]")),
+        };
+        match (json_decimal(&pair[0]), json_decimal(&pair[1])) {
+            (Some(price), Some(qty)) => levels.push((price, qty)),
+            _ => return malformed(format!("a level of {key} is not made of decimals")),
+        }
+    }
+    Ok(levels)
+}
+
+/// Every field that is given is read, needed or not.
+fn parse_get(f: &Fields) -> Result<Get, Refusal> {
+    let whats = [
+        "account",
+        "instrument",
+        "fund",
+        "adl_queue",
+        "ladder",
+        "totals",
+        "health",
+        "riskiest",
+    ];
+    let what = f.word("what", &whats)?;
+    f.maybe("account", Fields::id)?;
+    f.maybe("symbol", Fields::name)?;
+    f.maybe("fund", Fields::name)?;
+    let sides = ["long", "short"];
+    f.maybe("side", |f, k| f.word(k, &sides))?;
+    let limit = f.maybe("limit", Fields::id)?;
+    Ok(match what.as_str() {
+        "account" => Get::Account(f.id("account")?),
+        "instrument" => Get::Instrument(f.name("symbol")?),
+        "fund" => Get::Fund(f.name("fund")?),
+        "adl_queue" => {
+            let side = f.word("side", &sides)?;
+            Get::AdlQueue {
+                symbol: f.name("symbol")?,
+                side,
+                limit,
+            }
+        }
+        "ladder" => Get::Ladder(f.name("symbol")?),
+        "totals" => Get::Totals,
+        _ => Get::NotBuilt(what),
+    })
+}

@@ -1,0 +1,127 @@
+//! Prices and depth that come in: mark, last, book.
+
+use super::command::BookFields;
+use super::input::Refusal;
+use super::number::{int, Int, Rat};
+use super::state::{need, need_below_limit, need_positive, State};
+
+impl State {
+    /// `max(OI, 1) · mark · unit` stays below 2^62.
+    pub fn do_mark(&mut self, symbol: &str, price: &Rat) -> Result<(), Refusal> {
+        let i = self.instrument_id(symbol)?;
+        need_positive("price", price)?;
+        let price = self.ticks(i, price)?;
+        need_below_limit("price", &price)?;
+        let interest = self.open_interest(i).max(int(1));
+        need_below_limit(
+            "open interest · mark · unit",
+            &self.value_at(i, &interest, &price),
+        )?;
+        self.instruments[i].mark = Some(price);
+        self.instruments[i].unwind_due = true;
+        Ok(())
+    }
+
+    /// A last price alone never liquidates anyone.
+    pub fn do_last(&mut self, symbol: &str, price: &Rat) -> Result<(), Refusal> {
+        let i = self.instrument_id(symbol)?;
+        need_positive("price", price)?;
+        let price = self.book_price(i, price)?;
+        self.instruments[i].last = Some(price);
+        Ok(())
+    }
+
+    pub fn do_book(&mut self, f: &BookFields) -> Result<(), Refusal> {
+        let i = self.instrument_id(&f.symbol)?;
+        let singles = [&f.bid, &f.ask, &f.impact_bid, &f.impact_ask];
+        for price in singles.into_iter().flatten() {
+            need_positive("price", price)?;
+        }
+        need_levels(&f.bids, |better, worse| better > worse)?;
+        need_levels(&f.asks, |better, worse| better < worse)?;
+        self.need_book_on_grid(i, f)?;
+        let maybe = |p: &Option<Rat>| p.as_ref().map(|p| self.book_price(i, p)).transpose();
+        let (bid, ask) = (maybe(&f.bid)?, maybe(&f.ask)?);
+        maybe(&f.impact_bid)?;
+        maybe(&f.impact_ask)?;
+        let bids = f
+            .bids
+            .as_ref()
+            .map(|side| self.book_side(i, side))
+            .transpose()?;
+        let asks = f
+            .asks
+            .as_ref()
+            .map(|side| self.book_side(i, side))
+            .transpose()?;
+        let instrument = &mut self.instruments[i];
+        if let Some(bids) = bids {
+            instrument.bid = bids.first().map(|(price, _)| price.clone());
+            instrument.bids = bids;
+        }
+        if let Some(asks) = asks {
+            instrument.ask = asks.first().map(|(price, _)| price.clone());
+            instrument.asks = asks;
+        }
+        if bid.is_some() {
+            instrument.bid = bid;
+        }
+        if ask.is_some() {
+            instrument.ask = ask;
+        }
+        Ok(())
+    }
+
+    /// The whole grid comes before any overflow.
+    fn need_book_on_grid(&self, i: usize, f: &BookFields) -> Result<(), Refusal> {
+        for price in [&f.bid, &f.ask, &f.impact_bid, &f.impact_ask]
+            .into_iter()
+            .flatten()
+        {
+            self.ticks(i, price)?;
+        }
+        for (price, qty) in [&f.bids, &f.asks].into_iter().flatten().flatten() {
+            self.ticks(i, price)?;
+            self.lots(i, qty)?;
+        }
+        Ok(())
+    }
+
+    /// A price on the grid with `price · unit` below 2^62.
+    fn book_price(&self, i: usize, price: &Rat) -> Result<Int, Refusal> {
+        let price = self.ticks(i, price)?;
+        need_below_limit("price", &price)?;
+        need_below_limit("price · unit", &self.value_at(i, &int(1), &price))?;
+        Ok(price)
+    }
+
+    fn book_side(&self, i: usize, side: &[(Rat, Rat)]) -> Result<Vec<(Int, Int)>, Refusal> {
+        let mut levels = Vec::new();
+        for (price, qty) in side {
+            let price = self.book_price(i, price)?;
+            let qty = self.lots(i, qty)?;
+            need_below_limit("qty", &qty)?;
+            need_below_limit("qty · price · unit", &self.value_at(i, &qty, &price))?;
+            levels.push((price, qty));
+        }
+        Ok(levels)
+    }
+}
+
+/// Positive, and each level strictly worse than the one before.
+fn need_levels(
+    side: &Option<Vec<(Rat, Rat)>>,
+    ordered: impl Fn(&Rat, &Rat) -> bool,
+) -> Result<(), Refusal> {
+    let Some(levels) = side else {
+        return Ok(());
+    };
+    for (price, qty) in levels {
+        need_positive("price", price)?;
+        need_positive("qty", qty)?;
+    }
+    let sorted = levels
+        .windows(2)
+        .all(|pair| ordered(&pair[0].0, &pair[1].0));
+    need(sorted, "bad_value", "the levels are not in order")
+}

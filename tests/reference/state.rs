@@ -1,0 +1,495 @@
+//! What is remembered between two inputs, and nothing else.
+
+use super::command::Command;
+use super::input::{refuse, Refusal};
+use super::number::{ceil_div, int, limit, pow10, show_exact, show_scaled, steps, zero, Int, Rat};
+use super::tiers::Table;
+use num_traits::{Signed, Zero};
+use serde_json::{json, Value};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Buy,
+    Sell,
+}
+
+impl Side {
+    pub fn read(word: &str) -> Side {
+        if word == "buy" {
+            Side::Buy
+        } else {
+            Side::Sell
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Side::Buy => "buy",
+            Side::Sell => "sell",
+        }
+    }
+
+    pub fn other(self) -> Side {
+        match self {
+            Side::Buy => Side::Sell,
+            Side::Sell => Side::Buy,
+        }
+    }
+
+    /// `qty` lots, signed.
+    pub fn signed(self, qty: &Int) -> Int {
+        match self {
+            Side::Buy => qty.clone(),
+            Side::Sell => -qty,
+        }
+    }
+
+    /// The side that closes a position of signed size `q`.
+    pub fn closing(q: &Int) -> Side {
+        if q.is_positive() {
+            Side::Sell
+        } else {
+            Side::Buy
+        }
+    }
+}
+
+/// Signed size and signed cost (model section 2).
+#[derive(Clone, Debug, Default)]
+pub struct Position {
+    pub q: Int,
+    pub cost: Int,
+}
+
+impl Position {
+    pub fn size(&self) -> Int {
+        self.q.abs()
+    }
+
+    pub fn word(&self) -> &'static str {
+        if self.q.is_positive() {
+            "long"
+        } else {
+            "short"
+        }
+    }
+
+    /// `k` lots with the sign of the position.
+    pub fn part(&self, k: &Int) -> Int {
+        self.q.signum() * k
+    }
+
+    /// How many of `qty` lots on `side` close the position; the rest opens.
+    pub fn closed_by(&self, side: Side, qty: &Int) -> Int {
+        if (self.q.signum() * side.signed(qty)).is_negative() {
+            self.size().min(qty.clone())
+        } else {
+            zero()
+        }
+    }
+
+    /// Takes `k` lots out and returns their cost, `ceil(C · k / |q|)`.
+    pub fn remove(&mut self, k: &Int) -> Int {
+        assert!(k.is_positive() && *k <= self.size());
+        let part_cost = ceil_div(&(&self.cost * k), &self.size());
+        self.q -= self.part(k);
+        self.cost -= &part_cost;
+        part_cost
+    }
+
+    pub fn add(&mut self, q: &Int, cost: &Int) {
+        assert!(!(&self.q * q).is_negative());
+        self.q += q;
+        self.cost += cost;
+    }
+}
+
+#[derive(Clone)]
+pub struct Asset {
+    pub name: String,
+    pub decimals: u32,
+    /// The fund of the asset's name.
+    pub fund: usize,
+    pub deposits: Int,
+    pub withdrawals: Int,
+    /// The fee account.
+    pub fees: Int,
+    /// The external venue account's balance.
+    pub venue: Int,
+}
+
+#[derive(Clone)]
+pub struct Fund {
+    pub name: String,
+    pub asset: usize,
+    pub balance: Int,
+    pub floor: Int,
+    /// Whether `fund` has set or declared it: a second time is a duplicate.
+    pub declared: bool,
+    pub inventory: BTreeMap<usize, Position>,
+}
+
+#[derive(Clone)]
+pub struct Instrument {
+    pub symbol: String,
+    pub kind: String,
+    pub settle: usize,
+    pub fund: usize,
+    pub tick: Rat,
+    pub lot: Rat,
+    /// Quanta of one lot at one tick.
+    pub unit: Int,
+    pub tiers: Table,
+    pub maker_fee: Int,
+    pub taker_fee: Int,
+    pub liquidation_fee: Int,
+    pub reduce_tier: bool,
+    pub reduce_all: bool,
+    pub mark: Option<Int>,
+    pub last: Option<Int>,
+    pub bid: Option<Int>,
+    pub ask: Option<Int>,
+    /// `(price, qty)`, best first.
+    pub bids: Vec<(Int, Int)>,
+    pub asks: Vec<(Int, Int)>,
+    /// The fund's inventory changed, or the mark was set, since the last
+    /// unwind order.
+    pub unwind_due: bool,
+    /// The external venue account's position.
+    pub venue: Position,
+}
+
+/// The part of a pool's state that liquidation adds.
+#[derive(Clone, Debug, Default)]
+pub struct Lock {
+    pub locked: bool,
+    /// `liquidation_suppressed` was announced.
+    pub suppressed: bool,
+    /// What the venue left unfilled of the last liquidation order.
+    pub unfilled: Option<(usize, Int)>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct CrossPool {
+    pub balance: Int,
+    pub lock: Lock,
+}
+
+/// What an account has in one instrument: position and settings.
+#[derive(Clone, Debug, Default)]
+pub struct Holding {
+    pub position: Position,
+    pub isolated: bool,
+    pub margin: Int,
+    /// Hundredths; none until set: the first row's maximum.
+    pub leverage: Option<Int>,
+    /// Of the isolated pool.
+    pub lock: Lock,
+}
+
+#[derive(Clone)]
+pub struct Order {
+    pub id: u64,
+    pub instrument: usize,
+    pub side: Side,
+    pub rest: Int,
+    pub price: Int,
+    pub reduce_only: bool,
+}
+
+#[derive(Clone, Default)]
+pub struct Account {
+    /// By asset.
+    pub pools: BTreeMap<usize, CrossPool>,
+    /// By instrument.
+    pub holdings: BTreeMap<usize, Holding>,
+    /// In order of acceptance.
+    pub orders: Vec<Order>,
+}
+
+/// Sorts as pools are announced and walked: by account, then cross pools by
+/// asset, then isolated ones by instrument (model section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PoolId {
+    pub account: u64,
+    pub kind: PoolKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PoolKind {
+    Cross(usize),
+    Isolated(usize),
+}
+
+/// Whose liquidation or unwind order it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    Pool(PoolId),
+    Fund,
+}
+
+/// A liquidation or unwind order that waits for the manual venue.
+#[derive(Clone)]
+pub struct Standing {
+    pub id: u64,
+    pub owner: Owner,
+    pub instrument: usize,
+    pub side: Side,
+    pub rest: Int,
+    pub limit: Int,
+}
+
+#[derive(Clone)]
+pub struct State {
+    pub seq: u64,
+    pub now: u64,
+    pub events: Vec<Value>,
+    pub assets: Vec<Asset>,
+    pub funds: Vec<Fund>,
+    pub instruments: Vec<Instrument>,
+    pub accounts: BTreeMap<u64, Account>,
+    pub venue_mode: String,
+    pub standing: Vec<Standing>,
+    pub liquidations: u64,
+    /// Instruments that had their unwind order in this input.
+    pub unwound: BTreeSet<usize>,
+    pub pool_checks: Cell<u64>,
+}
+
+impl State {
+    pub fn new() -> State {
+        State {
+            seq: 0,
+            now: 0,
+            events: Vec::new(),
+            assets: Vec::new(),
+            funds: Vec::new(),
+            instruments: Vec::new(),
+            accounts: BTreeMap::new(),
+            venue_mode: "mark".to_string(),
+            standing: Vec::new(),
+            liquidations: 0,
+            unwound: BTreeSet::new(),
+            pool_checks: Cell::new(0),
+        }
+    }
+
+    /// Every command checks all that may refuse it before it changes anything.
+    pub fn execute(&mut self, command: &Command) -> Result<(), Refusal> {
+        match command {
+            Command::Asset { asset, decimals } => self.do_asset(asset, *decimals),
+            Command::Instrument(fields) => self.do_instrument(fields),
+            Command::Fund {
+                fund,
+                asset,
+                floor,
+                socialise,
+                drawdown,
+            } => self.do_fund(fund, asset, floor, *socialise || *drawdown),
+            Command::FundDeposit { fund, amount } => self.do_fund_deposit(fund, amount),
+            Command::Venue { mode } => {
+                self.venue_mode = mode.clone();
+                Ok(())
+            }
+            Command::Account {
+                account,
+                margin,
+                positions,
+            } => self.do_account(*account, margin, positions),
+            Command::Deposit {
+                account,
+                asset,
+                amount,
+            } => self.do_deposit(*account, asset, amount),
+            Command::Withdraw {
+                account,
+                asset,
+                amount,
+            } => self.do_withdraw(*account, asset, amount),
+            Command::Leverage {
+                account,
+                symbol,
+                leverage,
+            } => self.do_leverage(*account, symbol, leverage),
+            Command::MarginMode {
+                account,
+                symbol,
+                isolated,
+            } => self.do_margin_mode(*account, symbol, *isolated),
+            Command::IsolatedMargin {
+                account,
+                symbol,
+                amount,
+            } => self.do_isolated_margin(*account, symbol, amount),
+            Command::Order(fields) => self.do_order(fields),
+            Command::Cancel { account, order } => self.do_cancel(*account, *order),
+            Command::Fill(fields) => self.do_fill(fields),
+            Command::Mark { symbol, price } => self.do_mark(symbol, price),
+            Command::Last { symbol, price } => self.do_last(symbol, price),
+            Command::Book(fields) => self.do_book(fields),
+            Command::Time => Ok(()),
+            Command::LiqFill {
+                liquidation,
+                qty,
+                price,
+            } => self.do_liq_fill(*liquidation, qty, price),
+            Command::LiqExpire { liquidation } => self.do_liq_expire(*liquidation),
+            Command::Get(get) => self.do_get(get),
+        }
+    }
+
+    /// Adds an event; `fields` is an object.
+    pub fn emit(&mut self, ev: &str, fields: Value) {
+        let mut event = fields;
+        event["ev"] = json!(ev);
+        event["seq"] = json!(self.seq);
+        self.events.push(event);
+    }
+
+    // Names to numbers.
+
+    pub fn asset_id(&self, name: &str) -> Result<usize, Refusal> {
+        match self.assets.iter().position(|a| a.name == name) {
+            Some(id) => Ok(id),
+            None => refuse("unknown_asset", format!("asset {name} is unknown")),
+        }
+    }
+
+    pub fn fund_id(&self, name: &str) -> Result<usize, Refusal> {
+        match self.funds.iter().position(|f| f.name == name) {
+            Some(id) => Ok(id),
+            None => refuse("unknown_fund", format!("fund {name} is unknown")),
+        }
+    }
+
+    pub fn instrument_id(&self, symbol: &str) -> Result<usize, Refusal> {
+        match self.instruments.iter().position(|i| i.symbol == symbol) {
+            Some(id) => Ok(id),
+            None => refuse("unknown_symbol", format!("symbol {symbol} is unknown")),
+        }
+    }
+
+    pub fn need_account(&self, account: u64) -> Result<(), Refusal> {
+        if self.accounts.contains_key(&account) {
+            Ok(())
+        } else {
+            refuse("unknown_account", format!("account {account} is unknown"))
+        }
+    }
+
+    // Decimals to whole numbers of the grid (model section 9, grid).
+
+    pub fn quanta(&self, asset: usize, amount: &Rat) -> Result<Int, Refusal> {
+        let quantum = Rat::new(int(1), pow10(self.assets[asset].decimals));
+        on_grid(amount, &quantum, "quantum")
+    }
+
+    pub fn ticks(&self, i: usize, price: &Rat) -> Result<Int, Refusal> {
+        on_grid(price, &self.instruments[i].tick, "tick")
+    }
+
+    pub fn lots(&self, i: usize, qty: &Rat) -> Result<Int, Refusal> {
+        on_grid(qty, &self.instruments[i].lot, "lot")
+    }
+
+    // Whole numbers to text.
+
+    pub fn show_money(&self, asset: usize, amount: &Int) -> String {
+        show_scaled(amount, self.assets[asset].decimals)
+    }
+
+    pub fn show_price(&self, i: usize, ticks: &Int) -> String {
+        show_exact(&(&self.instruments[i].tick * ticks))
+    }
+
+    pub fn show_qty(&self, i: usize, lots: &Int) -> String {
+        show_exact(&(&self.instruments[i].lot * lots))
+    }
+
+    // Parts of the state.
+
+    /// A copy; a default one where the account never had anything there.
+    pub fn holding(&self, account: u64, i: usize) -> Holding {
+        self.accounts[&account]
+            .holdings
+            .get(&i)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    pub fn holding_mut(&mut self, account: u64, i: usize) -> &mut Holding {
+        let account = self
+            .accounts
+            .get_mut(&account)
+            .expect("account was checked");
+        account.holdings.entry(i).or_default()
+    }
+
+    /// A copy; an empty one where there is none.
+    pub fn cross(&self, account: u64, asset: usize) -> CrossPool {
+        self.accounts[&account]
+            .pools
+            .get(&asset)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// From here on the cross pool exists.
+    pub fn cross_mut(&mut self, account: u64, asset: usize) -> &mut CrossPool {
+        let account = self
+            .accounts
+            .get_mut(&account)
+            .expect("account was checked");
+        account.pools.entry(asset).or_default()
+    }
+
+    pub fn settle_of(&self, i: usize) -> usize {
+        self.instruments[i].settle
+    }
+}
+
+pub fn on_grid(x: &Rat, step: &Rat, what: &str) -> Result<Int, Refusal> {
+    match steps(x, step) {
+        Some(n) => Ok(n),
+        None => refuse(
+            "off_grid",
+            format!("{} is finer than the {what}", show_exact(x)),
+        ),
+    }
+}
+
+// Checks that several commands share (model section 9).
+
+pub fn need_positive(what: &str, x: &Rat) -> Result<(), Refusal> {
+    if x.is_positive() {
+        Ok(())
+    } else {
+        refuse(
+            "bad_value",
+            format!("{what} {} is not positive", show_exact(x)),
+        )
+    }
+}
+
+/// `overflow` where the absolute value reaches 2^62.
+pub fn need_below_limit(what: &str, x: &Int) -> Result<(), Refusal> {
+    if x.abs() < limit() {
+        Ok(())
+    } else {
+        refuse("overflow", format!("{what} {x} is 2^62 or more"))
+    }
+}
+
+pub fn need(condition: bool, code: &'static str, reason: impl Into<String>) -> Result<(), Refusal> {
+    if condition {
+        Ok(())
+    } else {
+        refuse(code, reason)
+    }
+}
+
+pub fn sum<I: IntoIterator<Item = Int>>(items: I) -> Int {
+    items.into_iter().fold(Int::zero(), |a, b| a + b)
+}

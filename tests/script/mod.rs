@@ -1,0 +1,415 @@
+//! Random scripts in the protocol, drawn against the state of the reference so that most lines mean something.
+//!
+//! A script is a number for its world (assets, instruments, tiers, funds) and a number for every line; a shorter list
+//! of numbers is a shorter script, which is what shrinking needs.
+
+use crate::reference::Reference;
+use serde_json::{Value, json};
+
+/// A small generator of numbers: SplitMix64.
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.roll() % bound
+    }
+
+    pub fn range(&mut self, low: i64, high: i64) -> i64 {
+        low + self.below((high - low + 1) as u64) as i64
+    }
+
+    pub fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len() as u64) as usize]
+    }
+}
+
+/// An instrument as the writer of scripts knows it; prices in ticks, quantities in lots.
+struct Traded {
+    symbol: String,
+    asset: String,
+    tick_scale: u32,
+    lot_scale: u32,
+    /// Money of one lot at the starting price, in quanta.
+    lot_value: i128,
+    start: i64,
+    mark: i64,
+}
+
+/// The world of a script, and where its prices stand.
+pub struct Writer {
+    prologue: Vec<String>,
+    instruments: Vec<Traded>,
+    assets: Vec<(String, u32)>,
+    funds: Vec<(String, String)>,
+    accounts: u64,
+    now: u64,
+}
+
+/// `steps / 10^scale` as a decimal.
+fn decimal(steps: i128, scale: u32) -> String {
+    if scale == 0 {
+        return steps.to_string();
+    }
+    let unit = 10i128.pow(scale);
+    let sign = if steps < 0 { "-" } else { "" };
+    format!("{sign}{}.{:0width$}", steps.abs() / unit, steps.abs() % unit, width = scale as usize)
+}
+
+impl Writer {
+    pub fn new(world: u64) -> Self {
+        let mut dice = Dice::new(world);
+        let mut writer = Self {
+            prologue: Vec::new(),
+            instruments: Vec::new(),
+            assets: Vec::new(),
+            funds: Vec::new(),
+            accounts: 3 + dice.below(6),
+            now: 1,
+        };
+        writer.declare_assets(&mut dice);
+        for index in 0..1 + dice.below(4) {
+            writer.declare_instrument(&mut dice, index);
+        }
+        if dice.chance(70) {
+            let mode = *dice.pick(&["mark", "mark", "bankruptcy", "none", "manual", "book"]);
+            writer.prologue.push(json!({"op":"venue","mode":mode}).to_string());
+        }
+        writer.prologue.reverse(); // taken from the end
+        writer
+    }
+
+    fn declare_assets(&mut self, dice: &mut Dice) {
+        for name in ["USDT", "USDC"].into_iter().take(1 + usize::from(dice.chance(30))) {
+            let decimals = *dice.pick(&[0, 2, 8]);
+            self.prologue.push(json!({"op":"asset","asset":name,"decimals":decimals}).to_string());
+            self.assets.push((name.to_owned(), decimals));
+            self.funds.push((name.to_owned(), name.to_owned()));
+            if dice.chance(25) {
+                let floor = decimal(i128::from(dice.range(-5_000, 5_000)), decimals);
+                self.prologue.push(json!({"op":"fund","fund":name,"asset":name,"floor":floor}).to_string());
+            }
+        }
+        if dice.chance(30) {
+            self.prologue.push(json!({"op":"fund","fund":"reserve","asset":"USDT"}).to_string());
+            self.funds.push(("reserve".to_owned(), "USDT".to_owned()));
+        }
+    }
+
+    fn declare_instrument(&mut self, dice: &mut Dice, index: u64) {
+        let (asset, decimals) = dice.pick(&self.assets).clone();
+        let tick_scale = dice.below(u64::from(decimals.min(2)) + 1) as u32;
+        let lot_scale = dice.below(u64::from(decimals - tick_scale).min(3) + 1) as u32;
+        // From units of one quantum and prices of a few ticks to those of real venues.
+        let start = *dice.pick(&[7, 30, 200, 1_000, 100_000]);
+        let multiplier = *dice.pick(&["1", "1", "1", "3", "10"]);
+        let unit = 10i128.pow(decimals - tick_scale - lot_scale) * multiplier.parse::<i128>().unwrap();
+        let lot_value = unit * i128::from(start);
+        let symbol = format!("C{index}{asset}");
+        let rule = *dice.pick(&["marginal", "marginal", "step"]);
+        let tiers = Self::tiers(dice, lot_value, decimals);
+        let mut line = json!({
+            "op":"instrument","symbol":symbol,"kind":"linear_perp","underlying":"C","settle":asset,"multiplier":multiplier,
+            "tick":decimal(1, tick_scale),"lot":decimal(1, lot_scale),"tiers":tiers,"tier_rule":rule,
+            "maker_fee":*dice.pick(&["0", "0.0002", "-0.0001"]),"taker_fee":*dice.pick(&["0", "0.0005", "0.01"]),
+            "liquidation_fee":*dice.pick(&["0", "0.0125", "0.2"]),
+            "reduce":*dice.pick(&[&["tier", "all"][..], &["all"], &["tier"], &[]]),
+        });
+        if asset == "USDT" && dice.chance(30) && self.funds.iter().any(|(name, _)| name == "reserve") {
+            line["fund"] = json!("reserve");
+        }
+        self.prologue.push(line.to_string());
+        self.instruments.push(Traded { symbol, asset, tick_scale, lot_scale, lot_value, start, mark: start });
+    }
+
+    fn tiers(dice: &mut Dice, lot_value: i128, decimals: u32) -> Value {
+        let mut cap = 0;
+        let mut mmr = dice.range(1, 200) * 100_000; // 0.01 % to 2 %
+        let mut leverage = (1_000_000_000 / mmr - 1).clamp(1, 125);
+        let mut rows = Vec::new();
+        for _ in 0..1 + dice.below(4) {
+            cap += lot_value * i128::from(dice.range(1, 30)) + i128::from(dice.range(0, 3));
+            rows.push(json!({"cap":decimal(cap, decimals),"mmr":decimal(i128::from(mmr), 9),"max_leverage":leverage}));
+            mmr = (mmr * dice.range(1, 4) + dice.range(0, 77)).min(900_000_000);
+            leverage = (1_000_000_000 / mmr - 1).clamp(1, leverage);
+            if mmr * leverage >= 1_000_000_000 {
+                break;
+            }
+        }
+        json!(rows)
+    }
+
+    /// The next line: of the prologue as long as there is one, else what the number says.
+    pub fn next(&mut self, choice: u64, reference: &Reference) -> String {
+        if let Some(line) = self.prologue.pop() {
+            return line;
+        }
+        let mut dice = Dice::new(choice);
+        let line = self.draw(&mut dice, reference);
+        if dice.chance(3) { self.spoil(&mut dice, &line) } else { line.to_string() }
+    }
+
+    fn draw(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
+        match dice.below(100) {
+            0..=33 => self.mark(dice, reference),
+            34..=53 => self.fill(dice, reference),
+            54..=63 => self.payment(dice),
+            64..=74 => self.order(dice, reference),
+            75..=77 => self.cancel(dice, reference),
+            78..=82 => self.settings(dice),
+            83..=85 => self.isolated_margin(dice),
+            86..=90 => self.answer_of_venue(dice, reference),
+            91..=93 => self.book(dice),
+            94..=95 => {
+                let mode = *dice.pick(&["mark", "bankruptcy", "none", "manual", "manual", "book", "book"]);
+                json!({"op":"venue","mode":mode})
+            }
+            96 => self.fund(dice),
+            97 => {
+                self.now += dice.below(1_000);
+                json!({"op":"time","ts":self.now})
+            }
+            _ => {
+                let account = dice.below(self.accounts + 1);
+                json!({"op":"account","account":account})
+            }
+        }
+    }
+
+    fn account(&self, dice: &mut Dice) -> u64 {
+        1 + dice.below(self.accounts)
+    }
+
+    fn price(at: &Traded, ticks: i64) -> String {
+        decimal(i128::from(ticks), at.tick_scale)
+    }
+
+    /// A small step, a jump, or a price at and around which some pool is liquidated.
+    fn mark(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
+        let index = dice.below(self.instruments.len() as u64) as usize;
+        let edge = if dice.chance(45) { self.near_liquidation(dice, reference, index) } else { None };
+        let at = &mut self.instruments[index];
+        at.mark = edge.unwrap_or_else(|| match dice.below(10) {
+            0 => at.mark * dice.range(60, 140) / 100,
+            1 => at.start,
+            2..=4 => at.mark + (at.mark / 100 + 1) * dice.range(-3, 3),
+            _ => at.mark + dice.range(-2, 2),
+        });
+        at.mark = at.mark.clamp(1, at.start * 8);
+        json!({"op":"mark","symbol":at.symbol,"price":Self::price(at, at.mark)})
+    }
+
+    fn near_liquidation(&self, dice: &mut Dice, reference: &Reference, index: usize) -> Option<i64> {
+        let account = self.account(dice);
+        let mut copy = reference.clone();
+        let answer = copy.line(&json!({"op":"get","what":"account","account":account}).to_string());
+        let positions = answer.first()?.get("positions")?.as_array()?.clone();
+        let at = &self.instruments[index];
+        let position = positions.iter().find(|position| position["symbol"] == at.symbol.as_str())?;
+        let price = position["liq_price"].as_str()?;
+        let ticks = ticks_of(price, at.tick_scale)?;
+        i64::try_from(ticks).ok().map(|ticks| ticks.saturating_add(dice.range(-1, 1)))
+    }
+
+    fn fill(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
+        let at = dice.pick(&self.instruments);
+        let account = self.account(dice);
+        let near = at.mark + dice.range(-at.mark / 20 - 1, at.mark / 20 + 1);
+        let price = if dice.chance(5) { dice.range(1, at.start * 3) } else { near.max(1) };
+        let mut lots = if dice.chance(50) { dice.range(1, 4) } else { dice.range(1, 40) };
+        let held: i64 = held(reference, account, &at.symbol);
+        if held != 0 && dice.chance(30) {
+            lots = held.abs() + if dice.chance(30) { dice.range(0, 3) } else { 0 };
+        }
+        let side = if held != 0 && dice.chance(50) { if held > 0 { "sell" } else { "buy" } } else { *dice.pick(&["buy", "sell"]) };
+        let mut line = json!({"op":"fill","account":account,"symbol":at.symbol,"side":side,
+            "qty":decimal(i128::from(lots), at.lot_scale),"price":Self::price(at, price)});
+        if dice.chance(75) {
+            line["counterparty"] = json!(self.account(dice));
+            if dice.chance(10) {
+                line["counter_order"] = json!(dice.below(6));
+            }
+        }
+        if dice.chance(30) {
+            let own = reference.open_orders().into_iter().filter(|order| order.account == account).map(|order| order.order);
+            let ids: Vec<u64> = own.chain([dice.below(6)]).collect();
+            line["order"] = json!(dice.pick(&ids));
+        }
+        if dice.chance(50) {
+            line["liquidity"] = json!(dice.pick(&["maker", "taker"]));
+        }
+        line
+    }
+
+    fn payment(&mut self, dice: &mut Dice) -> Value {
+        let (asset, decimals) = dice.pick(&self.assets).clone();
+        let typical = self.instruments.iter().find(|at| at.asset == asset).map_or(1_000, |at| at.lot_value);
+        let amount = (typical * i128::from(dice.range(1, 600)) / 100).max(1);
+        let op = if dice.chance(75) { "deposit" } else { "withdraw" };
+        json!({"op":op,"account":self.account(dice),"asset":asset,"amount":decimal(amount, decimals)})
+    }
+
+    fn order(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
+        let at = dice.pick(&self.instruments);
+        let account = self.account(dice);
+        let held: i64 = held(reference, account, &at.symbol);
+        let reduce_only = dice.chance(40);
+        let side = if reduce_only && dice.chance(90) { if held > 0 { "sell" } else { "buy" } } else { *dice.pick(&["buy", "sell"]) };
+        let lots = if reduce_only { dice.range(1, held.abs() / 2 + 1) } else { dice.range(1, 12) };
+        let price = (at.mark + dice.range(-at.mark / 10 - 1, at.mark / 10 + 1)).max(1);
+        json!({"op":"order","account":account,"order":dice.below(6),"symbol":at.symbol,"side":side,
+            "qty":decimal(i128::from(lots), at.lot_scale),"price":Self::price(at, price),"reduce_only":reduce_only})
+    }
+
+    fn cancel(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
+        let open = reference.open_orders();
+        match open.len() {
+            0 => json!({"op":"cancel","account":self.account(dice),"order":dice.below(6)}),
+            _ => {
+                let order = dice.pick(&open);
+                json!({"op":"cancel","account":order.account,"order":order.order})
+            }
+        }
+    }
+
+    fn settings(&mut self, dice: &mut Dice) -> Value {
+        let (account, symbol) = (self.account(dice), dice.pick(&self.instruments).symbol.clone());
+        if dice.chance(50) {
+            let mode = *dice.pick(&["isolated", "isolated", "cross"]);
+            return json!({"op":"margin_mode","account":account,"symbol":symbol,"mode":mode});
+        }
+        let leverage = decimal(i128::from(*dice.pick(&[100, 133, 200, 500, 1_000, 2_000, 5_000, 12_500])), 2);
+        json!({"op":"leverage","account":account,"symbol":symbol,"leverage":leverage})
+    }
+
+    fn isolated_margin(&mut self, dice: &mut Dice) -> Value {
+        let at = dice.pick(&self.instruments);
+        let decimals = self.assets.iter().find(|(name, _)| *name == at.asset).map_or(0, |&(_, decimals)| decimals);
+        let amount = at.lot_value * i128::from(dice.range(-100, 100)) / 100;
+        json!({"op":"isolated_margin","account":self.account(dice),"symbol":at.symbol,"amount":decimal(amount, decimals)})
+    }
+
+    fn answer_of_venue(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
+        let open = reference.open_liquidations();
+        if open.is_empty() {
+            return json!({"op":"liq_expire","liquidation":dice.below(4)});
+        }
+        let order = dice.pick(&open);
+        if dice.chance(40) {
+            return json!({"op":"liq_expire","liquidation":order.id});
+        }
+        let at = self.instruments.iter().find(|at| at.symbol == order.symbol).expect("orders are for declared instruments");
+        let rest = ticks_of(&order.rest, at.lot_scale).expect("a whole number of lots") as i64;
+        let limit = ticks_of(&order.limit, at.tick_scale).expect("a whole number of ticks") as i64;
+        let better = dice.range(-1, 3) * if order.side == "sell" { 1 } else { -1 };
+        let lots = if dice.chance(50) { rest } else { dice.range(1, rest + 1) };
+        json!({"op":"liq_fill","liquidation":order.id,"qty":decimal(i128::from(lots), at.lot_scale),
+            "price":Self::price(at, (limit + better).max(0))})
+    }
+
+    fn book(&mut self, dice: &mut Dice) -> Value {
+        let at = dice.pick(&self.instruments);
+        let mut side = |direction: i64| -> Value {
+            let mut price = at.mark + direction * dice.range(0, 1);
+            let mut levels = Vec::new();
+            for _ in 0..dice.below(4) {
+                if price > 0 {
+                    levels.push(json!([Self::price(at, price), decimal(i128::from(dice.range(1, 9)), at.lot_scale)]));
+                }
+                price += direction * dice.range(1, at.mark / 20 + 1);
+            }
+            json!(levels)
+        };
+        let (bids, asks) = (side(-1), side(1));
+        let mut line = json!({"op":"book","symbol":at.symbol,"bids":bids,"asks":asks});
+        match dice.below(8) {
+            0 => drop(line.as_object_mut().and_then(|fields| fields.remove("bids"))),
+            1 => line["bid"] = json!(Self::price(at, at.mark)),
+            2 => line["impact_ask"] = json!(Self::price(at, at.mark + 1)),
+            _ => {}
+        }
+        line
+    }
+
+    fn fund(&mut self, dice: &mut Dice) -> Value {
+        let (fund, asset) = dice.pick(&self.funds).clone();
+        let decimals = self.assets.iter().find(|(name, _)| *name == asset).map_or(0, |&(_, decimals)| decimals);
+        let typical = self.instruments.iter().find(|at| at.asset == asset).map_or(1_000, |at| at.lot_value);
+        let amount = (typical * i128::from(dice.range(1, 3_000)) / 100).max(1);
+        if dice.chance(10) {
+            return json!({"op":"fund","fund":fund,"asset":asset,"floor":decimal(amount - typical * 5, decimals)});
+        }
+        json!({"op":"fund_deposit","fund":fund,"amount":decimal(amount, decimals)})
+    }
+
+    /// Makes a line bad in one of the ways that callers do.
+    fn spoil(&mut self, dice: &mut Dice, line: &Value) -> String {
+        let mut bad = line.clone();
+        let fields: Vec<String> = bad.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default();
+        let field = dice.pick(&fields).clone();
+        match dice.below(9) {
+            0 => drop(bad.as_object_mut().and_then(|fields| fields.remove(&field))),
+            1 => bad[&field] = json!(1.5),
+            2 => bad[&field] = Value::Null,
+            3 => bad["surplus"] = json!(1),
+            4 => bad[&field] = json!("-1"),
+            5 => bad[&field] = json!("0"),
+            6 => bad[&field] = json!("99999999999999999999999999"),
+            7 => bad[&field] = json!("1.00000000000001"),
+            _ => return bad.to_string()[..bad.to_string().len() / 2].to_owned(),
+        }
+        bad.to_string()
+    }
+
+    /// Every question that there is.
+    pub fn questions(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut ask = |line: Value| lines.push(line.to_string());
+        for account in 1..=self.accounts {
+            ask(json!({"op":"get","what":"account","account":account}));
+        }
+        for (fund, _) in &self.funds {
+            ask(json!({"op":"get","what":"fund","fund":fund}));
+        }
+        for at in &self.instruments {
+            for side in ["long", "short"] {
+                ask(json!({"op":"get","what":"adl_queue","symbol":at.symbol,"side":side}));
+            }
+            ask(json!({"op":"get","what":"ladder","symbol":at.symbol}));
+            ask(json!({"op":"get","what":"instrument","symbol":at.symbol}));
+        }
+        ask(json!({"op":"get","what":"totals"}));
+        lines
+    }
+
+    pub fn prologue_left(&self) -> usize {
+        self.prologue.len()
+    }
+}
+
+/// The signed size of an account's position, in lots.
+fn held(reference: &Reference, account: u64, symbol: &str) -> i64 {
+    if reference.accounts().contains(&account) { reference.position_lots(account, symbol).parse().unwrap_or(0) } else { 0 }
+}
+
+/// A decimal as steps of `10^-scale`; none if it is finer.
+fn ticks_of(text: &str, scale: u32) -> Option<i128> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let padded = format!("{whole}{fraction:0<width$}", width = scale as usize);
+    if fraction.len() > scale as usize { None } else { padded.parse().ok() }
+}
