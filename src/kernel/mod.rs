@@ -16,7 +16,7 @@ use crate::command::{Command, OffGrid};
 use crate::event::{Cause, Event, Events};
 use crate::market::{InstrumentId, Market};
 use crate::refusal::Refusal;
-use crate::shard::{Attention, Capacity, Findings, Shard, Strategy};
+use crate::shard::{Attention, BURST, Capacity, Findings, Shard, Strategy};
 use crate::venue::{BookUpdate, Venue, VenueMode};
 use rustc_hash::FxHashMap;
 
@@ -81,6 +81,7 @@ impl Kernel {
             positions: share(settings.capacity.positions),
             orders: share(settings.capacity.orders),
         };
+        let burst = settings.capacity.accounts.min(BURST);
         Self {
             market: Market::default(),
             shards: (0..settings.shards).map(|number| Shard::new(number, settings.strategy, capacity)).collect(),
@@ -92,8 +93,8 @@ impl Kernel {
             orders_accepted: 0,
             waiters: FxHashMap::default(),
             events: Events::with_capacity(1 << 12),
-            findings: Findings::default(),
-            walk: Vec::new(),
+            findings: Findings::with_capacity(burst),
+            walk: Vec::with_capacity(burst),
         }
     }
 

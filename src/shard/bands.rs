@@ -61,6 +61,12 @@ impl Bands {
         self.upper_places.push(ABSENT);
     }
 
+    /// Makes room for the edges of `holders` positions on either side.
+    pub(super) fn reserve(&mut self, instrument: InstrumentId, holders: usize) {
+        self.lower[instrument.index()].reserve(holders);
+        self.upper[instrument.index()].reserve(holders);
+    }
+
     fn set(&mut self, instrument: InstrumentId, holding: u32, band: Band) {
         let index = instrument.index();
         match band.lower {

@@ -1,6 +1,6 @@
 //! Booking: what fills, fees and payments do to positions and collateral.
 
-use super::Shard;
+use super::{Shard, Strategy};
 use super::edges::ABSENT;
 use super::margin::rounding_loss;
 use super::store::UNCERTIFIED;
@@ -133,6 +133,9 @@ impl Shard {
         let holders = &mut self.holders[instrument.index()];
         self.holdings[holding as usize].holder = holders.len() as u32;
         holders.push(holding);
+        if self.strategy == Strategy::Bands {
+            self.bands.reserve(instrument, self.holders[instrument.index()].len());
+        }
     }
 
     fn leave_holders(&mut self, holding: u32, instrument: InstrumentId) {

@@ -18,6 +18,12 @@ pub(super) struct Edges {
 }
 
 impl Edges {
+    /// Makes room for `holdings` in all, so that no tick has to.
+    pub(super) fn reserve(&mut self, holdings: usize) {
+        self.keys.reserve(holdings.saturating_sub(self.keys.len()));
+        self.holdings.reserve(holdings.saturating_sub(self.holdings.len()));
+    }
+
     /// The holding with the smallest key, if that is below `key`.
     #[inline]
     pub(super) fn nearest_below(&self, key: i64) -> Option<u32> {

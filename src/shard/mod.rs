@@ -38,6 +38,9 @@ pub enum Strategy {
     Scan,
 }
 
+/// Pools that one input can put in breach before the lists for them grow.
+pub(crate) const BURST: usize = 1 << 16;
+
 /// How many records to make room for at the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capacity {
@@ -65,6 +68,12 @@ pub(crate) struct Findings {
     pub(crate) breached: Vec<Attention>,
     /// Locked, and waiting for nothing.
     pub(crate) ready: Vec<Attention>,
+}
+
+impl Findings {
+    pub(crate) fn with_capacity(pools: usize) -> Self {
+        Self { breached: Vec::with_capacity(pools), ready: Vec::with_capacity(pools) }
+    }
 }
 
 /// The accounts of one writer.
@@ -111,8 +120,8 @@ impl Shard {
             holders: Vec::new(),
             long_lots: Vec::new(),
             bands: Bands::new(capacity.positions),
-            liquidations: Vec::new(),
-            free_liquidations: Vec::new(),
+            liquidations: Vec::with_capacity(capacity.accounts.min(BURST)),
+            free_liquidations: Vec::with_capacity(capacity.accounts.min(BURST)),
             touched: Vec::with_capacity(capacity.accounts),
             evaluations: 0,
         };

@@ -90,6 +90,7 @@ impl Writer {
             let mode = *dice.pick(&["mark", "mark", "bankruptcy", "none", "manual", "book"]);
             writer.prologue.push(json!({"op":"venue","mode":mode}).to_string());
         }
+        writer.open_accounts(&mut dice);
         writer.prologue.reverse(); // taken from the end
         writer
     }
@@ -135,6 +136,33 @@ impl Writer {
         }
         self.prologue.push(line.to_string());
         self.instruments.push(Traded { symbol, asset, tick_scale, lot_scale, lot_value, start, mark: start });
+    }
+
+    /// Most accounts have money, most instruments a mark, most funds something: else little happens.
+    fn open_accounts(&mut self, dice: &mut Dice) {
+        for account in 1..=self.accounts {
+            for (asset, decimals) in self.assets.clone() {
+                if dice.chance(85) {
+                    let typical = self.instruments.iter().find(|at| at.asset == asset).map_or(1_000, |at| at.lot_value);
+                    let amount = (typical * i128::from(dice.range(1, 1_200)) / 100).max(1);
+                    let amount = decimal(amount, decimals);
+                    let line = json!({"op":"deposit","account":account,"asset":asset,"amount":amount});
+                    self.prologue.push(line.to_string());
+                }
+            }
+            for at in &self.instruments {
+                if dice.chance(35) {
+                    let line = json!({"op":"margin_mode","account":account,"symbol":at.symbol,"mode":"isolated"});
+                    self.prologue.push(line.to_string());
+                }
+            }
+        }
+        for at in &self.instruments {
+            if dice.chance(85) {
+                let line = json!({"op":"mark","symbol":at.symbol,"price":Self::price(at, at.start)});
+                self.prologue.push(line.to_string());
+            }
+        }
     }
 
     fn tiers(dice: &mut Dice, lot_value: i128, decimals: u32) -> Value {

@@ -1,0 +1,174 @@
+//! What does a tick cost at a million accounts: by bands, and by a scan of the holders?
+//!
+//! 1 000 000 cross accounts with 3 positions each, in 10 instruments; effective leverage from 2 to 125, evenly by
+//! account; marks step by about one basis point. Both kernels get the same ticks; that they say the same is checked
+//! first. `TERRACE_BENCH_ACCOUNTS` sets another number of accounts.
+
+use criterion::{Criterion, Throughput};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+use terrace::command::{Command, Fill, Side};
+use terrace::decimal::Grid;
+use terrace::event::Event;
+use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::tiers::{TierRow, TierRule, TierTable};
+use terrace::{Capacity, Kernel, Settings, Strategy};
+
+const INSTRUMENTS: u64 = 10;
+const POSITIONS: u64 = 3;
+const START: i64 = 1_000_000;
+const ASSET: AssetId = AssetId(0);
+
+/// Ticks in which both strategies must say the same before they are timed.
+const COMPARED: usize = 40;
+
+fn accounts() -> u64 {
+    std::env::var("TERRACE_BENCH_ACCOUNTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000)
+}
+
+fn spec(index: u64) -> InstrumentSpec {
+    let row = |cap: i128, mmr_ppb, max_leverage| TierRow { cap, mmr_ppb, max_leverage, deduction: None };
+    let rows = [row(1 << 42, 4_000_000, 12_500), row(1 << 45, 5_000_000, 10_000), row(1 << 60, 10_000_000, 5_000)];
+    InstrumentSpec {
+        symbol: format!("C{index}"),
+        underlying: "C".to_owned(),
+        settle: ASSET,
+        tick: Grid::decimals(1),
+        lot: Grid::decimals(3),
+        unit: 100,
+        tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
+        maker_fee_ppb: 0,
+        taker_fee_ppb: 0,
+        liquidation_fee_ppb: 0,
+        reduce: ReducePolicy::default(),
+        fund: FundId(0),
+    }
+}
+
+/// Accounts in pairs, one long where the other is short, with money for their leverage.
+fn build(strategy: Strategy) -> Kernel {
+    let accounts = accounts();
+    let capacity =
+        Capacity { accounts: accounts as usize, positions: (accounts * POSITIONS) as usize, orders: 0 };
+    let mut kernel = Kernel::new(Settings { shards: 1, strategy, capacity });
+    kernel.declare_asset(None, "USDT", 8).unwrap();
+    for index in 0..INSTRUMENTS {
+        kernel.declare_instrument(None, spec(index)).unwrap();
+        kernel.apply(&Command::Mark { instrument: InstrumentId(index as u32), price: START }).unwrap();
+    }
+    for pair in 0..accounts / 2 {
+        let (account, counterparty) = (pair * 2 + 1, pair * 2 + 2);
+        let quantity = 1 + (pair % 97) as i64;
+        let leverage = 2 + (pair % 124) as i64;
+        let notional = quantity * START * 100 * POSITIONS as i64;
+        for account in [account, counterparty] {
+            kernel.apply(&Command::Deposit { account, asset: ASSET, amount: notional / leverage }).unwrap();
+        }
+        for position in 0..POSITIONS {
+            let side = if (pair + position) % 3 == 0 { Side::Sell } else { Side::Buy };
+            let fill = Fill {
+                account,
+                counterparty: Some(counterparty),
+                order: None,
+                counter_order: None,
+                instrument: InstrumentId(((pair + position * 3) % INSTRUMENTS) as u32),
+                side,
+                quantity,
+                price: START,
+                liquidity: None,
+            };
+            kernel.apply(&Command::Fill(fill)).unwrap();
+        }
+    }
+    kernel
+}
+
+/// Marks that step by one basis point up or down, each instrument in turn.
+struct Walk {
+    marks: Vec<i64>,
+    state: u64,
+    next: usize,
+}
+
+impl Walk {
+    fn new() -> Self {
+        Self { marks: vec![START; INSTRUMENTS as usize], state: 0x9E37_79B9_7F4A_7C15, next: 0 }
+    }
+
+    fn tick(&mut self) -> Command {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.next = (self.next + 1) % self.marks.len();
+        let mark = &mut self.marks[self.next];
+        let step = *mark / 10_000;
+        *mark += if self.state >> 63 == 0 { step } else { -step };
+        Command::Mark { instrument: InstrumentId(self.next as u32), price: *mark }
+    }
+}
+
+/// The same ticks to both: the same events.
+fn compare(bands: &mut Kernel, scan: &mut Kernel, walk: &mut Walk) -> usize {
+    let mut events = 0;
+    for _ in 0..COMPARED {
+        let tick = walk.tick();
+        bands.apply(&tick).unwrap();
+        scan.apply(&tick).unwrap();
+        let (a, b): (&[Event], &[Event]) = (bands.events(), scan.events());
+        assert_eq!(a, b, "the strategies disagree");
+        events += a.len();
+    }
+    events
+}
+
+fn time(kernel: &mut Kernel, walk: &mut Walk, ticks: u64) -> Duration {
+    let start = Instant::now();
+    for _ in 0..ticks {
+        kernel.apply(black_box(&walk.tick())).unwrap();
+    }
+    start.elapsed()
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    let accounts = accounts();
+    let (mut bands, mut scan) = (build(Strategy::Bands), build(Strategy::Scan));
+    println!("{accounts} accounts, {} positions in each kernel", bands.positions());
+    let mut walk = Walk::new();
+    let events = compare(&mut bands, &mut scan, &mut walk);
+    println!("{COMPARED} ticks compared: {events} events, the same from both");
+
+    // The ratio, side by side: rounds of both in turn, so that a noisy neighbour hits both alike.
+    let mut ratios: Vec<f64> = Vec::new();
+    let (mut band_ns, mut scan_ns) = (Vec::new(), Vec::new());
+    for _ in 0..7 {
+        let (many, few) = (20_000, 20);
+        let mut walk_of_scan = Walk { marks: walk.marks.clone(), state: walk.state, next: walk.next };
+        let by_bands = time(&mut bands, &mut walk, many).as_nanos() as f64 / many as f64;
+        let by_scan = time(&mut scan, &mut walk_of_scan, few).as_nanos() as f64 / few as f64;
+        // The scanning kernel skips what it was not timed on, but must not fall behind in state.
+        for _ in few..many {
+            let Command::Mark { instrument, price } = walk_of_scan.tick() else { continue };
+            let _ = (instrument, price);
+        }
+        ratios.push(by_scan / by_bands);
+        band_ns.push(by_bands);
+        scan_ns.push(by_scan);
+    }
+    for values in [&mut ratios, &mut band_ns, &mut scan_ns] {
+        values.sort_by(f64::total_cmp);
+    }
+    println!(
+        "ns a tick, median of 7 (least–most): bands {:.0} ({:.0}–{:.0}), scan {:.0} ({:.0}–{:.0})",
+        band_ns[3], band_ns[0], band_ns[6], scan_ns[3], scan_ns[0], scan_ns[6]
+    );
+    println!("bands are {:.0} times as fast as the scan ({:.0}–{:.0})", ratios[3], ratios[0], ratios[6]);
+
+    let mut group = criterion.benchmark_group("tick");
+    group.throughput(Throughput::Elements(1)).sample_size(10);
+    group.bench_function("bands", |bencher| bencher.iter_custom(|ticks| time(&mut bands, &mut walk, ticks)));
+    let mut walk = Walk::new();
+    group.bench_function("scan", |bencher| bencher.iter_custom(|ticks| time(&mut scan, &mut walk, ticks)));
+    group.finish();
+    criterion.final_summary();
+}

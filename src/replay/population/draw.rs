@@ -1,0 +1,69 @@
+//! One account, as drawn: what it would like to hold.
+
+use super::tables::{CROSS_PERCENT, LEVERAGE, MEETING_PERCENT, NOTIONAL, NOTIONAL_FROM, NOTIONAL_TO, POSITIONS};
+use crate::command::{MarginMode, Side};
+use crate::market::{Instrument, InstrumentId};
+use crate::number::{LEVERAGE_ONE, Price, Quantity};
+use crate::replay::instruments::ONE;
+use crate::replay::random::Random;
+
+/// A position that an account wants.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) instrument: InstrumentId,
+    pub(super) side: Side,
+    /// At least 1.
+    pub(super) lots: Quantity,
+    /// In hundredths.
+    pub(super) leverage: u32,
+}
+
+/// How an account margins its positions.
+pub(super) fn draw_mode(random: &mut Random) -> MarginMode {
+    if random.below(100) < CROSS_PERCENT { MarginMode::Cross } else { MarginMode::Isolated }
+}
+
+/// The positions that an account wants. `backlog` tells by instrument which side would find a counterparty at once.
+pub(super) fn draw_wishes(
+    random: &mut Random,
+    instruments: &[Instrument],
+    starts: &[Price],
+    backlog: impl Fn(InstrumentId) -> Option<Side>,
+    wishes: &mut Vec<Wish>,
+) {
+    wishes.clear();
+    let wanted = random.pick(&POSITIONS).unwrap_or(1);
+    let leverage = random.pick(&LEVERAGE).unwrap_or(1) * LEVERAGE_ONE;
+    let mut left = wanted.min(instruments.len());
+    for (index, (instrument, &start)) in instruments.iter().zip(starts).enumerate() {
+        // Selection sampling: each subset of the wanted size is as likely as any other.
+        let remaining = (instruments.len() - index) as u64;
+        if random.below(remaining) >= left as u64 {
+            continue;
+        }
+        left -= 1;
+        let id = InstrumentId(index as u32);
+        let side = draw_side(random, backlog(id));
+        let value = i128::from(instrument.spec.unit) * i128::from(start);
+        let lots = Quantity::try_from(draw_notional(random) / value).unwrap_or(Quantity::MAX).max(1);
+        let tiers = &instrument.spec.tiers;
+        let leverage = leverage.min(tiers.max_leverage(tiers.tier(value.saturating_mul(i128::from(lots)))));
+        wishes.push(Wish { instrument: id, side, lots, leverage });
+    }
+}
+
+fn draw_side(random: &mut Random, lacking: Option<Side>) -> Side {
+    let even = if random.below(2) == 0 { Side::Buy } else { Side::Sell };
+    match lacking {
+        Some(side) if random.below(100) < MEETING_PERCENT => side,
+        Some(side) => side.opposite(),
+        None => even,
+    }
+}
+
+/// In quanta.
+fn draw_notional(random: &mut Random) -> i128 {
+    let from = NOTIONAL_FROM << random.pick(&NOTIONAL).unwrap_or(0);
+    let cents = random.between(from * 100, (from * 2).min(NOTIONAL_TO) * 100);
+    i128::from(cents) * ONE / 100
+}

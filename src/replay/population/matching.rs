@@ -1,0 +1,105 @@
+//! Who trades with whom, and at which price.
+
+use super::tables::{AGE_OVER_LEVERAGE_PPB, AGE_PPB};
+use crate::command::Side;
+use crate::market::{Instrument, InstrumentId};
+use crate::number::{LEVERAGE_ONE, PPB, Price, Quantity, mul_div_floor};
+use crate::replay::random::Random;
+use std::collections::VecDeque;
+
+/// A position in the making.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Holder {
+    pub(super) account: u64,
+    pub(super) instrument: InstrumentId,
+    pub(super) side: Side,
+    /// In hundredths.
+    pub(super) leverage: u32,
+    /// Lots that it wants, and has; neither signed.
+    pub(super) wanted: Quantity,
+    pub(super) filled: Quantity,
+    /// Signed, in quanta.
+    pub(super) cost: i128,
+}
+
+impl Default for Holder {
+    fn default() -> Self {
+        Self { account: 0, instrument: InstrumentId(0), side: Side::Buy, leverage: LEVERAGE_ONE, wanted: 0, filled: 0, cost: 0 }
+    }
+}
+
+/// A fill to be booked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trade {
+    pub(super) counterparty: u64,
+    pub(super) lots: Quantity,
+    pub(super) price: Price,
+    /// The counterparty's place among the holders.
+    place: usize,
+}
+
+/// All positions so far, and those that still lack a counterparty.
+#[derive(Debug)]
+pub(super) struct Matching {
+    pub(super) holders: Vec<Holder>,
+    /// By instrument: places of holders with lots to fill, all of one side, first come first served.
+    waiting: Vec<VecDeque<usize>>,
+    /// By instrument, in ticks.
+    starts: Vec<Price>,
+}
+
+impl Matching {
+    pub(super) fn new(starts: &[Price]) -> Self {
+        Self { holders: Vec::new(), waiting: vec![VecDeque::new(); starts.len()], starts: starts.to_vec() }
+    }
+
+    /// The side that would find a counterparty at once.
+    pub(super) fn lacking(&self, instrument: InstrumentId) -> Option<Side> {
+        self.waiting[instrument.index()].front().map(|&place| self.holders[place].side.opposite())
+    }
+
+    /// Adds a position that has nothing yet; returns its place.
+    pub(super) fn add(&mut self, holder: Holder) -> usize {
+        self.holders.push(holder);
+        self.holders.len() - 1
+    }
+
+    /// The next trade of the holder that was added last; none when it has all, or waits from now on.
+    pub(super) fn next(&mut self, place: usize, random: &mut Random) -> Option<Trade> {
+        let holder = self.holders[place];
+        let rest = holder.wanted - holder.filled;
+        if rest == 0 {
+            return None;
+        }
+        let waiting = &mut self.waiting[holder.instrument.index()];
+        let first = waiting.front().map(|&at| (at, self.holders[at])).filter(|(_, first)| first.side != holder.side);
+        let Some((at, counter)) = first else {
+            waiting.push_back(place);
+            return None;
+        };
+        let lots = rest.min(counter.wanted - counter.filled);
+        let price = entry(self.starts[holder.instrument.index()], holder.leverage.max(counter.leverage), random);
+        Some(Trade { counterparty: counter.account, lots, price, place: at })
+    }
+
+    /// Notes that the trade was booked.
+    pub(super) fn book(&mut self, place: usize, trade: &Trade, instruments: &[Instrument]) {
+        for at in [place, trade.place] {
+            let holder = &mut self.holders[at];
+            holder.filled += trade.lots;
+            holder.cost += instruments[holder.instrument.index()].value(holder.side.signed(trade.lots), trade.price);
+        }
+        let counter = &self.holders[trade.place];
+        if counter.filled == counter.wanted {
+            self.waiting[counter.instrument.index()].pop_front();
+        }
+    }
+}
+
+/// An entry price some way off the starting price, in ticks; the higher the leverage, the nearer.
+fn entry(start: Price, leverage: u32, random: &mut Random) -> Price {
+    let bound = AGE_PPB.min(AGE_OVER_LEVERAGE_PPB * u64::from(LEVERAGE_ONE) / u64::from(leverage.max(LEVERAGE_ONE)));
+    let factor = PPB - bound + random.below(2 * bound + 1);
+    let price = mul_div_floor(i128::from(start), i128::from(factor), i128::from(PPB));
+    Price::try_from(price).unwrap_or(start).max(1)
+}

@@ -1,0 +1,184 @@
+//! A generated population: accounts that have been trading for a while.
+//!
+//! Every position has its counterparty inside the population, so that `Σ q = 0` and the external venue account is not
+//! touched. Accounts are made one after the other; what an account wants is matched against those before it that still
+//! lack a counterparty, and what lacks one in the end is dropped. Fills come before any mark, when nothing can be in
+//! breach; then every pool gets the collateral that puts it at its drawn distance from liquidation at the starting prices.
+//!
+//! What is drawn from which distribution: [`describe`].
+
+mod draw;
+mod matching;
+mod tables;
+
+pub use tables::{FUND_PPM, describe};
+
+use super::error::ReplayError;
+use super::random::Random;
+use crate::command::{Command, Fill, MarginMode};
+use crate::kernel::Kernel;
+use crate::market::{AssetId, InstrumentId};
+use crate::number::{Price, mul_div_floor};
+use crate::refusal::Refusal;
+use draw::{Wish, draw_mode, draw_wishes};
+use matching::{Holder, Matching};
+use tables::{DISTANCE, FREE_PERCENT};
+
+/// Room for the accounts' average number of positions, for the kernel's capacity.
+pub(super) const POSITIONS_PER_ACCOUNT: usize = 2;
+
+/// Fills the kernel with accounts 1 to `accounts`. `starts` are the starting prices by instrument, in ticks.
+///
+/// The instruments have no marks yet, and get none here. `progress` hears how many accounts are done.
+///
+/// # Errors
+///
+/// Where the kernel refuses a command: a population so large that the open interest overflows.
+pub(super) fn load(
+    kernel: &mut Kernel,
+    asset: AssetId,
+    accounts: u64,
+    seed: u64,
+    starts: &[Price],
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), ReplayError> {
+    let refused = |refusal| ReplayError::Refused { what: "the generated population".into(), refusal };
+    let mut loader = Loader { kernel, asset, starts, matching: Matching::new(starts), modes: Vec::new() };
+    for account in 1..=accounts {
+        loader.trade(account, &mut Random::stream(seed, account)).map_err(refused)?;
+        if account % 1_024 == 0 {
+            progress(account);
+        }
+    }
+    loader.endow(seed).map_err(refused)?;
+    progress(accounts);
+    Ok(())
+}
+
+struct Loader<'a> {
+    kernel: &'a mut Kernel,
+    asset: AssetId,
+    starts: &'a [Price],
+    matching: Matching,
+    /// By account, from account 1 on: its mode, and where its positions begin in the matching.
+    modes: Vec<(MarginMode, usize)>,
+}
+
+impl Loader<'_> {
+    /// Declares an account and fills what it wants, as far as there is a counterparty.
+    fn trade(&mut self, account: u64, random: &mut Random) -> Result<(), Refusal> {
+        let mode = draw_mode(random);
+        self.modes.push((mode, self.matching.holders.len()));
+        self.kernel.apply(&Command::Account { account })?;
+        let mut wishes = Vec::new();
+        let backlog = |instrument| self.matching.lacking(instrument);
+        draw_wishes(random, &self.kernel.market().instruments, self.starts, backlog, &mut wishes);
+        for Wish { instrument, side, lots, leverage } in wishes {
+            if mode == MarginMode::Isolated {
+                self.kernel.apply(&Command::MarginMode { account, instrument, mode })?;
+            }
+            self.kernel.apply(&Command::Leverage { account, instrument, leverage })?;
+            let place = self.matching.add(Holder { account, instrument, side, leverage, wanted: lots, ..Holder::default() });
+            while let Some(trade) = self.matching.next(place, random) {
+                self.kernel.apply(&Command::Fill(Fill {
+                    account,
+                    counterparty: Some(trade.counterparty),
+                    order: None,
+                    counter_order: None,
+                    instrument,
+                    side,
+                    quantity: trade.lots,
+                    price: trade.price,
+                    liquidity: None,
+                }))?;
+                self.matching.book(place, &trade, &self.kernel.market().instruments);
+            }
+        }
+        Ok(())
+    }
+
+    /// Pays in what every pool needs to stand at its drawn distance from liquidation.
+    fn endow(&mut self, seed: u64) -> Result<(), Refusal> {
+        for index in 0..self.modes.len() {
+            let account = index as u64 + 1;
+            // A stream apart from the account's first: what it wants must not depend on who met it.
+            let mut random = Random::stream(!seed, account);
+            let (mode, from) = self.modes[index];
+            let to = self.modes.get(index + 1).map_or(self.matching.holders.len(), |(_, next)| *next);
+            match mode {
+                MarginMode::Cross => self.endow_cross(account, from..to, &mut random)?,
+                MarginMode::Isolated => self.endow_isolated(account, from..to, &mut random)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn endow_cross(&mut self, account: u64, held: std::ops::Range<usize>, random: &mut Random) -> Result<(), Refusal> {
+        let mut need = Need::default();
+        for holder in &self.matching.holders[held] {
+            need.add(self.need(holder));
+        }
+        self.pay_in(account, need.collateral(random))
+    }
+
+    fn endow_isolated(&mut self, account: u64, held: std::ops::Range<usize>, random: &mut Random) -> Result<(), Refusal> {
+        let mut margins: Vec<(InstrumentId, i128)> = Vec::new();
+        for holder in self.matching.holders[held].iter().filter(|holder| holder.filled != 0) {
+            margins.push((holder.instrument, self.need(holder).collateral(random)));
+        }
+        let locked_in: i128 = margins.iter().map(|(_, margin)| margin).sum();
+        let free = mul_div_floor(locked_in, i128::from(random.below(FREE_PERCENT + 1)), 100);
+        self.pay_in(account, locked_in + free)?;
+        for (instrument, margin) in margins {
+            let amount = amount(margin)?;
+            self.kernel.apply(&Command::IsolatedMargin { account, instrument, amount })?;
+        }
+        Ok(())
+    }
+
+    fn pay_in(&mut self, account: u64, quanta: i128) -> Result<(), Refusal> {
+        let amount = amount(quanta.max(1))?;
+        self.kernel.apply(&Command::Deposit { account, asset: self.asset, amount })
+    }
+
+    /// What a position needs at the starting price.
+    fn need(&self, holder: &Holder) -> Need {
+        let instrument = self.kernel.market().instrument(holder.instrument);
+        let value = instrument.value(holder.side.signed(holder.filled), self.starts[holder.instrument.index()]);
+        let tiers = &instrument.spec.tiers;
+        Need {
+            maintenance: tiers.maintenance_margin(value.abs()),
+            initial: if value == 0 { 0 } else { tiers.initial_margin(value.abs(), holder.leverage) },
+            unrealised: value - holder.cost,
+        }
+    }
+}
+
+/// What a pool needs at the starting prices, in quanta.
+#[derive(Clone, Copy, Debug, Default)]
+struct Need {
+    maintenance: i128,
+    initial: i128,
+    unrealised: i128,
+}
+
+impl Need {
+    fn add(&mut self, other: Self) {
+        self.maintenance += other.maintenance;
+        self.initial += other.initial;
+        self.unrealised += other.unrealised;
+    }
+
+    /// The collateral that leaves a drawn distance above the maintenance margin: never in breach, by a quantum at least.
+    fn collateral(self, random: &mut Random) -> i128 {
+        let (from, to) = random.pick(&DISTANCE).unwrap_or((1_000, 1_000));
+        let thousandths = i128::from(random.between(from, to));
+        let distance = mul_div_floor((self.initial - self.maintenance).max(0), thousandths, 1_000) + 1;
+        // A pool with large profits needs none; it is then further away than drawn.
+        (self.maintenance + distance - self.unrealised).max(1)
+    }
+}
+
+fn amount(quanta: i128) -> Result<i64, Refusal> {
+    i64::try_from(quanta).map_err(|_| Refusal::Overflow { what: "a deposit" })
+}

@@ -1,0 +1,198 @@
+//! From market data to whole ticks: what a row says to the kernel.
+//!
+//! A row is one tick, whatever it changes. A quote sets the book and, at the middle of bid and ask, the mark; a trade
+//! sets the last price; a mark price sets the mark. Where a symbol has no mark prices its mark comes from its quotes,
+//! and where it has no quotes either, from its trades: once a better kind of row is seen, the lesser ones no longer set
+//! the mark.
+
+use super::shock::{Shock, combined_ppb};
+use crate::decimal::{Decimal, Grid};
+use crate::number::{Price, Quantity};
+use crate::ticks::{Tick, TickKind};
+use ethnum::I256;
+
+/// What a tick sets, in ticks and lots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) quote: Option<Quote>,
+    pub(super) last: Option<Price>,
+    pub(super) mark: Option<Price>,
+}
+
+/// The best bid and ask, in ticks and lots. A quantity may be 0: less than a lot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Quote {
+    pub(super) bid: Price,
+    pub(super) bid_lots: Quantity,
+    pub(super) ask: Price,
+    pub(super) ask_lots: Quantity,
+}
+
+/// How good a source of marks a row is; later ones are better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum MarkSource {
+    Nothing,
+    Trades,
+    Quotes,
+    Marks,
+}
+
+/// The grids, shocks and mark source of a symbol.
+#[derive(Debug)]
+pub(super) struct SymbolPrices {
+    tick: Grid,
+    lot: Grid,
+    shocks: Vec<Shock>,
+    source: MarkSource,
+}
+
+/// Which neighbour on the grid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rounding {
+    Down,
+    Up,
+    /// Halves up.
+    Nearest,
+}
+
+impl SymbolPrices {
+    pub(super) fn new(tick: Grid, lot: Grid, shocks: Vec<Shock>) -> Self {
+        Self { tick, lot, shocks, source: MarkSource::Nothing }
+    }
+
+    /// What the tick sets, `elapsed_ns` after the first one; none if a shocked price does not fit 63 bits of ticks.
+    ///
+    /// Every price is multiplied by the shock's factor before it is rounded: a bid down, an ask up, all others to the
+    /// nearest tick, half up; a price is at least one tick.
+    pub(super) fn change(&mut self, tick: &Tick, elapsed_ns: u64) -> Option<Change> {
+        let factor = combined_ppb(&self.shocks, elapsed_ns);
+        let price = |price: Decimal, rounding| self.ticks(price, factor, 1, rounding);
+        let mut change = Change::default();
+        let (source, mark) = match tick.kind {
+            TickKind::Mark { price: mark } => (MarkSource::Marks, price(mark, Rounding::Nearest)?),
+            TickKind::Trade { price: last, .. } => {
+                let last = price(last, Rounding::Nearest)?;
+                change.last = Some(last);
+                (MarkSource::Trades, last)
+            }
+            TickKind::Quote { bid, bid_qty, ask, ask_qty } => {
+                let best_bid = price(bid, Rounding::Down)?;
+                change.quote = Some(Quote {
+                    bid: best_bid,
+                    bid_lots: self.lots(bid_qty),
+                    // Below one tick both sides round to it.
+                    ask: price(ask, Rounding::Up)?.max(best_bid.checked_add(1)?),
+                    ask_lots: self.lots(ask_qty),
+                });
+                (MarkSource::Quotes, self.ticks(sum(bid, ask)?, factor, 2, Rounding::Nearest)?)
+            }
+        };
+        if source >= self.source {
+            self.source = source;
+            change.mark = Some(mark);
+        }
+        Some(change)
+    }
+
+    /// The mark that a tick sets if it is the first of its symbol, without any shock.
+    pub(super) fn first_mark(&self, tick: &Tick) -> Option<Price> {
+        Self::new(self.tick, self.lot, Vec::new()).change(tick, 0)?.mark
+    }
+
+    /// `price · factor / (10^9 · parts)` in ticks, at least 1; none beyond 63 bits.
+    fn ticks(&self, price: Decimal, factor_ppb: i128, parts: i128, rounding: Rounding) -> Option<Price> {
+        // All factors are bounded (36 digits, 14, 18 and 12), so 256 bits hold the products.
+        let step = self.tick.step();
+        let ten = I256::from(10);
+        let numerator = I256::from(price.mantissa()) * I256::from(factor_ppb) * ten.pow(step.scale());
+        let denominator = ten.pow(price.scale() + 9) * I256::from(step.mantissa()) * I256::from(parts);
+        let steps = match rounding {
+            Rounding::Down => numerator.div_euclid(denominator),
+            Rounding::Up => -(-numerator).div_euclid(denominator),
+            Rounding::Nearest => (numerator * 2 + denominator).div_euclid(denominator * 2),
+        };
+        Price::try_from(steps.max(I256::ONE)).ok()
+    }
+
+    /// Whole lots of a quantity, rounded down; what is too much to count is as much as can be counted.
+    fn lots(&self, quantity: Decimal) -> Quantity {
+        self.lot.place(quantity).map_or(Quantity::MAX, |place| Quantity::try_from(place.floor()).unwrap_or(Quantity::MAX))
+    }
+}
+
+/// The exact sum of two decimals.
+fn sum(a: Decimal, b: Decimal) -> Option<Decimal> {
+    let scale = a.scale().max(b.scale());
+    let scaled = |decimal: Decimal| decimal.mantissa().checked_mul(10i128.checked_pow(scale - decimal.scale())?);
+    Some(Decimal::new(scaled(a)?.checked_add(scaled(b)?)?, scale))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    fn prices(shocks: &[&str]) -> SymbolPrices {
+        let grid = |text| Grid::new(read(text)).unwrap();
+        SymbolPrices::new(grid("0.1"), grid("0.001"), shocks.iter().map(|shock| shock.parse().unwrap()).collect())
+    }
+
+    fn quote(bid: &str, ask: &str) -> Tick {
+        let (bid, ask, qty) = (read(bid), read(ask), read("1.2345"));
+        Tick { ts_ns: 0, symbol: 0, kind: TickKind::Quote { bid, bid_qty: qty, ask, ask_qty: qty } }
+    }
+
+    fn row(kind: TickKind) -> Tick {
+        Tick { ts_ns: 0, symbol: 0, kind }
+    }
+
+    #[test]
+    fn quotes_round_outward_and_their_middle_to_the_nearest() {
+        let mut prices = prices(&[]);
+        for (bid, ask, expected) in [
+            ("87232", "87232.01", (872_320, 872_321, 872_320)),
+            ("87232.04", "87232.06", (872_320, 872_321, 872_321)), // 87232.05: half up
+            ("0.01", "0.02", (1, 2, 1)),
+        ] {
+            let change = prices.change(&quote(bid, ask), 0).unwrap();
+            let found = change.quote.unwrap();
+            assert_eq!((found.bid, found.ask, change.mark.unwrap()), expected, "{bid} {ask}");
+            assert_eq!(found.bid_lots, 1_234);
+        }
+    }
+
+    #[test]
+    fn shocks_come_before_rounding() {
+        let mut prices = prices(&["X:-12%@1s/2s"]);
+        let marks: Vec<_> = [0, 1_000_000_000, 2_000_000_000, 3_000_000_000, 9_000_000_000]
+            .map(|elapsed| prices.change(&quote("99.99", "100.01"), elapsed).unwrap().mark.unwrap())
+            .into();
+        assert_eq!(marks, [1_000, 1_000, 940, 880, 880]);
+    }
+
+    #[test]
+    fn better_marks_silence_lesser_ones() {
+        let mut prices = prices(&[]);
+        let trade = row(TickKind::Trade { price: read("5"), qty: read("1") });
+        let mark = row(TickKind::Mark { price: read("7") });
+        let mut marks = |tick: &Tick| prices.change(tick, 0).unwrap().mark;
+        assert_eq!(marks(&trade), Some(50));
+        assert_eq!(marks(&quote("5.9", "6.1")), Some(60));
+        assert_eq!(marks(&trade), None);
+        assert_eq!(marks(&mark), Some(70));
+        assert_eq!(marks(&quote("5.9", "6.1")), None);
+        assert_eq!(marks(&mark), Some(70));
+    }
+
+    #[test]
+    fn extremes_do_not_overflow() {
+        let mut prices = prices(&["X:+99900%@0s/0s", "X:+99900%@0s/0s"]);
+        let huge = "999999999999999999.999999999999999999";
+        assert_eq!(prices.change(&row(TickKind::Mark { price: read(huge) }), 0), None);
+        let tiny = "0.000000000000000001";
+        assert_eq!(prices.change(&row(TickKind::Mark { price: read(tiny) }), 0).unwrap().mark, Some(1));
+    }
+}
