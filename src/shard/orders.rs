@@ -83,11 +83,14 @@ impl Shard {
     }
 
     fn append_order(&mut self, account: u32, holding: u32, order: &Order, accepted: u64) {
+        let previous = self.order_book(holding).last;
         let record = OpenOrder {
             id: order.order,
             accepted,
             price: order.price,
             rest: order.quantity,
+            holding,
+            previous,
             next: NONE,
             side: order.side,
             reduce_only: order.reduce_only,
@@ -103,11 +106,28 @@ impl Shard {
                 free
             }
         };
-        match self.orders_of(holding).last() {
-            Some(last) => self.orders[last as usize].next = index,
-            None => self.order_book_mut(holding).first = index,
+        match previous {
+            NONE => self.order_book_mut(holding).first = index,
+            previous => self.orders[previous as usize].next = index,
         }
+        self.order_book_mut(holding).last = index;
         self.order_ids.insert((account, order.order), index);
+    }
+
+    /// Takes an order off the list of its holding and off the books.
+    fn remove_order(&mut self, account: u32, index: u32) {
+        let OpenOrder { id, holding, previous, next, .. } = self.orders[index as usize];
+        match previous {
+            NONE => self.order_book_mut(holding).first = next,
+            previous => self.orders[previous as usize].next = next,
+        }
+        match next {
+            NONE => self.order_book_mut(holding).last = previous,
+            next => self.orders[next as usize].previous = previous,
+        }
+        self.order_ids.remove(&(account, id));
+        self.orders[index as usize].next = self.free_order;
+        self.free_order = index;
     }
 
     /// Removes an open order at its owner's wish.
@@ -118,15 +138,8 @@ impl Shard {
     pub(crate) fn cancel_order(&mut self, market: &Market, account: u32, order: u64) -> Result<(), Refusal> {
         let unknown = Refusal::UnknownOrder { account: self.accounts[account as usize].id, order };
         let index = *self.order_ids.get(&(account, order)).ok_or(unknown)?;
-        let holding = self.holding_of_order(account, index).ok_or(unknown)?;
-        self.shrink_order(market, account, holding, index, self.orders[index as usize].rest);
+        self.shrink_order(market, account, index, self.orders[index as usize].rest);
         Ok(())
-    }
-
-    fn holding_of_order(&self, account: u32, order: u32) -> Option<u32> {
-        self.pools_of(account)
-            .flat_map(|pool| self.holdings_of(pool))
-            .find(|&holding| self.orders_of(holding).any(|at| at == order))
     }
 
     /// The open orders of a holding, first accepted first.
@@ -139,24 +152,15 @@ impl Shard {
     }
 
     /// Takes `lots` off an order, and the order off the books when nothing is left.
-    fn shrink_order(&mut self, market: &Market, account: u32, holding: u32, index: u32, lots: Quantity) {
+    fn shrink_order(&mut self, market: &Market, account: u32, index: u32, lots: Quantity) {
         let order = &mut self.orders[index as usize];
         order.rest -= lots;
-        let (side, reduce_only, price, left) = (order.side, order.reduce_only, order.price, order.rest);
-        let (id, next) = (order.id, order.next);
+        let OpenOrder { holding, side, reduce_only, price, rest, .. } = *order;
         let freed = market.instrument(self.holdings[holding as usize].instrument).value(lots, price);
         reserve(self.order_book_mut(holding), side, reduce_only, -lots, -freed);
-        if left > 0 {
-            return;
+        if rest == 0 {
+            self.remove_order(account, index);
         }
-        let before = self.orders_of(holding).find(|&at| self.orders[at as usize].next == index);
-        match before {
-            Some(before) => self.orders[before as usize].next = next,
-            None => self.order_book_mut(holding).first = next,
-        }
-        self.order_ids.remove(&(account, id));
-        self.orders[index as usize].next = self.free_order;
-        self.free_order = index;
     }
 
     /// A fill of signed `quantity` uses up the order that it names, as far as that covers it.
@@ -170,12 +174,12 @@ impl Shard {
         events: &mut Events,
     ) {
         let covering = self.order_ids.get(&(account, order)).copied().filter(|&index| {
-            let side = self.orders[index as usize].side;
-            side.signed(1) == quantity.signum() && self.orders_of(holding).any(|at| at == index)
+            let order = &self.orders[index as usize];
+            order.side.signed(1) == quantity.signum() && order.holding == holding
         });
         let covered = covering.map_or(0, |index| {
             let lots = self.orders[index as usize].rest.min(quantity.abs());
-            self.shrink_order(market, account, holding, index, lots);
+            self.shrink_order(market, account, index, lots);
             lots
         });
         if covered < quantity.abs() {
@@ -197,8 +201,7 @@ impl Shard {
         loop {
             let position = self.holdings[holding as usize].position.quantity;
             let reduces = |side: Side| side.signed(1) == -position.signum();
-            let last = self.orders_of(holding).filter(|&at| self.orders[at as usize].reduce_only).last();
-            let Some(last) = last else { return };
+            let Some(last) = self.last_reduce_only(holding) else { return };
             let order = &self.orders[last as usize];
             // All reduce-only orders of a holding are on one side; after a change of sign it is the wrong one.
             let room = if reduces(order.side) { position.abs() } else { 0 };
@@ -208,9 +211,17 @@ impl Shard {
             }
             let (id, cut) = (order.id, excess.min(order.rest));
             let left = order.rest - cut;
-            self.shrink_order(market, account, holding, last, cut);
+            self.shrink_order(market, account, last, cut);
             events.push(Event::OrderCut { account: self.accounts[account as usize].id, instrument, order: id, left });
         }
+    }
+
+    fn last_reduce_only(&self, holding: u32) -> Option<u32> {
+        let mut at = self.order_book(holding).last;
+        while at != NONE && !self.orders[at as usize].reduce_only {
+            at = self.orders[at as usize].previous;
+        }
+        (at != NONE).then_some(at)
     }
 
     /// Cancels all orders that reserve on a pool: its own and, for a cross pool, those on isolated instruments of its asset.
@@ -225,9 +236,9 @@ impl Shard {
         while remaining > 0 {
             let next = self
                 .holdings_where(account, reserves)
-                .flat_map(|holding| self.orders_of(holding).take(1).map(move |order| (holding, order)))
-                .min_by_key(|&(_, order)| self.orders[order as usize].accepted);
-            let Some((holding, index)) = next else { return };
+                .filter_map(|holding| self.orders_of(holding).next())
+                .min_by_key(|&order| self.orders[order as usize].accepted);
+            let Some(index) = next else { return };
             let (id, rest) = (self.orders[index as usize].id, self.orders[index as usize].rest);
             remaining -= 1;
             events.push(Event::OrderCancelled {
@@ -236,7 +247,7 @@ impl Shard {
                 order: id,
                 more: remaining,
             });
-            self.shrink_order(market, account, holding, index, rest);
+            self.shrink_order(market, account, index, rest);
         }
     }
 

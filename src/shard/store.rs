@@ -69,6 +69,8 @@ pub(super) struct Holding {
 pub(super) struct OrderBook {
     /// Head of its orders, first accepted first.
     pub(super) first: u32,
+    /// The order accepted last.
+    pub(super) last: u32,
     /// `Σ notional at limit price` of the buy orders that are not reduce-only, in quanta.
     pub(super) buys: i128,
     /// The same of the sell orders.
@@ -78,7 +80,7 @@ pub(super) struct OrderBook {
 }
 
 impl OrderBook {
-    pub(super) const EMPTY: Self = Self { first: NONE, buys: 0, sells: 0, reducing: 0 };
+    pub(super) const EMPTY: Self = Self { first: NONE, last: NONE, buys: 0, sells: 0, reducing: 0 };
 }
 
 #[derive(Debug)]
@@ -88,6 +90,8 @@ pub(super) struct OpenOrder {
     pub(super) accepted: u64,
     pub(super) price: Price,
     pub(super) rest: Quantity,
+    pub(super) holding: u32,
+    pub(super) previous: u32,
     pub(super) next: u32,
     pub(super) side: Side,
     pub(super) reduce_only: bool,
