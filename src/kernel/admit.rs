@@ -240,25 +240,22 @@ impl Kernel {
         Ok(OpenLiquidation { waiter, instrument, side, rest, limit })
     }
 
-    pub(super) fn check_book(&self, id: InstrumentId, update: &BookUpdate<'_>, off_grid: OffGrid) -> Result<(), Refusal> {
+    pub(super) fn check_book(&self, id: InstrumentId, update: &BookUpdate<'_>) -> Result<(), Refusal> {
         self.check_instrument(id)?;
         let instrument = self.market.instrument(id);
         let levels = || update.bids.into_iter().chain(update.asks).flatten();
         let prices = || update.bid.into_iter().chain(update.ask).chain(levels().map(|level| level.price));
-        if prices().any(|price| price <= 0) && !off_grid.price {
+        if prices().any(|price| price <= 0) {
             return Err(Refusal::NotPositive { what: "every price" });
         }
-        if levels().any(|level| level.quantity <= 0) && !off_grid.amount {
+        if levels().any(|level| level.quantity <= 0) {
             return Err(Refusal::NotPositive { what: "every qty" });
         }
         let ordered = |levels: Option<&[Level]>, in_order: fn(Price, Price) -> bool| {
             levels.is_none_or(|levels| levels.is_sorted_by(|a, b| in_order(a.price, b.price)))
         };
-        if !off_grid.price && (!ordered(update.bids, |a, b| a > b) || !ordered(update.asks, |a, b| a < b)) {
+        if !ordered(update.bids, |a, b| a > b) || !ordered(update.asks, |a, b| a < b) {
             return Err(Refusal::BadDeclaration { what: "bids must fall and asks must rise from level to level" });
-        }
-        if off_grid.any() {
-            return Err(Refusal::OffGrid { what: if off_grid.price { "a price" } else { "a qty" } });
         }
         let fits = levels().all(|level| instrument.admitted_value(level.quantity, level.price).is_some())
             && prices().all(|price| instrument.admitted_value(1, price).is_some());

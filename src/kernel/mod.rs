@@ -165,11 +165,10 @@ impl Kernel {
         ts_ns: Option<u64>,
         instrument: InstrumentId,
         update: &BookUpdate<'_>,
-        off_grid: OffGrid,
     ) -> Result<(), Refusal> {
         self.events.clear();
         self.check_time(ts_ns)?;
-        self.check_book(instrument, update, off_grid)?;
+        self.check_book(instrument, update)?;
         self.venue.update(instrument, update);
         self.accept(ts_ns);
         self.settle(Cause::Op("book"));

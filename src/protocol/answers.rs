@@ -57,7 +57,10 @@ pub(super) fn carry_out(session: &mut Session, mut fields: Fields) -> Result<Ans
             session.check_time(ts_ns)?;
             totals(session, &mut out);
         }
-        What::Later => return Err(Rejection::bad_value("this \"what\" is not supported in this version")),
+        What::Later => {
+            session.check_time(ts_ns)?;
+            return Err(Rejection::bad_value("this \"what\" is not supported in this version"));
+        }
     }
     session.kernel.pass_time(ts_ns);
     Ok(Answer::Line(out))

@@ -119,7 +119,7 @@ fn instrument(session: &mut Session, fields: Fields) -> Result<(), Rejection> {
     if let Some(what) = line.unsupported {
         return Err(Rejection::bad_value(format!("{what} in this version")));
     }
-    let [tick, lot, multiplier] = line.grids()?;
+    let [tick, lot, _] = line.grids()?;
     let unit = line.unit(asset.decimals)?;
     let one = Decimal::new(1, 0);
     let [maker, taker, liquidation] = line.fees;
@@ -140,7 +140,6 @@ fn instrument(session: &mut Session, fields: Fields) -> Result<(), Rejection> {
         return Err(Rejection::new(Code::Duplicate, format!("the instrument {:?} is declared already", line.symbol)));
     }
     let [(maker_fee_ppb, _), (taker_fee_ppb, _), (liquidation_fee_ppb, _)] = fees;
-    let _ = multiplier;
     let spec = InstrumentSpec {
         symbol: line.symbol.clone(),
         underlying: line.underlying,

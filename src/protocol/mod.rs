@@ -7,6 +7,7 @@ mod declarations;
 mod encode;
 mod fields;
 mod operations;
+mod reasons;
 mod session;
 
 pub use encode::Encoder;

@@ -2,10 +2,11 @@
 
 use super::Rejection;
 use super::fields::{Fields, Json, as_decimal};
+use super::reasons::Context;
 use super::session::{Answer, Session, steps};
 use crate::command::{Command, Fill, Liquidity, MarginMode, OffGrid, Order, Side};
 use crate::decimal::{Decimal, Grid};
-use crate::market::InstrumentId;
+use crate::market::{AssetId, InstrumentId};
 use crate::number::{LIMIT, Price, Quantity};
 use crate::refusal::{Code, Refusal};
 use crate::venue::{BookUpdate, Level, VenueMode};
@@ -25,10 +26,12 @@ const VENUES: &[(&str, VenueMode)] = &[
 struct Reader<'a> {
     session: &'a mut Session,
     fields: Fields,
+    /// What has been read, for the sentence of a refusal.
+    context: Context,
 }
 
 pub(super) fn carry_out(session: &mut Session, op: &str, fields: Fields) -> Result<Answer, Rejection> {
-    let mut reader = Reader { session, fields };
+    let mut reader = Reader { session, fields, context: Context::default() };
     match op {
         "fund_deposit" => reader.fund_deposit(),
         "venue" => reader.venue(),
@@ -70,15 +73,33 @@ impl Reader<'_> {
     }
 
     fn apply(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Rejection> {
-        Ok(self.session.kernel.apply_at(ts_ns, command, off_grid)?)
+        let applied = self.session.kernel.apply_at(ts_ns, command, off_grid);
+        applied.map_err(|refusal| self.context.explain(self.session.kernel.market(), refusal))
     }
 
-    fn lots(&self, instrument: InstrumentId, value: Decimal) -> (Quantity, bool) {
-        steps(self.session.kernel.market().instrument(instrument).spec.lot, value)
+    fn instrument(&mut self, symbol: &str) -> Result<InstrumentId, Rejection> {
+        let instrument = self.session.instrument(symbol)?;
+        self.context.instrument = Some(instrument);
+        Ok(instrument)
     }
 
-    fn ticks(&self, instrument: InstrumentId, value: Decimal) -> (Price, bool) {
-        steps(self.session.kernel.market().instrument(instrument).spec.tick, value)
+    /// The steps of a field's value on its grid, and whether it lies between two.
+    fn place(&mut self, field: &'static str, value: Decimal, grid: Grid) -> (i64, bool) {
+        self.context.numbers.push((field, value, grid));
+        steps(grid, value)
+    }
+
+    fn lots(&mut self, instrument: InstrumentId, value: Decimal) -> (Quantity, bool) {
+        self.place("qty", value, self.session.kernel.market().instrument(instrument).spec.lot)
+    }
+
+    fn ticks(&mut self, instrument: InstrumentId, value: Decimal) -> (Price, bool) {
+        self.place("price", value, self.session.kernel.market().instrument(instrument).spec.tick)
+    }
+
+    fn quanta(&mut self, asset: AssetId, value: Decimal) -> (i64, bool) {
+        self.context.asset = Some(asset);
+        self.place("amount", value, self.session.kernel.market().quanta(asset))
     }
 
     fn fund_deposit(&mut self) -> Result<(), Rejection> {
@@ -86,8 +107,7 @@ impl Reader<'_> {
         let (name, amount) = (self.fields.name("fund")?, self.fields.decimal("amount")?);
         let ts_ns = self.time_of_line()?;
         let fund = self.session.fund(&name)?;
-        let market = self.session.kernel.market();
-        let (amount, off) = steps(market.quanta(market.fund(fund).asset), amount);
+        let (amount, off) = self.quanta(self.session.kernel.market().fund(fund).asset, amount);
         self.apply(ts_ns, &Command::FundDeposit { fund, amount }, off_amount(off))
     }
 
@@ -119,7 +139,7 @@ impl Reader<'_> {
         let amount = self.fields.decimal("amount")?;
         let ts_ns = self.time_of_line()?;
         let asset = self.session.asset(&name)?;
-        let (amount, off) = steps(self.session.kernel.market().quanta(asset), amount);
+        let (amount, off) = self.quanta(asset, amount);
         let command = if into {
             Command::Deposit { account, asset, amount }
         } else {
@@ -133,8 +153,8 @@ impl Reader<'_> {
         let (account, symbol) = (self.fields.id("account")?, self.fields.name("symbol")?);
         let leverage = self.fields.decimal("leverage")?;
         let ts_ns = self.time_of_line()?;
-        let instrument = self.session.instrument(&symbol)?;
-        let (hundredths, off) = steps(Grid::decimals(2), leverage);
+        let instrument = self.instrument(&symbol)?;
+        let (hundredths, off) = self.place("leverage", leverage, Grid::decimals(2));
         let leverage = u32::try_from(hundredths.max(0)).unwrap_or(u32::MAX);
         self.apply(ts_ns, &Command::Leverage { account, instrument, leverage }, off_amount(off))
     }
@@ -144,7 +164,7 @@ impl Reader<'_> {
         let (account, symbol) = (self.fields.id("account")?, self.fields.name("symbol")?);
         let mode = self.fields.word("mode", MODES)?;
         let ts_ns = self.time_of_line()?;
-        let instrument = self.session.instrument(&symbol)?;
+        let instrument = self.instrument(&symbol)?;
         self.apply(ts_ns, &Command::MarginMode { account, instrument, mode }, OffGrid::NONE)
     }
 
@@ -153,9 +173,8 @@ impl Reader<'_> {
         let (account, symbol) = (self.fields.id("account")?, self.fields.name("symbol")?);
         let amount = self.fields.decimal("amount")?;
         let ts_ns = self.time_of_line()?;
-        let instrument = self.session.instrument(&symbol)?;
-        let market = self.session.kernel.market();
-        let (amount, off) = steps(market.quanta(market.instrument(instrument).spec.settle), amount);
+        let instrument = self.instrument(&symbol)?;
+        let (amount, off) = self.quanta(self.session.kernel.market().instrument(instrument).spec.settle, amount);
         self.apply(ts_ns, &Command::IsolatedMargin { account, instrument, amount }, off_amount(off))
     }
 
@@ -166,7 +185,7 @@ impl Reader<'_> {
         let (quantity, price) = (self.fields.decimal("qty")?, self.fields.decimal("price")?);
         let reduce_only = self.fields.flag_or("reduce_only", false)?;
         let ts_ns = self.time_of_line()?;
-        let instrument = self.session.instrument(&symbol)?;
+        let instrument = self.instrument(&symbol)?;
         let (quantity, off_lot) = self.lots(instrument, quantity);
         let (price, off_tick) = self.ticks(instrument, price);
         let command = Command::Order(Order { account, order, instrument, side, quantity, price, reduce_only });
@@ -194,7 +213,7 @@ impl Reader<'_> {
             return Err(Rejection::malformed("counter_order is given without a counterparty"));
         }
         let ts_ns = self.time_of_line()?;
-        let instrument = self.session.instrument(&symbol)?;
+        let instrument = self.instrument(&symbol)?;
         let (quantity, off_lot) = self.lots(instrument, quantity);
         let (price, off_tick) = self.ticks(instrument, price);
         let fill = Fill { account, counterparty, order, counter_order, instrument, side, quantity, price, liquidity };
@@ -205,7 +224,7 @@ impl Reader<'_> {
         self.only(&["symbol", "price"])?;
         let (symbol, price) = (self.fields.name("symbol")?, self.fields.decimal("price")?);
         let ts_ns = self.time_of_line()?;
-        let instrument = self.session.instrument(&symbol)?;
+        let instrument = self.instrument(&symbol)?;
         let (price, off) = self.ticks(instrument, price);
         let command = if mark { Command::Mark { instrument, price } } else { Command::Last { instrument, price } };
         self.apply(ts_ns, &command, OffGrid { amount: false, price: off })
@@ -225,7 +244,7 @@ impl Reader<'_> {
             return Err(Rejection::malformed("a book needs at least one of bid, ask, impact_bid, impact_ask, bids, asks"));
         }
         let ts_ns = self.time_of_line()?;
-        let instrument = self.session.instrument(&symbol)?;
+        let instrument = self.instrument(&symbol)?;
         self.apply_book(ts_ns, instrument, prices, bids.as_deref(), asks.as_deref())
     }
 
@@ -234,31 +253,30 @@ impl Reader<'_> {
         ts_ns: Option<u64>,
         instrument: InstrumentId,
         prices: [Option<Decimal>; 4],
-        bids: Option<&[(Decimal, Decimal)]>,
-        asks: Option<&[(Decimal, Decimal)]>,
+        bids: Written<'_>,
+        asks: Written<'_>,
     ) -> Result<(), Rejection> {
         check_levels(prices, bids, asks)?;
-        let mut off = OffGrid::NONE;
-        let ticks = |price: Decimal, off: &mut OffGrid| {
-            let (price, is_off) = self.ticks(instrument, price);
-            off.price |= is_off;
-            price
+        let spec = &self.session.kernel.market().instrument(instrument).spec;
+        let off = |grid: Grid| move |value: &Decimal| steps(grid, *value).1;
+        let off_tick = prices_of(prices, bids, asks).find(off(spec.tick)).map(|price| ("price", price, spec.tick));
+        let off_lot = levels_of(bids, asks).map(|level| level.1).find(off(spec.lot)).map(|lots| ("qty", lots, spec.lot));
+        if let Some((what, value, grid)) = off_tick.or(off_lot) {
+            self.context.numbers.push((what, value, grid));
+            return Err(self.context.explain(self.session.kernel.market(), Refusal::OffGrid { what }));
+        }
+        let ticks = |price: Decimal| steps(spec.tick, price).0;
+        let level = |&(price, quantity): &(Decimal, Decimal)| {
+            Level { price: ticks(price), quantity: steps(spec.lot, quantity).0 }
         };
-        let mut side = |levels: Option<&[(Decimal, Decimal)]>| -> Option<Vec<Level>> {
-            let place = |&(price, quantity): &(Decimal, Decimal)| {
-                let (quantity, is_off) = self.lots(instrument, quantity);
-                off.amount |= is_off;
-                Level { price: ticks(price, &mut off), quantity }
-            };
-            levels.map(|levels| levels.iter().map(place).collect())
-        };
+        let side = |levels: Written<'_>| levels.map(|levels| levels.iter().map(level).collect::<Vec<_>>());
         let (bids, asks) = (side(bids), side(asks));
-        let [bid, ask, impact_bid, impact_ask] = prices.map(|price| price.map(|price| ticks(price, &mut off)));
-        if !off.any() && [impact_bid, impact_ask].into_iter().flatten().any(|price| !self.fits(instrument, price)) {
+        let [bid, ask, impact_bid, impact_ask] = prices.map(|price| price.map(ticks));
+        if [impact_bid, impact_ask].into_iter().flatten().any(|price| !self.fits(instrument, price)) {
             return Err(Refusal::Overflow { what: "price · unit" }.into());
         }
         let update = BookUpdate { bid, ask, bids: bids.as_deref(), asks: asks.as_deref() };
-        Ok(self.session.kernel.update_book(ts_ns, instrument, &update, off)?)
+        Ok(self.session.kernel.update_book(ts_ns, instrument, &update)?)
     }
 
     fn fits(&self, instrument: InstrumentId, price: Price) -> bool {
@@ -278,6 +296,7 @@ impl Reader<'_> {
         let (quantity, price) = (self.fields.decimal("qty")?, self.fields.decimal("price")?);
         let ts_ns = self.time_of_line()?;
         let instrument = self.session.kernel.liquidation_instrument(liquidation)?;
+        self.context.instrument = Some(instrument);
         let (quantity, off_lot) = self.lots(instrument, quantity);
         let (price, off_tick) = self.ticks(instrument, price);
         let command = Command::LiquidationFill { liquidation, quantity, price };
@@ -305,15 +324,26 @@ fn levels(name: &str, list: Option<Vec<Json>>) -> Result<Option<Vec<(Decimal, De
     list.map(|list| list.into_iter().map(pair).collect()).transpose()
 }
 
+/// A side of a book as it was written: (price, quantity), best first.
+type Written<'a> = Option<&'a [(Decimal, Decimal)]>;
+
+fn levels_of<'a>(bids: Written<'a>, asks: Written<'a>) -> impl Iterator<Item = &'a (Decimal, Decimal)> {
+    bids.into_iter().chain(asks).flatten()
+}
+
+fn prices_of<'a>(best: [Option<Decimal>; 4], bids: Written<'a>, asks: Written<'a>) -> impl Iterator<Item = Decimal> + 'a {
+    best.into_iter().flatten().chain(levels_of(bids, asks).map(|&(price, _)| price))
+}
+
 /// The checks of value of a book, on what was written: before any of it is placed on a grid.
 fn check_levels(
     prices: [Option<Decimal>; 4],
-    bids: Option<&[(Decimal, Decimal)]>,
-    asks: Option<&[(Decimal, Decimal)]>,
+    bids: Written<'_>,
+    asks: Written<'_>,
 ) -> Result<(), Rejection> {
-    let levels = || bids.into_iter().chain(asks).flatten();
-    let mut prices = prices.into_iter().flatten().chain(levels().map(|&(price, _)| price));
-    if prices.any(Decimal::is_nonpositive) || levels().any(|&(_, quantity)| quantity.is_nonpositive()) {
+    let nothing = prices_of(prices, bids, asks).any(Decimal::is_nonpositive)
+        || levels_of(bids, asks).any(|&(_, quantity)| quantity.is_nonpositive());
+    if nothing {
         return Err(Rejection::bad_value("every price and qty of a book must be above zero"));
     }
     let falls = |pair: &[(Decimal, Decimal)]| pair[0].0 > pair[1].0;
