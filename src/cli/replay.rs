@@ -1,4 +1,201 @@
-//! `terrace replay`.
+//! `terrace replay`: what was typed, the files it names, and the progress bar.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use terrace::Strategy;
+use terrace::replay::{self, Data, Population, Progress, Settings, Shock, Speed, Venue, population};
+use terrace::ticks::{Format, Input};
+
+/// The bare run's shock: deep and fast enough that every level of the terrace is seen.
+const DEFAULT_SHOCK: &str = "BTCUSDT:-12%@30s/20s";
+
+/// What to replay.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
-pub(super) fn run(_: &Args) -> Result<(), String> { Err("not built yet".into()) }
+pub struct Args {
+    /// Market data: files, merged by time, plain or packed (gzip, zstd, zip); by default the embedded three minutes of
+    /// BTCUSDT, ETHUSDT and SOLUSDT. SYMBOL=FILE names the symbol where rows do not
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    ticks: Vec<String>,
+
+    /// Format of the files given; by default told by header and name
+    #[arg(long, requires = "ticks")]
+    format: Option<Format>,
+
+    /// Accounts of the generated population
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    accounts: u64,
+
+    /// Seed of the generated population
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// A population in protocol form, JSON Lines, with its instruments: a venue's book at a point in time
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["accounts", "seed"])]
+    accounts_file: Option<PathBuf>,
+
+    /// Where liquidation orders go: `book`, best level real and deeper ones made, or `mark`, filled in full
+    #[arg(long, value_enum, default_value_t = VenueArg::Book)]
+    venue: VenueArg,
+
+    /// A price path laid over the real one, SYMBOL:PERCENT%@START/DURATION; may be given several times.
+    /// On the embedded data, by default BTCUSDT:-12%@30s/20s: from 30 s after the first tick, over 20 s, to -12 %
+    #[arg(long, value_name = "SHOCK", allow_hyphen_values = true)]
+    shock: Vec<Shock>,
+
+    /// No shock: real prices only
+    #[arg(long, conflicts_with = "shock")]
+    no_shock: bool,
+
+    /// Shards of the kernel; they never show in an event
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    shards: u32,
+
+    /// How breaches are found; it never shows in an event
+    #[arg(long, value_enum, default_value_t = StrategyArg::Bands)]
+    strategy: StrategyArg,
+
+    /// `max`, `real`, or a factor such as `10x`
+    #[arg(long, default_value_t = Speed::Max)]
+    speed: Speed,
+
+    /// Skip and count bad lines instead of stopping at the first
+    #[arg(long)]
+    skip_bad: bool,
+
+    /// Write the outcome as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Write the event log, JSON Lines
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+
+    /// Print what the population is drawn from, and do nothing else
+    #[arg(long)]
+    describe_population: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum VenueArg {
+    Book,
+    Mark,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum StrategyArg {
+    /// By trigger bands
+    Bands,
+    /// By evaluating every holder on every tick
+    Scan,
+}
+
+/// Replays, and prints the summary.
+///
+/// # Errors
+///
+/// A message for people, with file and line where there are any.
+pub fn run(args: &Args) -> Result<(), String> {
+    if args.describe_population {
+        return print(&population::describe());
+    }
+    let mut events = args.events.as_deref().map(create).transpose()?;
+    let json = args.json.as_deref().map(create).transpose()?; // before the work, not after it
+    let mut bar = Bar::default();
+    let log = events.as_mut().map(|file| file as &mut dyn Write);
+    let outcome = replay::run(&args.settings()?, log, &mut |progress| bar.show(progress));
+    bar.clear();
+    let outcome = outcome.map_err(|error| error.to_string())?;
+    if let (Some(mut file), Some(path)) = (json, &args.json) {
+        let written = file.write_all(outcome.to_json().as_bytes()).and_then(|()| file.flush());
+        written.map_err(|error| format!("{}: cannot be written: {error}", path.display()))?;
+    }
+    print(&outcome.to_string())
+}
+
+impl Args {
+    /// What the arguments mean.
+    fn settings(&self) -> Result<Settings, String> {
+        let input = |argument: &String| Input { format: self.format, ..Input::from(argument.as_str()) };
+        let data =
+            if self.ticks.is_empty() { Data::Embedded } else { Data::Files(self.ticks.iter().map(input).collect()) };
+        let default_shock =
+            self.shock.is_empty() && !self.no_shock && data == Data::Embedded && self.accounts_file.is_none();
+        let shocks = if default_shock {
+            vec![DEFAULT_SHOCK.parse().map_err(|error| format!("the default shock: {error}"))?]
+        } else {
+            self.shock.clone()
+        };
+        Ok(Settings {
+            data,
+            population: match &self.accounts_file {
+                Some(path) => Population::File(path.clone()),
+                None => Population::Generated { accounts: self.accounts, seed: self.seed },
+            },
+            venue: match self.venue {
+                VenueArg::Book => Venue::Book,
+                VenueArg::Mark => Venue::Mark,
+            },
+            shocks,
+            shards: self.shards,
+            strategy: match self.strategy {
+                StrategyArg::Bands => Strategy::Bands,
+                StrategyArg::Scan => Strategy::Scan,
+            },
+            speed: self.speed,
+            skip_bad: self.skip_bad,
+        })
+    }
+}
+
+fn create(path: &Path) -> Result<BufWriter<File>, String> {
+    let file = File::create(path).map_err(|error| format!("{}: cannot be created: {error}", path.display()))?;
+    Ok(BufWriter::new(file))
+}
+
+/// Prints to standard output. Whoever closed the pipe has seen enough: that is no error.
+fn print(text: &str) -> Result<(), String> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+        _ => Ok(()),
+    }
+}
+
+/// A progress bar on standard error; `indicatif` draws none where that is not a terminal.
+#[derive(Default)]
+struct Bar {
+    bar: Option<(ProgressBar, bool)>,
+}
+
+impl Bar {
+    fn show(&mut self, progress: Progress) {
+        let (done, total, replaying) = match progress {
+            Progress::Loading { done, total } => (done, total, false),
+            Progress::Replaying { done, total } => (done, total, true),
+        };
+        if self.bar.as_ref().is_none_or(|(_, of)| *of != replaying) {
+            self.clear();
+            self.bar = Some((new_bar(total, if replaying { "ticks" } else { "accounts" }), replaying));
+        }
+        if let Some((bar, _)) = &self.bar {
+            bar.set_position(done);
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Some((bar, _)) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn new_bar(total: Option<u64>, what: &'static str) -> ProgressBar {
+    let (bar, template) = match total {
+        Some(total) => (ProgressBar::new(total), "{wide_bar} {human_pos}/{human_len} {msg}, {eta} left"),
+        None => (ProgressBar::new_spinner(), "{spinner} {human_pos} {msg} in {elapsed}"),
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.with_style(style).with_message(what)
+}

@@ -1,10 +1,10 @@
 //! The book that liquidation orders meet: its best level real, the deeper ones made.
 //!
 //! Market data has one level a side, and a crash needs more. Behind the best level, real in price and size, stand
-//! [`MADE_LEVELS`] more, [`SPACING_PPB`] of the best price apart, each of [`LEVEL_PPB`] of the instrument's open interest at the
-//! start. What orders take out of a side is gone from its best level outward and comes back evenly, a whole side within
-//! [`REFILL_NS`]: the next row of the recording does not bring it back, since on the real market nobody had taken it.
-//! Where a symbol has no quotes, the best level is made too, half the spacing away from the mark.
+//! [`MADE_LEVELS`] more, [`SPACING_PPB`] of the best price apart, each of [`LEVEL_PPB`] of the instrument's open
+//! interest at the start. What orders take out of a side is gone from its best level outward and comes back evenly, a
+//! whole side within [`REFILL_NS`]: the next row of the recording does not bring it back, since on the real market
+//! nobody had taken it. Where a symbol has no quotes, the best level is made too, half the spacing away from the mark.
 
 use super::prices::Quote;
 use crate::command::Side;
@@ -18,11 +18,11 @@ pub const MADE_LEVELS: usize = 9;
 /// From level to level, in parts per billion of the best price: 2 bp, at least one tick.
 pub const SPACING_PPB: i128 = 200_000;
 
-/// What a made level holds, in parts per billion of the open interest at the start: 0.05 %, at least one lot.
-pub const LEVEL_PPB: i128 = 500_000;
+/// What a made level holds, in parts per billion of the open interest at the start: 0.3 %, at least one lot.
+pub const LEVEL_PPB: i128 = 3_000_000;
 
-/// How long it takes until a whole made side is back, in nanoseconds of input time: 10 s.
-pub const REFILL_NS: u64 = 10_000_000_000;
+/// How long it takes until a whole made side is back, in nanoseconds of input time: 5 s.
+pub const REFILL_NS: u64 = 5_000_000_000;
 
 /// The made book of one instrument.
 #[derive(Debug)]
@@ -144,27 +144,31 @@ mod tests {
     #[test]
     fn the_best_level_is_real_and_the_others_stand_2_bp_apart() {
         let kernel = kernel();
-        let mut depth = Depth::new(2_000_000);
+        let mut depth = Depth::new(1_000_000);
         let (bids, asks) = depth.levels(&kernel.market().instruments[0], &QUOTE, 1);
         assert_eq!(bids.len(), 10);
         assert_eq!([bids[0].price, bids[1].price, bids[9].price], [500_000, 499_900, 499_100]);
-        assert_eq!([bids[0].quantity, bids[1].quantity], [7, 1_000]);
-        assert_eq!(asks.first().map(|level| (level.price, level.quantity)), Some((500_101, 1_000)), "none at the best");
+        assert_eq!([bids[0].quantity, bids[1].quantity], [7, 3_000]);
+        assert_eq!(
+            asks.first().map(|level| (level.price, level.quantity)),
+            Some((500_101, 3_000)),
+            "nothing at the best"
+        );
     }
 
     #[test]
     fn what_is_taken_comes_back_in_time() {
         let kernel = kernel();
         let instrument = &kernel.market().instruments[0];
-        let mut depth = Depth::new(2_000_000);
+        let mut depth = Depth::new(1_000_000);
         let mut sizes = |depth: &mut Depth, now_ns| -> Vec<i64> {
             depth.levels(instrument, &QUOTE, now_ns).0.iter().take(2).map(|level| level.quantity).collect()
         };
-        assert_eq!(sizes(&mut depth, 1), [7, 1_000]);
-        depth.take(Side::Sell, 1_500);
-        assert_eq!(sizes(&mut depth, 1), [507, 1_000], "level 2 is cut, the best and the next are gone");
-        // 9 000 lots come back in 10 s.
-        assert_eq!(sizes(&mut depth, 1 + 1_000_000_000), [407, 1_000]);
-        assert_eq!(sizes(&mut depth, 1 + 2_000_000_000), [7, 1_000]);
+        assert_eq!(sizes(&mut depth, 1), [7, 3_000]);
+        depth.take(Side::Sell, 3_000);
+        assert_eq!(sizes(&mut depth, 1), [7, 3_000], "the best level is gone, and all but 7 of the next");
+        // 27 000 lots come back in 5 s.
+        assert_eq!(sizes(&mut depth, 1 + 500_000_000), [2_707, 3_000], "of the second level, 293 are still gone");
+        assert_eq!(sizes(&mut depth, 1 + 2_000_000_000), [7, 3_000]);
     }
 }

@@ -26,7 +26,9 @@ pub enum ReplayError {
     #[error("{0}")]
     Setting(String),
     /// A price level for which no sensible tick and lot can be derived.
-    #[error("{symbol}: no tick and lot can be derived for a price of {price}: expected 0.000000000001 to 1000000000000")]
+    #[error(
+        "{symbol}: no tick and lot can be derived for a price of {price}: expected 0.000000000001 to 1000000000000"
+    )]
     PriceLevel {
         /// The symbol.
         symbol: String,

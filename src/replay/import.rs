@@ -28,7 +28,8 @@ pub(super) struct Rejected {
 ///
 /// # Errors
 ///
-/// A file that cannot be read; a rejected line, unless `skip_bad`; no instrument or no account; books that do not balance.
+/// A file that cannot be read; a rejected line, unless `skip_bad`; no instrument or no account; books that do not
+/// balance.
 pub(super) fn import(
     path: &Path,
     settings: Settings,
@@ -66,7 +67,7 @@ pub(super) fn import(
                 rejected.examples.push(error.to_string());
             }
         }
-        if number % 1_024 == 0 {
+        if number.is_multiple_of(1_024) {
             progress(number);
         }
     }
@@ -105,8 +106,8 @@ fn check(kernel: &Kernel) -> Result<(), String> {
     if problems.is_empty() { Ok(()) } else { Err(format!("the books do not balance: {}", problems.join("; "))) }
 }
 
-/// By instrument: the sum of the positions of all accounts and funds, in lots. What the external venue account holds is the
-/// negative of it.
+/// By instrument: the sum of the positions of all accounts and funds, in lots. What the external venue account holds
+/// is the negative of it.
 fn sums(kernel: &Kernel, accounts: &[u64]) -> Vec<i128> {
     let market = kernel.market();
     let mut sums = vec![0i128; market.instruments.len()];

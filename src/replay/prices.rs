@@ -5,7 +5,7 @@
 //! and where it has no quotes either, from its trades: once a better kind of row is seen, the lesser ones no longer set
 //! the mark.
 
-use super::shock::{Shock, combined_ppb};
+use super::shock::{Shock, UNSHOCKED_PPB, combined_ppb};
 use crate::decimal::{Decimal, Grid};
 use crate::number::{Price, Quantity};
 use crate::ticks::{Tick, TickKind};
@@ -17,6 +17,8 @@ pub(super) struct Change {
     pub(super) quote: Option<Quote>,
     pub(super) last: Option<Price>,
     pub(super) mark: Option<Price>,
+    /// What the mark would be without shocks: for reports only.
+    pub(super) real_mark: Option<Price>,
 }
 
 /// The best bid and ask, in ticks and lots. A quantity may be 0: less than a lot.
@@ -68,12 +70,11 @@ impl SymbolPrices {
         let factor = combined_ppb(&self.shocks, elapsed_ns);
         let price = |price: Decimal, rounding| self.ticks(price, factor, 1, rounding);
         let mut change = Change::default();
-        let (source, mark) = match tick.kind {
-            TickKind::Mark { price: mark } => (MarkSource::Marks, price(mark, Rounding::Nearest)?),
+        let (source, marked, parts) = match tick.kind {
+            TickKind::Mark { price } => (MarkSource::Marks, price, 1),
             TickKind::Trade { price: last, .. } => {
-                let last = price(last, Rounding::Nearest)?;
-                change.last = Some(last);
-                (MarkSource::Trades, last)
+                change.last = Some(price(last, Rounding::Nearest)?);
+                (MarkSource::Trades, last, 1)
             }
             TickKind::Quote { bid, bid_qty, ask, ask_qty } => {
                 let best_bid = price(bid, Rounding::Down)?;
@@ -84,12 +85,17 @@ impl SymbolPrices {
                     ask: price(ask, Rounding::Up)?.max(best_bid.checked_add(1)?),
                     ask_lots: self.lots(ask_qty),
                 });
-                (MarkSource::Quotes, self.ticks(sum(bid, ask)?, factor, 2, Rounding::Nearest)?)
+                (MarkSource::Quotes, sum(bid, ask)?, 2)
             }
         };
         if source >= self.source {
+            change.mark = Some(self.ticks(marked, factor, parts, Rounding::Nearest)?);
+            change.real_mark = if factor == UNSHOCKED_PPB {
+                change.mark
+            } else {
+                self.ticks(marked, UNSHOCKED_PPB, parts, Rounding::Nearest)
+            };
             self.source = source;
-            change.mark = Some(mark);
         }
         Some(change)
     }
@@ -116,7 +122,9 @@ impl SymbolPrices {
 
     /// Whole lots of a quantity, rounded down; what is too much to count is as much as can be counted.
     fn lots(&self, quantity: Decimal) -> Quantity {
-        self.lot.place(quantity).map_or(Quantity::MAX, |place| Quantity::try_from(place.floor()).unwrap_or(Quantity::MAX))
+        self.lot
+            .place(quantity)
+            .map_or(Quantity::MAX, |place| Quantity::try_from(place.floor()).unwrap_or(Quantity::MAX))
     }
 }
 

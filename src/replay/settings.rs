@@ -45,6 +45,17 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// The strategy, as it is given on the command line.
+    #[must_use]
+    pub fn strategy_word(&self) -> &'static str {
+        match self.strategy {
+            Strategy::Bands => "bands",
+            Strategy::Scan => "scan",
+        }
+    }
+}
+
 /// Where the ticks come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {

@@ -102,8 +102,14 @@ fn depth_ppb(text: &str) -> Result<i128, String> {
 }
 
 /// The units of durations, largest first, with their nanoseconds.
-const UNITS: [(&str, u64); 6] =
-    [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
+const UNITS: [(&str, u64); 6] = [
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("ns", 1),
+];
 
 /// A duration such as `1.5s`, in whole nanoseconds.
 fn duration_ns(text: &str) -> Result<u64, String> {
@@ -122,7 +128,7 @@ struct Nanoseconds(u64);
 
 impl fmt::Display for Nanoseconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = UNITS.iter().find(|(_, unit_ns)| self.0 != 0 && self.0 % unit_ns == 0);
+        let whole = UNITS.iter().find(|(_, unit_ns)| self.0 != 0 && self.0.is_multiple_of(*unit_ns));
         match whole {
             Some((name, unit_ns)) => write!(f, "{}{name}", self.0 / unit_ns),
             None => f.write_str("0s"),

@@ -28,11 +28,17 @@ pub(super) struct Survey {
 ///
 /// What is wrong with the data there, or that it holds nothing.
 pub(super) fn survey(data: &Data, accepted: Option<Vec<String>>, skip_bad: bool) -> Result<Survey, ReplayError> {
+    let any = accepted.is_none();
     let mut source = open(data, accepted, skip_bad)?;
     let mut first: Vec<Option<Tick>> = Vec::new();
     let mut first_ns = None;
     let enough = |first: &[Option<Tick>]| *data == Data::Embedded && first.iter().flatten().count() == EMBEDDED_SYMBOLS;
-    for _ in 0..SURVEYED_TICKS {
+    for number in 0usize.. {
+        // A file may begin later than another one: where its name tells its symbol, that one is waited for.
+        let all_seen = first.iter().flatten().count() == source.symbols().len();
+        if number >= SURVEYED_TICKS && (all_seen || !any) {
+            break;
+        }
         let Some(tick) = source.next().transpose()? else { break };
         first_ns.get_or_insert(tick.ts_ns);
         let at = usize::from(tick.symbol);

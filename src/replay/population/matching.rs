@@ -24,7 +24,15 @@ pub(super) struct Holder {
 
 impl Default for Holder {
     fn default() -> Self {
-        Self { account: 0, instrument: InstrumentId(0), side: Side::Buy, leverage: LEVERAGE_ONE, wanted: 0, filled: 0, cost: 0 }
+        Self {
+            account: 0,
+            instrument: InstrumentId(0),
+            side: Side::Buy,
+            leverage: LEVERAGE_ONE,
+            wanted: 0,
+            filled: 0,
+            cost: 0,
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! Every position has its counterparty inside the population, so that `Σ q = 0` and the external venue account is not
 //! touched. Accounts are made one after the other; what an account wants is matched against those before it that still
 //! lack a counterparty, and what lacks one in the end is dropped. Fills come before any mark, when nothing can be in
-//! breach; then every pool gets the collateral that puts it at its drawn distance from liquidation at the starting prices.
+//! breach; then every pool gets the collateral that puts it at its drawn distance from liquidation at the starting
+//! prices.
 //!
 //! What is drawn from which distribution: [`describe`].
 
@@ -46,7 +47,7 @@ pub(super) fn load(
     let mut loader = Loader { kernel, asset, starts, matching: Matching::new(starts), modes: Vec::new() };
     for account in 1..=accounts {
         loader.trade(account, &mut Random::stream(seed, account)).map_err(refused)?;
-        if account % 1_024 == 0 {
+        if account.is_multiple_of(1_024) {
             progress(account);
         }
     }
@@ -78,7 +79,8 @@ impl Loader<'_> {
                 self.kernel.apply(&Command::MarginMode { account, instrument, mode })?;
             }
             self.kernel.apply(&Command::Leverage { account, instrument, leverage })?;
-            let place = self.matching.add(Holder { account, instrument, side, leverage, wanted: lots, ..Holder::default() });
+            let place =
+                self.matching.add(Holder { account, instrument, side, leverage, wanted: lots, ..Holder::default() });
             while let Some(trade) = self.matching.next(place, random) {
                 self.kernel.apply(&Command::Fill(Fill {
                     account,
@@ -114,14 +116,19 @@ impl Loader<'_> {
     }
 
     fn endow_cross(&mut self, account: u64, held: std::ops::Range<usize>, random: &mut Random) -> Result<(), Refusal> {
-        let mut need = Need::default();
-        for holder in &self.matching.holders[held] {
-            need.add(self.need(holder));
-        }
-        self.pay_in(account, need.collateral(random))
+        let needs: Vec<Need> = self.matching.holders[held].iter().map(|holder| self.need(holder)).collect();
+        let mut whole = Need::default();
+        needs.iter().for_each(|need| whole.add(*need));
+        let collateral = whole.collateral(random);
+        self.pay_in(account, collateral.max(while_coming_to_life(&needs)))
     }
 
-    fn endow_isolated(&mut self, account: u64, held: std::ops::Range<usize>, random: &mut Random) -> Result<(), Refusal> {
+    fn endow_isolated(
+        &mut self,
+        account: u64,
+        held: std::ops::Range<usize>,
+        random: &mut Random,
+    ) -> Result<(), Refusal> {
         let mut margins: Vec<(InstrumentId, i128)> = Vec::new();
         for holder in self.matching.holders[held].iter().filter(|holder| holder.filled != 0) {
             margins.push((holder.instrument, self.need(holder).collateral(random)));
@@ -150,6 +157,7 @@ impl Loader<'_> {
             maintenance: tiers.maintenance_margin(value.abs()),
             initial: if value == 0 { 0 } else { tiers.initial_margin(value.abs(), holder.leverage) },
             unrealised: value - holder.cost,
+            frozen: tiers.maintenance_margin(holder.cost.abs()),
         }
     }
 }
@@ -160,6 +168,20 @@ struct Need {
     maintenance: i128,
     initial: i128,
     unrealised: i128,
+    /// Maintenance margin as long as there is no mark: by cost.
+    frozen: i128,
+}
+
+/// The least collateral, in quanta, with which a pool is never in breach while the starting prices come one by one, in
+/// instrument order: a position without a mark counts at its cost.
+fn while_coming_to_life(needs: &[Need]) -> i128 {
+    let mut rest: i128 = needs.iter().map(|need| need.frozen).sum();
+    let mut most = 0;
+    for need in needs {
+        rest += need.maintenance - need.unrealised - need.frozen;
+        most = most.max(rest + 1);
+    }
+    most
 }
 
 impl Need {
@@ -167,9 +189,11 @@ impl Need {
         self.maintenance += other.maintenance;
         self.initial += other.initial;
         self.unrealised += other.unrealised;
+        self.frozen += other.frozen;
     }
 
-    /// The collateral that leaves a drawn distance above the maintenance margin: never in breach, by a quantum at least.
+    /// The collateral that leaves a drawn distance above the maintenance margin: never in breach, by a quantum at
+    /// least.
     fn collateral(self, random: &mut Random) -> i128 {
         let (from, to) = random.pick(&DISTANCE).unwrap_or((1_000, 1_000));
         let thousandths = i128::from(random.between(from, to));

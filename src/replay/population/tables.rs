@@ -50,20 +50,14 @@ pub(super) const AGE_OVER_LEVERAGE_PPB: u64 = 500_000_000;
 
 /// The distance to liquidation: what a pool has above its maintenance margin, in thousandths of what it had when it was
 /// opened (initial less maintenance margin), from and to, with weights.
-pub(super) const DISTANCE: [((u64, u64), u32); 6] = [
-    ((1, 20), 1),
-    ((20, 200), 7),
-    ((200, 600), 22),
-    ((600, 1_200), 40),
-    ((1_200, 3_000), 22),
-    ((3_000, 8_000), 8),
-];
+pub(super) const DISTANCE: [((u64, u64), u32); 6] =
+    [((1, 20), 1), ((20, 200), 7), ((200, 600), 22), ((600, 1_200), 40), ((1_200, 3_000), 22), ((3_000, 8_000), 8)];
 
 /// What an account with isolated positions keeps beside their margins: up to so many percent of them.
 pub(super) const FREE_PERCENT: u64 = 100;
 
-/// What the insurance fund has at the start, in parts per million of the open interest at the first marks.
-pub const FUND_PPM: u64 = 500;
+/// What the insurance fund has at the start, in parts per million of the open interest at the first marks: 0.9 %.
+pub const FUND_PPM: u64 = 9_000;
 
 /// The tables in words, one thing a line.
 #[must_use]
@@ -80,9 +74,7 @@ pub fn describe() -> String {
     };
     let positions = list(&mut POSITIONS.iter().map(|(count, weight)| (count.to_string(), *weight)));
     let leverage = list(&mut LEVERAGE.iter().map(|(leverage, weight)| (format!("{leverage}x"), *weight)));
-    let notional = list(&mut NOTIONAL.iter().map(|(class, weight)| {
-        ((NOTIONAL_FROM << class).to_string(), *weight)
-    }));
+    let notional = list(&mut NOTIONAL.iter().map(|(class, weight)| ((NOTIONAL_FROM << class).to_string(), *weight)));
     let distance = list(&mut DISTANCE.iter().map(|((from, to), weight)| (format!("{from}-{to}"), *weight)));
     let lines = [
         "accounts    1 to N; each draws from a stream of its own (SplitMix64 of seed and account)".to_owned(),
@@ -98,7 +90,7 @@ pub fn describe() -> String {
         ),
         format!("distance    to liquidation, in 0.1% of (initial - maintenance margin): {distance}"),
         format!("balance     of isolated accounts, beside the margins: up to {FREE_PERCENT}% of them"),
-        format!("fund        {FUND_PPM} ppm of the open interest at the first marks"),
+        format!("fund        {}.{}% of the open interest at the first marks", FUND_PPM / 10_000, FUND_PPM / 1_000 % 10),
     ];
     for line in lines {
         // Writing to a String cannot fail.

@@ -1,0 +1,282 @@
+//! `terrace replay` as a library: determinism, populations, shocks, imports, and what is said of bad input.
+
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+use tempfile::TempDir;
+use terrace::Strategy;
+use terrace::replay::{Data, Outcome, Population, ReplayError, Settings, Shock, Venue, run};
+use terrace::ticks::Input;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A short crash on BTCUSDT, early in the embedded data.
+fn crash() -> Vec<Shock> {
+    vec!["BTCUSDT:-12%@1s/3s".parse().unwrap()]
+}
+
+fn small(accounts: u64, seed: u64) -> Settings {
+    Settings { population: Population::Generated { accounts, seed }, shocks: crash(), ..Settings::default() }
+}
+
+fn replay(settings: &Settings) -> Outcome {
+    run(settings, None, &mut |_| {}).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn message(settings: &Settings) -> String {
+    match run(settings, None, &mut |_| {}) {
+        Ok(_) => panic!("it should have been refused"),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A directory of files to read.
+struct Files(TempDir);
+
+impl Files {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn add(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, contents).unwrap();
+        path
+    }
+
+    fn ticks(&self, name: &str, contents: impl AsRef<[u8]>) -> Data {
+        Data::Files(vec![Input { path: self.add(name, contents), symbol: None, format: None }])
+    }
+
+    /// The embedded symbols, a tick each: for what concerns the population alone.
+    fn short(&self) -> Data {
+        let rows = "ts_ns,symbol,kind,price|bid,qty|bid_qty,ask,ask_qty\n\
+                    1000000000,BTCUSDT,q,87232,2.5,87232.01,2.5\n\
+                    1000000001,ETHUSDT,q,2059.1,30,2059.11,3\n\
+                    1000000002,SOLUSDT,t,143.5,10\n";
+        self.ticks("short.csv", rows)
+    }
+
+    /// A message without the directory.
+    fn relative(&self, message: &str) -> String {
+        message.replace(&format!("{}/", self.0.path().display()), "")
+    }
+}
+
+/// Marks of BTCUSDT, as JSON keeps them: one bar a minute, open and close the same, low and high around.
+fn klines(bars: &[(&str, &str, &str)]) -> String {
+    let mut text = String::new();
+    for (minute, (open, high, low)) in bars.iter().enumerate() {
+        let start = 1_742_860_800_000u64 + minute as u64 * 60_000;
+        text += &format!("{start},{open},{high},{low},{open},0,{},0,0,0,0,0\n", start + 59_999);
+    }
+    text
+}
+
+const KLINES: &str = "BTCUSDT-markPriceKlines-1m-2025-03-25.csv";
+
+/// Two accounts, long and short of each other, and their instrument.
+const BOOK: &str = r#"{"op":"asset","asset":"USDT","decimals":8}
+{"op":"instrument","symbol":"BTCUSDT","kind":"linear_perp","underlying":"BTC","settle":"USDT","tick":"0.1","lot":"0.001","tiers":[{"cap":"150000","mmr":"0.004","max_leverage":125},{"cap":"1000000","mmr":"0.005","max_leverage":100}],"liquidation_fee":"0.01"}
+{"op":"fund_deposit","fund":"USDT","amount":"1000"}
+{"op":"deposit","account":1,"asset":"USDT","amount":"1000"}
+{"op":"deposit","account":2,"asset":"USDT","amount":"50000"}
+{"op":"fill","account":1,"symbol":"BTCUSDT","side":"buy","qty":"0.1","price":"90000","counterparty":2}
+"#;
+
+fn imported(files: &Files, book: &str, data: Data) -> Settings {
+    let population = Population::File(files.add("book.jsonl", book));
+    Settings { data, population, ..Settings::default() }
+}
+
+#[test]
+fn shards_and_strategy_never_show() {
+    let mut log = Vec::new();
+    let reference = run(&small(600, 1), Some(&mut log), &mut |_| {}).unwrap();
+    assert!(reference.tally.started > 30 && reference.event_lines > 100, "{:?}", reference.tally);
+    assert_eq!(reference.hash, xxhash_rust::xxh3::xxh3_128(&log), "of the lines as they are written");
+    assert_eq!(reference.event_lines, log.iter().filter(|&&byte| byte == b'\n').count() as u64);
+    for (shards, strategy) in
+        [(2, Strategy::Bands), (3, Strategy::Bands), (8, Strategy::Bands), (1, Strategy::Scan), (3, Strategy::Scan)]
+    {
+        let other = replay(&Settings { shards, strategy, ..small(600, 1) });
+        assert_eq!(other.hash, reference.hash, "{shards} shards, {strategy:?}");
+        assert_eq!(other.tally, reference.tally);
+    }
+    assert_ne!(replay(&small(600, 2)).hash, reference.hash, "another seed");
+}
+
+#[test]
+fn the_books_balance_and_nothing_is_missed() {
+    for venue in [Venue::Book, Venue::Mark] {
+        let outcome = replay(&Settings { venue, ..small(1_000, 5) });
+        assert_eq!(outcome.differences, [0], "{venue}");
+        assert!(outcome.sides.iter().all(|sides| sides.long == sides.short && sides.long > 0), "{venue}");
+        assert_eq!(outcome.audit.misses, 0, "{venue}");
+        assert!(outcome.audit.checks > 50_000 * 64, "{venue}");
+        assert_eq!(outcome.tally.started, outcome.tally.cured + outcome.tally.closed, "{venue}: nobody waits");
+        assert_eq!(outcome.input.ticks, 50_000);
+    }
+}
+
+#[test]
+fn nobody_is_in_breach_at_the_start() {
+    let files = Files::new();
+    for seed in [1, 2, 3, u64::MAX] {
+        let settings = Settings { data: files.short(), shocks: Vec::new(), ..small(20_000, seed) };
+        let outcome = replay(&settings);
+        assert_eq!(outcome.population.liquidated_at_start, 0, "seed {seed}");
+        assert_eq!(outcome.population.accounts, 20_000);
+        assert!((25_000..45_000).contains(&outcome.population.positions), "{}", outcome.population.positions);
+        assert!(outcome.sides.iter().all(|sides| sides.long == sides.short && sides.long > 0));
+        assert_eq!(outcome.differences, [0]);
+    }
+}
+
+#[test]
+fn a_shock_is_exact_at_its_start_middle_and_end() {
+    let files = Files::new();
+    let mut rows = String::from("ts_ns,symbol,kind,price|bid,qty|bid_qty,ask,ask_qty\n");
+    for second in 0..=60 {
+        rows += &format!("{},BTCUSDT,q,99999.99,2,100000.01,2\n", (1_000 + second) * SECOND);
+    }
+    let data = files.ticks("flat.csv", rows);
+    for (shock, first, low, last) in [
+        ("BTCUSDT:-12%@30s/20s", 1_000_000, 880_000, 880_000),
+        ("BTCUSDT:-12%@50s/20s", 1_000_000, 940_000, 940_000), // half of it when the data ends
+        ("BTCUSDT:-12%@60s/20s", 1_000_000, 1_000_000, 1_000_000), // it only just begins
+        ("BTCUSDT:-12%@60s/0s", 1_000_000, 880_000, 880_000),
+        ("BTCUSDT:-5%@0s/0s", 950_000, 950_000, 950_000),
+    ] {
+        let settings = Settings { data: data.clone(), shocks: vec![shock.parse().unwrap()], ..small(50, 1) };
+        let symbol = replay(&settings).input.symbols[0];
+        assert_eq!((symbol.shocked.first, symbol.shocked.low, symbol.shocked.last), (first, low, last), "{shock}");
+        assert_eq!((symbol.real.low, symbol.real.high), (1_000_000, 1_000_000), "{shock}");
+    }
+    let settings = Settings { data, shocks: vec!["DOGEUSDT:-1%@0s/0s".parse().unwrap()], ..small(50, 1) };
+    assert!(matches!(run(&settings, None, &mut |_| {}), Err(ReplayError::ShockSymbol { .. })));
+    assert!(message(&settings).contains("BTCUSDT"));
+}
+
+#[test]
+fn a_book_is_imported_and_replayed() {
+    let files = Files::new();
+    let data = files.ticks(KLINES, klines(&[("90000", "90100", "89900"), ("85000", "85100", "80000")]));
+    let outcome = replay(&imported(&files, BOOK, data));
+    assert_eq!((outcome.input.ticks, outcome.input.marks), (8, 8));
+    assert_eq!((outcome.population.accounts, outcome.population.positions), (2, 2));
+    assert_eq!(outcome.tally.started, 1, "the long has 1 000 USDT for 9 000 of notional, and the mark falls by 10 000");
+    assert_eq!(outcome.differences, [0]);
+    assert_eq!(outcome.audit.misses, 0);
+}
+
+#[test]
+fn a_book_that_does_not_fit_is_refused() {
+    let files = Files::new();
+    let data = || files.ticks(KLINES, klines(&[("90000", "90100", "89900")]));
+    let refused = |book: &str, data| files.relative(&message(&imported(&files, book, data)));
+
+    let unbalanced = BOOK.replace(",\"counterparty\":2", "");
+    let said = refused(&unbalanced, data());
+    assert!(said.starts_with("book.jsonl: the books do not balance: BTCUSDT:") && said.contains("found 0.1"), "{said}");
+
+    let bad = BOOK.replace("\"account\":2,\"asset\":\"USDT\"", "\"account\":2,\"asset\":\"EUR\"");
+    let said = refused(&bad, data());
+    assert!(said.starts_with("book.jsonl:5: unknown_asset: "), "{said}");
+
+    let said = refused("\n", data());
+    assert_eq!(said, "book.jsonl: expected at least one instrument, found none");
+
+    let later = BOOK.to_owned() + "{\"op\":\"time\",\"ts\":1999999999000000000}\n";
+    assert!(refused(&later, data()).contains("begin at or after"));
+
+    let other = files.ticks("ETHUSDT-markPriceKlines-1m-2025-03-25.csv", klines(&[("2000", "2001", "1999")]));
+    let said = refused(BOOK, other);
+    assert!(said.starts_with("ETHUSDT-") && said.contains("expected one of BTCUSDT"), "{said}");
+}
+
+#[test]
+fn rejected_lines_can_be_skipped() {
+    let files = Files::new();
+    let data = files.ticks(KLINES, klines(&[("90000", "90100", "89900")]));
+    let book = BOOK.to_owned() + "{\"op\":\"deposit\",\"account\":3}\nnonsense\n";
+    let outcome = replay(&Settings { skip_bad: true, ..imported(&files, &book, data) });
+    assert_eq!(outcome.population.rejected, 2);
+    assert!(outcome.population.rejected_examples[0].contains("book.jsonl:7: malformed"), "{:?}", outcome.population);
+    assert!(outcome.to_string().contains("2 lines of the accounts file rejected"));
+}
+
+#[test]
+fn bad_market_data_is_named_by_file_and_line() {
+    let files = Files::new();
+    let good = klines(&[("90000", "90100", "89900"), ("90000", "90100", "89900")]);
+    let said = |contents: String| {
+        let data = files.ticks(KLINES, contents);
+        files.relative(&message(&Settings { data, shocks: Vec::new(), ..small(20, 1) }))
+    };
+    let place = |line: u64| format!("{KLINES}:{line}: ");
+    assert!(said(good.clone() + "1,2,3\n").starts_with(&place(3)));
+    let reversed: Vec<&str> = good.lines().rev().collect();
+    let out_of_order = said(reversed.join("\n"));
+    assert!(out_of_order.starts_with(&place(2)) && out_of_order.contains("out of order"), "{out_of_order}");
+    assert!(said(String::new()).contains("empty"));
+
+    let data = files.ticks(KLINES, good + "1,2,3\n");
+    let outcome = replay(&Settings { data, shocks: Vec::new(), skip_bad: true, ..small(20, 1) });
+    assert_eq!((outcome.input.ticks, outcome.input.skipped.total()), (8, 1));
+    let report: Value = serde_json::from_str(&outcome.to_json()).unwrap();
+    assert_eq!(report["input"]["skipped"]["wrong number of columns"], 1);
+    assert!(outcome.to_string().contains(&place(3)));
+}
+
+#[test]
+fn the_json_outcome_has_every_key() {
+    let files = Files::new();
+    let outcome = replay(&Settings { data: files.short(), shocks: Vec::new(), ..small(300, 1) });
+    let report: Value = serde_json::from_str(&outcome.to_json()).unwrap();
+    for key in [
+        "ticks",
+        "ticks_per_second",
+        "accounts",
+        "positions",
+        "liquidations",
+        "takeovers",
+        "adl",
+        "fund",
+        "difference",
+        "misses",
+        "latency_ns",
+        "hash",
+        "settings",
+        "input",
+        "money",
+        "checks",
+    ] {
+        assert!(!report[key].is_null(), "{key}");
+    }
+    for stage in ["book", "trigger", "settle", "tick"] {
+        for quantile in ["p50", "p90", "p99", "p99.9", "max"] {
+            assert!(report["latency_ns"][stage][quantile].is_u64(), "{stage} {quantile}");
+        }
+    }
+    for step in ["started", "cured", "closed", "tier", "all", "takeover", "adl"] {
+        assert!(report["liquidations"][step].is_u64(), "{step}");
+    }
+    assert_eq!(report["difference"]["USDT"], "0");
+    assert_eq!(report["misses"], 0);
+    assert_eq!(report["settings"]["seed"], 1);
+    assert_eq!(report["hash"].as_str().map(str::len), Some(32));
+    assert!(report["fund"]["USDT"]["start"]["balance"].is_string());
+}
+
+#[test]
+fn a_quiet_market_has_no_shock_in_its_summary() {
+    let files = Files::new();
+    let outcome = replay(&Settings { data: files.short(), shocks: Vec::new(), ..small(100, 1) });
+    let text = outcome.to_string();
+    assert!(text.contains("none: all prices are real") && text.contains("difference 0: balanced"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let shocked = replay(&small(100, 1)).to_string();
+    assert!(shocked.contains("BTCUSDT:-12%@1s/3s, laid over the real prices"), "{shocked}");
+    assert!(shocked.lines().all(|line| line.chars().count() <= 100), "{shocked}");
+}
