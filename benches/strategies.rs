@@ -67,8 +67,7 @@ fn spec(index: u64) -> InstrumentSpec {
 /// Accounts in pairs, one long where the other is short, with money for their leverage.
 fn build(strategy: Strategy) -> Kernel {
     let accounts = accounts();
-    let capacity =
-        Capacity { accounts: accounts as usize, positions: (accounts * POSITIONS) as usize, orders: 0 };
+    let capacity = Capacity { accounts: accounts as usize, positions: (accounts * POSITIONS) as usize, orders: 0 };
     let mut kernel = Kernel::new(Settings { shards: 1, strategy, capacity });
     kernel.declare_asset(None, "USDT", 8).unwrap();
     for index in 0..INSTRUMENTS {
@@ -186,9 +185,8 @@ fn main() {
     for values in [&mut ratios, &mut band_ns, &mut scan_ns] {
         values.sort_by(f64::total_cmp);
     }
-    let [ratios, band_ns, scan_ns] = [&ratios, &band_ns, &scan_ns].map(|values| {
-        format!("{:.0} ({:.0}–{:.0})", values[ROUNDS / 2], values[0], values[ROUNDS - 1])
-    });
+    let [ratios, band_ns, scan_ns] = [&ratios, &band_ns, &scan_ns]
+        .map(|values| format!("{:.0} ({:.0}–{:.0})", values[ROUNDS / 2], values[0], values[ROUNDS - 1]));
     println!("ns a tick, median of {ROUNDS} rounds (least–most): bands {band_ns}, scan {scan_ns}");
     println!("bands are {ratios} times as fast as the scan");
 

@@ -216,7 +216,9 @@ mod tests {
 
     #[test]
     fn reads_and_writes_minimally() {
-        for (text, written) in [("0", "0"), ("-0", "0"), ("007", "7"), ("1.50", "1.5"), ("-0.10", "-0.1"), ("12.00", "12")] {
+        for (text, written) in
+            [("0", "0"), ("-0", "0"), ("007", "7"), ("1.50", "1.5"), ("-0.10", "-0.1"), ("12.00", "12")]
+        {
             assert_eq!(read(text).to_string(), written);
         }
     }

@@ -31,8 +31,7 @@
 //! - `ticks` (feature `cli`): readers of market data.
 //! - `protocol` (feature): commands and events as JSON Lines.
 
-#![warn(missing_docs)]
-#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]
 
 mod arbiter;
 pub mod command;
@@ -58,3 +57,8 @@ pub use event::Event;
 pub use kernel::{Kernel, Settings};
 pub use refusal::{Code, Refusal};
 pub use shard::{AccountView, Capacity, LadderRung, Margin, OrderView, PoolView, PositionView, Strategy};
+
+/// The example of the README is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -227,7 +227,8 @@ mod tests {
     #[test]
     fn the_unit_is_whole_or_none() {
         let grid = |text: &str| Grid::new(text.parse().unwrap()).unwrap();
-        let unit = |tick, lot, multiplier, decimals| InstrumentSpec::unit(grid(tick), grid(lot), grid(multiplier), decimals);
+        let unit =
+            |tick, lot, multiplier, decimals| InstrumentSpec::unit(grid(tick), grid(lot), grid(multiplier), decimals);
         assert_eq!(unit("0.1", "0.001", "1", 8), Some(10_000));
         assert_eq!(unit("0.1", "0.001", "1", 4), Some(1));
         assert_eq!(unit("0.1", "0.001", "1", 3), None);

@@ -116,6 +116,9 @@ mod tests {
     #[test]
     fn half_even() {
         let shown = |a: i32, b: i32| div_half_even(I256::from(a), I256::from(b)).as_i64();
-        assert_eq!([shown(1, 2), shown(3, 2), shown(5, 2), shown(-1, 2), shown(-3, 2), shown(7, 4)], [0, 2, 2, 0, -2, 2]);
+        assert_eq!(
+            [shown(1, 2), shown(3, 2), shown(5, 2), shown(-1, 2), shown(-3, 2), shown(7, 4)],
+            [0, 2, 2, 0, -2, 2]
+        );
     }
 }

@@ -18,7 +18,10 @@ pub struct Position {
 impl Position {
     /// Adds `quantity` lots, on the side already held or to nothing, at a signed `cost`.
     pub fn add(&mut self, quantity: Quantity, cost: i128) {
-        debug_assert!(self.quantity == 0 || (self.quantity > 0) == (quantity > 0), "add to the other side: a kernel bug");
+        debug_assert!(
+            self.quantity == 0 || (self.quantity > 0) == (quantity > 0),
+            "add to the other side: a kernel bug"
+        );
         self.quantity += quantity;
         self.cost += cost;
     }

@@ -149,9 +149,9 @@ impl Refusal {
             Self::OffGrid { .. } => Code::OffGrid,
             Self::Overflow { .. } => Code::Overflow,
             Self::Locked { .. } => Code::Locked,
-            Self::InsufficientMargin { .. }
-            | Self::InsufficientIsolatedMargin { .. }
-            | Self::BeyondLastTier { .. } => Code::InsufficientMargin,
+            Self::InsufficientMargin { .. } | Self::InsufficientIsolatedMargin { .. } | Self::BeyondLastTier { .. } => {
+                Code::InsufficientMargin
+            }
             Self::DuplicateOrder { .. } | Self::DuplicateAccount(_) | Self::DuplicateName { .. } => Code::Duplicate,
         }
     }

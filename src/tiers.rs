@@ -1,7 +1,7 @@
 //! Tier tables: maintenance and initial margin by notional.
 //!
 //! `marginal` is the rule of Binance, Bybit and Hyperliquid (each row's rate applies to its own slice of the notional,
-//! written with a deduction per row), `step` that of OKX and BitMEX (the row's rate applies to all of it).
+//! written with a deduction per row), `step` that of OKX and `BitMEX` (the row's rate applies to all of it).
 
 use crate::number::{LEVERAGE_ONE, LIMIT, PPB, div_ceil, mul_div_ceil, ppb_ceil};
 

@@ -81,16 +81,17 @@ impl Venue {
 
     pub(crate) fn update(&mut self, instrument: InstrumentId, update: &BookUpdate<'_>) {
         let book = &mut self.books[instrument.index()];
-        let replace = |side: &mut Vec<Level>, best: &mut Option<Price>, levels: Option<&[Level]>, price: Option<Price>| {
-            if let Some(levels) = levels {
-                side.clear();
-                side.extend(levels.iter().rev());
-                *best = levels.first().map(|level| level.price);
-            }
-            if price.is_some() {
-                *best = price;
-            }
-        };
+        let replace =
+            |side: &mut Vec<Level>, best: &mut Option<Price>, levels: Option<&[Level]>, price: Option<Price>| {
+                if let Some(levels) = levels {
+                    side.clear();
+                    side.extend(levels.iter().rev());
+                    *best = levels.first().map(|level| level.price);
+                }
+                if price.is_some() {
+                    *best = price;
+                }
+            };
         replace(&mut book.bids, &mut book.bid, update.bids, update.bid);
         replace(&mut book.asks, &mut book.ask, update.asks, update.ask);
     }

@@ -54,7 +54,9 @@ fn open(kernel: &mut Kernel) {
         if !kernel.account(account).unwrap().positions.is_empty() {
             continue;
         }
-        kernel.apply(&Command::Deposit { account, asset: AssetId(0), amount: 20_000_000 + account as i64 * 40_000 }).unwrap();
+        kernel
+            .apply(&Command::Deposit { account, asset: AssetId(0), amount: 20_000_000 + account as i64 * 40_000 })
+            .unwrap();
         let fill = Fill {
             account,
             counterparty: Some(account + 1),

@@ -14,7 +14,8 @@ use terrace::protocol::Session;
 use terrace::{Settings, Strategy as Finding};
 
 /// The kernels that must all say the same bytes: every number of shards, and both strategies.
-const SETTINGS: [(u32, Finding); 4] = [(1, Finding::Bands), (2, Finding::Scan), (3, Finding::Bands), (8, Finding::Bands)];
+const SETTINGS: [(u32, Finding); 4] =
+    [(1, Finding::Bands), (2, Finding::Scan), (3, Finding::Bands), (8, Finding::Bands)];
 
 /// What a run of scripts must have led to, or it has tested nothing.
 const EXPECTED: &[&str] = &[
@@ -54,7 +55,7 @@ const EXPECTED: &[&str] = &[
 
 /// How many scripts a run draws; `TERRACE_SCRIPTS` asks for more.
 fn scripts() -> u32 {
-    std::env::var("TERRACE_SCRIPTS").ok().and_then(|text| text.parse().ok()).unwrap_or(300)
+    std::env::var("TERRACE_SCRIPTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_500)
 }
 
 /// The kernels under test beside the reference, a script long.
@@ -68,8 +69,14 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let session = |&(shards, strategy): &(u32, Finding)| Session::new(Settings { shards, strategy, ..Settings::default() });
-        Self { reference: Reference::new(), sessions: SETTINGS.iter().map(session).collect(), log: Vec::new(), seen: BTreeMap::new() }
+        let session =
+            |&(shards, strategy): &(u32, Finding)| Session::new(Settings { shards, strategy, ..Settings::default() });
+        Self {
+            reference: Reference::new(),
+            sessions: SETTINGS.iter().map(session).collect(),
+            log: Vec::new(),
+            seen: BTreeMap::new(),
+        }
     }
 
     /// Carries a line out everywhere and compares what is said.
@@ -88,11 +95,11 @@ impl Bench {
         if said != expected {
             return Err(self.fail(&format!("kernel:\n{}\nreference:\n{}", lines(&said), lines(&expected))));
         }
-        for at in 1..self.sessions.len() {
+        for (session, settings) in self.sessions.iter_mut().zip(SETTINGS).skip(1) {
             let mut other = String::new();
-            let _ = self.sessions[at].line(line.as_bytes(), &mut other);
+            let _ = session.line(line.as_bytes(), &mut other);
             if other != first {
-                return Err(self.fail(&format!("{:?}:\n{first}{:?}:\n{other}", SETTINGS[0], SETTINGS[at])));
+                return Err(self.fail(&format!("{:?}:\n{first}{settings:?}:\n{other}", SETTINGS[0])));
             }
         }
         Ok(())

@@ -38,7 +38,7 @@ const CODES: &[&str] = &[
 ];
 
 /// How long a program that should answer or end may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_terrace"))

@@ -35,7 +35,14 @@ const WORLDS: [World; 6] = [
     World { name: "small prices", unit: 7, start: 12, lots: 50, rule: TierRule::Marginal, ticks: 6_000 },
     World { name: "small prices, step", unit: 7, start: 12, lots: 50, rule: TierRule::Step, ticks: 6_000 },
     World { name: "as at a venue", unit: 10_000, start: 872_320, lots: 20_000, rule: TierRule::Marginal, ticks: 6_000 },
-    World { name: "as at a venue, step", unit: 10_000, start: 872_320, lots: 20_000, rule: TierRule::Step, ticks: 6_000 },
+    World {
+        name: "as at a venue, step",
+        unit: 10_000,
+        start: 872_320,
+        lots: 20_000,
+        rule: TierRule::Step,
+        ticks: 6_000,
+    },
 ];
 
 struct Dice(u64);
@@ -196,15 +203,15 @@ impl<'a> Test<'a> {
         let moved = match self.dice.below(100) {
             0 => mark * self.dice.range(90, 110) / 100,
             1..=3 => start,
-            _ if number % 2 == 0 => mark + self.dice.range(-step, step),
+            _ if number.is_multiple_of(2) => mark + self.dice.range(-step, step),
             _ => mark + self.dice.range(-1, 1),
         };
         self.marks[index] = moved.clamp(start / 2 + 1, start * 2);
         self.apply(&Command::Mark { instrument: InstrumentId(index as u32), price: self.marks[index] });
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             self.trade();
         }
-        if number % 5 == 0 {
+        if number.is_multiple_of(5) {
             let account = 1 + self.dice.below(ACCOUNTS);
             self.deposit(account);
         }

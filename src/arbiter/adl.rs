@@ -6,6 +6,9 @@ use crate::market::{InstrumentId, Market};
 use crate::number::Quantity;
 use crate::shard::{Candidate, Claim, Shard};
 
+/// Candidates that are ranked at first; each further stretch doubles what is ranked.
+const FIRST_STRETCH: usize = 64;
+
 /// What is to be taken: signed lots of an instrument, at a price.
 struct Offer {
     owner: Owner,
@@ -45,12 +48,17 @@ impl Arbiter {
     /// Walks the queue of the opposite side, ranked once, each position reduced by at most its size.
     fn deleverage(&mut self, market: &Market, shards: &mut [Shard], offer: &Offer, events: &mut Events) -> Quantity {
         let mut queue = std::mem::take(&mut self.queue);
-        rank(market, shards, offer.instrument, offer.quantity < 0, &mut queue);
+        collect(market, shards, offer.instrument, offer.quantity < 0, &mut queue);
         let mut rest = offer.quantity.abs();
-        for (index, candidate) in queue.iter().enumerate() {
+        let mut ranked = 0;
+        for index in 0..queue.len() {
             if rest == 0 {
                 break;
             }
+            if index == ranked {
+                ranked = rank_next(&mut queue, ranked);
+            }
+            let candidate = &queue[index];
             let lots = rest.min(candidate.quantity);
             let shard = &mut shards[candidate.shard as usize];
             if !shard.may_deleverage(market, candidate.holding, lots, offer.price) {
@@ -75,10 +83,34 @@ impl Arbiter {
 }
 
 /// The queue of one side of an instrument, first to be deleveraged first.
-pub(crate) fn rank(market: &Market, shards: &[Shard], instrument: InstrumentId, long: bool, queue: &mut Vec<Candidate>) {
+pub(crate) fn rank(
+    market: &Market,
+    shards: &[Shard],
+    instrument: InstrumentId,
+    long: bool,
+    queue: &mut Vec<Candidate>,
+) {
+    collect(market, shards, instrument, long, queue);
+    queue.sort_unstable_by_key(Candidate::rank_key);
+}
+
+/// Everybody on one side of an instrument, in no order.
+fn collect(market: &Market, shards: &[Shard], instrument: InstrumentId, long: bool, queue: &mut Vec<Candidate>) {
     queue.clear();
     for shard in shards {
         shard.collect_queue(market, instrument, long, queue);
     }
-    queue.sort_unstable_by_key(Candidate::rank_key);
+}
+
+/// Ranks a further stretch of a queue of which the first `ranked` are in order, and returns how many are then.
+///
+/// Few of a long queue are ever asked: to sort them all would cost more than to choose the first.
+fn rank_next(queue: &mut [Candidate], ranked: usize) -> usize {
+    let rest = &mut queue[ranked..];
+    let stretch = ranked.max(FIRST_STRETCH).min(rest.len());
+    if stretch < rest.len() {
+        rest.select_nth_unstable_by_key(stretch, Candidate::rank_key);
+    }
+    rest[..stretch].sort_unstable_by_key(Candidate::rank_key);
+    ranked + stretch
 }

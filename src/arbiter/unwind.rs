@@ -87,7 +87,14 @@ impl Arbiter {
     }
 
     /// The venue filled `lots` of the order.
-    pub(crate) fn book_unwind(&mut self, market: &Market, id: InstrumentId, lots: Quantity, price: Price, events: &mut Events) {
+    pub(crate) fn book_unwind(
+        &mut self,
+        market: &Market,
+        id: InstrumentId,
+        lots: Quantity,
+        price: Price,
+        events: &mut Events,
+    ) {
         let instrument = market.instrument(id);
         let Some(mut order) = self.unwinding(id) else { return };
         order.rest -= lots;

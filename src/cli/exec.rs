@@ -1,10 +1,11 @@
 //! `terrace exec`: a script through the real kernel.
 
+use super::StrategyArg;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::PathBuf;
+use terrace::Settings;
 use terrace::protocol::Session;
-use terrace::{Settings, Strategy};
 
 /// The longest line that is read; a longer one is no command.
 const MAX_LINE: u64 = 16 << 20;
@@ -25,25 +26,6 @@ pub(super) struct Args {
     /// Stop at the first command that is refused, with exit status 1.
     #[arg(long)]
     strict: bool,
-}
-
-/// [`Strategy`], as it is typed.
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-pub(super) enum StrategyArg {
-    /// Trigger bands.
-    #[default]
-    Bands,
-    /// A full scan of the holders at every mark.
-    Scan,
-}
-
-impl From<StrategyArg> for Strategy {
-    fn from(arg: StrategyArg) -> Self {
-        match arg {
-            StrategyArg::Bands => Self::Bands,
-            StrategyArg::Scan => Self::Scan,
-        }
-    }
 }
 
 pub(super) fn run(args: &Args) -> Result<(), String> {

@@ -5,6 +5,7 @@ mod replay;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use terrace::Strategy;
 
 /// A low-latency risk kernel for exchanges that trade perpetual contracts.
 ///
@@ -25,6 +26,25 @@ enum Command {
     Exec(exec::Args),
     /// Replay market data over a population of accounts, and sum up what happened.
     Replay(replay::Args),
+}
+
+/// [`Strategy`], as it is typed.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum StrategyArg {
+    /// Trigger bands.
+    #[default]
+    Bands,
+    /// A full scan of the holders at every mark.
+    Scan,
+}
+
+impl From<StrategyArg> for Strategy {
+    fn from(arg: StrategyArg) -> Self {
+        match arg {
+            StrategyArg::Bands => Self::Bands,
+            StrategyArg::Scan => Self::Scan,
+        }
+    }
 }
 
 /// Reads the command line and carries it out.

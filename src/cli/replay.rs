@@ -1,10 +1,10 @@
 //! `terrace replay`: what was typed, the files it names, and the progress bar.
 
+use super::StrategyArg;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use terrace::Strategy;
 use terrace::replay::{self, Data, Population, Progress, Settings, Shock, Speed, Venue, population};
 use terrace::ticks::{Format, Input};
 
@@ -83,14 +83,6 @@ enum VenueArg {
     Mark,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum StrategyArg {
-    /// By trigger bands
-    Bands,
-    /// By evaluating every holder on every tick
-    Scan,
-}
-
 /// Replays, and prints the summary.
 ///
 /// # Errors
@@ -139,10 +131,7 @@ impl Args {
             },
             shocks,
             shards: self.shards,
-            strategy: match self.strategy {
-                StrategyArg::Bands => Strategy::Bands,
-                StrategyArg::Scan => Strategy::Scan,
-            },
+            strategy: self.strategy.into(),
             speed: self.speed,
             skip_bad: self.skip_bad,
         })

@@ -169,7 +169,13 @@ impl Kernel {
         Ok(())
     }
 
-    fn admit_liquidation_fill(&mut self, id: u64, lots: Quantity, price: Price, off_grid: OffGrid) -> Result<(), Refusal> {
+    fn admit_liquidation_fill(
+        &mut self,
+        id: u64,
+        lots: Quantity,
+        price: Price,
+        off_grid: OffGrid,
+    ) -> Result<(), Refusal> {
         let open = self.open_order(id)?;
         check_quantity(lots, off_grid)?;
         check_price(price, off_grid).or_else(only_off_grid)?;

@@ -90,7 +90,7 @@ impl Kernel {
     /// The ids of all accounts, ascending.
     #[must_use]
     pub fn accounts(&self) -> Vec<u64> {
-        let mut ids: Vec<u64> = self.shards.iter().flat_map(|shard| shard.account_ids()).collect();
+        let mut ids: Vec<u64> = self.shards.iter().flat_map(super::super::shard::Shard::account_ids).collect();
         ids.sort_unstable();
         ids
     }
@@ -222,7 +222,7 @@ impl Kernel {
     /// Number of pools, those without a position included.
     #[must_use]
     pub fn pools(&self) -> usize {
-        self.shards.iter().map(|shard| shard.pools()).sum()
+        self.shards.iter().map(super::super::shard::Shard::pools).sum()
     }
 
     /// Evaluates `count` pools in full, from the `from`-th on and round again, whatever their certificates say.

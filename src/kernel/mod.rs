@@ -223,7 +223,7 @@ impl Kernel {
         }
         // Fibonacci hashing: neighbouring account numbers spread over the shards.
         let hash = account.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (u128::from(hash) * self.shards.len() as u128 >> 64) as usize
+        ((u128::from(hash) * self.shards.len() as u128) >> 64) as usize
     }
 
     /// Lots of all long positions: accounts', inventory's and the external venue's.

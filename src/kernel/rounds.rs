@@ -82,7 +82,14 @@ impl Kernel {
 
     /// Sends a pool's order to the venue and books what comes back at once; false if the pool waits.
     fn send_order(&mut self, found: Attention, request: &OrderRequest) -> bool {
-        let id = self.announce_order(Owner::Account(found.account), request.instrument, request.side, request.quantity, request.limit, request.step);
+        let id = self.announce_order(
+            Owner::Account(found.account),
+            request.instrument,
+            request.side,
+            request.quantity,
+            request.limit,
+            request.step,
+        );
         self.shards[found.shard as usize].order_sent(found.pool, id, request);
         if self.venue.mode() == VenueMode::Manual {
             self.waiters.insert(id, Waiter::Pool { shard: found.shard, pool: found.pool });
@@ -112,7 +119,13 @@ impl Kernel {
         liquidation
     }
 
-    fn fill_at_venue(&mut self, instrument: InstrumentId, side: Side, rest: Quantity, limit: Price) -> Option<(Quantity, Price)> {
+    fn fill_at_venue(
+        &mut self,
+        instrument: InstrumentId,
+        side: Side,
+        rest: Quantity,
+        limit: Price,
+    ) -> Option<(Quantity, Price)> {
         let fill = self.venue.fill(&self.market, instrument, side, rest, limit)?;
         if self.venue.mode() == VenueMode::Book {
             self.market.instruments[instrument.index()].last = Some(fill.1);

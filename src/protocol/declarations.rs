@@ -22,7 +22,8 @@ const TIER_RULES: &[(&str, Option<TierRule>)] =
 const RANKINGS: &[(&str, bool)] =
     &[("pnl_leverage", true), ("pnl_margin_ratio", false), ("profit_notional", false), ("pro_rata", false)];
 const ADL_PRICES: &[(&str, bool)] = &[("bankruptcy", true), ("mark", false)];
-const MARK_RULES: &[(&str, bool)] = &[("external", true), ("median", false), ("fair_basis", false), ("ema_basis", false)];
+const MARK_RULES: &[(&str, bool)] =
+    &[("external", true), ("median", false), ("fair_basis", false), ("ema_basis", false)];
 
 /// The largest leverage a table may name: 1 000 000.
 const MAX_LEVERAGE_HUNDREDTHS: i64 = 100_000_000;
@@ -123,7 +124,8 @@ fn instrument(session: &mut Session, fields: Fields) -> Result<(), Rejection> {
     let unit = line.unit(asset.decimals)?;
     let one = Decimal::new(1, 0);
     let [maker, taker, liquidation] = line.fees;
-    if [maker, taker].iter().any(|&fee| !is_below_one(fee)) || !is_below_one(liquidation) || liquidation.mantissa() < 0 {
+    if [maker, taker].iter().any(|&fee| !is_below_one(fee)) || !is_below_one(liquidation) || liquidation.mantissa() < 0
+    {
         let range = "maker_fee and taker_fee must be above -1 and below 1, liquidation_fee from 0 to below";
         return Err(Rejection::bad_value(format!("{range} {one}")));
     }
@@ -162,8 +164,25 @@ fn instrument(session: &mut Session, fields: Fields) -> Result<(), Rejection> {
 impl InstrumentLine {
     fn read(mut fields: Fields) -> Result<Self, Rejection> {
         fields.only(&[
-            "ts", "symbol", "kind", "underlying", "settle", "tick", "lot", "multiplier", "tiers", "tier_rule", "maker_fee",
-            "taker_fee", "liquidation_fee", "close_fee_in_mm", "reduce", "adl_rank", "adl_price", "mark", "fund",
+            "ts",
+            "symbol",
+            "kind",
+            "underlying",
+            "settle",
+            "tick",
+            "lot",
+            "multiplier",
+            "tiers",
+            "tier_rule",
+            "maker_fee",
+            "taker_fee",
+            "liquidation_fee",
+            "close_fee_in_mm",
+            "reduce",
+            "adl_rank",
+            "adl_price",
+            "mark",
+            "fund",
         ])?;
         let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);
         let one = Decimal::new(1, 0);
@@ -172,7 +191,8 @@ impl InstrumentLine {
         for (fee, name) in fees.iter_mut().zip(["maker_fee", "taker_fee", "liquidation_fee"]) {
             *fee = fields.decimal_or(name, Decimal::ZERO)?;
         }
-        let tiers = fields.list_or_none("tiers")?.ok_or_else(|| Rejection::malformed("the field \"tiers\" is missing"))?;
+        let tiers =
+            fields.list_or_none("tiers")?.ok_or_else(|| Rejection::malformed("the field \"tiers\" is missing"))?;
         let tier_rule = fields.word_or("tier_rule", TIER_RULES, Some(TierRule::Marginal))?;
         let (reduce, fraction) = reduce_policy(fields.list_or_none("reduce")?)?;
         let mark = match fields.take("mark") {
@@ -210,7 +230,8 @@ impl InstrumentLine {
     /// The grids of tick, lot and multiplier.
     fn grids(&self) -> Result<[Grid; 3], Rejection> {
         let grid = |name: &str, step: Decimal| {
-            let reason = || format!("{name} must be above zero, of at most 12 significant digits and 18 decimals, not {step}");
+            let reason =
+                || format!("{name} must be above zero, of at most 12 significant digits and 18 decimals, not {step}");
             Grid::new(step).ok_or_else(|| Rejection::bad_value(reason()))
         };
         let [tick, lot, multiplier] = self.steps;
@@ -226,7 +247,8 @@ impl InstrumentLine {
         });
         match product.map(|product| product.scale() <= decimals) {
             Some(false) => {
-                let reason = format!("tick · lot · multiplier must be whole quanta of {}, of {decimals} decimals", self.settle);
+                let reason =
+                    format!("tick · lot · multiplier must be whole quanta of {}, of {decimals} decimals", self.settle);
                 Err(Rejection::bad_value(reason))
             }
             _ => Ok(InstrumentSpec::unit(tick, lot, multiplier, decimals)),
@@ -255,7 +277,8 @@ fn tier_table(rule: TierRule, list: &[Json], decimals: u32) -> Result<TierTable,
     let bad = |reason: String| Rejection::new(Code::BadTiers, reason);
     let mut rows = Vec::with_capacity(list.len());
     for (index, row) in list.iter().enumerate() {
-        let row = tier_row(row, decimals).map_err(|rejection| bad(format!("row {}: {}", index + 1, rejection.reason)))?;
+        let row =
+            tier_row(row, decimals).map_err(|rejection| bad(format!("row {}: {}", index + 1, rejection.reason)))?;
         rows.push(row);
     }
     TierTable::new(rule, &rows).map_err(|error| bad(error.to_string()))

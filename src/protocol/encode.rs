@@ -76,7 +76,12 @@ impl<'a> Line<'a> {
     }
 
     /// A field that holds a list, each element written by `each`.
-    pub(super) fn list<T>(&mut self, name: &str, items: impl IntoIterator<Item = T>, mut each: impl FnMut(&mut String, T)) -> &mut Self {
+    pub(super) fn list<T>(
+        &mut self,
+        name: &str,
+        items: impl IntoIterator<Item = T>,
+        mut each: impl FnMut(&mut String, T),
+    ) -> &mut Self {
         let out = self.key(name);
         out.push('[');
         for (index, item) in items.into_iter().enumerate() {
@@ -152,7 +157,7 @@ impl<'a> Encoder<'a> {
         Line::begin(out, "orders_cancelled", seq)
             .bare("account", account)
             .quoted("pool", self.pool(pool))
-            .list("orders", ids, |out, id| push(out, id))
+            .list("orders", ids, push)
             .end();
     }
 
@@ -170,7 +175,10 @@ impl<'a> Encoder<'a> {
                     .end();
             }
             Event::LiquidationSuppressed { account, pool } => {
-                Line::begin(out, "liquidation_suppressed", seq).bare("account", account).quoted("pool", self.pool(pool)).end();
+                Line::begin(out, "liquidation_suppressed", seq)
+                    .bare("account", account)
+                    .quoted("pool", self.pool(pool))
+                    .end();
             }
             Event::OrderCancelled { .. } => self.orders_cancelled(seq, std::slice::from_ref(event), out),
             Event::OrderCut { account, instrument, order, left: lots } => {
@@ -251,7 +259,15 @@ impl<'a> Encoder<'a> {
             .end();
     }
 
-    fn about_order(self, event: &str, seq: u64, (account, order): (u64, u64), id: InstrumentId, lots: i64, out: &mut String) {
+    fn about_order(
+        self,
+        event: &str,
+        seq: u64,
+        (account, order): (u64, u64),
+        id: InstrumentId,
+        lots: i64,
+        out: &mut String,
+    ) {
         Line::begin(out, event, seq)
             .bare("account", account)
             .bare("order", order)

@@ -90,7 +90,9 @@ impl fmt::Display for Json {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Integer(value) => write!(f, "{value}"),
             Self::Float => f.write_str("a floating-point number"),
-            Self::Text(text) if text.chars().count() > 40 => write!(f, "{:?}…", text.chars().take(40).collect::<String>()),
+            Self::Text(text) if text.chars().count() > 40 => {
+                write!(f, "{:?}…", text.chars().take(40).collect::<String>())
+            }
             Self::Text(text) => write!(f, "{text:?}"),
             Self::List(_) => f.write_str("a list"),
             Self::Object(_) => f.write_str("an object"),
@@ -268,7 +270,9 @@ mod tests {
         for line in ["", "1", "[]", "{", "{\"a\":1,\"a\":2}", "{\"a\":{\"b\":1,\"b\":1}}", "{\"a\":1} x"] {
             assert_eq!(code(Fields::read(line)), Code::Malformed, "{line}");
         }
-        let mut fields = Fields::read(r#"{"a":"1.5","b":7,"c":1.5,"d":-1,"e":"7","f":null,"g":123456789012345678901234567890}"#).unwrap();
+        let mut fields =
+            Fields::read(r#"{"a":"1.5","b":7,"c":1.5,"d":-1,"e":"7","f":null,"g":123456789012345678901234567890}"#)
+                .unwrap();
         assert_eq!(fields.decimal("a").unwrap().to_string(), "1.5");
         assert_eq!(fields.decimal("b").unwrap().to_string(), "7");
         assert_eq!(code(fields.decimal("c")), Code::Malformed);

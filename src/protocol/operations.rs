@@ -13,7 +13,8 @@ use crate::venue::{BookUpdate, Level, VenueMode};
 
 const SIDES: &[(&str, Side)] = &[("buy", Side::Buy), ("sell", Side::Sell)];
 const MODES: &[(&str, MarginMode)] = &[("cross", MarginMode::Cross), ("isolated", MarginMode::Isolated)];
-const LIQUIDITIES: &[(&str, Option<Liquidity>)] = &[("maker", Some(Liquidity::Maker)), ("taker", Some(Liquidity::Taker))];
+const LIQUIDITIES: &[(&str, Option<Liquidity>)] =
+    &[("maker", Some(Liquidity::Maker)), ("taker", Some(Liquidity::Taker))];
 const VENUES: &[(&str, VenueMode)] = &[
     ("mark", VenueMode::Mark),
     ("bankruptcy", VenueMode::Bankruptcy),
@@ -121,7 +122,8 @@ impl Reader<'_> {
     fn account(&mut self) -> Result<(), Rejection> {
         self.only(&["account", "margin", "positions"])?;
         let account = self.fields.id("account")?;
-        let margin = self.fields.word_or("margin", &[("single", true), ("multi", false), ("portfolio", false)], true)?;
+        let margin =
+            self.fields.word_or("margin", &[("single", true), ("multi", false), ("portfolio", false)], true)?;
         let positions = self.fields.word_or("positions", &[("one_way", true), ("hedge", false)], true)?;
         let ts_ns = self.time_of_line()?;
         if !margin {
@@ -241,7 +243,9 @@ impl Reader<'_> {
         let bids = levels("bids", self.fields.list_or_none("bids")?)?;
         let asks = levels("asks", self.fields.list_or_none("asks")?)?;
         if prices.iter().all(Option::is_none) && bids.is_none() && asks.is_none() {
-            return Err(Rejection::malformed("a book needs at least one of bid, ask, impact_bid, impact_ask, bids, asks"));
+            return Err(Rejection::malformed(
+                "a book needs at least one of bid, ask, impact_bid, impact_ask, bids, asks",
+            ));
         }
         let ts_ns = self.time_of_line()?;
         let instrument = self.instrument(&symbol)?;
@@ -260,14 +264,16 @@ impl Reader<'_> {
         let spec = &self.session.kernel.market().instrument(instrument).spec;
         let off = |grid: Grid| move |value: &Decimal| steps(grid, *value).1;
         let off_tick = prices_of(prices, bids, asks).find(off(spec.tick)).map(|price| ("price", price, spec.tick));
-        let off_lot = levels_of(bids, asks).map(|level| level.1).find(off(spec.lot)).map(|lots| ("qty", lots, spec.lot));
+        let off_lot =
+            levels_of(bids, asks).map(|level| level.1).find(off(spec.lot)).map(|lots| ("qty", lots, spec.lot));
         if let Some((what, value, grid)) = off_tick.or(off_lot) {
             self.context.numbers.push((what, value, grid));
             return Err(self.context.explain(self.session.kernel.market(), Refusal::OffGrid { what }));
         }
         let ticks = |price: Decimal| steps(spec.tick, price).0;
-        let level = |&(price, quantity): &(Decimal, Decimal)| {
-            Level { price: ticks(price), quantity: steps(spec.lot, quantity).0 }
+        let level = |&(price, quantity): &(Decimal, Decimal)| Level {
+            price: ticks(price),
+            quantity: steps(spec.lot, quantity).0,
         };
         let side = |levels: Written<'_>| levels.map(|levels| levels.iter().map(level).collect::<Vec<_>>());
         let (bids, asks) = (side(bids), side(asks));
@@ -280,7 +286,8 @@ impl Reader<'_> {
     }
 
     fn fits(&self, instrument: InstrumentId, price: Price) -> bool {
-        i128::from(price) < LIMIT && self.session.kernel.market().instrument(instrument).admitted_value(1, price).is_some()
+        i128::from(price) < LIMIT
+            && self.session.kernel.market().instrument(instrument).admitted_value(1, price).is_some()
     }
 
     fn time(&mut self) -> Result<(), Rejection> {
@@ -331,16 +338,16 @@ fn levels_of<'a>(bids: Written<'a>, asks: Written<'a>) -> impl Iterator<Item = &
     bids.into_iter().chain(asks).flatten()
 }
 
-fn prices_of<'a>(best: [Option<Decimal>; 4], bids: Written<'a>, asks: Written<'a>) -> impl Iterator<Item = Decimal> + 'a {
+fn prices_of<'a>(
+    best: [Option<Decimal>; 4],
+    bids: Written<'a>,
+    asks: Written<'a>,
+) -> impl Iterator<Item = Decimal> + 'a {
     best.into_iter().flatten().chain(levels_of(bids, asks).map(|&(price, _)| price))
 }
 
 /// The checks of value of a book, on what was written: before any of it is placed on a grid.
-fn check_levels(
-    prices: [Option<Decimal>; 4],
-    bids: Written<'_>,
-    asks: Written<'_>,
-) -> Result<(), Rejection> {
+fn check_levels(prices: [Option<Decimal>; 4], bids: Written<'_>, asks: Written<'_>) -> Result<(), Rejection> {
     let nothing = prices_of(prices, bids, asks).any(Decimal::is_nonpositive)
         || levels_of(bids, asks).any(|&(_, quantity)| quantity.is_nonpositive());
     if nothing {

@@ -44,7 +44,9 @@ impl Context {
             }
             Refusal::ReduceOnlySize { position, ordered } => {
                 let (position, ordered) = (lots(position)?, lots(ordered)?);
-                format!("reduce-only orders may close at most the position of {position}, and {ordered} is ordered already")
+                format!(
+                    "reduce-only orders may close at most the position of {position}, and {ordered} is ordered already"
+                )
             }
             Refusal::BeyondRest { liquidation, rest } => {
                 format!("of liquidation order {liquidation} {} is left", lots(rest)?)

@@ -161,7 +161,7 @@ mod tests {
         let kernel = kernel();
         let instrument = &kernel.market().instruments[0];
         let mut depth = Depth::new(1_000_000);
-        let mut sizes = |depth: &mut Depth, now_ns| -> Vec<i64> {
+        let sizes = |depth: &mut Depth, now_ns| -> Vec<i64> {
             depth.levels(instrument, &QUOTE, now_ns).0.iter().take(2).map(|level| level.quantity).collect()
         };
         assert_eq!(sizes(&mut depth, 1), [7, 3_000]);

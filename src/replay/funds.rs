@@ -46,7 +46,7 @@ pub(super) struct FundTracker {
 impl FundTracker {
     pub(super) fn new(kernel: &Kernel) -> Self {
         let mut tracker = Self { tracks: Vec::new(), interval_ns: FIRST_INTERVAL_NS, next_ns: 0 };
-        for (spec, point) in kernel.market().funds.iter().zip(tracker.points(kernel, 0)) {
+        for (spec, point) in kernel.market().funds.iter().zip(points(kernel, 0)) {
             tracker.tracks.push(FundTrack { name: spec.name.clone(), start: point, points: Vec::new(), lowest: point });
         }
         tracker
@@ -58,7 +58,7 @@ impl FundTracker {
         if !due && !eventful {
             return;
         }
-        for (at, point) in self.points(kernel, elapsed_ns).into_iter().enumerate() {
+        for (at, point) in points(kernel, elapsed_ns).into_iter().enumerate() {
             let track = &mut self.tracks[at];
             if point.equity < track.lowest.equity {
                 track.lowest = point;
@@ -75,7 +75,7 @@ impl FundTracker {
 
     /// The tracks, up to this moment.
     pub(super) fn finish(mut self, kernel: &Kernel, elapsed_ns: u64) -> Vec<FundTrack> {
-        for (at, point) in self.points(kernel, elapsed_ns).into_iter().enumerate() {
+        for (at, point) in points(kernel, elapsed_ns).into_iter().enumerate() {
             self.tracks[at].points.retain(|earlier| earlier.elapsed_ns < elapsed_ns);
             self.tracks[at].points.push(point);
         }
@@ -94,12 +94,13 @@ impl FundTracker {
             }
         }
     }
+}
 
-    fn points(&self, kernel: &Kernel, elapsed_ns: u64) -> Vec<FundPoint> {
-        let funds = 0..kernel.market().funds.len();
-        let views = funds.filter_map(|index| kernel.fund(FundId(index as u32)).ok());
-        views.map(|view| point(kernel, &view, elapsed_ns)).collect()
-    }
+/// Where every fund stands, in their order.
+fn points(kernel: &Kernel, elapsed_ns: u64) -> Vec<FundPoint> {
+    let funds = 0..kernel.market().funds.len();
+    let views = funds.filter_map(|index| kernel.fund(FundId(index as u32)).ok());
+    views.map(|view| point(kernel, &view, elapsed_ns)).collect()
 }
 
 fn point(kernel: &Kernel, view: &FundView, elapsed_ns: u64) -> FundPoint {

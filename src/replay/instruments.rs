@@ -91,12 +91,11 @@ pub(super) fn declare(
 ) -> Result<InstrumentId, ReplayError> {
     let level = || ReplayError::PriceLevel { symbol: symbol.to_owned(), price: price.to_string() };
     let known = KNOWN.iter().find(|(name, ..)| *name == symbol);
-    let (tick, lot, table) = match known {
-        Some((_, (tick, lot), table)) => (power(-i64::from(*tick)), power(-i64::from(*lot)), *table),
-        None => {
-            let exponent = exponent(price).ok_or_else(level)?;
-            (power(exponent - 5), power(-exponent - 1), ETH_TIERS)
-        }
+    let (tick, lot, table) = if let Some((_, (tick, lot), table)) = known {
+        (power(-i64::from(*tick)), power(-i64::from(*lot)), *table)
+    } else {
+        let exponent = exponent(price).ok_or_else(level)?;
+        (power(exponent - 5), power(-exponent - 1), ETH_TIERS)
     };
     let (tick, lot) = (tick.ok_or_else(level)?, lot.ok_or_else(level)?);
     let multiplier = Grid::decimals(0);

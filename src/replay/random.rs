@@ -1,10 +1,10 @@
 //! Draws from integer tables: the same on every machine.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): a counter and a mixing function, which is all that a population needs.
+/// `SplitMix64` (Steele, Lea, Flood 2014): a counter and a mixing function, which is all that a population needs.
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
 
-/// The odd constant of SplitMix64: 2^64 over the golden ratio.
+/// The odd constant of `SplitMix64`: 2^64 over the golden ratio.
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Random {

@@ -14,6 +14,9 @@ const FUND_ROWS: usize = 10;
 /// How many skipped lines are shown.
 const EXAMPLES: usize = 3;
 
+/// Which part of the money moved a row shows.
+type PartOfMoney = fn(&super::Money) -> i128;
+
 impl Display for Outcome {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.input_section(f)?;
@@ -157,8 +160,7 @@ impl Outcome {
             write!(f, "{:>22}", format!("notional, {name}"))?;
         }
         writeln!(f)?;
-        type Part = fn(&super::Money) -> i128;
-        let steps: [(&str, u64, Part); 7] = [
+        let steps: [(&str, u64, PartOfMoney); 7] = [
             ("1 tier      order to the tier below", tally.tier, |money| money.tier),
             ("2 all       order for the rest", tally.all, |money| money.all),
             ("3 takeover  by the fund, at mark", tally.takeovers, |money| money.taken_over),

@@ -281,10 +281,8 @@ mod tests {
     use crate::tiers::{TierRow, TierTable};
 
     fn instrument(rule: TierRule, rows: &[(i128, u64)], unit: i64) -> Instrument {
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|&(cap, mmr_ppb)| TierRow { cap, mmr_ppb, max_leverage: 100, deduction: None })
-            .collect();
+        let rows: Vec<_> =
+            rows.iter().map(|&(cap, mmr_ppb)| TierRow { cap, mmr_ppb, max_leverage: 100, deduction: None }).collect();
         let spec = InstrumentSpec {
             symbol: "X".into(),
             underlying: "X".into(),
@@ -313,7 +311,8 @@ mod tests {
                 for &second in &rates[i..] {
                     for cap in [1, 7, 20] {
                         for unit in [1, 3] {
-                            let instrument = instrument(rule, &[(cap, first), (cap * 2, second), (cap * 3, second)], unit);
+                            let instrument =
+                                instrument(rule, &[(cap, first), (cap * 2, second), (cap * 3, second)], unit);
                             checked += check_domain(&instrument);
                         }
                     }
@@ -337,7 +336,10 @@ mod tests {
                     assert!(here - worst <= i128::from(budget), "{position:?} {mark} {budget} {band:?}");
                     let loss = rounding_loss(instrument, &position);
                     for price in band.lower.unwrap_or(1)..=band.upper.unwrap_or(60) {
-                        assert!(excess_at(instrument, &position, price) >= worst - loss, "{position:?} {price} {band:?}");
+                        assert!(
+                            excess_at(instrument, &position, price) >= worst - loss,
+                            "{position:?} {price} {band:?}"
+                        );
                         checked += 1;
                     }
                 }

@@ -1,12 +1,12 @@
 //! Booking: what fills, fees and payments do to positions and collateral.
 
-use super::{Shard, Strategy};
 use super::edges::ABSENT;
 use super::margin::rounding_loss;
 use super::store::UNCERTIFIED;
+use super::{Shard, Strategy};
 use crate::command::MarginMode;
-use crate::market::{InstrumentId, Market};
 use crate::event::Events;
+use crate::market::{InstrumentId, Market};
 use crate::number::{LEVERAGE_ONE, Price, Quantity, div_ceil, mul_div_floor};
 use crate::position::Position;
 
@@ -100,7 +100,12 @@ impl Shard {
     }
 
     /// Changes a position, and with it the holders of its instrument and the certificate of its pool.
-    pub(super) fn reposition<T>(&mut self, market: &Market, holding: u32, change: impl FnOnce(&mut Position) -> T) -> T {
+    pub(super) fn reposition<T>(
+        &mut self,
+        market: &Market,
+        holding: u32,
+        change: impl FnOnce(&mut Position) -> T,
+    ) -> T {
         let record = &self.holdings[holding as usize];
         let (id, pool, before) = (record.instrument, record.pool, record.position);
         let instrument = market.instrument(id);

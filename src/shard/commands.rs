@@ -16,7 +16,13 @@ impl Shard {
     /// # Errors
     ///
     /// Bad value, off grid, or a balance of 2^62 and more.
-    pub(crate) fn deposit(&mut self, account: u64, asset: AssetId, amount: i64, off_grid: OffGrid) -> Result<(), Refusal> {
+    pub(crate) fn deposit(
+        &mut self,
+        account: u64,
+        asset: AssetId,
+        amount: i64,
+        off_grid: OffGrid,
+    ) -> Result<(), Refusal> {
         check_amount(amount, off_grid)?;
         let index = self.find(account);
         let balance = index.map_or(0, |index| self.balance(index, asset));
@@ -161,9 +167,8 @@ impl Shard {
         if amount == 0 && !off_grid.amount {
             return Err(Refusal::ZeroAmount);
         }
-        let isolated = |at: &u32| {
-            self.mode(*at) == MarginMode::Isolated && self.holdings[*at as usize].position.quantity != 0
-        };
+        let isolated =
+            |at: &u32| self.mode(*at) == MarginMode::Isolated && self.holdings[*at as usize].position.quantity != 0;
         let none = Refusal::NoIsolatedPosition { account: self.accounts[account as usize].id };
         let holding = self.holding(account, id).filter(isolated).ok_or(none)?;
         if off_grid.any() {

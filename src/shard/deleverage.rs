@@ -31,7 +31,13 @@ impl Candidate {
 
 impl Shard {
     /// Adds every position of one side of an instrument to `queue`, with its score.
-    pub(crate) fn collect_queue(&self, market: &Market, instrument: InstrumentId, long: bool, queue: &mut Vec<Candidate>) {
+    pub(crate) fn collect_queue(
+        &self,
+        market: &Market,
+        instrument: InstrumentId,
+        long: bool,
+        queue: &mut Vec<Candidate>,
+    ) {
         for &at in &self.holders[instrument.index()] {
             let quantity = self.holdings[at as usize].position.quantity;
             if (quantity > 0) == long {
@@ -84,7 +90,7 @@ impl Shard {
     }
 }
 
-/// The ranking of BitMEX and Bybit: return times effective leverage, or return divided by it for a loss.
+/// The ranking of `BitMEX` and Bybit: return times effective leverage, or return divided by it for a loss.
 ///
 /// `pnl = uPnL / max(|C|, 1)` and `lev = N / max(E_i, 1)`, each truncated toward zero to 32 fractional bits; a `lev` of 0
 /// counts as 2^-32 in the quotient. The product is exact, the quotient truncated; both saturate.
@@ -92,7 +98,11 @@ pub(crate) fn pnl_leverage(unrealised: i128, cost: i128, notional: i128, share: 
     let one = 1i128 << FACTOR_BITS;
     let ratio = |a: i128, b: i128| {
         let size = mul_div_floor(a.abs(), one, b);
-        I64F64::saturating_from_num(fixed::FixedI128::<fixed::types::extra::U32>::from_bits(if a < 0 { -size } else { size }))
+        I64F64::saturating_from_num(fixed::FixedI128::<fixed::types::extra::U32>::from_bits(if a < 0 {
+            -size
+        } else {
+            size
+        }))
     };
     let pnl = ratio(unrealised, cost.abs().max(1));
     let leverage = ratio(notional, share.max(1));

@@ -2,9 +2,9 @@
 //!
 //! What touches a fund or other accounts leaves here as a [`Claim`], for the arbiter.
 
+use super::Shard;
 use super::margin::bankruptcy_price;
 use super::store::NONE;
-use super::Shard;
 use crate::command::Side;
 use crate::event::{Cause, Event, Events, Outcome, PoolName, Step};
 use crate::market::{FundId, InstrumentId, Market};
@@ -238,7 +238,13 @@ impl Shard {
     /// Books a fill of the order that the pool waits for; returns what it realised and the fee it paid.
     ///
     /// The fee is at most the pool's equity after the fill.
-    pub(crate) fn book_liquidation_fill(&mut self, market: &Market, pool: u32, lots: Quantity, price: Price) -> (i128, i128) {
+    pub(crate) fn book_liquidation_fill(
+        &mut self,
+        market: &Market,
+        pool: u32,
+        lots: Quantity,
+        price: Price,
+    ) -> (i128, i128) {
         let Some(mut standing) = self.liquidation(pool).standing else { return (0, 0) };
         let instrument = market.instrument(self.holdings[standing.holding as usize].instrument);
         let realised = self.reduce(market, standing.holding, lots, price);
@@ -267,7 +273,9 @@ impl Shard {
             return;
         }
         let liquidation = self.liquidation_mut(pool);
-        let Some(standing) = liquidation.standing.as_mut().filter(|standing| standing.holding == holding) else { return };
+        let Some(standing) = liquidation.standing.as_mut().filter(|standing| standing.holding == holding) else {
+            return;
+        };
         let closable = if standing.side == Side::closing(quantity) { quantity.abs() } else { 0 };
         standing.rest = standing.rest.min(closable);
         if standing.rest == 0 {

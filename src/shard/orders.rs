@@ -58,7 +58,13 @@ impl Shard {
         if locked { Err(Refusal::Locked { account: order.account }) } else { Ok(()) }
     }
 
-    fn check_margin_for_order(&self, market: &Market, account: u32, order: &Order, after: &OrderBook) -> Result<(), Refusal> {
+    fn check_margin_for_order(
+        &self,
+        market: &Market,
+        account: u32,
+        order: &Order,
+        after: &OrderBook,
+    ) -> Result<(), Refusal> {
         let instrument = market.instrument(order.instrument);
         let (position, before, leverage, mode) = match self.holding(account, order.instrument) {
             Some(at) => {

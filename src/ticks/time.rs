@@ -73,7 +73,7 @@ fn nanos_of_fraction(digits: &str) -> Option<u64> {
 fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     const BEFORE_MONTH: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
     const IN_MONTH: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let index = usize::try_from(month.checked_sub(1)?).ok()?;
     let longest = IN_MONTH.get(index)? + u64::from(leap && month == 2);
     if year < 1970 || day == 0 || day > longest {

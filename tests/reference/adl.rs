@@ -1,9 +1,9 @@
 //! Auto-deleveraging (model section 7).
 
-use super::number::{ceil_div, floor_div, int, trunc_div, zero, Int};
-use super::state::{sum, Side, State};
+use super::number::{Int, ceil_div, floor_div, int, trunc_div, zero};
+use super::state::{Side, State, sum};
 use num_traits::{Signed, Zero};
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 /// A position in the queue of its side.
 pub struct Ranked {
@@ -27,20 +27,11 @@ impl State {
             }
             let profitable = self.upnl(i, &position).is_positive();
             let (qty, score) = (position.size(), self.adl_score(account, i));
-            queue.push(Ranked {
-                account,
-                qty,
-                score,
-                rank: 0,
-                lights: 0,
-                profitable,
-            });
+            queue.push(Ranked { account, qty, score, rank: 0, lights: 0, profitable });
         }
         queue.sort_by(|a, b| {
             let profitable = b.profitable.cmp(&a.profitable);
-            profitable
-                .then(b.score.cmp(&a.score))
-                .then(a.account.cmp(&b.account))
+            profitable.then(b.score.cmp(&a.score)).then(a.account.cmp(&b.account))
         });
         number_queue(&mut queue);
         queue
@@ -55,11 +46,7 @@ impl State {
         let pnl = trunc_div(&(&upnl << 32), &position.cost.abs().max(int(1)));
         let share = self.share(account, i).max(int(1));
         let lev = trunc_div(&(self.notional(i, &position) << 32), &share);
-        let score = if upnl.is_positive() {
-            pnl * lev
-        } else {
-            trunc_div(&(pnl << 64), &lev.max(int(1)))
-        };
+        let score = if upnl.is_positive() { pnl * lev } else { trunc_div(&(pnl << 64), &lev.max(int(1))) };
         let end: Int = int(1) << 127;
         let (most, least) = (&end - 1, -&end);
         score.min(most).max(least)
@@ -72,10 +59,7 @@ impl State {
         if self.is_locked(pool) || self.in_breach(pool) {
             return false;
         }
-        let mark = self.instruments[i]
-            .mark
-            .clone()
-            .expect("only instruments with a mark");
+        let mark = self.instruments[i].mark.clone().expect("only instruments with a mark");
         let part = self.holding(account, i).position.part(k);
         let change = self.value_at(i, &part, price) - self.value_at(i, &part, &mark);
         !(self.equity(pool) + change).is_negative()
@@ -84,11 +68,7 @@ impl State {
     /// The opposite positions take up to `|q|` lots of the signed `q` at the
     /// price, in order of rank, ranked once. Returns how many were traded.
     pub fn trade_with_counters(&mut self, bankrupt: &Value, i: usize, q: &Int, price: &Int) -> Int {
-        let side = if q.is_positive() {
-            Side::Buy
-        } else {
-            Side::Sell
-        };
+        let side = if q.is_positive() { Side::Buy } else { Side::Sell };
         let mut left = q.abs();
         for counter in self.adl_queue(i, q.is_negative()) {
             if left.is_zero() {
@@ -131,10 +111,7 @@ impl State {
 
         // The rest: k' lots at V(k', mark) − floor(E_k · k' / k).
         let left = k - &traded;
-        let mark = self.instruments[i]
-            .mark
-            .clone()
-            .expect("only positions with a mark");
+        let mark = self.instruments[i].mark.clone().expect("only positions with a mark");
         let left_q = q.signum() * &left;
         let left_share = floor_div(&(&passing.share * &left), k);
         let left_x = self.value_at(i, &left_q, &mark) - &left_share;

@@ -2,12 +2,12 @@
 
 use super::adl::Ranked;
 use super::command::Get;
-use super::input::{refuse, Refusal};
-use super::number::{decimals_of, int, show_rounded, show_scaled, zero, Int, Rat};
-use super::state::{sum, Holding, Order, PoolId, PoolKind, Position, State};
+use super::input::{Refusal, refuse};
+use super::number::{Int, Rat, decimals_of, int, show_rounded, show_scaled, zero};
+use super::state::{Holding, Order, PoolId, PoolKind, Position, State, sum};
 use super::tiers::Row;
 use num_traits::{Signed, Zero};
-use serde_json::{json, Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 impl State {
@@ -17,16 +17,9 @@ impl State {
                 self.need_account(*account)?;
                 ("account", self.answer_account(*account))
             }
-            Get::Instrument(symbol) => (
-                "instrument",
-                self.answer_instrument(self.instrument_id(symbol)?),
-            ),
+            Get::Instrument(symbol) => ("instrument", self.answer_instrument(self.instrument_id(symbol)?)),
             Get::Fund(fund) => ("fund", self.answer_fund(self.fund_id(fund)?)),
-            Get::AdlQueue {
-                symbol,
-                side,
-                limit,
-            } => {
+            Get::AdlQueue { symbol, side, limit } => {
                 let i = self.instrument_id(symbol)?;
                 ("adl_queue", self.answer_adl_queue(i, side, *limit))
             }
@@ -50,21 +43,13 @@ impl State {
         let held = |h: &Holding| !h.position.q.is_zero();
         let mut pools: Vec<Value> = Vec::new();
         for &asset in a.pools.keys() {
-            pools.push(self.show_pool(PoolId {
-                account,
-                kind: PoolKind::Cross(asset),
-            }));
+            pools.push(self.show_pool(PoolId { account, kind: PoolKind::Cross(asset) }));
         }
         for (&i, _) in a.holdings.iter().filter(|(_, h)| h.isolated && held(h)) {
-            pools.push(self.show_pool(PoolId {
-                account,
-                kind: PoolKind::Isolated(i),
-            }));
+            pools.push(self.show_pool(PoolId { account, kind: PoolKind::Isolated(i) }));
         }
         let holdings = a.holdings.iter().filter(|(_, h)| held(h));
-        let positions: Vec<Value> = holdings
-            .map(|(&i, _)| self.show_position(account, i))
-            .collect();
+        let positions: Vec<Value> = holdings.map(|(&i, _)| self.show_position(account, i)).collect();
         json!({
             "account": account,
             "balances": balances,
@@ -98,11 +83,7 @@ impl State {
 
     /// `IM(|S|)`
     fn position_im(&self, account: u64, i: usize) -> Int {
-        self.im(
-            account,
-            i,
-            &self.notional(i, &self.holding(account, i).position),
-        )
+        self.im(account, i, &self.notional(i, &self.holding(account, i).position))
     }
 
     fn show_position(&self, account: u64, i: usize) -> Value {
@@ -112,11 +93,7 @@ impl State {
         let position = &holding.position;
         let notional = self.notional(i, position);
         let money = |x: &Int| self.show_money(asset, x);
-        let margin = if holding.isolated {
-            json!(money(&holding.margin))
-        } else {
-            Value::Null
-        };
+        let margin = if holding.isolated { json!(money(&holding.margin)) } else { Value::Null };
         let queue = self.adl_queue(i, position.q.is_positive());
         json!({
             "symbol": instrument.symbol,

@@ -1,7 +1,7 @@
 //! The invariants 1, 2 and 3 of model section 8.
 
 use super::number::Int;
-use super::state::{sum, State};
+use super::state::{State, sum};
 use num_traits::Zero;
 
 impl State {
@@ -16,21 +16,14 @@ impl State {
         for i in 0..self.instruments.len() {
             let net = sum(self.all_sizes(i));
             if !net.is_zero() {
-                return Err(format!(
-                    "{}: sizes sum to {net}",
-                    self.instruments[i].symbol
-                ));
+                return Err(format!("{}: sizes sum to {net}", self.instruments[i].symbol));
             }
         }
         let checks = self.pool_checks.get();
         let late = self.unlocked_breach();
         self.pool_checks.set(checks); // this one is not the engine's
         match late {
-            Some(pool) => Err(format!(
-                "account {}: {} is in breach",
-                pool.account,
-                self.pool_name(pool)
-            )),
+            Some(pool) => Err(format!("account {}: {} is in breach", pool.account, self.pool_name(pool))),
             None => Ok(()),
         }
     }
@@ -41,26 +34,17 @@ impl State {
         let a = &self.assets[asset];
         let settled = |i: usize| self.settle_of(i) == asset;
         let accounts = || self.accounts.values();
-        let balances = sum(accounts()
-            .filter_map(|c| c.pools.get(&asset))
-            .map(|p| p.balance.clone()));
-        let holdings = || {
-            accounts()
-                .flat_map(|c| c.holdings.iter())
-                .filter(|&(&i, _)| settled(i))
-        };
+        let balances = sum(accounts().filter_map(|c| c.pools.get(&asset)).map(|p| p.balance.clone()));
+        let holdings = || accounts().flat_map(|c| c.holdings.iter()).filter(|&(&i, _)| settled(i));
         let isolated = sum(holdings().map(|(_, h)| h.margin.clone()));
         let own_funds = || self.funds.iter().filter(|f| f.asset == asset);
         let funds = sum(own_funds().map(|f| f.balance.clone()));
         let held = sum(holdings().map(|(_, h)| h.position.cost.clone()));
-        let inventories = sum(own_funds()
-            .flat_map(|f| f.inventory.values())
-            .map(|p| p.cost.clone()));
+        let inventories = sum(own_funds().flat_map(|f| f.inventory.values()).map(|p| p.cost.clone()));
         let at_venue = self.instruments.iter().filter(|i| i.settle == asset);
         let open_cost = held + inventories + sum(at_venue.map(|i| i.venue.cost.clone()));
-        let difference = &balances + &isolated + &funds + &a.fees + &a.venue
-            - &open_cost
-            - (&a.deposits - &a.withdrawals);
+        let difference =
+            &balances + &isolated + &funds + &a.fees + &a.venue - &open_cost - (&a.deposits - &a.withdrawals);
         vec![
             ("deposits", a.deposits.clone()),
             ("withdrawals", a.withdrawals.clone()),

@@ -1,7 +1,7 @@
 //! The commands and their fields (protocol: "Commands"). Only form is checked
 //! here: `malformed`, `unknown_op`, `unknown_field`.
 
-use super::input::{json_decimal, malformed, read_object, refuse, Fields, Json, Refusal};
+use super::input::{Fields, Json, Refusal, json_decimal, malformed, read_object, refuse};
 use super::number::Rat;
 
 pub struct Input {
@@ -23,79 +23,26 @@ impl Input {
 }
 
 pub enum Command {
-    Asset {
-        asset: String,
-        decimals: u64,
-    },
+    Asset { asset: String, decimals: u64 },
     Instrument(Box<InstrumentFields>),
-    Fund {
-        fund: String,
-        asset: String,
-        floor: Rat,
-        socialise: bool,
-        drawdown: bool,
-    },
-    FundDeposit {
-        fund: String,
-        amount: Rat,
-    },
-    Venue {
-        mode: String,
-    },
-    Account {
-        account: u64,
-        margin: String,
-        positions: String,
-    },
-    Deposit {
-        account: u64,
-        asset: String,
-        amount: Rat,
-    },
-    Withdraw {
-        account: u64,
-        asset: String,
-        amount: Rat,
-    },
-    Leverage {
-        account: u64,
-        symbol: String,
-        leverage: Rat,
-    },
-    MarginMode {
-        account: u64,
-        symbol: String,
-        isolated: bool,
-    },
-    IsolatedMargin {
-        account: u64,
-        symbol: String,
-        amount: Rat,
-    },
+    Fund { fund: String, asset: String, floor: Rat, socialise: bool, drawdown: bool },
+    FundDeposit { fund: String, amount: Rat },
+    Venue { mode: String },
+    Account { account: u64, margin: String, positions: String },
+    Deposit { account: u64, asset: String, amount: Rat },
+    Withdraw { account: u64, asset: String, amount: Rat },
+    Leverage { account: u64, symbol: String, leverage: Rat },
+    MarginMode { account: u64, symbol: String, isolated: bool },
+    IsolatedMargin { account: u64, symbol: String, amount: Rat },
     Order(OrderFields),
-    Cancel {
-        account: u64,
-        order: u64,
-    },
+    Cancel { account: u64, order: u64 },
     Fill(Box<FillFields>),
-    Mark {
-        symbol: String,
-        price: Rat,
-    },
-    Last {
-        symbol: String,
-        price: Rat,
-    },
+    Mark { symbol: String, price: Rat },
+    Last { symbol: String, price: Rat },
     Book(Box<BookFields>),
     Time,
-    LiqFill {
-        liquidation: u64,
-        qty: Rat,
-        price: Rat,
-    },
-    LiqExpire {
-        liquidation: u64,
-    },
+    LiqFill { liquidation: u64, qty: Rat, price: Rat },
+    LiqExpire { liquidation: u64 },
     Get(Get),
 }
 
@@ -155,11 +102,7 @@ pub enum Get {
     Account(u64),
     Instrument(String),
     Fund(String),
-    AdlQueue {
-        symbol: String,
-        side: String,
-        limit: Option<u64>,
-    },
+    AdlQueue { symbol: String, side: String, limit: Option<u64> },
     Ladder(String),
     Totals,
     NotBuilt(String),
@@ -197,37 +140,11 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         "leverage" => &["account", "symbol", "leverage"],
         "margin_mode" => &["account", "symbol", "mode"],
         "isolated_margin" => &["account", "symbol", "amount"],
-        "order" => &[
-            "account",
-            "order",
-            "symbol",
-            "side",
-            "qty",
-            "price",
-            "reduce_only",
-        ],
+        "order" => &["account", "order", "symbol", "side", "qty", "price", "reduce_only"],
         "cancel" => &["account", "order"],
-        "fill" => &[
-            "account",
-            "symbol",
-            "side",
-            "qty",
-            "price",
-            "order",
-            "counterparty",
-            "counter_order",
-            "liquidity",
-        ],
+        "fill" => &["account", "symbol", "side", "qty", "price", "order", "counterparty", "counter_order", "liquidity"],
         "mark" | "last" => &["symbol", "price"],
-        "book" => &[
-            "symbol",
-            "bid",
-            "ask",
-            "impact_bid",
-            "impact_ask",
-            "bids",
-            "asks",
-        ],
+        "book" => &["symbol", "bid", "ask", "impact_bid", "impact_ask", "bids", "asks"],
         "time" => &[],
         "liq_fill" => &["liquidation", "qty", "price"],
         "liq_expire" => &["liquidation"],
@@ -254,42 +171,28 @@ pub fn parse(line: &str) -> Result<Input, Refusal> {
 
 fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
     Ok(match op {
-        "asset" => Command::Asset {
-            asset: f.name("asset")?,
-            decimals: f.id("decimals")?,
-        },
+        "asset" => Command::Asset { asset: f.name("asset")?, decimals: f.id("decimals")? },
         "instrument" => Command::Instrument(Box::new(parse_instrument(f)?)),
         "fund" => parse_fund(f)?,
-        "fund_deposit" => Command::FundDeposit {
-            fund: f.name("fund")?,
-            amount: f.decimal("amount")?,
-        },
+        "fund_deposit" => Command::FundDeposit { fund: f.name("fund")?, amount: f.decimal("amount")? },
         "venue" => {
             let words = ["mark", "bankruptcy", "none", "manual", "book"];
-            Command::Venue {
-                mode: f.word("mode", &words)?,
-            }
+            Command::Venue { mode: f.word("mode", &words)? }
         }
         "account" => Command::Account {
             account: f.id("account")?,
             margin: f.word_or("margin", &["single", "multi", "portfolio"], "single")?,
             positions: f.word_or("positions", &["one_way", "hedge"], "one_way")?,
         },
-        "deposit" => Command::Deposit {
-            account: f.id("account")?,
-            asset: f.name("asset")?,
-            amount: f.decimal("amount")?,
-        },
-        "withdraw" => Command::Withdraw {
-            account: f.id("account")?,
-            asset: f.name("asset")?,
-            amount: f.decimal("amount")?,
-        },
-        "leverage" => Command::Leverage {
-            account: f.id("account")?,
-            symbol: f.name("symbol")?,
-            leverage: f.decimal("leverage")?,
-        },
+        "deposit" => {
+            Command::Deposit { account: f.id("account")?, asset: f.name("asset")?, amount: f.decimal("amount")? }
+        }
+        "withdraw" => {
+            Command::Withdraw { account: f.id("account")?, asset: f.name("asset")?, amount: f.decimal("amount")? }
+        }
+        "leverage" => {
+            Command::Leverage { account: f.id("account")?, symbol: f.name("symbol")?, leverage: f.decimal("leverage")? }
+        }
         "margin_mode" => Command::MarginMode {
             account: f.id("account")?,
             symbol: f.name("symbol")?,
@@ -301,52 +204,27 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
             amount: f.decimal("amount")?,
         },
         "order" => Command::Order(parse_order(f)?),
-        "cancel" => Command::Cancel {
-            account: f.id("account")?,
-            order: f.id("order")?,
-        },
+        "cancel" => Command::Cancel { account: f.id("account")?, order: f.id("order")? },
         "fill" => Command::Fill(Box::new(parse_fill(f)?)),
-        "mark" => Command::Mark {
-            symbol: f.name("symbol")?,
-            price: f.decimal("price")?,
-        },
-        "last" => Command::Last {
-            symbol: f.name("symbol")?,
-            price: f.decimal("price")?,
-        },
+        "mark" => Command::Mark { symbol: f.name("symbol")?, price: f.decimal("price")? },
+        "last" => Command::Last { symbol: f.name("symbol")?, price: f.decimal("price")? },
         "book" => Command::Book(Box::new(parse_book(f)?)),
         "time" => {
             f.id("ts")?;
             Command::Time
         }
-        "liq_fill" => Command::LiqFill {
-            liquidation: f.id("liquidation")?,
-            qty: f.decimal("qty")?,
-            price: f.decimal("price")?,
-        },
-        "liq_expire" => Command::LiqExpire {
-            liquidation: f.id("liquidation")?,
-        },
+        "liq_fill" => {
+            Command::LiqFill { liquidation: f.id("liquidation")?, qty: f.decimal("qty")?, price: f.decimal("price")? }
+        }
+        "liq_expire" => Command::LiqExpire { liquidation: f.id("liquidation")? },
         "get" => Command::Get(parse_get(f)?),
         _ => unreachable!("known_fields has let {op} through"),
     })
 }
 
 fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
-    let kinds = [
-        "linear_perp",
-        "inverse_perp",
-        "linear_future",
-        "inverse_future",
-        "option",
-        "spot",
-    ];
-    let ranks = [
-        "pnl_leverage",
-        "pnl_margin_ratio",
-        "profit_notional",
-        "pro_rata",
-    ];
+    let kinds = ["linear_perp", "inverse_perp", "linear_future", "inverse_future", "option", "spot"];
+    let ranks = ["pnl_leverage", "pnl_margin_ratio", "profit_notional", "pro_rata"];
     f.name("underlying")?;
     Ok(InstrumentFields {
         symbol: f.name("symbol")?,
@@ -448,10 +326,7 @@ fn parse_fill(f: &Fields) -> Result<FillFields, Refusal> {
 }
 
 fn parse_book(f: &Fields) -> Result<BookFields, Refusal> {
-    if f.entries
-        .iter()
-        .all(|(key, _)| ["op", "ts", "symbol"].contains(&key.as_str()))
-    {
+    if f.entries.iter().all(|(key, _)| ["op", "ts", "symbol"].contains(&key.as_str())) {
         return malformed("book brings nothing");
     }
     Ok(BookFields {
@@ -483,16 +358,7 @@ fn parse_levels(f: &Fields, key: &str) -> Result<Vec<(Rat, Rat)>, Refusal> {
 
 /// Every field that is given is read, needed or not.
 fn parse_get(f: &Fields) -> Result<Get, Refusal> {
-    let whats = [
-        "account",
-        "instrument",
-        "fund",
-        "adl_queue",
-        "ladder",
-        "totals",
-        "health",
-        "riskiest",
-    ];
+    let whats = ["account", "instrument", "fund", "adl_queue", "ladder", "totals", "health", "riskiest"];
     let what = f.word("what", &whats)?;
     f.maybe("account", Fields::id)?;
     f.maybe("symbol", Fields::name)?;
@@ -506,11 +372,7 @@ fn parse_get(f: &Fields) -> Result<Get, Refusal> {
         "fund" => Get::Fund(f.name("fund")?),
         "adl_queue" => {
             let side = f.word("side", &sides)?;
-            Get::AdlQueue {
-                symbol: f.name("symbol")?,
-                side,
-                limit,
-            }
+            Get::AdlQueue { symbol: f.name("symbol")?, side, limit }
         }
         "ladder" => Get::Ladder(f.name("symbol")?),
         "totals" => Get::Totals,

@@ -2,14 +2,9 @@
 //! that comes into a fund.
 
 use super::command::InstrumentFields;
-use super::input::{refuse, Refusal};
-use super::number::{
-    decimals_of, int, one, pow10, rat, show_exact, significant_digits, zero, Int, Rat,
-};
-use super::state::{
-    need, need_below_limit, need_positive, on_grid, Account, Asset, Fund, Instrument, Position,
-    State,
-};
+use super::input::{Refusal, refuse};
+use super::number::{Int, Rat, decimals_of, int, one, pow10, rat, show_exact, significant_digits, zero};
+use super::state::{Account, Asset, Fund, Instrument, Position, State, need, need_below_limit, need_positive, on_grid};
 use super::tiers::Table;
 use num_traits::{Signed, Zero};
 use serde_json::json;
@@ -18,11 +13,7 @@ use std::collections::BTreeMap;
 impl State {
     /// An asset brings the fund of its name.
     pub fn do_asset(&mut self, name: &str, decimals: u64) -> Result<(), Refusal> {
-        need(
-            decimals <= 12,
-            "bad_value",
-            format!("{decimals} decimals are more than 12"),
-        )?;
+        need(decimals <= 12, "bad_value", format!("{decimals} decimals are more than 12"))?;
         let taken = self.asset_id(name).is_ok() || self.fund_id(name).is_ok();
         need(!taken, "duplicate", format!("{name} exists"))?;
         let asset = self.assets.len();
@@ -40,37 +31,19 @@ impl State {
     }
 
     /// Declares a further fund, or sets the floor of an asset's own, once.
-    pub fn do_fund(
-        &mut self,
-        name: &str,
-        asset: &str,
-        floor: &Rat,
-        not_built: bool,
-    ) -> Result<(), Refusal> {
+    pub fn do_fund(&mut self, name: &str, asset: &str, floor: &Rat, not_built: bool) -> Result<(), Refusal> {
         let asset = self.asset_id(asset)?;
         let existing = self.fund_id(name).ok();
-        need(
-            !not_built,
-            "bad_value",
-            "drawdown and socialise are not built",
-        )?;
+        need(!not_built, "bad_value", "drawdown and socialise are not built")?;
         let own = self.assets.iter().position(|a| a.name == name);
         let same = own.is_none() || own == Some(asset);
-        need(
-            same,
-            "bad_value",
-            format!("fund {name} is of another asset"),
-        )?;
+        need(same, "bad_value", format!("fund {name} is of another asset"))?;
         let floor = self.quanta(asset, floor)?;
         need_below_limit("floor", &floor)?;
         match existing {
             None => self.funds.push(new_fund(name, asset, floor, true)),
             Some(id) => {
-                need(
-                    !self.funds[id].declared,
-                    "duplicate",
-                    format!("fund {name} exists"),
-                )?;
+                need(!self.funds[id].declared, "duplicate", format!("fund {name} exists"))?;
                 self.funds[id].floor = floor;
                 self.funds[id].declared = true;
             }
@@ -91,21 +64,9 @@ impl State {
     }
 
     pub fn do_account(&mut self, id: u64, margin: &str, positions: &str) -> Result<(), Refusal> {
-        need(
-            margin == "single",
-            "bad_value",
-            format!("margin {margin} is not built"),
-        )?;
-        need(
-            positions == "one_way",
-            "bad_value",
-            format!("positions {positions} is not built"),
-        )?;
-        need(
-            !self.accounts.contains_key(&id),
-            "duplicate",
-            format!("account {id} exists"),
-        )?;
+        need(margin == "single", "bad_value", format!("margin {margin} is not built"))?;
+        need(positions == "one_way", "bad_value", format!("positions {positions} is not built"))?;
+        need(!self.accounts.contains_key(&id), "duplicate", format!("account {id} exists"))?;
         self.accounts.insert(id, Account::default());
         Ok(())
     }
@@ -125,11 +86,7 @@ impl State {
         let unit = whole_unit(f, decimals)?;
         need_fees(f)?;
         let same = self.funds[fund].asset == settle;
-        need(
-            same,
-            "bad_value",
-            format!("fund {} is of another asset", self.funds[fund].name),
-        )?;
+        need(same, "bad_value", format!("fund {} is of another asset", self.funds[fund].name))?;
         let tiers = Table::read(&f.tiers, f.tier_rule == "step", decimals)?;
         let maker_fee = parts_per_billion(&f.maker_fee)?;
         let taker_fee = parts_per_billion(&f.taker_fee)?;
@@ -180,36 +137,16 @@ impl State {
 
 fn new_fund(name: &str, asset: usize, floor: Int, declared: bool) -> Fund {
     let inventory = BTreeMap::new();
-    Fund {
-        name: name.to_string(),
-        asset,
-        balance: zero(),
-        floor,
-        declared,
-        inventory,
-    }
+    Fund { name: name.to_string(), asset, balance: zero(), floor, declared, inventory }
 }
 
 /// Words of the protocol that Part 1 does not build are bad values.
 fn need_built(f: &InstrumentFields) -> Result<(), Refusal> {
-    let built = |what: &str, given: &str, only: &str| {
-        need(
-            given == only,
-            "bad_value",
-            format!("{what} {given} is not built"),
-        )
-    };
+    let built =
+        |what: &str, given: &str, only: &str| need(given == only, "bad_value", format!("{what} {given} is not built"));
     built("kind", &f.kind, "linear_perp")?;
-    need(
-        f.tier_rule != "linear",
-        "bad_value",
-        "tier_rule linear is not built",
-    )?;
-    need(
-        !f.close_fee_in_mm,
-        "bad_value",
-        "close_fee_in_mm is not built",
-    )?;
+    need(f.tier_rule != "linear", "bad_value", "tier_rule linear is not built")?;
+    need(!f.close_fee_in_mm, "bad_value", "close_fee_in_mm is not built")?;
     let fraction = f.reduce.iter().any(|w| w == "fraction");
     need(!fraction, "bad_value", "reduce fraction is not built")?;
     built("adl_rank", &f.adl_rank, "pnl_leverage")?;
@@ -220,11 +157,7 @@ fn need_built(f: &InstrumentFields) -> Result<(), Refusal> {
 fn need_size(what: &str, x: &Rat) -> Result<(), Refusal> {
     need_positive(what, x)?;
     let short = significant_digits(x) <= 12 && decimals_of(x) <= 18;
-    need(
-        short,
-        "bad_value",
-        format!("{what} {} has too many digits", show_exact(x)),
-    )
+    need(short, "bad_value", format!("{what} {} has too many digits", show_exact(x)))
 }
 
 /// `unit = tick × lot × multiplier` in quanta, whole and at least 1.
@@ -233,28 +166,17 @@ fn whole_unit(f: &InstrumentFields, decimals: u32) -> Result<Int, Refusal> {
     if unit.is_integer() && unit >= one() {
         Ok(unit.to_integer())
     } else {
-        refuse(
-            "bad_value",
-            "one lot at one tick is not a whole number of quanta",
-        )
+        refuse("bad_value", "one lot at one tick is not a whole number of quanta")
     }
 }
 
 fn need_fees(f: &InstrumentFields) -> Result<(), Refusal> {
     for (what, fee) in [("maker_fee", &f.maker_fee), ("taker_fee", &f.taker_fee)] {
-        need(
-            fee.abs() < one(),
-            "bad_value",
-            format!("{what} is not between -1 and 1"),
-        )?;
+        need(fee.abs() < one(), "bad_value", format!("{what} is not between -1 and 1"))?;
     }
     let fee = &f.liquidation_fee;
     let fits = !fee.is_negative() && *fee < one();
-    need(
-        fits,
-        "bad_value",
-        "liquidation_fee is not from 0 to below 1",
-    )
+    need(fits, "bad_value", "liquidation_fee is not from 0 to below 1")
 }
 
 fn parts_per_billion(rate: &Rat) -> Result<Int, Refusal> {

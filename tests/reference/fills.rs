@@ -3,10 +3,8 @@
 
 use super::command::FillFields;
 use super::input::Refusal;
-use super::number::{ceil_div, floor_div, int, ppb, zero, Int};
-use super::state::{
-    need, need_below_limit, need_positive, sum, Lock, Order, Owner, PoolId, PoolKind, Side, State,
-};
+use super::number::{Int, ceil_div, floor_div, int, ppb, zero};
+use super::state::{Lock, Order, Owner, PoolId, PoolKind, Side, State, need, need_below_limit, need_positive, sum};
 use num_traits::{Signed, Zero};
 use serde_json::json;
 
@@ -20,21 +18,14 @@ impl State {
         let side = Side::read(&f.side);
         need_positive("qty", &f.qty)?;
         need_positive("price", &f.price)?;
-        need(
-            f.counterparty != Some(f.account),
-            "bad_value",
-            "a fill with itself",
-        )?;
+        need(f.counterparty != Some(f.account), "bad_value", "a fill with itself")?;
         let price = self.ticks(i, &f.price)?;
         let qty = self.lots(i, &f.qty)?;
         need_below_limit("price", &price)?;
         need_below_limit("qty", &qty)?;
         self.need_bookable(i, f, side, &qty, &price)?;
 
-        let (maker, taker) = (
-            self.instruments[i].maker_fee.clone(),
-            self.instruments[i].taker_fee.clone(),
-        );
+        let (maker, taker) = (self.instruments[i].maker_fee.clone(), self.instruments[i].taker_fee.clone());
         let (own_rate, counter_rate) = match f.liquidity.as_deref() {
             Some("maker") => (maker, taker),
             Some(_) => (taker, maker),
@@ -53,14 +44,7 @@ impl State {
     }
 
     /// `max(OI after, qty) · max(price, mark) · unit` stays below 2^62.
-    fn need_bookable(
-        &self,
-        i: usize,
-        f: &FillFields,
-        side: Side,
-        qty: &Int,
-        price: &Int,
-    ) -> Result<(), Refusal> {
+    fn need_bookable(&self, i: usize, f: &FillFields, side: Side, qty: &Int, price: &Int) -> Result<(), Refusal> {
         let own = self.holding(f.account, i).position.q;
         let other = match f.counterparty {
             Some(counter) => self.holding(counter, i).position.q,
@@ -68,9 +52,8 @@ impl State {
         };
         let change = side.signed(qty);
         let long = |q: &Int| q.clone().max(zero());
-        let after = self.open_interest(i) - long(&own) - long(&other)
-            + long(&(&own + &change))
-            + long(&(&other - &change));
+        let after =
+            self.open_interest(i) - long(&own) - long(&other) + long(&(&own + &change)) + long(&(&other - &change));
         let highest = match &self.instruments[i].mark {
             Some(mark) => price.max(mark),
             None => price,
@@ -117,9 +100,7 @@ impl State {
     /// not cover. An order of another symbol or side is left alone.
     fn use_order(&mut self, account: u64, id: u64, i: usize, side: Side, qty: &Int) {
         let orders = self.orders_mut(account);
-        let found = orders
-            .iter()
-            .position(|o| o.id == id && o.instrument == i && o.side == side);
+        let found = orders.iter().position(|o| o.id == id && o.instrument == i && o.side == side);
         let mut uncovered = qty.clone();
         if let Some(at) = found {
             let used = qty.min(&orders[at].rest).clone();
@@ -131,10 +112,7 @@ impl State {
         }
         if uncovered.is_positive() {
             let qty = self.show_qty(i, &uncovered);
-            self.emit(
-                "order_mismatch",
-                json!({"account": account, "order": id, "qty": qty}),
-            );
+            self.emit("order_mismatch", json!({"account": account, "order": id, "qty": qty}));
         }
     }
 
@@ -230,19 +208,12 @@ impl State {
             let closes = !q.is_zero() && order.side == Side::closing(&q);
             let orders = self.accounts[&account].orders[..at].iter();
             let before = sum(orders.filter(|o| of_instrument(o)).map(|o| o.rest.clone()));
-            let room = if closes {
-                zero().max(q.abs() - before)
-            } else {
-                zero()
-            };
+            let room = if closes { zero().max(q.abs() - before) } else { zero() };
             if order.rest > room {
                 let id = order.id;
                 let qty = self.show_qty(i, &room);
                 self.orders_mut(account)[at].rest = room;
-                self.emit(
-                    "order_cut",
-                    json!({"account": account, "order": id, "qty": qty}),
-                );
+                self.emit("order_cut", json!({"account": account, "order": id, "qty": qty}));
             }
         }
         self.orders_mut(account).retain(|o| !o.rest.is_zero());

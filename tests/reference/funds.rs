@@ -1,8 +1,8 @@
 //! Insurance funds (model section 6): takeover and netting, deficits,
 //! unwinding, and deleveraging of what inventory is left.
 
-use super::number::{ceil_div, floor_div, zero, Int};
-use super::state::{sum, Owner, Position, Side, State};
+use super::number::{Int, ceil_div, floor_div, zero};
+use super::state::{Owner, Position, Side, State, sum};
 use num_traits::{Signed, Zero};
 use serde_json::json;
 
@@ -19,11 +19,7 @@ pub struct Passing {
 impl State {
     /// The inventory of an instrument lies in the instrument's fund.
     pub fn inventory(&self, i: usize) -> Position {
-        self.funds[self.instruments[i].fund]
-            .inventory
-            .get(&i)
-            .cloned()
-            .unwrap_or_default()
+        self.funds[self.instruments[i].fund].inventory.get(&i).cloned().unwrap_or_default()
     }
 
     fn set_inventory(&mut self, i: usize, position: Position) {
@@ -36,19 +32,12 @@ impl State {
     /// `balance + Σ uPnL(inventory)`
     pub fn fund_equity(&self, fund: usize) -> Int {
         let fund = &self.funds[fund];
-        &fund.balance
-            + sum(fund
-                .inventory
-                .iter()
-                .map(|(&i, position)| self.upnl(i, position)))
+        &fund.balance + sum(fund.inventory.iter().map(|(&i, position)| self.upnl(i, position)))
     }
 
     pub fn passing(&self, account: u64, i: usize, k: &Int) -> Passing {
         let position = self.holding(account, i).position;
-        let mark = self.instruments[i]
-            .mark
-            .clone()
-            .expect("only positions with a mark");
+        let mark = self.instruments[i].mark.clone().expect("only positions with a mark");
         Passing {
             value: self.value_at(i, &position.part(k), &mark),
             share: floor_div(&(self.share(account, i) * k), &position.size()),
@@ -74,15 +63,7 @@ impl State {
     }
 
     /// The fund takes `q` lots (signed) at cost `x`; an opposite inventory nets.
-    pub fn enter_inventory(
-        &mut self,
-        account: u64,
-        i: usize,
-        q: &Int,
-        x: &Int,
-        passed: &Int,
-        price: &Int,
-    ) {
+    pub fn enter_inventory(&mut self, account: u64, i: usize, q: &Int, x: &Int, passed: &Int, price: &Int) {
         let fields = json!({
             "account": account,
             "symbol": self.instruments[i].symbol,
@@ -106,11 +87,7 @@ impl State {
         let mut inventory = self.inventory(i);
         let k = q.abs();
         let opposite = (&inventory.q * q).is_negative();
-        let n = if opposite {
-            inventory.size().min(k.clone())
-        } else {
-            zero()
-        };
+        let n = if opposite { inventory.size().min(k.clone()) } else { zero() };
         let mut realised = zero();
         let mut left = x.clone();
         if n.is_positive() {
@@ -156,10 +133,7 @@ impl State {
     pub fn unwind_inventories(&mut self) {
         for i in 0..self.instruments.len() {
             let inventory = self.inventory(i);
-            let in_flight = self
-                .standing
-                .iter()
-                .any(|o| o.owner == Owner::Fund && o.instrument == i);
+            let in_flight = self.standing.iter().any(|o| o.owner == Owner::Fund && o.instrument == i);
             let due = self.instruments[i].unwind_due && !self.unwound.contains(&i);
             let Some(mark) = self.instruments[i].mark.clone() else {
                 continue;

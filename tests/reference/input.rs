@@ -2,7 +2,7 @@
 //! visitor of our own, because a duplicate key and a floating-point literal
 //! must be seen, which `serde_json::Value` would hide.
 
-use super::number::{int, pow10, Int, Rat};
+use super::number::{Int, Rat, int, pow10};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -14,10 +14,7 @@ pub struct Refusal {
 }
 
 pub fn refuse<T>(code: &'static str, reason: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal {
-        code,
-        reason: reason.into(),
-    })
+    Err(Refusal { code, reason: reason.into() })
 }
 
 pub fn malformed<T>(reason: impl Into<String>) -> Result<T, Refusal> {
@@ -67,9 +64,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_f64<E: Error>(self, v: f64) -> Result<Json, E> {
-        Err(E::custom(format!(
-            "{v} is not an integer literal of 64 bits"
-        )))
+        Err(E::custom(format!("{v} is not an integer literal of 64 bits")))
     }
 
     fn visit_str<E: Error>(self, v: &str) -> Result<Json, E> {
@@ -120,11 +115,7 @@ pub fn read_decimal(text: &str) -> Option<Rat> {
         return None;
     }
     let number: Int = digits.parse().ok()?;
-    let number = if text.starts_with('-') {
-        -number
-    } else {
-        number
-    };
+    let number = if text.starts_with('-') { -number } else { number };
     Some(Rat::new(number, pow10(part.unwrap_or("").len() as u32)))
 }
 
@@ -171,16 +162,8 @@ impl Fields {
     }
 
     /// Reads a field if it is there.
-    pub fn maybe<T>(
-        &self,
-        key: &str,
-        read: impl Fn(&Self, &str) -> Result<T, Refusal>,
-    ) -> Result<Option<T>, Refusal> {
-        if self.has(key) {
-            read(self, key).map(Some)
-        } else {
-            Ok(None)
-        }
+    pub fn maybe<T>(&self, key: &str, read: impl Fn(&Self, &str) -> Result<T, Refusal>) -> Result<Option<T>, Refusal> {
+        if self.has(key) { read(self, key).map(Some) } else { Ok(None) }
     }
 
     pub fn text(&self, key: &str) -> Result<String, Refusal> {
@@ -192,11 +175,7 @@ impl Fields {
 
     pub fn name(&self, key: &str) -> Result<String, Refusal> {
         let text = self.text(key)?;
-        if is_name(&text) {
-            Ok(text)
-        } else {
-            malformed(format!("{key} {text:?} is not a name"))
-        }
+        if is_name(&text) { Ok(text) } else { malformed(format!("{key} {text:?} is not a name")) }
     }
 
     pub fn word(&self, key: &str, words: &[&str]) -> Result<String, Refusal> {

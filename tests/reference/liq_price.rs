@@ -7,8 +7,8 @@
 //! `a` (the rate is below 1), so the excess never falls; a short's always
 //! falls. At caps it may jump. Hence row by row, and inside a row by bisection.
 
-use super::number::{floor_div, int, round_half_up, Int, Rat};
-use super::state::{sum, State};
+use super::number::{Int, Rat, floor_div, int, round_half_up};
+use super::state::{State, sum};
 use num_traits::Signed;
 
 /// One position in its pool, all else standing still.
@@ -30,11 +30,7 @@ impl State {
         if probe.breach(&start) {
             return Some(start);
         }
-        nearest(
-            &start,
-            probe.highest_below(&start),
-            probe.lowest_above(&start),
-        )
+        nearest(&start, probe.highest_below(&start), probe.lowest_above(&start))
     }
 
     fn probe(&self, account: u64, i: usize) -> Probe<'_> {
@@ -46,12 +42,7 @@ impl State {
         }));
         let position = self.holding(account, i).position;
         let rest = self.pool_money(pool) + excess_of_others - &position.cost;
-        Probe {
-            state: self,
-            instrument: i,
-            q: position.q,
-            rest,
-        }
+        Probe { state: self, instrument: i, q: position.q, rest }
     }
 
     /// In ticks, exact: where uPnL is zero.
@@ -78,9 +69,7 @@ fn nearest(start: &Int, below: Option<Int>, above: Option<Int>) -> Option<Int> {
 impl Probe<'_> {
     fn breach(&self, price: &Int) -> bool {
         let value = self.state.value_at(self.instrument, &self.q, price);
-        let mm = self.state.instruments[self.instrument]
-            .tiers
-            .mm(&value.abs());
+        let mm = self.state.instruments[self.instrument].tiers.mm(&value.abs());
         &self.rest + value - mm <= int(0)
     }
 
@@ -111,11 +100,8 @@ impl Probe<'_> {
             if low > high {
                 continue;
             }
-            let found = if self.q.is_positive() {
-                self.last_breach(low, high)
-            } else {
-                self.breach(&high).then_some(high)
-            };
+            let found =
+                if self.q.is_positive() { self.last_breach(low, high) } else { self.breach(&high).then_some(high) };
             if found.is_some() {
                 return found;
             }
@@ -134,11 +120,8 @@ impl Probe<'_> {
             if low > high {
                 continue;
             }
-            let found = if self.q.is_positive() {
-                self.breach(&low).then_some(low)
-            } else {
-                self.first_breach(low, high)
-            };
+            let found =
+                if self.q.is_positive() { self.breach(&low).then_some(low) } else { self.first_breach(low, high) };
             if found.is_some() {
                 return found;
             }

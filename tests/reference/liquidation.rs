@@ -1,10 +1,10 @@
 //! What follows from an input (model section 5): the phases, and the walk of a
 //! locked pool.
 
-use super::number::{floor_div, show_rounded, Int, Rat};
+use super::number::{Int, Rat, floor_div, show_rounded};
 use super::state::{Owner, PoolId, PoolKind, Side, State};
 use num_traits::{Signed, Zero};
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 impl State {
     /// Rounds of (a) to (c), then (d) the funds; if that led to ADL, again.
@@ -31,13 +31,8 @@ impl State {
 
     /// The first unlocked pool in breach that has a living mark.
     pub fn unlocked_breach(&self) -> Option<PoolId> {
-        let candidates = self
-            .all_pools()
-            .into_iter()
-            .filter(|&pool| !self.is_locked(pool));
-        candidates
-            .into_iter()
-            .find(|&pool| self.has_live_mark(pool) && self.in_breach(pool))
+        let candidates = self.all_pools().into_iter().filter(|&pool| !self.is_locked(pool));
+        candidates.into_iter().find(|&pool| self.has_live_mark(pool) && self.in_breach(pool))
     }
 
     /// Phase (a).
@@ -84,9 +79,7 @@ impl State {
     }
 
     fn waits(&self, pool: PoolId) -> bool {
-        self.standing
-            .iter()
-            .any(|order| order.owner == Owner::Pool(pool))
+        self.standing.iter().any(|order| order.owner == Owner::Pool(pool))
     }
 
     /// The steps, each followed by an evaluation, to the end or until the pool
@@ -107,16 +100,13 @@ impl State {
             let Some(i) = self.largest_position(pool) else {
                 return;
             };
-            match self.reduction(pool, i) {
-                Some((k, step)) => {
-                    if self.send_liquidation(pool, i, &k, step) {
-                        return;
-                    }
+            if let Some((k, step)) = self.reduction(pool, i) {
+                if self.send_liquidation(pool, i, &k, step) {
+                    return;
                 }
-                None => {
-                    let whole = self.holding(pool.account, i).position.size();
-                    self.pass_on(pool, i, &whole);
-                }
+            } else {
+                let whole = self.holding(pool.account, i).position.size();
+                self.pass_on(pool, i, &whole);
             }
         }
     }
@@ -129,15 +119,11 @@ impl State {
             PoolKind::Isolated(only) => i == only,
         };
         let orders = self.accounts[&pool.account].orders.iter();
-        let ids: Vec<u64> = orders
-            .filter(|o| belongs(o.instrument))
-            .map(|o| o.id)
-            .collect();
+        let ids: Vec<u64> = orders.filter(|o| belongs(o.instrument)).map(|o| o.id).collect();
         if ids.is_empty() {
             return;
         }
-        self.orders_mut(pool.account)
-            .retain(|o| !ids.contains(&o.id));
+        self.orders_mut(pool.account).retain(|o| !ids.contains(&o.id));
         let name = self.pool_name(pool);
         let fields = json!({"account": pool.account, "pool": name, "orders": ids});
         self.emit("orders_cancelled", fields);
@@ -176,10 +162,7 @@ impl State {
         let row = instrument.tiers.row_of(&self.notional(i, &position));
         if instrument.reduce_tier && row > 0 {
             let cap = &instrument.tiers.rows[row - 1].cap;
-            let mark = instrument
-                .mark
-                .as_ref()
-                .expect("only positions with a mark");
+            let mark = instrument.mark.as_ref().expect("only positions with a mark");
             let kept = floor_div(cap, &(mark * &instrument.unit));
             return Some((position.size() - kept, "tier"));
         }

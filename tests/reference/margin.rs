@@ -1,8 +1,8 @@
 //! Valuation, pools, initial margin, `available`, shares and bankruptcy prices
 //! (model sections 2, 3 and 5), each computed from scratch.
 
-use super::number::{ceil_div, floor_div, int, zero, Int};
-use super::state::{sum, PoolId, PoolKind, Position, Side, State};
+use super::number::{Int, ceil_div, floor_div, int, zero};
+use super::state::{PoolId, PoolKind, Position, Side, State, sum};
 use num_traits::{Signed, Zero};
 
 impl State {
@@ -39,11 +39,8 @@ impl State {
     // Pools (model section 3).
 
     pub fn own_pool(&self, account: u64, i: usize) -> PoolId {
-        let kind = if self.holding(account, i).isolated {
-            PoolKind::Isolated(i)
-        } else {
-            PoolKind::Cross(self.settle_of(i))
-        };
+        let kind =
+            if self.holding(account, i).isolated { PoolKind::Isolated(i) } else { PoolKind::Cross(self.settle_of(i)) };
         PoolId { account, kind }
     }
 
@@ -53,18 +50,12 @@ impl State {
         let mut pools = Vec::new();
         for (&account, a) in &self.accounts {
             for &asset in a.pools.keys() {
-                pools.push(PoolId {
-                    account,
-                    kind: PoolKind::Cross(asset),
-                });
+                pools.push(PoolId { account, kind: PoolKind::Cross(asset) });
             }
             for (&i, h) in &a.holdings {
                 let marked = h.lock.locked || h.lock.suppressed;
                 if h.isolated && (!h.position.q.is_zero() || marked) {
-                    pools.push(PoolId {
-                        account,
-                        kind: PoolKind::Isolated(i),
-                    });
+                    pools.push(PoolId { account, kind: PoolKind::Isolated(i) });
                 }
             }
         }
@@ -112,9 +103,7 @@ impl State {
 
     fn pool_upnl(&self, pool: PoolId) -> Int {
         let list = self.pool_positions(pool);
-        sum(list
-            .iter()
-            .map(|&i| self.upnl(i, &self.holding(pool.account, i).position)))
+        sum(list.iter().map(|&i| self.upnl(i, &self.holding(pool.account, i).position)))
     }
 
     pub fn equity(&self, pool: PoolId) -> Int {
@@ -123,9 +112,7 @@ impl State {
 
     pub fn mm(&self, pool: PoolId) -> Int {
         let list = self.pool_positions(pool);
-        sum(list
-            .iter()
-            .map(|&i| self.position_mm(i, &self.holding(pool.account, i).position)))
+        sum(list.iter().map(|&i| self.position_mm(i, &self.holding(pool.account, i).position)))
     }
 
     /// A pool that holds a position is in breach when `equity ≤ MM`.
@@ -136,9 +123,7 @@ impl State {
 
     /// Whether any of its marks lives.
     pub fn has_live_mark(&self, pool: PoolId) -> bool {
-        self.pool_positions(pool)
-            .iter()
-            .any(|&i| self.instruments[i].mark.is_some())
+        self.pool_positions(pool).iter().any(|&i| self.instruments[i].mark.is_some())
     }
 
     pub fn is_locked(&self, pool: PoolId) -> bool {
@@ -157,9 +142,7 @@ impl State {
     }
 
     pub fn im(&self, account: u64, i: usize, notional: &Int) -> Int {
-        self.instruments[i]
-            .tiers
-            .im(notional, &self.leverage(account, i))
+        self.instruments[i].tiers.im(notional, &self.leverage(account, i))
     }
 
     /// `N_io = max(|S + B|, |S − A|)`
@@ -193,10 +176,7 @@ impl State {
 
     /// `available = balance + min(0, Σ uPnL) − Σ IM`
     pub fn available(&self, account: u64, asset: usize) -> Int {
-        let pool = PoolId {
-            account,
-            kind: PoolKind::Cross(asset),
-        };
+        let pool = PoolId { account, kind: PoolKind::Cross(asset) };
         let upnl = self.pool_upnl(pool).min(zero());
         self.pool_money(pool) + upnl - self.cross_im(account, asset)
     }
@@ -220,11 +200,8 @@ impl State {
         let position = self.holding(account, i).position;
         let value = self.value(i, &position) - self.share(account, i);
         let size_unit = position.size() * &self.instruments[i].unit;
-        let price = if position.q.is_positive() {
-            ceil_div(&value, &size_unit)
-        } else {
-            floor_div(&-value, &size_unit)
-        };
+        let price =
+            if position.q.is_positive() { ceil_div(&value, &size_unit) } else { floor_div(&-value, &size_unit) };
         price.max(int(1))
     }
 

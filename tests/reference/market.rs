@@ -2,8 +2,8 @@
 
 use super::command::BookFields;
 use super::input::Refusal;
-use super::number::{int, Int, Rat};
-use super::state::{need, need_below_limit, need_positive, State};
+use super::number::{Int, Rat, int};
+use super::state::{State, need, need_below_limit, need_positive};
 
 impl State {
     /// `max(OI, 1) · mark · unit` stays below 2^62.
@@ -13,10 +13,7 @@ impl State {
         let price = self.ticks(i, price)?;
         need_below_limit("price", &price)?;
         let interest = self.open_interest(i).max(int(1));
-        need_below_limit(
-            "open interest · mark · unit",
-            &self.value_at(i, &interest, &price),
-        )?;
+        need_below_limit("open interest · mark · unit", &self.value_at(i, &interest, &price))?;
         self.instruments[i].mark = Some(price);
         self.instruments[i].unwind_due = true;
         Ok(())
@@ -44,16 +41,8 @@ impl State {
         let (bid, ask) = (maybe(&f.bid)?, maybe(&f.ask)?);
         maybe(&f.impact_bid)?;
         maybe(&f.impact_ask)?;
-        let bids = f
-            .bids
-            .as_ref()
-            .map(|side| self.book_side(i, side))
-            .transpose()?;
-        let asks = f
-            .asks
-            .as_ref()
-            .map(|side| self.book_side(i, side))
-            .transpose()?;
+        let bids = f.bids.as_ref().map(|side| self.book_side(i, side)).transpose()?;
+        let asks = f.asks.as_ref().map(|side| self.book_side(i, side)).transpose()?;
         let instrument = &mut self.instruments[i];
         if let Some(bids) = bids {
             instrument.bid = bids.first().map(|(price, _)| price.clone());
@@ -74,10 +63,7 @@ impl State {
 
     /// The whole grid comes before any overflow.
     fn need_book_on_grid(&self, i: usize, f: &BookFields) -> Result<(), Refusal> {
-        for price in [&f.bid, &f.ask, &f.impact_bid, &f.impact_ask]
-            .into_iter()
-            .flatten()
-        {
+        for price in [&f.bid, &f.ask, &f.impact_bid, &f.impact_ask].into_iter().flatten() {
             self.ticks(i, price)?;
         }
         for (price, qty) in [&f.bids, &f.asks].into_iter().flatten().flatten() {
@@ -109,10 +95,7 @@ impl State {
 }
 
 /// Positive, and each level strictly worse than the one before.
-fn need_levels(
-    side: &Option<Vec<(Rat, Rat)>>,
-    ordered: impl Fn(&Rat, &Rat) -> bool,
-) -> Result<(), Refusal> {
+fn need_levels(side: &Option<Vec<(Rat, Rat)>>, ordered: impl Fn(&Rat, &Rat) -> bool) -> Result<(), Refusal> {
     let Some(levels) = side else {
         return Ok(());
     };
@@ -120,8 +103,6 @@ fn need_levels(
         need_positive("price", price)?;
         need_positive("qty", qty)?;
     }
-    let sorted = levels
-        .windows(2)
-        .all(|pair| ordered(&pair[0].0, &pair[1].0));
+    let sorted = levels.windows(2).all(|pair| ordered(&pair[0].0, &pair[1].0));
     need(sorted, "bad_value", "the levels are not in order")
 }

@@ -47,9 +47,9 @@ mod trading;
 mod venue;
 
 use self::command::Command;
-use self::input::{refuse, Refusal};
+use self::input::{Refusal, refuse};
 use self::state::State;
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 #[derive(Clone)]
 pub struct Reference {
@@ -86,9 +86,7 @@ impl Default for Reference {
 
 impl Reference {
     pub fn new() -> Self {
-        Reference {
-            state: State::new(),
-        }
+        Reference { state: State::new() }
     }
 
     /// Carries out one input line completely and returns its events in order.
@@ -98,14 +96,8 @@ impl Reference {
             return Vec::new();
         }
         if let Err(refusal) = self.try_line(line) {
-            assert!(
-                self.state.events.is_empty(),
-                "a refused command has left events"
-            );
-            self.state.emit(
-                "rejected",
-                json!({"code": refusal.code, "reason": refusal.reason}),
-            );
+            assert!(self.state.events.is_empty(), "a refused command has left events");
+            self.state.emit("rejected", json!({"code": refusal.code, "reason": refusal.reason}));
         }
         std::mem::take(&mut self.state.events)
     }
@@ -116,10 +108,7 @@ impl Reference {
         let input = command::parse(line)?;
         let ts = input.ts.unwrap_or(self.state.now);
         if ts < self.state.now {
-            return refuse(
-                "time_reversed",
-                format!("ts {} is before {}", ts, self.state.now),
-            );
+            return refuse("time_reversed", format!("ts {} is before {}", ts, self.state.now));
         }
         self.state.execute(&input.command)?;
         self.state.now = ts;

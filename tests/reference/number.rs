@@ -47,11 +47,7 @@ pub fn ceil_div(a: &Int, b: &Int) -> Int {
 /// Rounded toward zero; the divisor is positive.
 pub fn trunc_div(a: &Int, b: &Int) -> Int {
     assert!(b.is_positive());
-    if a.is_negative() {
-        ceil_div(a, b)
-    } else {
-        floor_div(a, b)
-    }
+    if a.is_negative() { ceil_div(a, b) } else { floor_div(a, b) }
 }
 
 pub fn round_half_even(x: &Rat) -> Int {
@@ -76,11 +72,7 @@ pub fn show_scaled(value: &Int, decimals: u32) -> String {
     let (whole, part) = value.abs().div_rem(&pow10(decimals));
     let digits = format!("{:0>width$}", part.to_string(), width = decimals as usize);
     let digits = digits.trim_end_matches('0');
-    if digits.is_empty() {
-        format!("{sign}{whole}")
-    } else {
-        format!("{sign}{whole}.{digits}")
-    }
+    if digits.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{digits}") }
 }
 
 /// A number that ends after at most 60 decimals, exactly.
@@ -116,9 +108,7 @@ pub fn decimals_of(x: &Rat) -> u32 {
 
 /// The number of digits between the first and the last that is not zero.
 pub fn significant_digits(x: &Rat) -> usize {
-    let mut n = (x * Rat::from_integer(pow10(decimals_of(x))))
-        .to_integer()
-        .abs();
+    let mut n = (x * Rat::from_integer(pow10(decimals_of(x)))).to_integer().abs();
     while !n.is_zero() && (&n % int(10)).is_zero() {
         n /= int(10);
     }

@@ -1,11 +1,11 @@
 //! What is remembered between two inputs, and nothing else.
 
 use super::command::Command;
-use super::input::{refuse, Refusal};
-use super::number::{ceil_div, int, limit, pow10, show_exact, show_scaled, steps, zero, Int, Rat};
+use super::input::{Refusal, refuse};
+use super::number::{Int, Rat, ceil_div, int, limit, pow10, show_exact, show_scaled, steps, zero};
 use super::tiers::Table;
 use num_traits::{Signed, Zero};
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +17,7 @@ pub enum Side {
 
 impl Side {
     pub fn read(word: &str) -> Side {
-        if word == "buy" {
-            Side::Buy
-        } else {
-            Side::Sell
-        }
+        if word == "buy" { Side::Buy } else { Side::Sell }
     }
 
     pub fn word(self) -> &'static str {
@@ -48,11 +44,7 @@ impl Side {
 
     /// The side that closes a position of signed size `q`.
     pub fn closing(q: &Int) -> Side {
-        if q.is_positive() {
-            Side::Sell
-        } else {
-            Side::Buy
-        }
+        if q.is_positive() { Side::Sell } else { Side::Buy }
     }
 }
 
@@ -69,11 +61,7 @@ impl Position {
     }
 
     pub fn word(&self) -> &'static str {
-        if self.q.is_positive() {
-            "long"
-        } else {
-            "short"
-        }
+        if self.q.is_positive() { "long" } else { "short" }
     }
 
     /// `k` lots with the sign of the position.
@@ -83,11 +71,7 @@ impl Position {
 
     /// How many of `qty` lots on `side` close the position; the rest opens.
     pub fn closed_by(&self, side: Side, qty: &Int) -> Int {
-        if (self.q.signum() * side.signed(qty)).is_negative() {
-            self.size().min(qty.clone())
-        } else {
-            zero()
-        }
+        if (self.q.signum() * side.signed(qty)).is_negative() { self.size().min(qty.clone()) } else { zero() }
     }
 
     /// Takes `k` lots out and returns their cost, `ceil(C · k / |q|)`.
@@ -281,48 +265,20 @@ impl State {
         match command {
             Command::Asset { asset, decimals } => self.do_asset(asset, *decimals),
             Command::Instrument(fields) => self.do_instrument(fields),
-            Command::Fund {
-                fund,
-                asset,
-                floor,
-                socialise,
-                drawdown,
-            } => self.do_fund(fund, asset, floor, *socialise || *drawdown),
+            Command::Fund { fund, asset, floor, socialise, drawdown } => {
+                self.do_fund(fund, asset, floor, *socialise || *drawdown)
+            }
             Command::FundDeposit { fund, amount } => self.do_fund_deposit(fund, amount),
             Command::Venue { mode } => {
                 self.venue_mode = mode.clone();
                 Ok(())
             }
-            Command::Account {
-                account,
-                margin,
-                positions,
-            } => self.do_account(*account, margin, positions),
-            Command::Deposit {
-                account,
-                asset,
-                amount,
-            } => self.do_deposit(*account, asset, amount),
-            Command::Withdraw {
-                account,
-                asset,
-                amount,
-            } => self.do_withdraw(*account, asset, amount),
-            Command::Leverage {
-                account,
-                symbol,
-                leverage,
-            } => self.do_leverage(*account, symbol, leverage),
-            Command::MarginMode {
-                account,
-                symbol,
-                isolated,
-            } => self.do_margin_mode(*account, symbol, *isolated),
-            Command::IsolatedMargin {
-                account,
-                symbol,
-                amount,
-            } => self.do_isolated_margin(*account, symbol, amount),
+            Command::Account { account, margin, positions } => self.do_account(*account, margin, positions),
+            Command::Deposit { account, asset, amount } => self.do_deposit(*account, asset, amount),
+            Command::Withdraw { account, asset, amount } => self.do_withdraw(*account, asset, amount),
+            Command::Leverage { account, symbol, leverage } => self.do_leverage(*account, symbol, leverage),
+            Command::MarginMode { account, symbol, isolated } => self.do_margin_mode(*account, symbol, *isolated),
+            Command::IsolatedMargin { account, symbol, amount } => self.do_isolated_margin(*account, symbol, amount),
             Command::Order(fields) => self.do_order(fields),
             Command::Cancel { account, order } => self.do_cancel(*account, *order),
             Command::Fill(fields) => self.do_fill(fields),
@@ -330,11 +286,7 @@ impl State {
             Command::Last { symbol, price } => self.do_last(symbol, price),
             Command::Book(fields) => self.do_book(fields),
             Command::Time => Ok(()),
-            Command::LiqFill {
-                liquidation,
-                qty,
-                price,
-            } => self.do_liq_fill(*liquidation, qty, price),
+            Command::LiqFill { liquidation, qty, price } => self.do_liq_fill(*liquidation, qty, price),
             Command::LiqExpire { liquidation } => self.do_liq_expire(*liquidation),
             Command::Get(get) => self.do_get(get),
         }
@@ -412,36 +364,22 @@ impl State {
 
     /// A copy; a default one where the account never had anything there.
     pub fn holding(&self, account: u64, i: usize) -> Holding {
-        self.accounts[&account]
-            .holdings
-            .get(&i)
-            .cloned()
-            .unwrap_or_default()
+        self.accounts[&account].holdings.get(&i).cloned().unwrap_or_default()
     }
 
     pub fn holding_mut(&mut self, account: u64, i: usize) -> &mut Holding {
-        let account = self
-            .accounts
-            .get_mut(&account)
-            .expect("account was checked");
+        let account = self.accounts.get_mut(&account).expect("account was checked");
         account.holdings.entry(i).or_default()
     }
 
     /// A copy; an empty one where there is none.
     pub fn cross(&self, account: u64, asset: usize) -> CrossPool {
-        self.accounts[&account]
-            .pools
-            .get(&asset)
-            .cloned()
-            .unwrap_or_default()
+        self.accounts[&account].pools.get(&asset).cloned().unwrap_or_default()
     }
 
     /// From here on the cross pool exists.
     pub fn cross_mut(&mut self, account: u64, asset: usize) -> &mut CrossPool {
-        let account = self
-            .accounts
-            .get_mut(&account)
-            .expect("account was checked");
+        let account = self.accounts.get_mut(&account).expect("account was checked");
         account.pools.entry(asset).or_default()
     }
 
@@ -453,41 +391,23 @@ impl State {
 pub fn on_grid(x: &Rat, step: &Rat, what: &str) -> Result<Int, Refusal> {
     match steps(x, step) {
         Some(n) => Ok(n),
-        None => refuse(
-            "off_grid",
-            format!("{} is finer than the {what}", show_exact(x)),
-        ),
+        None => refuse("off_grid", format!("{} is finer than the {what}", show_exact(x))),
     }
 }
 
 // Checks that several commands share (model section 9).
 
 pub fn need_positive(what: &str, x: &Rat) -> Result<(), Refusal> {
-    if x.is_positive() {
-        Ok(())
-    } else {
-        refuse(
-            "bad_value",
-            format!("{what} {} is not positive", show_exact(x)),
-        )
-    }
+    if x.is_positive() { Ok(()) } else { refuse("bad_value", format!("{what} {} is not positive", show_exact(x))) }
 }
 
 /// `overflow` where the absolute value reaches 2^62.
 pub fn need_below_limit(what: &str, x: &Int) -> Result<(), Refusal> {
-    if x.abs() < limit() {
-        Ok(())
-    } else {
-        refuse("overflow", format!("{what} {x} is 2^62 or more"))
-    }
+    if x.abs() < limit() { Ok(()) } else { refuse("overflow", format!("{what} {x} is 2^62 or more")) }
 }
 
 pub fn need(condition: bool, code: &'static str, reason: impl Into<String>) -> Result<(), Refusal> {
-    if condition {
-        Ok(())
-    } else {
-        refuse(code, reason)
-    }
+    if condition { Ok(()) } else { refuse(code, reason) }
 }
 
 pub fn sum<I: IntoIterator<Item = Int>>(items: I) -> Int {

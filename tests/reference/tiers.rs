@@ -1,7 +1,7 @@
 //! Tier tables (model section 3). Anything wrong in one is `bad_tiers`.
 
-use super::input::{json_decimal, refuse, Json, Refusal};
-use super::number::{ceil_div, floor_div, int, limit, pow10, ppb, steps, zero, Int, Rat};
+use super::input::{Json, Refusal, json_decimal, refuse};
+use super::number::{Int, Rat, ceil_div, floor_div, int, limit, pow10, ppb, steps, zero};
 use num_traits::{Signed, Zero};
 
 #[derive(Clone)]
@@ -44,9 +44,7 @@ impl Table {
             check_row(&given, n).or_else(|what| bad(n, what))?;
         }
         check_deductions(&given, step)?;
-        Ok(Table {
-            rows: with_deductions(given, step),
-        })
+        Ok(Table { rows: with_deductions(given, step) })
     }
 
     /// The first row with `N ≤ cap`; above the last cap the last row.
@@ -168,18 +166,13 @@ fn with_deductions(given: Vec<Given>, step: bool) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let mut exact = zero(); // D* in billionths of a quantum
     for g in given {
-        if let Some(before) = rows.last() {
-            if !step {
-                exact += &before.cap * (&g.mmr - &before.mmr);
-            }
+        if let Some(before) = rows.last()
+            && !step
+        {
+            exact += &before.cap * (&g.mmr - &before.mmr);
         }
         let deduction = floor_div(&exact, &ppb());
-        rows.push(Row {
-            cap: g.cap,
-            mmr: g.mmr,
-            max_leverage: g.max_leverage,
-            deduction,
-        });
+        rows.push(Row { cap: g.cap, mmr: g.mmr, max_leverage: g.max_leverage, deduction });
     }
     rows
 }

@@ -2,11 +2,9 @@
 //! leverage, margin, orders (model sections 3 and 9).
 
 use super::command::OrderFields;
-use super::input::{refuse, Refusal};
-use super::number::{int, pow10, rat, show_exact, zero, Int, Rat};
-use super::state::{
-    need, need_below_limit, need_positive, on_grid, sum, Order, PoolId, PoolKind, Side, State,
-};
+use super::input::{Refusal, refuse};
+use super::number::{Int, Rat, int, pow10, rat, show_exact, zero};
+use super::state::{Order, PoolId, PoolKind, Side, State, need, need_below_limit, need_positive, on_grid, sum};
 use num_traits::{Signed, Zero};
 
 impl State {
@@ -16,10 +14,7 @@ impl State {
         need_positive("amount", amount)?;
         let amount = self.quanta(asset, amount)?;
         need_below_limit("amount", &amount)?;
-        let pool = self
-            .accounts
-            .get(&account)
-            .and_then(|a| a.pools.get(&asset));
+        let pool = self.accounts.get(&account).and_then(|a| a.pools.get(&asset));
         let before = pool.map(|p| p.balance.clone()).unwrap_or_default();
         need_below_limit("the balance", &(before + &amount))?;
         self.accounts.entry(account).or_default();
@@ -34,10 +29,7 @@ impl State {
         need_positive("amount", amount)?;
         let amount = self.quanta(asset, amount)?;
         need_below_limit("amount", &amount)?;
-        self.need_unlocked(PoolId {
-            account,
-            kind: PoolKind::Cross(asset),
-        })?;
+        self.need_unlocked(PoolId { account, kind: PoolKind::Cross(asset) })?;
         let before = self.available(account, asset);
         need_available(&before, &(&before - &amount))?;
         self.cross_mut(account, asset).balance -= &amount;
@@ -45,25 +37,13 @@ impl State {
         Ok(())
     }
 
-    pub fn do_leverage(
-        &mut self,
-        account: u64,
-        symbol: &str,
-        leverage: &Rat,
-    ) -> Result<(), Refusal> {
+    pub fn do_leverage(&mut self, account: u64, symbol: &str, leverage: &Rat) -> Result<(), Refusal> {
         let i = self.instrument_id(symbol)?;
         self.need_account(account)?;
         let position = self.holding(account, i).position;
-        let most = self.instruments[i]
-            .tiers
-            .max_leverage(&self.notional(i, &position))
-            .clone();
+        let most = self.instruments[i].tiers.max_leverage(&self.notional(i, &position)).clone();
         let fits = *leverage >= rat(&int(1)) && *leverage <= Rat::new(most, int(100));
-        need(
-            fits,
-            "bad_value",
-            format!("leverage {} is out of range", show_exact(leverage)),
-        )?;
+        need(fits, "bad_value", format!("leverage {} is out of range", show_exact(leverage)))?;
         let new = on_grid(leverage, &Rat::new(int(1), pow10(2)), "hundredth")?;
         self.need_unlocked(self.own_pool(account, i))?;
         self.need_margin_for_leverage(account, i, &new)?;
@@ -74,12 +54,7 @@ impl State {
     }
 
     /// Sets the new leverage for trial, and takes it back.
-    fn need_margin_for_leverage(
-        &mut self,
-        account: u64,
-        i: usize,
-        new: &Int,
-    ) -> Result<(), Refusal> {
+    fn need_margin_for_leverage(&mut self, account: u64, i: usize, new: &Int) -> Result<(), Refusal> {
         let asset = self.settle_of(i);
         let old_setting = self.holding(account, i).leverage;
         let lowered = *new < self.leverage(account, i);
@@ -89,11 +64,7 @@ impl State {
         let covered = self.isolated_margin_covers(account, i, &zero());
         self.holding_mut(account, i).leverage = old_setting;
         if self.holding(account, i).isolated && lowered {
-            need(
-                covered,
-                "insufficient_margin",
-                "the isolated margin does not cover IM",
-            )?;
+            need(covered, "insufficient_margin", "the isolated margin does not cover IM")?;
         }
         need_available(&before, &after)
     }
@@ -106,72 +77,37 @@ impl State {
         holding.margin + change + loss >= im
     }
 
-    pub fn do_margin_mode(
-        &mut self,
-        account: u64,
-        symbol: &str,
-        isolated: bool,
-    ) -> Result<(), Refusal> {
+    pub fn do_margin_mode(&mut self, account: u64, symbol: &str, isolated: bool) -> Result<(), Refusal> {
         let i = self.instrument_id(symbol)?;
         self.need_account(account)?;
         let flat = self.holding(account, i).position.q.is_zero();
-        let ordered = self.accounts[&account]
-            .orders
-            .iter()
-            .any(|o| o.instrument == i);
-        need(
-            flat && !ordered,
-            "bad_value",
-            format!("{symbol} has a position or orders"),
-        )?;
+        let ordered = self.accounts[&account].orders.iter().any(|o| o.instrument == i);
+        need(flat && !ordered, "bad_value", format!("{symbol} has a position or orders"))?;
         let asset = self.settle_of(i);
         self.cross_mut(account, asset);
         self.holding_mut(account, i).isolated = isolated;
         Ok(())
     }
 
-    pub fn do_isolated_margin(
-        &mut self,
-        account: u64,
-        symbol: &str,
-        amount: &Rat,
-    ) -> Result<(), Refusal> {
+    pub fn do_isolated_margin(&mut self, account: u64, symbol: &str, amount: &Rat) -> Result<(), Refusal> {
         let i = self.instrument_id(symbol)?;
         self.need_account(account)?;
         let asset = self.settle_of(i);
         let holding = self.holding(account, i);
         need(!amount.is_zero(), "bad_value", "amount is 0")?;
-        need(
-            holding.isolated,
-            "bad_value",
-            format!("{symbol} is not isolated"),
-        )?;
-        need(
-            !holding.position.q.is_zero(),
-            "bad_value",
-            format!("no position in {symbol}"),
-        )?;
+        need(holding.isolated, "bad_value", format!("{symbol} is not isolated"))?;
+        need(!holding.position.q.is_zero(), "bad_value", format!("no position in {symbol}"))?;
         let amount = self.quanta(asset, amount)?;
         need_below_limit("amount", &amount)?;
         need_below_limit("the margin", &(&holding.margin + &amount))?;
         if amount.is_positive() {
-            self.need_unlocked(PoolId {
-                account,
-                kind: PoolKind::Cross(asset),
-            })?;
+            self.need_unlocked(PoolId { account, kind: PoolKind::Cross(asset) })?;
             let before = self.available(account, asset);
             need_available(&before, &(&before - &amount))?;
         } else {
-            self.need_unlocked(PoolId {
-                account,
-                kind: PoolKind::Isolated(i),
-            })?;
+            self.need_unlocked(PoolId { account, kind: PoolKind::Isolated(i) })?;
             let covered = self.isolated_margin_covers(account, i, &amount);
-            need(
-                covered,
-                "insufficient_margin",
-                "the isolated margin does not cover IM",
-            )?;
+            need(covered, "insufficient_margin", "the isolated margin does not cover IM")?;
         }
         self.cross_mut(account, asset).balance -= &amount;
         self.holding_mut(account, i).margin += &amount;
@@ -194,18 +130,8 @@ impl State {
         need_below_limit("qty · price · unit", &self.value_at(i, &rest, &price))?;
         let asset = self.settle_of(i);
         self.need_unlocked(self.own_pool(f.account, i))?;
-        self.need_unlocked(PoolId {
-            account: f.account,
-            kind: PoolKind::Cross(asset),
-        })?;
-        let order = Order {
-            id: f.order,
-            instrument: i,
-            side,
-            rest,
-            price,
-            reduce_only: f.reduce_only,
-        };
+        self.need_unlocked(PoolId { account: f.account, kind: PoolKind::Cross(asset) })?;
+        let order = Order { id: f.order, instrument: i, side, rest, price, reduce_only: f.reduce_only };
         self.add_order(f.account, order)
     }
 
@@ -214,15 +140,9 @@ impl State {
         let (id, i) = (order.id, order.instrument);
         let asset = self.settle_of(i);
         let taken = self.accounts[&account].orders.iter().any(|o| o.id == id);
-        let before = (
-            self.available(account, asset),
-            self.notional_with_orders(account, i),
-        );
+        let before = (self.available(account, asset), self.notional_with_orders(account, i));
         self.orders_mut(account).push(order);
-        let after = (
-            self.available(account, asset),
-            self.notional_with_orders(account, i),
-        );
+        let after = (self.available(account, asset), self.notional_with_orders(account, i));
         let cap = self.instruments[i].tiers.last_cap();
         let beyond = after.1 > *cap && after.1 > before.1;
         let outcome = need(!beyond, "insufficient_margin", "beyond the last cap")
@@ -237,29 +157,17 @@ impl State {
     }
 
     pub fn orders_mut(&mut self, account: u64) -> &mut Vec<Order> {
-        &mut self
-            .accounts
-            .get_mut(&account)
-            .expect("account was checked")
-            .orders
+        &mut self.accounts.get_mut(&account).expect("account was checked").orders
     }
 
     /// Reduce-only orders close, and together never exceed the position.
     fn need_reducible(&self, account: u64, i: usize, side: Side, qty: &Rat) -> Result<(), Refusal> {
         let position = self.holding(account, i).position;
         let closes = !position.q.is_zero() && side == Side::closing(&position.q);
-        need(
-            closes,
-            "bad_value",
-            "a reduce-only order without a position on the other side",
-        )?;
+        need(closes, "bad_value", "a reduce-only order without a position on the other side")?;
         let room = position.size() - self.reduce_only_rest(account, i);
         let fits = *qty <= rat(&room) * &self.instruments[i].lot;
-        need(
-            fits,
-            "bad_value",
-            format!("reduce-only {} is too large", show_exact(qty)),
-        )
+        need(fits, "bad_value", format!("reduce-only {} is too large", show_exact(qty)))
     }
 
     pub fn reduce_only_rest(&self, account: u64, i: usize) -> Int {
@@ -281,20 +189,12 @@ impl State {
     }
 
     fn need_unlocked(&self, pool: PoolId) -> Result<(), Refusal> {
-        need(
-            !self.is_locked(pool),
-            "locked",
-            format!("{} is locked", self.pool_name(pool)),
-        )
+        need(!self.is_locked(pool), "locked", format!("{} is locked", self.pool_name(pool)))
     }
 }
 
 /// Refused if it leaves `available < 0` and lower than before.
 fn need_available(before: &Int, after: &Int) -> Result<(), Refusal> {
     let fits = !after.is_negative() || after >= before;
-    need(
-        fits,
-        "insufficient_margin",
-        format!("available would be {after} quanta"),
-    )
+    need(fits, "insufficient_margin", format!("available would be {after} quanta"))
 }

@@ -1,24 +1,16 @@
 //! Where liquidation and unwind orders go (model section 5, "Venue modes"),
 //! and the manual venue's answers.
 
-use super::input::{refuse, Refusal};
-use super::number::{ceil_div, ppb, rat, show_exact, zero, Int, Rat};
-use super::state::{need, need_below_limit, need_positive, Owner, PoolId, Side, Standing, State};
+use super::input::{Refusal, refuse};
+use super::number::{Int, Rat, ceil_div, ppb, rat, show_exact, zero};
+use super::state::{Owner, PoolId, Side, Standing, State, need, need_below_limit, need_positive};
 use num_traits::{Signed, Zero};
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 impl State {
     /// Sends an order. The answer is what is left unfilled, or none where the
     /// order stands at the manual venue.
-    pub fn send(
-        &mut self,
-        owner: Owner,
-        i: usize,
-        side: Side,
-        qty: &Int,
-        limit: &Int,
-        step: &str,
-    ) -> Option<Int> {
+    pub fn send(&mut self, owner: Owner, i: usize, side: Side, qty: &Int, limit: &Int, step: &str) -> Option<Int> {
         self.liquidations += 1;
         let id = self.liquidations;
         let fields = json!({
@@ -31,14 +23,7 @@ impl State {
             "step": step,
         });
         self.emit("liquidation_order", fields);
-        let order = Standing {
-            id,
-            owner,
-            instrument: i,
-            side,
-            rest: qty.clone(),
-            limit: limit.clone(),
-        };
+        let order = Standing { id, owner, instrument: i, side, rest: qty.clone(), limit: limit.clone() };
         match self.venue_mode.as_str() {
             "mark" => Some(self.fill_at_mark(&order)),
             "bankruptcy" => {
@@ -56,10 +41,7 @@ impl State {
 
     /// In full at mark if the limit allows it, else not at all.
     fn fill_at_mark(&mut self, order: &Standing) -> Int {
-        let mark = self.instruments[order.instrument]
-            .mark
-            .clone()
-            .expect("a mark is needed");
+        let mark = self.instruments[order.instrument].mark.clone().expect("a mark is needed");
         if !within_limit(order.side, &mark, &order.limit) {
             return order.rest.clone();
         }
@@ -128,14 +110,7 @@ impl State {
 
     /// The fee is `ceil(N · liquidation_fee)`, no more than the pool's equity
     /// after the fill.
-    fn book_pool_fill(
-        &mut self,
-        order: &Standing,
-        pool: PoolId,
-        qty: &Int,
-        price: &Int,
-        value: &Int,
-    ) {
+    fn book_pool_fill(&mut self, order: &Standing, pool: PoolId, qty: &Int, price: &Int, value: &Int) {
         let i = order.instrument;
         let realised = self.reduce(pool.account, i, qty, value);
         let rate = &self.instruments[i].liquidation_fee;
@@ -167,10 +142,7 @@ impl State {
     fn standing_at(&self, id: u64) -> Result<usize, Refusal> {
         match self.standing.iter().position(|order| order.id == id) {
             Some(at) => Ok(at),
-            None => refuse(
-                "unknown_liquidation",
-                format!("liquidation {id} is not open"),
-            ),
+            None => refuse("unknown_liquidation", format!("liquidation {id} is not open")),
         }
     }
 
@@ -182,20 +154,12 @@ impl State {
         need_positive("price", price)?;
         let rest = rat(&order.rest) * &self.instruments[i].lot;
         let limit = rat(&order.limit) * &self.instruments[i].tick;
-        need(
-            *qty <= rest,
-            "bad_value",
-            format!("qty {} is beyond the rest", show_exact(qty)),
-        )?;
+        need(*qty <= rest, "bad_value", format!("qty {} is beyond the rest", show_exact(qty)))?;
         let allowed = match order.side {
             Side::Sell => *price >= limit,
             Side::Buy => *price <= limit,
         };
-        need(
-            allowed,
-            "bad_value",
-            format!("price {} is beyond the limit", show_exact(price)),
-        )?;
+        need(allowed, "bad_value", format!("price {} is beyond the limit", show_exact(price)))?;
         let price = self.ticks(i, price)?;
         let qty = self.lots(i, qty)?;
         need_below_limit("price", &price)?;

@@ -6,7 +6,7 @@
 use crate::reference::Reference;
 use serde_json::{Value, json};
 
-/// A small generator of numbers: SplitMix64.
+/// A small generator of numbers: `SplitMix64`.
 pub struct Dice(u64);
 
 impl Dice {
@@ -83,7 +83,7 @@ impl Writer {
             now: 1,
         };
         writer.declare_assets(&mut dice);
-        for index in 0..1 + dice.below(4) {
+        for index in 0..=dice.below(4) {
             writer.declare_instrument(&mut dice, index);
         }
         if dice.chance(70) {
@@ -170,7 +170,7 @@ impl Writer {
         let mut mmr = dice.range(1, 200) * 100_000; // 0.01 % to 2 %
         let mut leverage = (1_000_000_000 / mmr - 1).clamp(1, 125);
         let mut rows = Vec::new();
-        for _ in 0..1 + dice.below(4) {
+        for _ in 0..=dice.below(4) {
             cap += lot_value * i128::from(dice.range(1, 30)) + i128::from(dice.range(0, 3));
             rows.push(json!({"cap":decimal(cap, decimals),"mmr":decimal(i128::from(mmr), 9),"max_leverage":leverage}));
             mmr = (mmr * dice.range(1, 4) + dice.range(0, 77)).min(900_000_000);
@@ -264,7 +264,11 @@ impl Writer {
         if held != 0 && dice.chance(30) {
             lots = held.abs() + if dice.chance(30) { dice.range(0, 3) } else { 0 };
         }
-        let side = if held != 0 && dice.chance(50) { if held > 0 { "sell" } else { "buy" } } else { *dice.pick(&["buy", "sell"]) };
+        let side = if held != 0 && dice.chance(50) {
+            if held > 0 { "sell" } else { "buy" }
+        } else {
+            *dice.pick(&["buy", "sell"])
+        };
         let mut line = json!({"op":"fill","account":account,"symbol":at.symbol,"side":side,
             "qty":decimal(i128::from(lots), at.lot_scale),"price":Self::price(at, price)});
         if dice.chance(75) {
@@ -274,7 +278,8 @@ impl Writer {
             }
         }
         if dice.chance(30) {
-            let own = reference.open_orders().into_iter().filter(|order| order.account == account).map(|order| order.order);
+            let own =
+                reference.open_orders().into_iter().filter(|order| order.account == account).map(|order| order.order);
             let ids: Vec<u64> = own.chain([dice.below(6)]).collect();
             line["order"] = json!(dice.pick(&ids));
         }
@@ -297,7 +302,11 @@ impl Writer {
         let account = self.account(dice);
         let held: i64 = held(reference, account, &at.symbol);
         let reduce_only = dice.chance(40);
-        let side = if reduce_only && dice.chance(90) { if held > 0 { "sell" } else { "buy" } } else { *dice.pick(&["buy", "sell"]) };
+        let side = if reduce_only && dice.chance(90) {
+            if held > 0 { "sell" } else { "buy" }
+        } else {
+            *dice.pick(&["buy", "sell"])
+        };
         let lots = if reduce_only { dice.range(1, held.abs() / 2 + 1) } else { dice.range(1, 12) };
         let price = (at.mark + dice.range(-at.mark / 10 - 1, at.mark / 10 + 1)).max(1);
         json!({"op":"order","account":account,"order":dice.below(6),"symbol":at.symbol,"side":side,
@@ -306,13 +315,11 @@ impl Writer {
 
     fn cancel(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
         let open = reference.open_orders();
-        match open.len() {
-            0 => json!({"op":"cancel","account":self.account(dice),"order":dice.below(6)}),
-            _ => {
-                let order = dice.pick(&open);
-                json!({"op":"cancel","account":order.account,"order":order.order})
-            }
+        if open.is_empty() {
+            return json!({"op":"cancel","account":self.account(dice),"order":dice.below(6)});
         }
+        let order = dice.pick(&open);
+        json!({"op":"cancel","account":order.account,"order":order.order})
     }
 
     fn settings(&mut self, dice: &mut Dice) -> Value {
@@ -341,7 +348,8 @@ impl Writer {
         if dice.chance(40) {
             return json!({"op":"liq_expire","liquidation":order.id});
         }
-        let at = self.instruments.iter().find(|at| at.symbol == order.symbol).expect("orders are for declared instruments");
+        let at =
+            self.instruments.iter().find(|at| at.symbol == order.symbol).expect("orders are for declared instruments");
         let rest = ticks_of(&order.rest, at.lot_scale).expect("a whole number of lots") as i64;
         let limit = ticks_of(&order.limit, at.tick_scale).expect("a whole number of ticks") as i64;
         let better = dice.range(-1, 3) * if order.side == "sell" { 1 } else { -1 };
@@ -432,7 +440,11 @@ impl Writer {
 
 /// The signed size of an account's position, in lots.
 fn held(reference: &Reference, account: u64, symbol: &str) -> i64 {
-    if reference.accounts().contains(&account) { reference.position_lots(account, symbol).parse().unwrap_or(0) } else { 0 }
+    if reference.accounts().contains(&account) {
+        reference.position_lots(account, symbol).parse().unwrap_or(0)
+    } else {
+        0
+    }
 }
 
 /// A decimal as steps of `10^-scale`; none if it is finer.

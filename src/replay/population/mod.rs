@@ -118,7 +118,9 @@ impl Loader<'_> {
     fn endow_cross(&mut self, account: u64, held: std::ops::Range<usize>, random: &mut Random) -> Result<(), Refusal> {
         let needs: Vec<Need> = self.matching.holders[held].iter().map(|holder| self.need(holder)).collect();
         let mut whole = Need::default();
-        needs.iter().for_each(|need| whole.add(*need));
+        for need in &needs {
+            whole.add(*need);
+        }
         let collateral = whole.collateral(random);
         self.pay_in(account, collateral.max(while_coming_to_life(&needs)))
     }
