@@ -1,9 +1,9 @@
 //! `get`: what is asked, and the answer as one line.
 
 use super::Rejection;
+use super::desk::{Answer, Desk};
 use super::encode::{Encoder, Line, position_word, ratio, score, side_word};
 use super::fields::Fields;
-use super::session::{Answer, Session};
 use crate::event::PoolName;
 use crate::market::{FundId, InstrumentId};
 use crate::refusal::Code;
@@ -33,7 +33,7 @@ const WHATS: &[(&str, What)] = &[
     ("riskiest", What::Later),
 ];
 
-pub(super) fn carry_out(session: &mut Session, mut fields: Fields) -> Result<Answer, Rejection> {
+pub(super) fn carry_out(desk: &mut Desk, mut fields: Fields) -> Result<Answer, Rejection> {
     // `what` decides which fields are known, so it is read before them.
     let what = fields.word("what", WHATS)?;
     let known: &[&str] = match what {
@@ -48,46 +48,46 @@ pub(super) fn carry_out(session: &mut Session, mut fields: Fields) -> Result<Ans
     let ts_ns = fields.id_or_none("ts")?;
     let mut out = String::new();
     match what {
-        What::Account => account(session, fields, ts_ns, &mut out)?,
-        What::Instrument => instrument(session, fields, ts_ns, &mut out)?,
-        What::Fund => fund(session, fields, ts_ns, &mut out)?,
-        What::AdlQueue => adl_queue(session, fields, ts_ns, &mut out)?,
-        What::Ladder => ladder(session, fields, ts_ns, &mut out)?,
+        What::Account => account(desk, fields, ts_ns, &mut out)?,
+        What::Instrument => instrument(desk, fields, ts_ns, &mut out)?,
+        What::Fund => fund(desk, fields, ts_ns, &mut out)?,
+        What::AdlQueue => adl_queue(desk, fields, ts_ns, &mut out)?,
+        What::Ladder => ladder(desk, fields, ts_ns, &mut out)?,
         What::Totals => {
-            session.check_time(ts_ns)?;
-            totals(session, &mut out);
+            desk.check_time(ts_ns)?;
+            totals(desk, &mut out);
         }
         What::Later => {
-            session.check_time(ts_ns)?;
+            desk.check_time(ts_ns)?;
             return Err(Rejection::bad_value("this \"what\" is not supported in this version"));
         }
     }
-    session.kernel.pass_time(ts_ns);
+    desk.kernel.pass_time(ts_ns);
     Ok(Answer::Line(out))
 }
 
-fn symbol(session: &Session, fields: &mut Fields, ts_ns: Option<u64>) -> Result<InstrumentId, Rejection> {
+fn symbol(desk: &Desk, fields: &mut Fields, ts_ns: Option<u64>) -> Result<InstrumentId, Rejection> {
     let symbol = fields.name("symbol")?;
-    session.check_time(ts_ns)?;
-    session.instrument(&symbol)
+    desk.check_time(ts_ns)?;
+    desk.instrument(&symbol)
 }
 
-fn account(session: &Session, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
+fn account(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
     let account = fields.id("account")?;
-    session.check_time(ts_ns)?;
-    let view = session.kernel.account(account)?;
-    let encoder = Encoder::new(session.kernel.market());
-    Line::begin(out, "account", session.seq())
+    desk.check_time(ts_ns)?;
+    let view = desk.kernel.account(account)?;
+    let encoder = Encoder::new(desk.kernel.market());
+    Line::begin(out, "account", desk.seq)
         .bare("account", account)
         .nested("balances", |line| {
             for &(asset, amount) in &view.balances {
-                line.quoted(&session.kernel.market().asset(asset).name, encoder.amount(asset, amount));
+                line.quoted(&desk.kernel.market().asset(asset).name, encoder.amount(asset, amount));
             }
         })
         .list("pools", &view.pools, |out, pool| encoder.pool_view(out, pool))
         .list("positions", &view.positions, |out, position| {
-            let lights = lights(session, account, position);
-            encoder.position_view(out, position, session.kernel.market().instrument(position.instrument).mark, lights);
+            let lights = lights(desk, account, position);
+            encoder.position_view(out, position, desk.kernel.market().instrument(position.instrument).mark, lights);
         })
         .list("orders", &view.orders, |out, order| encoder.order_view(out, order))
         .end();
@@ -95,8 +95,8 @@ fn account(session: &Session, mut fields: Fields, ts_ns: Option<u64>, out: &mut 
 }
 
 /// The lights of an account's position: its place in the queue of its side.
-fn lights(session: &Session, account: u64, position: &PositionView) -> u8 {
-    let queue = session.kernel.adl_queue(position.instrument, position.position.quantity > 0);
+fn lights(desk: &Desk, account: u64, position: &PositionView) -> u8 {
+    let queue = desk.kernel.adl_queue(position.instrument, position.position.quantity > 0);
     queue.iter().find(|entry| entry.account == account).map_or(0, |entry| entry.lights)
 }
 
@@ -153,21 +153,21 @@ impl Encoder<'_> {
     }
 }
 
-fn instrument(session: &Session, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
-    let id = symbol(session, &mut fields, ts_ns)?;
-    let market = session.kernel.market();
+fn instrument(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
+    let id = symbol(desk, &mut fields, ts_ns)?;
+    let market = desk.kernel.market();
     let encoder = Encoder::new(market);
     let at = market.instrument(id);
-    let (bid, ask) = session.kernel.top_of_book(id);
+    let (bid, ask) = desk.kernel.top_of_book(id);
     let price = |price: Option<i64>| price.map(|price| encoder.price(id, price));
-    Line::begin(out, "instrument", session.seq())
+    Line::begin(out, "instrument", desk.seq)
         .quoted("symbol", &at.spec.symbol)
         .quoted("kind", "linear_perp")
         .quoted_or_null("mark", price(at.mark))
         .quoted_or_null("last", price(at.last))
         .quoted_or_null("bid", price(bid))
         .quoted_or_null("ask", price(ask))
-        .quoted("open_interest", encoder.quantity(id, session.kernel.open_interest_of(id)))
+        .quoted("open_interest", encoder.quantity(id, desk.kernel.open_interest_of(id)))
         .quoted("fund", &market.fund(at.spec.fund).name)
         .list("tiers", at.spec.tiers.rows(), |out, row| {
             Line::object(out)
@@ -181,15 +181,15 @@ fn instrument(session: &Session, mut fields: Fields, ts_ns: Option<u64>, out: &m
     Ok(())
 }
 
-fn fund(session: &Session, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
+fn fund(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
     let name = fields.name("fund")?;
-    session.check_time(ts_ns)?;
-    let id: FundId = session.fund(&name)?;
-    let market = session.kernel.market();
+    desk.check_time(ts_ns)?;
+    let id: FundId = desk.fund(&name)?;
+    let market = desk.kernel.market();
     let encoder = Encoder::new(market);
-    let (spec, view) = (market.fund(id), session.kernel.fund(id)?);
+    let (spec, view) = (market.fund(id), desk.kernel.fund(id)?);
     let asset = &market.asset(spec.asset).name;
-    Line::begin(out, "fund", session.seq())
+    Line::begin(out, "fund", desk.seq)
         .quoted("fund", &spec.name)
         .quoted("asset", asset)
         .quoted("balance", encoder.amount(spec.asset, view.balance))
@@ -209,13 +209,13 @@ fn fund(session: &Session, mut fields: Fields, ts_ns: Option<u64>, out: &mut Str
     Ok(())
 }
 
-fn adl_queue(session: &Session, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
+fn adl_queue(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
     let long = fields.word("side", &[("long", true), ("short", false)])?;
     let limit = fields.id_or_none("limit")?.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let id = symbol(session, &mut fields, ts_ns)?;
-    let encoder = Encoder::new(session.kernel.market());
-    let queue = session.kernel.adl_queue(id, long);
-    Line::begin(out, "adl_queue", session.seq())
+    let id = symbol(desk, &mut fields, ts_ns)?;
+    let encoder = Encoder::new(desk.kernel.market());
+    let queue = desk.kernel.adl_queue(id, long);
+    Line::begin(out, "adl_queue", desk.seq)
         .quoted("symbol", encoder.symbol(id))
         .quoted("side", if long { "long" } else { "short" })
         .list("queue", queue.iter().take(limit), |out, entry| {
@@ -231,13 +231,13 @@ fn adl_queue(session: &Session, mut fields: Fields, ts_ns: Option<u64>, out: &mu
     Ok(())
 }
 
-fn ladder(session: &Session, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
-    let id = symbol(session, &mut fields, ts_ns)?;
-    let encoder = Encoder::new(session.kernel.market());
+fn ladder(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
+    let id = symbol(desk, &mut fields, ts_ns)?;
+    let encoder = Encoder::new(desk.kernel.market());
     let none = || Rejection::new(Code::NoPrice, format!("{} never had a mark", encoder.symbol(id)));
-    let rungs = session.kernel.ladder(id).ok_or_else(none)?;
-    let unit = i128::from(session.kernel.market().instrument(id).spec.unit);
-    Line::begin(out, "ladder", session.seq())
+    let rungs = desk.kernel.ladder(id).ok_or_else(none)?;
+    let unit = i128::from(desk.kernel.market().instrument(id).spec.unit);
+    Line::begin(out, "ladder", desk.seq)
         .quoted("symbol", encoder.symbol(id))
         .list("rungs", rungs, |out, (price, rung)| {
             let notional = (rung.long_lots + rung.short_lots) * price * unit;
@@ -253,14 +253,14 @@ fn ladder(session: &Session, mut fields: Fields, ts_ns: Option<u64>, out: &mut S
     Ok(())
 }
 
-fn totals(session: &Session, out: &mut String) {
-    let kernel = &session.kernel;
+fn totals(desk: &Desk, out: &mut String) {
+    let kernel = &desk.kernel;
     let market = kernel.market();
     let encoder = Encoder::new(market);
     let mut assets = String::new();
     let mut symbols = String::new();
     for (asset, totals) in market.assets.iter().zip(kernel.asset_totals()) {
-        let id = session.assets[&asset.name];
+        let id = desk.assets[&asset.name];
         let rows = [
             ("deposits", totals.deposits),
             ("withdrawals", totals.withdrawals),
@@ -286,7 +286,7 @@ fn totals(session: &Session, out: &mut String) {
                 .quoted("difference", encoder.quantity(id, totals.long - totals.short));
         });
     }
-    Line::begin(out, "totals", session.seq())
+    Line::begin(out, "totals", desk.seq)
         .bare("assets", format_args!("{{{assets}}}"))
         .bare("symbols", format_args!("{{{symbols}}}"))
         .end();

@@ -1,8 +1,8 @@
 //! `asset`, `fund` and `instrument`: the commands that bring names and tables.
 
 use super::Rejection;
+use super::desk::{Answer, Desk, steps};
 use super::fields::{Fields, Json, as_word};
-use super::session::{Answer, Session, steps};
 use crate::decimal::{Decimal, Grid};
 use crate::market::{FundSpec, InstrumentSpec, ReducePolicy};
 use crate::number::LIMIT;
@@ -38,60 +38,60 @@ enum Reduction {
 const REDUCTIONS: &[(&str, Reduction)] =
     &[("tier", Reduction::Tier), ("all", Reduction::All), ("fraction", Reduction::Fraction)];
 
-pub(super) fn carry_out(session: &mut Session, op: &str, fields: Fields) -> Result<Answer, Rejection> {
+pub(super) fn carry_out(desk: &mut Desk, op: &str, fields: Fields) -> Result<Answer, Rejection> {
     match op {
-        "asset" => asset(session, fields),
-        "fund" => fund(session, fields),
-        _ => instrument(session, fields),
+        "asset" => asset(desk, fields),
+        "fund" => fund(desk, fields),
+        _ => instrument(desk, fields),
     }?;
     Ok(Answer::Events)
 }
 
-fn asset(session: &mut Session, mut fields: Fields) -> Result<(), Rejection> {
+fn asset(desk: &mut Desk, mut fields: Fields) -> Result<(), Rejection> {
     fields.only(&["ts", "asset", "decimals"])?;
     let (name, decimals) = (fields.name("asset")?, fields.id("decimals")?);
     let ts_ns = fields.id_or_none("ts")?;
-    session.check_time(ts_ns)?;
+    desk.check_time(ts_ns)?;
     let decimals = u32::try_from(decimals).unwrap_or(u32::MAX);
-    let asset = session.kernel.declare_asset(ts_ns, &name, decimals)?;
-    session.assets.insert(name.clone(), asset);
-    session.funds.insert(name, session.kernel.market().asset(asset).fund);
+    let asset = desk.kernel.declare_asset(ts_ns, &name, decimals)?;
+    desk.assets.insert(name.clone(), asset);
+    desk.funds.insert(name, desk.kernel.market().asset(asset).fund);
     Ok(())
 }
 
-fn fund(session: &mut Session, mut fields: Fields) -> Result<(), Rejection> {
+fn fund(desk: &mut Desk, mut fields: Fields) -> Result<(), Rejection> {
     fields.only(&["ts", "fund", "asset", "floor", "drawdown", "socialise"])?;
     let (name, asset) = (fields.name("fund")?, fields.name("asset")?);
     let floor = fields.decimal_or("floor", Decimal::ZERO)?;
     let drawdown = fields.take("drawdown").map(|value| Fields::of(value, "drawdown")).transpose()?;
     let socialise = fields.flag_or("socialise", false)?;
     let ts_ns = fields.id_or_none("ts")?;
-    session.check_time(ts_ns)?;
-    let asset = session.asset(&asset)?;
+    desk.check_time(ts_ns)?;
+    let asset = desk.asset(&asset)?;
     if drawdown.is_some() {
         return Err(Rejection::bad_value("drawdown is not supported in this version"));
     }
     if socialise {
         return Err(Rejection::bad_value("socialise: only false is supported in this version"));
     }
-    let known = session.funds.get(&name).copied();
-    if known.is_some_and(|known| session.kernel.market().fund(known).asset != asset) {
+    let known = desk.funds.get(&name).copied();
+    if known.is_some_and(|known| desk.kernel.market().fund(known).asset != asset) {
         return Err(Rejection::bad_value(format!("the fund {name:?} is kept in another asset")));
     }
-    let (floor, off) = steps(session.kernel.market().quanta(asset), floor);
+    let (floor, off) = steps(desk.kernel.market().quanta(asset), floor);
     if off {
         return Err(Refusal::OffGrid { what: "floor" }.into());
     }
     if i128::from(floor).abs() >= LIMIT {
         return Err(Refusal::Overflow { what: "floor" }.into());
     }
-    if known.is_some_and(|known| session.declared_funds.contains(&known)) {
+    if known.is_some_and(|known| desk.declared_funds.contains(&known)) {
         return Err(Rejection::new(Code::Duplicate, format!("the fund {name:?} is declared already")));
     }
     let spec = FundSpec { name: name.clone(), asset, floor: i128::from(floor), unwind_interval_ns: 0 };
-    let fund = session.kernel.declare_fund(ts_ns, spec)?;
-    session.declared_funds.push(fund);
-    session.funds.insert(name, fund);
+    let fund = desk.kernel.declare_fund(ts_ns, spec)?;
+    desk.declared_funds.push(fund);
+    desk.funds.insert(name, fund);
     Ok(())
 }
 
@@ -111,12 +111,12 @@ struct InstrumentLine {
     reduce: ReducePolicy,
 }
 
-fn instrument(session: &mut Session, fields: Fields) -> Result<(), Rejection> {
+fn instrument(desk: &mut Desk, fields: Fields) -> Result<(), Rejection> {
     let line = InstrumentLine::read(fields)?;
-    session.check_time(line.ts_ns)?;
-    let settle = session.asset(&line.settle)?;
-    let asset = session.kernel.market().asset(settle);
-    let fund = line.fund.as_deref().map_or(Ok(asset.fund), |name| session.fund(name))?;
+    desk.check_time(line.ts_ns)?;
+    let settle = desk.asset(&line.settle)?;
+    let asset = desk.kernel.market().asset(settle);
+    let fund = line.fund.as_deref().map_or(Ok(asset.fund), |name| desk.fund(name))?;
     if let Some(what) = line.unsupported {
         return Err(Rejection::bad_value(format!("{what} in this version")));
     }
@@ -129,7 +129,7 @@ fn instrument(session: &mut Session, fields: Fields) -> Result<(), Rejection> {
         let range = "maker_fee and taker_fee must be above -1 and below 1, liquidation_fee from 0 to below";
         return Err(Rejection::bad_value(format!("{range} {one}")));
     }
-    if session.kernel.market().fund(fund).asset != settle {
+    if desk.kernel.market().fund(fund).asset != settle {
         return Err(Rejection::bad_value(format!("the fund is not kept in {}", line.settle)));
     }
     let tiers = tier_table(line.tier_rule, &line.tiers, asset.decimals)?;
@@ -138,7 +138,7 @@ fn instrument(session: &mut Session, fields: Fields) -> Result<(), Rejection> {
         return Err(Refusal::OffGrid { what: "a fee: finer than parts per billion, it" }.into());
     }
     let unit = unit.ok_or(Refusal::Overflow { what: "tick · lot · multiplier" })?;
-    if session.instruments.contains_key(&line.symbol) {
+    if desk.instruments.contains_key(&line.symbol) {
         return Err(Rejection::new(Code::Duplicate, format!("the instrument {:?} is declared already", line.symbol)));
     }
     let [(maker_fee_ppb, _), (taker_fee_ppb, _), (liquidation_fee_ppb, _)] = fees;
@@ -156,8 +156,8 @@ fn instrument(session: &mut Session, fields: Fields) -> Result<(), Rejection> {
         reduce: line.reduce,
         fund,
     };
-    let id = session.kernel.declare_instrument(line.ts_ns, spec)?;
-    session.instruments.insert(line.symbol, id);
+    let id = desk.kernel.declare_instrument(line.ts_ns, spec)?;
+    desk.instruments.insert(line.symbol, id);
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 
 mod answers;
 mod declarations;
+mod desk;
 mod encode;
 mod fields;
 mod operations;

@@ -1,9 +1,9 @@
 //! The commands, field by field: form first, then names, then the kernel.
 
 use super::Rejection;
+use super::desk::{Answer, Desk, steps};
 use super::fields::{Fields, Json, as_decimal};
 use super::reasons::Context;
-use super::session::{Answer, Session, steps};
 use crate::command::{Command, Fill, Liquidity, MarginMode, OffGrid, Order, Side};
 use crate::decimal::{Decimal, Grid};
 use crate::market::{AssetId, InstrumentId};
@@ -25,14 +25,14 @@ const VENUES: &[(&str, VenueMode)] = &[
 
 /// What one line does, once its form is right.
 struct Reader<'a> {
-    session: &'a mut Session,
+    desk: &'a mut Desk,
     fields: Fields,
     /// What has been read, for the sentence of a refusal.
     context: Context,
 }
 
-pub(super) fn carry_out(session: &mut Session, op: &str, fields: Fields) -> Result<Answer, Rejection> {
-    let mut reader = Reader { session, fields, context: Context::default() };
+pub(super) fn carry_out(desk: &mut Desk, op: &str, fields: Fields) -> Result<Answer, Rejection> {
+    let mut reader = Reader { desk, fields, context: Context::default() };
     match op {
         "fund_deposit" => reader.fund_deposit(),
         "venue" => reader.venue(),
@@ -69,17 +69,17 @@ impl Reader<'_> {
     /// The time of the line: read last, since that it does not run backward is the last check of form.
     fn time_of_line(&mut self) -> Result<Option<u64>, Rejection> {
         let ts_ns = self.fields.id_or_none("ts")?;
-        self.session.check_time(ts_ns)?;
+        self.desk.check_time(ts_ns)?;
         Ok(ts_ns)
     }
 
     fn apply(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Rejection> {
-        let applied = self.session.kernel.apply_at(ts_ns, command, off_grid);
-        applied.map_err(|refusal| self.context.explain(self.session.kernel.market(), refusal))
+        let applied = self.desk.kernel.apply_at(ts_ns, command, off_grid);
+        applied.map_err(|refusal| self.context.explain(self.desk.kernel.market(), refusal))
     }
 
     fn instrument(&mut self, symbol: &str) -> Result<InstrumentId, Rejection> {
-        let instrument = self.session.instrument(symbol)?;
+        let instrument = self.desk.instrument(symbol)?;
         self.context.instrument = Some(instrument);
         Ok(instrument)
     }
@@ -91,24 +91,24 @@ impl Reader<'_> {
     }
 
     fn lots(&mut self, instrument: InstrumentId, value: Decimal) -> (Quantity, bool) {
-        self.place("qty", value, self.session.kernel.market().instrument(instrument).spec.lot)
+        self.place("qty", value, self.desk.kernel.market().instrument(instrument).spec.lot)
     }
 
     fn ticks(&mut self, instrument: InstrumentId, value: Decimal) -> (Price, bool) {
-        self.place("price", value, self.session.kernel.market().instrument(instrument).spec.tick)
+        self.place("price", value, self.desk.kernel.market().instrument(instrument).spec.tick)
     }
 
     fn quanta(&mut self, asset: AssetId, value: Decimal) -> (i64, bool) {
         self.context.asset = Some(asset);
-        self.place("amount", value, self.session.kernel.market().quanta(asset))
+        self.place("amount", value, self.desk.kernel.market().quanta(asset))
     }
 
     fn fund_deposit(&mut self) -> Result<(), Rejection> {
         self.only(&["fund", "amount"])?;
         let (name, amount) = (self.fields.name("fund")?, self.fields.decimal("amount")?);
         let ts_ns = self.time_of_line()?;
-        let fund = self.session.fund(&name)?;
-        let (amount, off) = self.quanta(self.session.kernel.market().fund(fund).asset, amount);
+        let fund = self.desk.fund(&name)?;
+        let (amount, off) = self.quanta(self.desk.kernel.market().fund(fund).asset, amount);
         self.apply(ts_ns, &Command::FundDeposit { fund, amount }, off_amount(off))
     }
 
@@ -116,7 +116,7 @@ impl Reader<'_> {
         self.only(&["mode"])?;
         let mode = self.fields.word("mode", VENUES)?;
         let ts_ns = self.time_of_line()?;
-        Ok(self.session.kernel.set_venue(ts_ns, mode)?)
+        Ok(self.desk.kernel.set_venue(ts_ns, mode)?)
     }
 
     fn account(&mut self) -> Result<(), Rejection> {
@@ -140,7 +140,7 @@ impl Reader<'_> {
         let (account, name) = (self.fields.id("account")?, self.fields.name("asset")?);
         let amount = self.fields.decimal("amount")?;
         let ts_ns = self.time_of_line()?;
-        let asset = self.session.asset(&name)?;
+        let asset = self.desk.asset(&name)?;
         let (amount, off) = self.quanta(asset, amount);
         let command = if into {
             Command::Deposit { account, asset, amount }
@@ -176,7 +176,7 @@ impl Reader<'_> {
         let amount = self.fields.decimal("amount")?;
         let ts_ns = self.time_of_line()?;
         let instrument = self.instrument(&symbol)?;
-        let (amount, off) = self.quanta(self.session.kernel.market().instrument(instrument).spec.settle, amount);
+        let (amount, off) = self.quanta(self.desk.kernel.market().instrument(instrument).spec.settle, amount);
         self.apply(ts_ns, &Command::IsolatedMargin { account, instrument, amount }, off_amount(off))
     }
 
@@ -261,14 +261,14 @@ impl Reader<'_> {
         asks: Written<'_>,
     ) -> Result<(), Rejection> {
         check_levels(prices, bids, asks)?;
-        let spec = &self.session.kernel.market().instrument(instrument).spec;
+        let spec = &self.desk.kernel.market().instrument(instrument).spec;
         let off = |grid: Grid| move |value: &Decimal| steps(grid, *value).1;
         let off_tick = prices_of(prices, bids, asks).find(off(spec.tick)).map(|price| ("price", price, spec.tick));
         let off_lot =
             levels_of(bids, asks).map(|level| level.1).find(off(spec.lot)).map(|lots| ("qty", lots, spec.lot));
         if let Some((what, value, grid)) = off_tick.or(off_lot) {
             self.context.numbers.push((what, value, grid));
-            return Err(self.context.explain(self.session.kernel.market(), Refusal::OffGrid { what }));
+            return Err(self.context.explain(self.desk.kernel.market(), Refusal::OffGrid { what }));
         }
         let ticks = |price: Decimal| steps(spec.tick, price).0;
         let level = |&(price, quantity): &(Decimal, Decimal)| Level {
@@ -282,18 +282,17 @@ impl Reader<'_> {
             return Err(Refusal::Overflow { what: "price · unit" }.into());
         }
         let update = BookUpdate { bid, ask, bids: bids.as_deref(), asks: asks.as_deref() };
-        Ok(self.session.kernel.update_book(ts_ns, instrument, &update)?)
+        Ok(self.desk.kernel.update_book(ts_ns, instrument, &update)?)
     }
 
     fn fits(&self, instrument: InstrumentId, price: Price) -> bool {
-        i128::from(price) < LIMIT
-            && self.session.kernel.market().instrument(instrument).admitted_value(1, price).is_some()
+        i128::from(price) < LIMIT && self.desk.kernel.market().instrument(instrument).admitted_value(1, price).is_some()
     }
 
     fn time(&mut self) -> Result<(), Rejection> {
         self.only(&[])?;
         let ts_ns = self.fields.id("ts")?;
-        self.session.check_time(Some(ts_ns))?;
+        self.desk.check_time(Some(ts_ns))?;
         self.apply(None, &Command::Time { ts_ns }, OffGrid::NONE)
     }
 
@@ -302,7 +301,7 @@ impl Reader<'_> {
         let liquidation = self.fields.id("liquidation")?;
         let (quantity, price) = (self.fields.decimal("qty")?, self.fields.decimal("price")?);
         let ts_ns = self.time_of_line()?;
-        let instrument = self.session.kernel.liquidation_instrument(liquidation)?;
+        let instrument = self.desk.kernel.liquidation_instrument(liquidation)?;
         self.context.instrument = Some(instrument);
         let (quantity, off_lot) = self.lots(instrument, quantity);
         let (price, off_tick) = self.ticks(instrument, price);

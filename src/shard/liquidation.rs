@@ -4,14 +4,11 @@
 
 use super::Shard;
 use super::margin::bankruptcy_price;
-use super::store::NONE;
+use super::store::{NO_LIQUIDATION, NONE};
 use crate::command::Side;
 use crate::event::{Cause, Event, Events, Outcome, PoolName, Step};
 use crate::market::{FundId, InstrumentId, Market};
 use crate::number::{Price, Quantity, charge, mul_div_floor};
-
-/// Not in liquidation.
-pub(super) const NO_LIQUIDATION: u32 = u32::MAX;
 
 /// The state of a locked pool.
 #[derive(Debug, Default)]

@@ -2,8 +2,8 @@
 //!
 //! Records lie in growing columns and name each other by index; nothing on the way of a tick allocates.
 
+use super::Shard;
 use super::edges::ABSENT;
-use super::{Shard, liquidation::NO_LIQUIDATION};
 use crate::command::{MarginMode, Side};
 use crate::event::PoolName;
 use crate::market::{AssetId, InstrumentId, Market};
@@ -12,6 +12,9 @@ use crate::position::Position;
 
 /// The end of a list of indices.
 pub(super) const NONE: u32 = u32::MAX;
+
+/// A pool that is not in liquidation.
+pub(super) const NO_LIQUIDATION: u32 = u32::MAX;
 
 /// The slack of a pool without a certificate.
 pub(super) const UNCERTIFIED: i128 = -1;

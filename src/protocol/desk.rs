@@ -1,0 +1,77 @@
+//! What every line works on: the kernel, and the names that lines know its things by.
+
+use super::Rejection;
+use crate::decimal::{Decimal, Grid, OnGrid};
+use crate::kernel::{Kernel, Settings};
+use crate::market::{AssetId, FundId, InstrumentId};
+use crate::refusal::{Code, Refusal};
+use rustc_hash::FxHashMap;
+
+/// What a line that was carried out has to say.
+pub(super) enum Answer {
+    /// The kernel's events.
+    Events,
+    /// The answer to a `get`, as a whole line.
+    Line(String),
+}
+
+/// A kernel and its names.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) kernel: Kernel,
+    /// The number of the line at hand, from 1.
+    pub(super) seq: u64,
+    pub(super) assets: FxHashMap<String, AssetId>,
+    pub(super) funds: FxHashMap<String, FundId>,
+    /// The funds that a line declared; an asset's own may be declared once after it exists.
+    pub(super) declared_funds: Vec<FundId>,
+    pub(super) instruments: FxHashMap<String, InstrumentId>,
+}
+
+impl Desk {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            kernel: Kernel::new(settings),
+            seq: 0,
+            assets: FxHashMap::default(),
+            funds: FxHashMap::default(),
+            declared_funds: Vec::new(),
+            instruments: FxHashMap::default(),
+        }
+    }
+
+    /// The last check of form: time does not run backward.
+    pub(super) fn check_time(&self, ts_ns: Option<u64>) -> Result<(), Rejection> {
+        match ts_ns {
+            Some(given) if given < self.kernel.now_ns() => {
+                Err(Refusal::TimeReversed { given, now: self.kernel.now_ns() }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn asset(&self, name: &str) -> Result<AssetId, Rejection> {
+        let unknown = || Rejection::new(Code::UnknownAsset, format!("no asset is called {name:?}"));
+        self.assets.get(name).copied().ok_or_else(unknown)
+    }
+
+    pub(super) fn fund(&self, name: &str) -> Result<FundId, Rejection> {
+        let unknown = || Rejection::new(Code::UnknownFund, format!("no fund is called {name:?}"));
+        self.funds.get(name).copied().ok_or_else(unknown)
+    }
+
+    pub(super) fn instrument(&self, symbol: &str) -> Result<InstrumentId, Rejection> {
+        let unknown = || Rejection::new(Code::UnknownSymbol, format!("no instrument has the symbol {symbol:?}"));
+        self.instruments.get(symbol).copied().ok_or_else(unknown)
+    }
+}
+
+/// The steps of a value on a grid, and whether it lies between two. What is too far out to count is too large for
+/// every limit: it saturates.
+pub(super) fn steps(grid: Grid, value: Decimal) -> (i64, bool) {
+    let far = if value.is_nonpositive() { i64::MIN } else { i64::MAX };
+    match grid.place(value) {
+        Some(place) => (i64::try_from(place.floor()).unwrap_or(far), matches!(place, OnGrid::Above(_))),
+        None => (far, false),
+    }
+}
