@@ -23,10 +23,17 @@ impl State {
         loop {
             self.lock_and_announce(cause);
             self.walk_locked_pools();
-            if self.unlocked_breach().is_none() {
+            if self.unlocked_breach().is_none() && !self.has_untold_breach() {
                 break;
             }
         }
+    }
+
+    /// Whether a pool is in breach without a living mark, and that was not announced.
+    fn has_untold_breach(&self) -> bool {
+        self.all_pools().into_iter().any(|pool| {
+            !self.is_locked(pool) && self.in_breach(pool) && !self.has_live_mark(pool) && !self.is_suppressed(pool)
+        })
     }
 
     /// The first unlocked pool in breach that has a living mark.

@@ -133,6 +133,14 @@ impl State {
         }
     }
 
+    /// Whether its breach without a living mark was announced.
+    pub fn is_suppressed(&self, pool: PoolId) -> bool {
+        match pool.kind {
+            PoolKind::Cross(asset) => self.cross(pool.account, asset).lock.suppressed,
+            PoolKind::Isolated(i) => self.holding(pool.account, i).lock.suppressed,
+        }
+    }
+
     // Initial margin (model section 3).
 
     /// Hundredths; until set, the first row's maximum.

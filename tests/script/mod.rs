@@ -87,7 +87,7 @@ impl Writer {
             writer.declare_instrument(&mut dice, index);
         }
         if dice.chance(70) {
-            let mode = *dice.pick(&["mark", "mark", "bankruptcy", "none", "manual", "book"]);
+            let mode = *dice.pick(&["mark", "bankruptcy", "none", "manual", "manual", "book"]);
             writer.prologue.push(json!({"op":"venue","mode":mode}).to_string());
         }
         writer.open_accounts(&mut dice);
@@ -258,7 +258,8 @@ impl Writer {
         let at = dice.pick(&self.instruments);
         let account = self.account(dice);
         let near = at.mark + dice.range(-at.mark / 20 - 1, at.mark / 20 + 1);
-        let price = if dice.chance(5) { dice.range(1, at.start * 3) } else { near.max(1) };
+        // Far off the mark: a fact all the same, and how a pool comes to end below zero.
+        let price = if dice.chance(8) { dice.range(1, at.start * 3) } else { near.max(1) };
         let mut lots = if dice.chance(50) { dice.range(1, 4) } else { dice.range(1, 40) };
         let held: i64 = held(reference, account, &at.symbol);
         if held != 0 && dice.chance(30) {
