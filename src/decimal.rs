@@ -148,8 +148,8 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Most significant digits of a step, and most digits after its point: what keeps every display exact in 128 bits.
-    pub const MAX_STEP: (i128, u32) = (999_999_999_999, 18);
+    /// The most digits of a step, trailing zeros of a whole one included, and the most after its point.
+    pub const MAX_STEP_DIGITS: (u32, u32) = (12, 18);
 
     /// The grid of parts per billion.
     #[must_use]
@@ -166,12 +166,8 @@ impl Grid {
     /// A grid of multiples of `step`; none if `step` is not positive or has too many digits.
     #[must_use]
     pub fn new(step: Decimal) -> Option<Self> {
-        let (mantissa, scale) = Self::MAX_STEP;
-        let mut significant = step.mantissa;
-        while significant != 0 && significant % 10 == 0 {
-            significant /= 10;
-        }
-        let fits = step.mantissa > 0 && significant <= mantissa && step.mantissa < 1 << 60 && step.scale <= scale;
+        let (digits, scale) = Self::MAX_STEP_DIGITS;
+        let fits = step.mantissa > 0 && step.mantissa < 10i128.pow(digits) && step.scale <= scale;
         fits.then_some(Self { step })
     }
 
@@ -184,10 +180,11 @@ impl Grid {
     /// Where `value` lies; none if it is too far out to be counted in 128 bits.
     #[must_use]
     pub fn place(self, value: Decimal) -> Option<OnGrid> {
+        // At most 36 digits on one side and 12 on the other, shifted by at most 36: far below 256 bits.
         let common = self.step.scale.max(value.scale);
-        let numerator = value.mantissa.checked_mul(10i128.checked_pow(common - value.scale)?)?;
-        let denominator = self.step.mantissa.checked_mul(10i128.checked_pow(common - self.step.scale)?)?;
-        let steps = numerator.div_euclid(denominator);
+        let scaled = |decimal: Decimal| I256::from(decimal.mantissa) * I256::from(10).pow(common - decimal.scale);
+        let (numerator, denominator) = (scaled(value), scaled(self.step));
+        let steps = i128::try_from(numerator.div_euclid(denominator)).ok()?;
         let exact = numerator.rem_euclid(denominator) == 0;
         Some(if exact { OnGrid::Exact(steps) } else { OnGrid::Above(steps) })
     }
@@ -199,10 +196,11 @@ impl Grid {
         Some((self.place(doubled)?.floor() + 1).div_euclid(2))
     }
 
-    /// The value of `steps` steps.
+    /// The value of `steps` steps; what no 128 bits can hold, as only a derived price of a position can be that was
+    /// driven millions of times to the limits, is shown as the largest that they can.
     #[must_use]
     pub fn value(self, steps: i128) -> Decimal {
-        Decimal::new(steps * self.step.mantissa, self.step.scale)
+        Decimal::new(steps.saturating_mul(self.step.mantissa), self.step.scale)
     }
 }
 

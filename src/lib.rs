@@ -38,6 +38,7 @@ pub mod command;
 pub mod decimal;
 pub mod event;
 pub mod kernel;
+mod map;
 pub mod market;
 pub mod number;
 pub mod position;

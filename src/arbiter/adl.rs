@@ -4,10 +4,7 @@ use super::Arbiter;
 use crate::event::{Event, Events, Owner};
 use crate::market::{InstrumentId, Market};
 use crate::number::Quantity;
-use crate::shard::{Candidate, Claim, Shard};
-
-/// Candidates that are ranked at first; each further stretch doubles what is ranked.
-const FIRST_STRETCH: usize = 64;
+use crate::shard::{Claim, Shard};
 
 /// What is to be taken: signed lots of an instrument, at a price.
 struct Offer {
@@ -47,18 +44,10 @@ impl Arbiter {
 
     /// Walks the queue of the opposite side, ranked once, each position reduced by at most its size.
     fn deleverage(&mut self, market: &Market, shards: &mut [Shard], offer: &Offer, events: &mut Events) -> Quantity {
-        let mut queue = std::mem::take(&mut self.queue);
-        collect(market, shards, offer.instrument, offer.quantity < 0, &mut queue);
+        self.queue.begin(market, shards, offer.instrument, offer.quantity < 0);
         let mut rest = offer.quantity.abs();
-        let mut ranked = 0;
-        for index in 0..queue.len() {
-            if rest == 0 {
-                break;
-            }
-            if index == ranked {
-                ranked = rank_next(&mut queue, ranked);
-            }
-            let candidate = &queue[index];
+        while rest > 0 {
+            let Some((candidate, rank)) = self.queue.next(shards) else { break };
             let lots = rest.min(candidate.quantity);
             let shard = &mut shards[candidate.shard as usize];
             if !shard.may_deleverage(market, candidate.holding, lots, offer.price) {
@@ -72,45 +61,11 @@ impl Arbiter {
                 quantity: lots * offer.quantity.signum(), // it takes what is offered: its trade has the same sign
                 price: offer.price,
                 realised,
-                rank: index as u32 + 1,
+                rank,
             });
             shard.cut_after_deleveraging(market, candidate.holding, events);
             rest -= lots;
         }
-        self.queue = queue;
         offer.quantity.abs() - rest
     }
-}
-
-/// The queue of one side of an instrument, first to be deleveraged first.
-pub(crate) fn rank(
-    market: &Market,
-    shards: &[Shard],
-    instrument: InstrumentId,
-    long: bool,
-    queue: &mut Vec<Candidate>,
-) {
-    collect(market, shards, instrument, long, queue);
-    queue.sort_unstable_by_key(Candidate::rank_key);
-}
-
-/// Everybody on one side of an instrument, in no order.
-fn collect(market: &Market, shards: &[Shard], instrument: InstrumentId, long: bool, queue: &mut Vec<Candidate>) {
-    queue.clear();
-    for shard in shards {
-        shard.collect_queue(market, instrument, long, queue);
-    }
-}
-
-/// Ranks a further stretch of a queue of which the first `ranked` are in order, and returns how many are then.
-///
-/// Few of a long queue are ever asked: to sort them all would cost more than to choose the first.
-fn rank_next(queue: &mut [Candidate], ranked: usize) -> usize {
-    let rest = &mut queue[ranked..];
-    let stretch = ranked.max(FIRST_STRETCH).min(rest.len());
-    if stretch < rest.len() {
-        rest.select_nth_unstable_by_key(stretch, Candidate::rank_key);
-    }
-    rest[..stretch].sort_unstable_by_key(Candidate::rank_key);
-    ranked + stretch
 }

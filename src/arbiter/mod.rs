@@ -5,17 +5,18 @@
 
 mod adl;
 mod ledger;
+mod queue;
 mod unwind;
 mod waterfall;
 
-pub(crate) use adl::rank;
 pub(crate) use ledger::Ledger;
+pub(crate) use queue::rank;
 pub(crate) use unwind::UnwindOrder;
 
 use crate::event::{Event, Events, FundReason};
 use crate::market::{FundId, Market};
 use crate::position::Position;
-use crate::shard::Candidate;
+use queue::Queue;
 use unwind::UnwindState;
 
 /// What a fund holds of an instrument.
@@ -35,11 +36,17 @@ pub(crate) struct Arbiter {
     /// How many instruments have inventory: none, and a tick has no business here.
     held: usize,
     pub(crate) ledger: Ledger,
-    /// Scratch for the queue of a deleveraging.
-    queue: Vec<Candidate>,
+    /// Whether the last try to deleverage inventory reached nobody, and nothing has changed since that could matter.
+    exhausted: bool,
+    queue: Queue,
 }
 
 impl Arbiter {
+    /// With room for so many candidates in the queue of deleveraging.
+    pub(crate) fn new(candidates: usize) -> Self {
+        Self { queue: Queue::with_capacity(candidates), ..Self::default() }
+    }
+
     pub(crate) fn add_fund(&mut self) {
         self.balances.push(0);
     }
@@ -51,6 +58,16 @@ impl Arbiter {
     pub(crate) fn add_instrument(&mut self) {
         self.inventory.push(Inventory::default());
         self.ledger.add_instrument();
+    }
+
+    /// A round begins: every pool touched so far has been looked at.
+    pub(crate) fn new_round(&mut self) {
+        self.queue.new_round();
+    }
+
+    /// Something changed that can make an attempt worth while that was not: an account, a mark, a fund.
+    pub(crate) fn try_again(&mut self) {
+        self.exhausted = false;
     }
 
     /// A fund's balance, in quanta.
@@ -80,6 +97,7 @@ impl Arbiter {
     /// Changes a fund's balance and says so; a change by nothing is none.
     pub(crate) fn credit(&mut self, fund: FundId, delta: i128, reason: FundReason, events: &mut Events) {
         if delta != 0 {
+            self.exhausted = false;
             let balance = &mut self.balances[fund.index()];
             *balance += delta;
             events.push(Event::Fund { fund, delta, balance: *balance, reason });
@@ -101,6 +119,7 @@ impl Arbiter {
 
     /// Changes an inventory position, and with it what follows from its size.
     fn change_inventory<T>(&mut self, index: usize, change: impl FnOnce(&mut Position) -> T) -> T {
+        self.exhausted = false;
         let inventory = &mut self.inventory[index];
         let before = inventory.position.quantity;
         let result = change(&mut inventory.position);

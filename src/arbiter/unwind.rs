@@ -45,6 +45,7 @@ impl Arbiter {
     #[inline]
     pub(crate) fn on_mark(&mut self, instrument: InstrumentId) {
         self.inventory[instrument.index()].unwinding.stale = true;
+        self.exhausted = false;
     }
 
     /// The order with which the inventory of an instrument is to be unwound now, if any: all of it, at the mark.

@@ -71,6 +71,9 @@ impl Arbiter {
 
     /// Deleverages inventory of funds below their floor at the mark, in instrument order; true if anybody traded.
     pub(crate) fn deleverage_inventory(&mut self, market: &Market, shards: &mut [Shard], events: &mut Events) -> bool {
+        if self.exhausted {
+            return false;
+        }
         let mut traded = false;
         for index in 0..self.inventory.len() {
             let id = InstrumentId(index as u32);
@@ -87,6 +90,7 @@ impl Arbiter {
                 traded = true;
             }
         }
+        self.exhausted = !traded;
         traded
     }
 }

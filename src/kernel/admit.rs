@@ -231,19 +231,22 @@ impl Kernel {
     fn open_order(&self, id: u64) -> Result<OpenLiquidation, Refusal> {
         let unknown = Refusal::UnknownLiquidation(id);
         let waiter = *self.waiters.get(&id).ok_or(unknown)?;
-        let open = match waiter {
-            Waiter::Pool { shard, pool } => self.shards[shard as usize]
-                .waiting(pool)
-                .filter(|order| order.id == id)
-                .map(|order| (order.instrument, order.side, order.rest, order.limit)),
-            Waiter::Fund(instrument) => self
-                .arbiter
-                .unwinding(instrument)
-                .filter(|order| order.id == id)
-                .map(|order| (instrument, order.side, order.rest, order.limit)),
+        self.answers_to(id, waiter).ok_or(unknown)
+    }
+
+    /// The order `id`, if it is still the one that the waiter waits for.
+    pub(super) fn answers_to(&self, id: u64, waiter: Waiter) -> Option<OpenLiquidation> {
+        let (instrument, side, rest, limit) = match waiter {
+            Waiter::Pool { shard, pool } => {
+                let order = self.shards[shard as usize].waiting(pool).filter(|order| order.id == id)?;
+                (order.instrument, order.side, order.rest, order.limit)
+            }
+            Waiter::Fund(instrument) => {
+                let order = self.arbiter.unwinding(instrument).filter(|order| order.id == id)?;
+                (instrument, order.side, order.rest, order.limit)
+            }
         };
-        let (instrument, side, rest, limit) = open.ok_or(unknown)?;
-        Ok(OpenLiquidation { waiter, instrument, side, rest, limit })
+        Some(OpenLiquidation { waiter, instrument, side, rest, limit })
     }
 
     pub(super) fn check_book(&self, id: InstrumentId, update: &BookUpdate<'_>) -> Result<(), Refusal> {
@@ -257,15 +260,18 @@ impl Kernel {
         if levels().any(|level| level.quantity <= 0) {
             return Err(Refusal::NotPositive { what: "every qty" });
         }
+        let fits = levels().all(|level| instrument.admitted_value(level.quantity, level.price).is_some())
+            && prices().all(|price| instrument.admitted_value(1, price).is_some());
+        if !fits {
+            return Err(Refusal::Overflow { what: "qty · price · unit" });
+        }
         let ordered = |levels: Option<&[Level]>, in_order: fn(Price, Price) -> bool| {
             levels.is_none_or(|levels| levels.is_sorted_by(|a, b| in_order(a.price, b.price)))
         };
         if !ordered(update.bids, |a, b| a > b) || !ordered(update.asks, |a, b| a < b) {
             return Err(Refusal::BadDeclaration { what: "bids must fall and asks must rise from level to level" });
         }
-        let fits = levels().all(|level| instrument.admitted_value(level.quantity, level.price).is_some())
-            && prices().all(|price| instrument.admitted_value(1, price).is_some());
-        if fits { Ok(()) } else { Err(Refusal::Overflow { what: "qty · price · unit" }) }
+        Ok(())
     }
 
     pub(super) fn check_instrument(&self, id: InstrumentId) -> Result<(), Refusal> {
@@ -285,7 +291,7 @@ impl Kernel {
 }
 
 /// An order at the venue, and who waits for it.
-struct OpenLiquidation {
+pub(super) struct OpenLiquidation {
     waiter: Waiter,
     instrument: InstrumentId,
     side: Side,

@@ -141,8 +141,7 @@ impl Kernel {
     /// The queue of deleveraging of one side, first to be deleveraged first.
     #[must_use]
     pub fn adl_queue(&self, instrument: InstrumentId, long: bool) -> Vec<QueueEntry> {
-        let mut queue: Vec<Candidate> = Vec::new();
-        crate::arbiter::rank(&self.market, &self.shards, instrument, long, &mut queue);
+        let queue = crate::arbiter::rank(&self.market, &self.shards, instrument, long);
         let side: i128 = queue.iter().map(|candidate| i128::from(candidate.quantity)).sum();
         let mut up_to = 0;
         let entry = |(index, candidate): (usize, &Candidate)| {

@@ -53,6 +53,7 @@ impl Kernel {
         let fund = match known {
             Some(known) => {
                 self.market.funds[known.index()] = spec;
+                self.arbiter.try_again();
                 known
             }
             None => self.add_fund(spec),

@@ -14,11 +14,11 @@ pub use answers::{AssetTotals, FundView, InstrumentTotals, InventoryView, QueueE
 use crate::arbiter::Arbiter;
 use crate::command::{Command, OffGrid};
 use crate::event::{Cause, Event, Events};
+use crate::map::Map;
 use crate::market::{InstrumentId, Market};
 use crate::refusal::Refusal;
 use crate::shard::{Attention, BURST, Capacity, Findings, Shard, Strategy};
 use crate::venue::{BookUpdate, Venue, VenueMode};
-use rustc_hash::FxHashMap;
 
 /// How a kernel is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,9 @@ pub struct Kernel {
     liquidation_orders: u64,
     orders_accepted: u64,
     /// Orders that the venue has not answered yet; entries of orders that were cut to nothing stay until they are asked for.
-    waiters: FxHashMap<u64, Waiter>,
+    waiters: Map<u64, Waiter>,
+    /// The size at which they are cleared out next.
+    waiters_to_prune: usize,
     events: Events,
     findings: Findings,
     /// Pools to walk in the present round.
@@ -85,13 +87,14 @@ impl Kernel {
         Self {
             market: Market::default(),
             shards: (0..settings.shards).map(|number| Shard::new(number, settings.strategy, capacity)).collect(),
-            arbiter: Arbiter::default(),
+            arbiter: Arbiter::new(burst),
             venue: Venue::default(),
             now_ns: 0,
             inputs: 0,
             liquidation_orders: 0,
             orders_accepted: 0,
-            waiters: FxHashMap::default(),
+            waiters: Map::default(),
+            waiters_to_prune: 0,
             events: Events::with_capacity(1 << 12),
             findings: Findings::with_capacity(burst),
             walk: Vec::with_capacity(burst),

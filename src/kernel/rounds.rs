@@ -9,6 +9,9 @@ use crate::number::{Price, Quantity};
 use crate::shard::{Advance, Attention, OrderRequest, Shard};
 use crate::venue::VenueMode;
 
+/// The table of those who wait for the venue is not cleared out below this size.
+const MIN_PRUNED: usize = 1_024;
+
 impl Kernel {
     /// Carries out all that follows from the input that was just admitted.
     pub(super) fn settle(&mut self, cause: Cause) {
@@ -28,9 +31,11 @@ impl Kernel {
 
     /// Phase (a): locks and announces all unlocked pools in breach, by account; false if there is nothing to walk.
     fn lock_breached(&mut self, cause: Cause) -> bool {
+        self.arbiter.new_round();
         if self.shards.iter().all(Shard::is_quiet) {
             return false;
         }
+        self.arbiter.try_again();
         self.findings.breached.clear();
         self.findings.ready.clear();
         for shard in &mut self.shards {
@@ -92,7 +97,7 @@ impl Kernel {
         );
         self.shards[found.shard as usize].order_sent(found.pool, id, request);
         if self.venue.mode() == VenueMode::Manual {
-            self.waiters.insert(id, Waiter::Pool { shard: found.shard, pool: found.pool });
+            self.await_answer(id, Waiter::Pool { shard: found.shard, pool: found.pool });
             return false;
         }
         while let Some(waiting) = self.shards[found.shard as usize].waiting(found.pool) {
@@ -102,6 +107,17 @@ impl Kernel {
             }
         }
         true
+    }
+
+    /// Notes who waits for an order. Entries of orders that were cut to nothing are cleared out as the table doubles.
+    fn await_answer(&mut self, id: u64, waiter: Waiter) {
+        if self.waiters.len() >= self.waiters_to_prune {
+            let mut waiters = std::mem::take(&mut self.waiters);
+            waiters.retain(|&id, &mut waiter| self.answers_to(id, waiter).is_some());
+            self.waiters_to_prune = (waiters.len() * 2).max(MIN_PRUNED);
+            self.waiters = waiters;
+        }
+        self.waiters.insert(id, waiter);
     }
 
     fn announce_order(
@@ -161,7 +177,7 @@ impl Kernel {
             let order = self.announce_order(Owner::Fund, id, side, quantity, limit, Step::Unwind);
             self.arbiter.unwind_sent(id, UnwindOrder { id: order, side, rest: quantity, limit });
             if self.venue.mode() == VenueMode::Manual {
-                self.waiters.insert(order, Waiter::Fund(id));
+                self.await_answer(order, Waiter::Fund(id));
                 continue;
             }
             while let Some(order) = self.arbiter.unwinding(id) {

@@ -75,7 +75,8 @@ fn fund(desk: &mut Desk, mut fields: Fields) -> Result<(), Rejection> {
         return Err(Rejection::bad_value("socialise: only false is supported in this version"));
     }
     let known = desk.funds.get(&name).copied();
-    if known.is_some_and(|known| desk.kernel.market().fund(known).asset != asset) {
+    let declared = known.is_some_and(|known| desk.declared_funds.contains(&known));
+    if known.is_some_and(|known| !declared && desk.kernel.market().fund(known).asset != asset) {
         return Err(Rejection::bad_value(format!("the fund {name:?} is kept in another asset")));
     }
     let (floor, off) = steps(desk.kernel.market().quanta(asset), floor);
@@ -85,7 +86,7 @@ fn fund(desk: &mut Desk, mut fields: Fields) -> Result<(), Rejection> {
     if i128::from(floor).abs() >= LIMIT {
         return Err(Refusal::Overflow { what: "floor" }.into());
     }
-    if known.is_some_and(|known| desk.declared_funds.contains(&known)) {
+    if declared {
         return Err(Rejection::new(Code::Duplicate, format!("the fund {name:?} is declared already")));
     }
     let spec = FundSpec { name: name.clone(), asset, floor: i128::from(floor), unwind_interval_ns: 0 };
@@ -231,7 +232,7 @@ impl InstrumentLine {
     fn grids(&self) -> Result<[Grid; 3], Rejection> {
         let grid = |name: &str, step: Decimal| {
             let reason =
-                || format!("{name} must be above zero, of at most 12 significant digits and 18 decimals, not {step}");
+                || format!("{name} must be above zero, below 10^12, of at most 12 digits and 18 decimals, not {step}");
             Grid::new(step).ok_or_else(|| Rejection::bad_value(reason()))
         };
         let [tick, lot, multiplier] = self.steps;

@@ -3,9 +3,9 @@
 use super::Rejection;
 use crate::decimal::{Decimal, Grid, OnGrid};
 use crate::kernel::{Kernel, Settings};
+use crate::map::Map;
 use crate::market::{AssetId, FundId, InstrumentId};
 use crate::refusal::{Code, Refusal};
-use rustc_hash::FxHashMap;
 
 /// What a line that was carried out has to say.
 pub(super) enum Answer {
@@ -21,11 +21,11 @@ pub(super) struct Desk {
     pub(super) kernel: Kernel,
     /// The number of the line at hand, from 1.
     pub(super) seq: u64,
-    pub(super) assets: FxHashMap<String, AssetId>,
-    pub(super) funds: FxHashMap<String, FundId>,
+    pub(super) assets: Map<String, AssetId>,
+    pub(super) funds: Map<String, FundId>,
     /// The funds that a line declared; an asset's own may be declared once after it exists.
     pub(super) declared_funds: Vec<FundId>,
-    pub(super) instruments: FxHashMap<String, InstrumentId>,
+    pub(super) instruments: Map<String, InstrumentId>,
 }
 
 impl Desk {
@@ -33,10 +33,10 @@ impl Desk {
         Self {
             kernel: Kernel::new(settings),
             seq: 0,
-            assets: FxHashMap::default(),
-            funds: FxHashMap::default(),
+            assets: Map::default(),
+            funds: Map::default(),
             declared_funds: Vec::new(),
-            instruments: FxHashMap::default(),
+            instruments: Map::default(),
         }
     }
 

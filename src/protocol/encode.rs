@@ -325,7 +325,7 @@ impl<'a> Encoder<'a> {
         let signed_cost = position.cost * i128::from(position.quantity.signum());
         let numerator = I256::from(signed_cost) * I256::from(tick.mantissa()) * I256::from(10i128.pow(ENTRY_DECIMALS));
         let entry = div_half_even(numerator, per_tick);
-        Grid::decimals(scale).value(entry.as_i128())
+        Grid::decimals(scale).value(i128::try_from(entry).unwrap_or(i128::MAX))
     }
 }
 

@@ -7,6 +7,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
+/// The most fields of an object: no command has as many.
+const MAX_FIELDS: usize = 64;
+
 /// A JSON value in which nothing is lost: floating-point literals are kept apart, keys may not repeat.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Json {
@@ -67,6 +70,9 @@ impl<'de> Visitor<'de> for JsonVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
         let mut fields: Vec<(String, Json)> = Vec::new();
         while let Some((key, value)) = access.next_entry::<String, Json>()? {
+            if fields.len() == MAX_FIELDS {
+                return Err(A::Error::custom(format_args!("an object has more than {MAX_FIELDS} fields")));
+            }
             if fields.iter().any(|(known, _)| *known == key) {
                 return Err(A::Error::custom(format_args!("the field {key:?} is given twice")));
             }
@@ -89,7 +95,7 @@ impl fmt::Display for Json {
             Self::Null => f.write_str("null"),
             Self::Bool(value) => write!(f, "{value}"),
             Self::Integer(value) => write!(f, "{value}"),
-            Self::Float => f.write_str("a floating-point number"),
+            Self::Float => f.write_str("a floating-point number, or an integer beyond 64 bits"),
             Self::Text(text) if text.chars().count() > 40 => {
                 write!(f, "{:?}…", text.chars().take(40).collect::<String>())
             }

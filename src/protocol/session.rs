@@ -46,7 +46,7 @@ impl Session {
     pub fn line(&mut self, line: &[u8], out: &mut String) -> Result<(), Rejection> {
         self.desk.seq += 1;
         let answer = match std::str::from_utf8(line) {
-            Ok(text) if text.trim().is_empty() => return Ok(()),
+            Ok(text) if text.trim_ascii().is_empty() => return Ok(()),
             Ok(text) => self.carry_out(text),
             Err(error) => Err(Rejection::new(Code::Malformed, format!("the line is not UTF-8: {error}"))),
         };

@@ -46,6 +46,28 @@ impl Shard {
         }
     }
 
+    /// Adds those positions of one side of an instrument to `queue` whose pool was touched in this round.
+    pub(crate) fn collect_touched(
+        &self,
+        market: &Market,
+        instrument: InstrumentId,
+        long: bool,
+        queue: &mut Vec<Candidate>,
+    ) {
+        for at in self.touched.iter().flat_map(|&pool| self.holdings_of(pool)) {
+            let holding = &self.holdings[at as usize];
+            let quantity = holding.position.quantity;
+            if holding.instrument == instrument && quantity != 0 && (quantity > 0) == long {
+                queue.push(self.candidate(market, at));
+            }
+        }
+    }
+
+    /// Whether the pool of a position was touched in this round: what is known of it may no longer hold.
+    pub(crate) fn is_touched(&self, at: u32) -> bool {
+        self.pools[self.holdings[at as usize].pool as usize].touched
+    }
+
     fn candidate(&self, market: &Market, at: u32) -> Candidate {
         let holding = &self.holdings[at as usize];
         let instrument = market.instrument(holding.instrument);

@@ -22,10 +22,10 @@ pub use margin::Margin;
 pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
 
 use crate::event::PoolName;
+use crate::map::Map;
 use crate::market::{InstrumentId, Market};
 use bands::Bands;
 use liquidation::Liquidation;
-use rustc_hash::FxHashMap;
 use store::{Account, Holding, NONE, OpenOrder, OrderBook, Pool};
 
 /// How a shard finds the pools that a mark puts in breach.
@@ -82,15 +82,15 @@ pub(crate) struct Shard {
     number: u32,
     strategy: Strategy,
     accounts: Vec<Account>,
-    by_id: FxHashMap<u64, u32>,
+    by_id: Map<u64, u32>,
     pools: Vec<Pool>,
     holdings: Vec<Holding>,
-    by_instrument: FxHashMap<(u32, InstrumentId), u32>,
+    by_instrument: Map<(u32, InstrumentId), u32>,
     books: Vec<OrderBook>,
     orders: Vec<OpenOrder>,
     /// Head of the list of order records that are free.
     free_order: u32,
-    order_ids: FxHashMap<(u32, u64), u32>,
+    order_ids: Map<(u32, u64), u32>,
     /// By instrument: the holdings with a position.
     holders: Vec<Vec<u32>>,
     /// By instrument: lots of all long positions.
@@ -109,14 +109,14 @@ impl Shard {
             number,
             strategy,
             accounts: Vec::with_capacity(capacity.accounts),
-            by_id: FxHashMap::default(),
+            by_id: Map::default(),
             pools: Vec::with_capacity(capacity.accounts.max(capacity.positions)),
             holdings: Vec::with_capacity(capacity.positions),
-            by_instrument: FxHashMap::default(),
+            by_instrument: Map::default(),
             books: Vec::with_capacity(capacity.orders),
             orders: Vec::with_capacity(capacity.orders),
             free_order: NONE,
-            order_ids: FxHashMap::default(),
+            order_ids: Map::default(),
             holders: Vec::new(),
             long_lots: Vec::new(),
             bands: Bands::new(capacity.positions),

@@ -204,30 +204,25 @@ impl Shard {
             let record = &self.holdings[holding as usize];
             (self.pools[record.pool as usize].account, record.instrument)
         };
-        loop {
-            let position = self.holdings[holding as usize].position.quantity;
-            let reduces = |side: Side| side.signed(1) == -position.signum();
-            let Some(last) = self.last_reduce_only(holding) else { return };
-            let order = &self.orders[last as usize];
+        let position = self.holdings[holding as usize].position.quantity;
+        let mut at = self.order_book(holding).last;
+        while let Some(order) = self.orders.get(at as usize) {
+            let (index, id, rest) = (at, order.id, order.rest);
+            at = order.previous;
+            if !order.reduce_only {
+                continue;
+            }
             // All reduce-only orders of a holding are on one side; after a change of sign it is the wrong one.
-            let room = if reduces(order.side) { position.abs() } else { 0 };
+            let room = if order.side == Side::closing(position) { position.abs() } else { 0 };
             let excess = self.order_book(holding).reducing - room;
             if excess <= 0 {
                 return;
             }
-            let (id, cut) = (order.id, excess.min(order.rest));
-            let left = order.rest - cut;
-            self.shrink_order(market, account, last, cut);
-            events.push(Event::OrderCut { account: self.accounts[account as usize].id, instrument, order: id, left });
+            let cut = excess.min(rest);
+            self.shrink_order(market, account, index, cut);
+            let account = self.accounts[account as usize].id;
+            events.push(Event::OrderCut { account, instrument, order: id, left: rest - cut });
         }
-    }
-
-    fn last_reduce_only(&self, holding: u32) -> Option<u32> {
-        let mut at = self.order_book(holding).last;
-        while at != NONE && !self.orders[at as usize].reduce_only {
-            at = self.orders[at as usize].previous;
-        }
-        (at != NONE).then_some(at)
     }
 
     /// Cancels all orders that reserve on a pool: its own and, for a cross pool, those on isolated instruments of its asset.

@@ -156,7 +156,7 @@ fn need_built(f: &InstrumentFields) -> Result<(), Refusal> {
 
 fn need_size(what: &str, x: &Rat) -> Result<(), Refusal> {
     need_positive(what, x)?;
-    let short = significant_digits(x) <= 12 && decimals_of(x) <= 18;
+    let short = significant_digits(x) <= 12 && decimals_of(x) <= 18 && x < &rat(&pow10(12));
     need(short, "bad_value", format!("{what} {} has too many digits", show_exact(x)))
 }
 

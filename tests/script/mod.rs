@@ -79,7 +79,7 @@ impl Writer {
             instruments: Vec::new(),
             assets: Vec::new(),
             funds: Vec::new(),
-            accounts: 3 + dice.below(6),
+            accounts: if dice.chance(10) { 20 } else { 3 + dice.below(6) },
             now: 1,
         };
         writer.declare_assets(&mut dice);
@@ -127,8 +127,8 @@ impl Writer {
         let mut line = json!({
             "op":"instrument","symbol":symbol,"kind":"linear_perp","underlying":"C","settle":asset,"multiplier":multiplier,
             "tick":decimal(1, tick_scale),"lot":decimal(1, lot_scale),"tiers":tiers,"tier_rule":rule,
-            "maker_fee":*dice.pick(&["0", "0.0002", "-0.0001"]),"taker_fee":*dice.pick(&["0", "0.0005", "0.01"]),
-            "liquidation_fee":*dice.pick(&["0", "0.0125", "0.2"]),
+            "maker_fee":*dice.pick(&["0", "0.0002", "-0.0001", "-0.999999999"]),"taker_fee":*dice.pick(&["0", "0.0005", "0.01", "0.999999999"]),
+            "liquidation_fee":*dice.pick(&["0", "0.0125", "0.2", "0.999999999"]),
             "reduce":*dice.pick(&[&["tier", "all"][..], &["all"], &["tier"], &[]]),
         });
         if asset == "USDT" && dice.chance(30) && self.funds.iter().any(|(name, _)| name == "reserve") {
@@ -167,13 +167,14 @@ impl Writer {
 
     fn tiers(dice: &mut Dice, lot_value: i128, decimals: u32) -> Value {
         let mut cap = 0;
-        let mut mmr = dice.range(1, 200) * 100_000; // 0.01 % to 2 %
+        // 0.01 % to 2 %, at times the least and the most that there is.
+        let mut mmr = if dice.chance(10) { *dice.pick(&[1, 999_999_999]) } else { dice.range(1, 200) * 100_000 };
         let mut leverage = (1_000_000_000 / mmr - 1).clamp(1, 125);
         let mut rows = Vec::new();
         for _ in 0..=dice.below(4) {
             cap += lot_value * i128::from(dice.range(1, 30)) + i128::from(dice.range(0, 3));
             rows.push(json!({"cap":decimal(cap, decimals),"mmr":decimal(i128::from(mmr), 9),"max_leverage":leverage}));
-            mmr = (mmr * dice.range(1, 4) + dice.range(0, 77)).min(900_000_000);
+            mmr = (mmr * dice.range(1, 4) + dice.range(0, 77)).clamp(mmr, mmr.max(900_000_000));
             leverage = (1_000_000_000 / mmr - 1).clamp(1, leverage);
             if mmr * leverage >= 1_000_000_000 {
                 break;

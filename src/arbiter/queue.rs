@@ -1,0 +1,110 @@
+//! The queue of deleveraging: one side of an instrument, ranked as far as it is asked.
+//!
+//! To score everybody costs milliseconds, and a crash asks for every bankrupt pool. Within a round no mark moves, so a
+//! score changes only where a pool was touched: the first to ask scores all, the others only what was touched since.
+
+use crate::market::{InstrumentId, Market};
+use crate::shard::{Candidate, Shard};
+
+/// Candidates that are put in order at first; each further stretch doubles what is in order.
+const FIRST_STRETCH: usize = 64;
+
+/// Which queue it is: the round, the instrument, and whether it is that of the longs.
+type Of = (u64, InstrumentId, bool);
+
+/// A queue, kept through a round.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    of: Option<Of>,
+    round: u64,
+    /// Everybody, scored when the round first asked; in order up to `in_order`.
+    scored: Vec<Candidate>,
+    in_order: usize,
+    /// Those whose pool was touched in this round, scored at the present pass, in order.
+    rescored: Vec<Candidate>,
+    next_scored: usize,
+    next_rescored: usize,
+    rank: u32,
+}
+
+impl Queue {
+    /// With room for so many candidates before it grows.
+    pub(super) fn with_capacity(candidates: usize) -> Self {
+        let room = || Vec::with_capacity(candidates);
+        Self { scored: room(), rescored: room(), ..Self::default() }
+    }
+
+    /// A new round: whatever was scored may have changed.
+    pub(super) fn new_round(&mut self) {
+        self.round += 1;
+    }
+
+    /// Begins a pass from the head of a queue.
+    pub(super) fn begin(&mut self, market: &Market, shards: &[Shard], instrument: InstrumentId, long: bool) {
+        let of = (self.round, instrument, long);
+        if self.of != Some(of) {
+            self.of = Some(of);
+            self.scored.clear();
+            self.in_order = 0;
+            for shard in shards {
+                shard.collect_queue(market, instrument, long, &mut self.scored);
+            }
+        }
+        self.rescored.clear();
+        for shard in shards {
+            shard.collect_touched(market, instrument, long, &mut self.rescored);
+        }
+        self.rescored.sort_unstable_by_key(Candidate::rank_key);
+        (self.next_scored, self.next_rescored, self.rank) = (0, 0, 0);
+    }
+
+    /// The next candidate by rank, and its rank from 1.
+    pub(super) fn next(&mut self, shards: &[Shard]) -> Option<(Candidate, u32)> {
+        let scored = self.peek_scored(shards);
+        let rescored = self.rescored.get(self.next_rescored).copied();
+        let (candidate, cursor) = match (scored, rescored) {
+            (Some(a), Some(b)) if b.rank_key() < a.rank_key() => (b, &mut self.next_rescored),
+            (Some(a), _) => (a, &mut self.next_scored),
+            (None, Some(b)) => (b, &mut self.next_rescored),
+            (None, None) => return None,
+        };
+        *cursor += 1;
+        self.rank += 1;
+        Some((candidate, self.rank))
+    }
+
+    /// The next candidate whose score still holds.
+    fn peek_scored(&mut self, shards: &[Shard]) -> Option<Candidate> {
+        loop {
+            if self.next_scored == self.in_order {
+                self.put_stretch_in_order();
+            }
+            let candidate = *self.scored.get(self.next_scored)?;
+            if !shards[candidate.shard as usize].is_touched(candidate.holding) {
+                return Some(candidate);
+            }
+            self.next_scored += 1;
+        }
+    }
+
+    /// Few of a long queue are ever asked: to sort them all would cost more than to choose the first.
+    fn put_stretch_in_order(&mut self) {
+        let rest = &mut self.scored[self.in_order..];
+        let stretch = self.in_order.max(FIRST_STRETCH).min(rest.len());
+        if stretch < rest.len() {
+            rest.select_nth_unstable_by_key(stretch, Candidate::rank_key);
+        }
+        rest[..stretch].sort_unstable_by_key(Candidate::rank_key);
+        self.in_order += stretch;
+    }
+}
+
+/// The whole queue of one side of an instrument, first to be deleveraged first.
+pub(crate) fn rank(market: &Market, shards: &[Shard], instrument: InstrumentId, long: bool) -> Vec<Candidate> {
+    let mut queue = Vec::new();
+    for shard in shards {
+        shard.collect_queue(market, instrument, long, &mut queue);
+    }
+    queue.sort_unstable_by_key(Candidate::rank_key);
+    queue
+}
