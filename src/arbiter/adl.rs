@@ -44,10 +44,13 @@ impl Arbiter {
 
     /// Walks the queue of the opposite side, ranked once, each position reduced by at most its size.
     fn deleverage(&mut self, market: &Market, shards: &mut [Shard], offer: &Offer, events: &mut Events) -> Quantity {
-        self.queue.begin(market, shards, offer.instrument, offer.quantity < 0);
+        let against_longs = offer.quantity < 0;
+        self.scored_queues = true;
+        let queue = &mut self.queues[offer.instrument.index()][usize::from(against_longs)];
+        queue.begin(market, shards, (offer.instrument, against_longs), self.input);
         let mut rest = offer.quantity.abs();
         while rest > 0 {
-            let Some((candidate, rank)) = self.queue.next(shards) else { break };
+            let Some((candidate, rank)) = queue.next(shards) else { break };
             let lots = rest.min(candidate.quantity);
             let shard = &mut shards[candidate.shard as usize];
             if !shard.may_deleverage(market, candidate.holding, lots, offer.price) {

@@ -16,6 +16,7 @@ pub(crate) use unwind::UnwindOrder;
 use crate::event::{Event, Events, FundReason};
 use crate::market::{FundId, Market};
 use crate::position::Position;
+use crate::shard::Shard;
 use queue::Queue;
 use unwind::UnwindState;
 
@@ -38,15 +39,15 @@ pub(crate) struct Arbiter {
     pub(crate) ledger: Ledger,
     /// Whether the last try to deleverage inventory reached nobody, and nothing has changed since that could matter.
     exhausted: bool,
-    queue: Queue,
+    /// By instrument: the queues of the shorts and of the longs.
+    queues: Vec<[Queue; 2]>,
+    /// The number of the input, from 1.
+    input: u64,
+    /// Whether any queue was scored in this input.
+    scored_queues: bool,
 }
 
 impl Arbiter {
-    /// With room for so many candidates in the queue of deleveraging.
-    pub(crate) fn new(candidates: usize) -> Self {
-        Self { queue: Queue::with_capacity(candidates), ..Self::default() }
-    }
-
     pub(crate) fn add_fund(&mut self) {
         self.balances.push(0);
     }
@@ -57,12 +58,16 @@ impl Arbiter {
 
     pub(crate) fn add_instrument(&mut self) {
         self.inventory.push(Inventory::default());
+        self.queues.push(Default::default());
         self.ledger.add_instrument();
     }
 
-    /// A round begins: every pool touched so far has been looked at.
-    pub(crate) fn new_round(&mut self) {
-        self.queue.new_round();
+    /// An input begins: it may have moved a mark, and with it every score.
+    pub(crate) fn new_input(&mut self, input: u64, shards: &mut [Shard]) {
+        self.input = input;
+        if std::mem::take(&mut self.scored_queues) {
+            shards.iter_mut().for_each(Shard::forget_changes);
+        }
     }
 
     /// Something changed that can make an attempt worth while that was not: an account, a mark, a fund.

@@ -1,7 +1,8 @@
 //! The queue of deleveraging: one side of an instrument, ranked as far as it is asked.
 //!
-//! To score everybody costs milliseconds, and a crash asks for every bankrupt pool. Within a round no mark moves, so a
-//! score changes only where a pool was touched: the first to ask scores all, the others only what was touched since.
+//! To score everybody costs milliseconds, and a crash asks for every bankrupt pool. After its admission an input moves no
+//! mark, so a score changes only with its pool: the first to ask in an input scores all, the others only what has
+//! changed since.
 
 use crate::market::{InstrumentId, Market};
 use crate::shard::{Candidate, Shard};
@@ -9,18 +10,15 @@ use crate::shard::{Candidate, Shard};
 /// Candidates that are put in order at first; each further stretch doubles what is in order.
 const FIRST_STRETCH: usize = 64;
 
-/// Which queue it is: the round, the instrument, and whether it is that of the longs.
-type Of = (u64, InstrumentId, bool);
-
-/// A queue, kept through a round.
+/// A queue, kept through an input.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    of: Option<Of>,
-    round: u64,
-    /// Everybody, scored when the round first asked; in order up to `in_order`.
+    /// The input in which everybody was scored, from 1.
+    scored_in: u64,
+    /// Everybody; in order up to `in_order`.
     scored: Vec<Candidate>,
     in_order: usize,
-    /// Those whose pool was touched in this round, scored at the present pass, in order.
+    /// Those whose pool has changed since, scored at the present pass, in order.
     rescored: Vec<Candidate>,
     next_scored: usize,
     next_rescored: usize,
@@ -28,34 +26,33 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// With room for so many candidates before it grows.
-    pub(super) fn with_capacity(candidates: usize) -> Self {
-        let room = || Vec::with_capacity(candidates);
-        Self { scored: room(), rescored: room(), ..Self::default() }
-    }
-
-    /// A new round: whatever was scored may have changed.
-    pub(super) fn new_round(&mut self) {
-        self.round += 1;
-    }
-
-    /// Begins a pass from the head of a queue.
-    pub(super) fn begin(&mut self, market: &Market, shards: &[Shard], instrument: InstrumentId, long: bool) {
-        let of = (self.round, instrument, long);
-        if self.of != Some(of) {
-            self.of = Some(of);
-            self.scored.clear();
-            self.in_order = 0;
-            for shard in shards {
-                shard.collect_queue(market, instrument, long, &mut self.scored);
-            }
+    /// Begins a pass from the head of the queue of one side of an instrument.
+    pub(super) fn begin(&mut self, market: &Market, shards: &mut [Shard], side: (InstrumentId, bool), input: u64) {
+        let (instrument, long) = side;
+        if self.scored_in != input {
+            self.scored_in = input;
+            self.score_all(market, shards, side);
         }
         self.rescored.clear();
         for shard in shards {
-            shard.collect_touched(market, instrument, long, &mut self.rescored);
+            shard.collect_changed(market, instrument, long, &mut self.rescored);
         }
         self.rescored.sort_unstable_by_key(Candidate::rank_key);
         (self.next_scored, self.next_rescored, self.rank) = (0, 0, 0);
+    }
+
+    fn score_all(&mut self, market: &Market, shards: &mut [Shard], (instrument, long): (InstrumentId, bool)) {
+        self.scored.clear();
+        self.rescored.clear();
+        self.in_order = 0;
+        // Room for everybody at once, and in powers of two, so that hardly any pass after the first allocates.
+        let holders: usize = shards.iter().map(|shard| shard.count_holders(instrument)).sum();
+        self.scored.reserve(holders.next_power_of_two());
+        self.rescored.reserve(holders.next_power_of_two());
+        for shard in shards {
+            shard.note_changes();
+            shard.collect_queue(market, instrument, long, &mut self.scored);
+        }
     }
 
     /// The next candidate by rank, and its rank from 1.
@@ -80,7 +77,7 @@ impl Queue {
                 self.put_stretch_in_order();
             }
             let candidate = *self.scored.get(self.next_scored)?;
-            if !shards[candidate.shard as usize].is_touched(candidate.holding) {
+            if !shards[candidate.shard as usize].has_changed(candidate.holding) {
                 return Some(candidate);
             }
             self.next_scored += 1;

@@ -87,7 +87,7 @@ impl Kernel {
         Self {
             market: Market::default(),
             shards: (0..settings.shards).map(|number| Shard::new(number, settings.strategy, capacity)).collect(),
-            arbiter: Arbiter::new(burst),
+            arbiter: Arbiter::default(),
             venue: Venue::default(),
             now_ns: 0,
             inputs: 0,

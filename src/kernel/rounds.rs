@@ -15,6 +15,7 @@ const MIN_PRUNED: usize = 1_024;
 impl Kernel {
     /// Carries out all that follows from the input that was just admitted.
     pub(super) fn settle(&mut self, cause: Cause) {
+        self.arbiter.new_input(self.inputs, &mut self.shards);
         loop {
             while self.lock_breached(cause) {
                 self.walk_locked();
@@ -31,7 +32,6 @@ impl Kernel {
 
     /// Phase (a): locks and announces all unlocked pools in breach, by account; false if there is nothing to walk.
     fn lock_breached(&mut self, cause: Cause) -> bool {
-        self.arbiter.new_round();
         if self.shards.iter().all(Shard::is_quiet) {
             return false;
         }

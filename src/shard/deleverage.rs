@@ -46,15 +46,33 @@ impl Shard {
         }
     }
 
-    /// Adds those positions of one side of an instrument to `queue` whose pool was touched in this round.
-    pub(crate) fn collect_touched(
+    /// From now on notes which pools change: what is known of the others stays true as long as no mark moves.
+    pub(crate) fn note_changes(&mut self) {
+        self.notes_changes = true;
+    }
+
+    /// Forgets what was noted: a new input begins.
+    pub(crate) fn forget_changes(&mut self) {
+        while let Some(pool) = self.changed.pop() {
+            self.pools[pool as usize].changed = false;
+        }
+        self.notes_changes = false;
+    }
+
+    /// How many positions there are in an instrument.
+    pub(crate) fn count_holders(&self, instrument: InstrumentId) -> usize {
+        self.holders[instrument.index()].len()
+    }
+
+    /// Adds those positions of one side of an instrument to `queue` whose pool has changed.
+    pub(crate) fn collect_changed(
         &self,
         market: &Market,
         instrument: InstrumentId,
         long: bool,
         queue: &mut Vec<Candidate>,
     ) {
-        for at in self.touched.iter().flat_map(|&pool| self.holdings_of(pool)) {
+        for at in self.changed.iter().flat_map(|&pool| self.holdings_of(pool)) {
             let holding = &self.holdings[at as usize];
             let quantity = holding.position.quantity;
             if holding.instrument == instrument && quantity != 0 && (quantity > 0) == long {
@@ -63,9 +81,9 @@ impl Shard {
         }
     }
 
-    /// Whether the pool of a position was touched in this round: what is known of it may no longer hold.
-    pub(crate) fn is_touched(&self, at: u32) -> bool {
-        self.pools[self.holdings[at as usize].pool as usize].touched
+    /// Whether the pool of a position has changed: what was known of it may no longer hold.
+    pub(crate) fn has_changed(&self, at: u32) -> bool {
+        self.pools[self.holdings[at as usize].pool as usize].changed
     }
 
     fn candidate(&self, market: &Market, at: u32) -> Candidate {

@@ -100,6 +100,9 @@ pub(crate) struct Shard {
     free_liquidations: Vec<u32>,
     /// Pools to look at before the next input.
     touched: Vec<u32>,
+    /// Pools changed since the queues of this input were scored; noted only from then on.
+    changed: Vec<u32>,
+    notes_changes: bool,
     evaluations: u64,
 }
 
@@ -123,6 +126,8 @@ impl Shard {
             liquidations: Vec::with_capacity(capacity.accounts.min(BURST)),
             free_liquidations: Vec::with_capacity(capacity.accounts.min(BURST)),
             touched: Vec::with_capacity(capacity.accounts),
+            changed: Vec::with_capacity(capacity.accounts.min(BURST)),
+            notes_changes: false,
             evaluations: 0,
         };
         shard.by_id.reserve(capacity.accounts);
@@ -220,6 +225,10 @@ impl Shard {
         if !record.touched {
             record.touched = true;
             self.touched.push(pool);
+        }
+        if self.notes_changes && !record.changed {
+            record.changed = true;
+            self.changed.push(pool);
         }
     }
 }

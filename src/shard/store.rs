@@ -41,6 +41,8 @@ pub(super) struct Pool {
     pub(super) liquidation: u32,
     /// Whether it stands in the list of touched pools.
     pub(super) touched: bool,
+    /// Whether it stands in the list of pools changed since the shard began to note them.
+    pub(super) changed: bool,
     /// Whether its breach without a living mark has been announced.
     pub(super) suppressed: bool,
 }
@@ -165,6 +167,7 @@ impl Shard {
             first_holding: NONE,
             liquidation: NO_LIQUIDATION,
             touched: false,
+            changed: false,
             suppressed: false,
         });
         match before {
