@@ -11,6 +11,9 @@ use terrace::ticks::{Format, Input};
 /// The bare run's shock: deep and fast enough that every level of the terrace is seen.
 const DEFAULT_SHOCK: &str = "BTCUSDT:-12%@30s/20s";
 
+/// The largest population that is generated: beyond it no machine of today has the memory.
+const MAX_ACCOUNTS: u64 = 50_000_000;
+
 /// What to replay.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -24,7 +27,7 @@ pub struct Args {
     format: Option<Format>,
 
     /// Accounts of the generated population
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(..=MAX_ACCOUNTS))]
     accounts: u64,
 
     /// Seed of the generated population

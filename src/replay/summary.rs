@@ -114,6 +114,9 @@ impl Outcome {
         let (before, left) = (grouped(population.positions), grouped(population.positions_left));
         row(f, "positions", format_args!("{before} in {} pools; {left} left at the end", grouped(population.pools)))?;
         for (asset, notional) in self.market.assets.iter().zip(&population.open_interest) {
+            if *notional == 0 {
+                continue; // an accounts file without marks: its interest has no value yet
+            }
             row(
                 f,
                 "interest",
