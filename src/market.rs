@@ -2,7 +2,7 @@
 //!
 //! A [`Market`] is plain replicated data: each worker may hold a copy of its own, kept equal by the same inputs.
 
-use crate::decimal::{Grid, OnGrid};
+use crate::decimal::Grid;
 use crate::number::{LIMIT, PPB, Price};
 use crate::refusal::Refusal;
 use crate::tiers::TierTable;
@@ -208,15 +208,6 @@ impl Market {
     #[must_use]
     pub fn quanta(&self, id: AssetId) -> Grid {
         Grid::decimals(self.asset(id).decimals)
-    }
-}
-
-/// The whole steps of a value that lies exactly on its grid and fits an `i64`: a convenience for embedders and tests.
-#[must_use]
-pub fn exact_steps(place: OnGrid) -> Option<i64> {
-    match place {
-        OnGrid::Exact(steps) => i64::try_from(steps).ok(),
-        OnGrid::Above(_) => None,
     }
 }
 
