@@ -34,6 +34,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]
 
 mod arbiter;
+mod checks;
 pub mod command;
 pub mod decimal;
 pub mod event;

@@ -1,6 +1,7 @@
 //! Admission: what a command says is checked, in the order of the protocol, and carried out.
 
 use super::{Kernel, Waiter};
+use crate::checks;
 use crate::command::{Command, Fill, Liquidity, OffGrid, Side};
 use crate::event::FundReason;
 use crate::market::{AssetId, FundId, InstrumentId};
@@ -75,7 +76,8 @@ impl Kernel {
 
     fn admit_mark(&mut self, id: InstrumentId, price: Price, off_grid: OffGrid) -> Result<(), Refusal> {
         self.check_instrument(id)?;
-        check_price(price, off_grid)?;
+        checks::positive("price", price, off_grid.price)?;
+        checks::on_grid(off_grid, "qty")?;
         let lots = self.open_interest(id).max(1);
         let instrument = &mut self.market.instruments[id.index()];
         if instrument.admitted_value(lots, price).is_none() {
@@ -91,7 +93,8 @@ impl Kernel {
 
     fn admit_last(&mut self, id: InstrumentId, price: Price, off_grid: OffGrid) -> Result<(), Refusal> {
         self.check_instrument(id)?;
-        check_price(price, off_grid)?;
+        checks::positive("price", price, off_grid.price)?;
+        checks::on_grid(off_grid, "qty")?;
         let instrument = &mut self.market.instruments[id.index()];
         instrument.admitted_value(1, price).ok_or(Refusal::Overflow { what: "price · unit" })?;
         instrument.last = Some(price);
@@ -105,11 +108,9 @@ impl Kernel {
         if fill.counterparty == Some(fill.account) {
             return Err(Refusal::SelfFill(fill.account));
         }
-        check_quantity(fill.quantity, off_grid)?;
-        check_price(fill.price, OffGrid { amount: false, price: off_grid.price }).or_else(only_off_grid)?;
-        if off_grid.any() {
-            return Err(Refusal::OffGrid { what: if off_grid.amount { "qty" } else { "price" } });
-        }
+        checks::positive("qty", fill.quantity, off_grid.amount)?;
+        checks::positive("price", fill.price, off_grid.price)?;
+        checks::on_grid(off_grid, "qty")?;
         self.check_fill_size(fill, own, counter)?;
         let instrument = self.market.instrument(fill.instrument);
         let spec = &instrument.spec;
@@ -159,7 +160,7 @@ impl Kernel {
 
     fn admit_fund_deposit(&mut self, fund: FundId, amount: i64, off_grid: OffGrid) -> Result<(), Refusal> {
         let spec = self.market.funds.get(fund.index()).ok_or(Refusal::UnknownFund(fund.0))?;
-        crate::shard::check_amount(amount, off_grid)?;
+        checks::amount(amount, off_grid)?;
         let amount = i128::from(amount);
         if self.arbiter.balance(fund) + amount >= LIMIT {
             return Err(Refusal::Overflow { what: "the fund's balance" });
@@ -177,8 +178,8 @@ impl Kernel {
         off_grid: OffGrid,
     ) -> Result<(), Refusal> {
         let open = self.open_order(id)?;
-        check_quantity(lots, off_grid)?;
-        check_price(price, off_grid).or_else(only_off_grid)?;
+        checks::positive("qty", lots, off_grid.amount)?;
+        checks::positive("price", price, off_grid.price)?;
         if lots > open.rest || (off_grid.amount && lots == open.rest) {
             return Err(Refusal::BeyondRest { liquidation: id, rest: open.rest });
         }
@@ -189,9 +190,7 @@ impl Kernel {
         if worse {
             return Err(Refusal::BeyondLimit { liquidation: id, limit: open.limit });
         }
-        if off_grid.any() {
-            return Err(Refusal::OffGrid { what: if off_grid.amount { "qty" } else { "price" } });
-        }
+        checks::on_grid(off_grid, "qty")?;
         let value = self.market.instrument(open.instrument).admitted_value(lots, price);
         value.ok_or(Refusal::Overflow { what: "qty · price · unit" })?;
         match open.waiter {
@@ -297,26 +296,4 @@ pub(super) struct OpenLiquidation {
     side: Side,
     rest: Quantity,
     limit: Price,
-}
-
-fn check_price(price: Price, off_grid: OffGrid) -> Result<(), Refusal> {
-    if price < 0 || (price == 0 && !off_grid.price) {
-        return Err(Refusal::NotPositive { what: "price" });
-    }
-    if off_grid.price { Err(Refusal::OffGrid { what: "price" }) } else { Ok(()) }
-}
-
-fn check_quantity(quantity: Quantity, off_grid: OffGrid) -> Result<(), Refusal> {
-    if quantity < 0 || (quantity == 0 && !off_grid.amount) {
-        return Err(Refusal::NotPositive { what: "qty" });
-    }
-    Ok(())
-}
-
-/// Leaves `off_grid` to a later check: values come first.
-fn only_off_grid(refusal: Refusal) -> Result<(), Refusal> {
-    match refusal {
-        Refusal::OffGrid { .. } => Ok(()),
-        other => Err(other),
-    }
 }

@@ -57,7 +57,7 @@ pub struct Kernel {
     inputs: u64,
     liquidation_orders: u64,
     orders_accepted: u64,
-    /// Orders that the venue has not answered yet; entries of orders that were cut to nothing stay until they are asked for.
+    /// Orders that the venue has not answered yet; those that were cut to nothing stay until the table is cleared out.
     waiters: Map<u64, Waiter>,
     /// The size at which they are cleared out next.
     waiters_to_prune: usize,

@@ -3,6 +3,7 @@
 use super::Shard;
 use super::margin::{initial_requirement, maintenance};
 use super::store::{NONE, OrderBook};
+use crate::checks;
 use crate::command::{MarginMode, OffGrid};
 use crate::event::PoolName;
 use crate::market::{AssetId, InstrumentId, Market};
@@ -23,7 +24,7 @@ impl Shard {
         amount: i64,
         off_grid: OffGrid,
     ) -> Result<(), Refusal> {
-        check_amount(amount, off_grid)?;
+        checks::amount(amount, off_grid)?;
         let index = self.find(account);
         let balance = index.map_or(0, |index| self.balance(index, asset));
         if balance + i128::from(amount) >= LIMIT {
@@ -48,7 +49,7 @@ impl Shard {
         amount: i64,
         off_grid: OffGrid,
     ) -> Result<(), Refusal> {
-        check_amount(amount, off_grid)?;
+        checks::amount(amount, off_grid)?;
         let pool = self.find_pool(account, PoolName::Cross(asset));
         self.check_free(account, pool)?;
         let after = self.disposable(market, account, asset).available - i128::from(amount);
@@ -80,9 +81,7 @@ impl Shard {
         if leverage < LEVERAGE_ONE || leverage > maximum || (off_grid.amount && leverage == maximum) {
             return Err(Refusal::Leverage { maximum });
         }
-        if off_grid.any() {
-            return Err(Refusal::OffGrid { what: "leverage" });
-        }
+        checks::on_grid(off_grid, "leverage")?;
         let cross = self.find_pool(account, PoolName::Cross(instrument.spec.settle));
         let own = holding.map_or(cross, |at| Some(self.holdings[at as usize].pool));
         self.check_free(account, own)?;
@@ -171,9 +170,7 @@ impl Shard {
             |at: &u32| self.mode(*at) == MarginMode::Isolated && self.holdings[*at as usize].position.quantity != 0;
         let none = Refusal::NoIsolatedPosition { account: self.accounts[account as usize].id };
         let holding = self.holding(account, id).filter(isolated).ok_or(none)?;
-        if off_grid.any() {
-            return Err(Refusal::OffGrid { what: "amount" });
-        }
+        checks::on_grid(off_grid, "amount")?;
         let amount = i128::from(amount);
         let pool = self.holdings[holding as usize].pool;
         if amount.abs() >= LIMIT || self.pools[pool as usize].collateral + amount >= LIMIT {
@@ -215,18 +212,4 @@ impl Shard {
         let holding = &self.holdings[holding as usize];
         maintenance(market.instrument(holding.instrument), &holding.position)
     }
-}
-
-/// An amount of money: above zero, on the grid, below 2^62 quanta.
-pub(crate) fn check_amount(amount: i64, off_grid: OffGrid) -> Result<(), Refusal> {
-    if amount < 0 || (amount == 0 && !off_grid.amount) {
-        return Err(Refusal::NotPositive { what: "amount" });
-    }
-    if off_grid.amount {
-        return Err(Refusal::OffGrid { what: "amount" });
-    }
-    if i128::from(amount) >= LIMIT {
-        return Err(Refusal::Overflow { what: "the amount" });
-    }
-    Ok(())
 }

@@ -2,9 +2,9 @@
 //!
 //! What touches a fund or other accounts leaves here as a [`Claim`], for the arbiter.
 
-use super::Shard;
 use super::margin::bankruptcy_price;
 use super::store::{NO_LIQUIDATION, NONE};
+use super::{Margin, Shard};
 use crate::command::Side;
 use crate::event::{Cause, Event, Events, Outcome, PoolName, Step};
 use crate::market::{FundId, InstrumentId, Market};
@@ -139,15 +139,15 @@ impl Shard {
         if let Some((holding, lots)) = self.liquidation_mut(pool).unfilled.take() {
             let left = lots.min(self.holdings[holding as usize].position.quantity.abs());
             if left > 0 {
-                return Advance::Claim(self.claim(market, pool, holding, left));
+                return Advance::Claim(self.claim(market, margin, holding, left));
             }
         }
         let Some(holding) = self.largest(market, pool) else { return Advance::Stuck };
-        let request = if margin.equity < 0 { None } else { self.reduction(market, pool, holding) };
+        let request = if margin.equity < 0 { None } else { self.reduction(market, margin, holding) };
         request.map_or_else(
             || {
                 let whole = self.holdings[holding as usize].position.quantity.abs();
-                Advance::Claim(self.claim(market, pool, holding, whole))
+                Advance::Claim(self.claim(market, margin, holding, whole))
             },
             Advance::Order,
         )
@@ -170,7 +170,7 @@ impl Shard {
     }
 
     /// The order that the instrument's policy asks for; none: over to the takeover.
-    fn reduction(&self, market: &Market, pool: u32, at: u32) -> Option<OrderRequest> {
+    fn reduction(&self, market: &Market, margin: Margin, at: u32) -> Option<OrderRequest> {
         let holding = &self.holdings[at as usize];
         let instrument = market.instrument(holding.instrument);
         let mark = instrument.mark?;
@@ -185,19 +185,19 @@ impl Shard {
         } else {
             return None;
         };
-        let share = self.evaluate(market, pool).share(self.maintenance_of(market, at));
+        let share = margin.share(self.maintenance_of(market, at));
         let limit = bankruptcy_price(instrument, &holding.position, share);
         let side = Side::closing(holding.position.quantity);
         Some(OrderRequest { instrument: holding.instrument, side, quantity, limit: limit as Price, step, holding: at })
     }
 
     /// The claim over `lots` of a position, at its share of the pool's equity.
-    fn claim(&self, market: &Market, pool: u32, at: u32, lots: Quantity) -> Claim {
+    fn claim(&self, market: &Market, margin: Margin, at: u32, lots: Quantity) -> Claim {
         let holding = &self.holdings[at as usize];
-        let share = self.evaluate(market, pool).share(self.maintenance_of(market, at));
+        let share = margin.share(self.maintenance_of(market, at));
         let held = holding.position.quantity;
         Claim {
-            account: self.accounts[self.pools[pool as usize].account as usize].id,
+            account: self.account_of(holding.pool),
             instrument: holding.instrument,
             quantity: lots * held.signum(),
             share: mul_div_floor(share, i128::from(lots), i128::from(held.abs())),

@@ -15,7 +15,6 @@ mod store;
 mod view;
 
 pub(crate) use booking::FillSide;
-pub(crate) use commands::check_amount;
 pub(crate) use deleverage::Candidate;
 pub(crate) use liquidation::{Advance, Claim, OrderRequest};
 pub use margin::Margin;

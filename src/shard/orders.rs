@@ -3,6 +3,7 @@
 use super::Shard;
 use super::margin::{initial_requirement, order_notional};
 use super::store::{NONE, OpenOrder, OrderBook};
+use crate::checks;
 use crate::command::{MarginMode, OffGrid, Order, Side};
 use crate::event::{Event, Events, PoolName};
 use crate::market::Market;
@@ -28,13 +29,12 @@ impl Shard {
         let holding = self.holding(account, order.instrument);
         let position = holding.map_or(Position::default(), |at| self.holdings[at as usize].position);
         let book = holding.map_or(OrderBook::EMPTY, |at| self.order_book(at));
-        check_size(order, off_grid)?;
+        checks::positive("qty", order.quantity, off_grid.amount)?;
+        checks::positive("price", order.price, off_grid.price)?;
         if order.reduce_only {
             check_reduce_only(order, off_grid, &position, &book)?;
         }
-        if off_grid.any() {
-            return Err(Refusal::OffGrid { what: if off_grid.amount { "qty" } else { "price" } });
-        }
+        checks::on_grid(off_grid, "qty")?;
         let notional = instrument.admitted_value(order.quantity, order.price);
         let notional = notional.ok_or(Refusal::Overflow { what: "qty · price · unit" })?;
         self.check_unlocked(account, order, market)?;
@@ -274,16 +274,6 @@ fn reserve(book: &mut OrderBook, side: Side, reduce_only: bool, lots: Quantity, 
         (false, Side::Buy) => book.buys += notional,
         (false, Side::Sell) => book.sells += notional,
     }
-}
-
-fn check_size(order: &Order, off_grid: OffGrid) -> Result<(), Refusal> {
-    if order.quantity < 0 || (order.quantity == 0 && !off_grid.amount) {
-        return Err(Refusal::NotPositive { what: "qty" });
-    }
-    if order.price < 0 || (order.price == 0 && !off_grid.price) {
-        return Err(Refusal::NotPositive { what: "price" });
-    }
-    Ok(())
 }
 
 fn check_reduce_only(order: &Order, off_grid: OffGrid, position: &Position, book: &OrderBook) -> Result<(), Refusal> {

@@ -1,0 +1,26 @@
+//! Checks of the numbers that a command brings, in the order of the protocol: value first, then grid, then size.
+
+use crate::command::OffGrid;
+use crate::number::LIMIT;
+use crate::refusal::Refusal;
+
+/// A number above zero; `off` says that it lies between `steps` and the next step.
+pub(crate) fn positive(what: &'static str, steps: i64, off: bool) -> Result<(), Refusal> {
+    if steps > 0 || (steps == 0 && off) { Ok(()) } else { Err(Refusal::NotPositive { what }) }
+}
+
+/// Nothing finer than its grid; `amount` is what the command calls its amount, quantity or leverage.
+pub(crate) fn on_grid(off_grid: OffGrid, amount: &'static str) -> Result<(), Refusal> {
+    match off_grid {
+        OffGrid { amount: true, .. } => Err(Refusal::OffGrid { what: amount }),
+        OffGrid { price: true, .. } => Err(Refusal::OffGrid { what: "price" }),
+        OffGrid::NONE => Ok(()),
+    }
+}
+
+/// An amount of money: above zero, on the grid, below 2^62 quanta.
+pub(crate) fn amount(amount: i64, off_grid: OffGrid) -> Result<(), Refusal> {
+    positive("amount", amount, off_grid.amount)?;
+    on_grid(off_grid, "amount")?;
+    if i128::from(amount) < LIMIT { Ok(()) } else { Err(Refusal::Overflow { what: "the amount" }) }
+}
