@@ -1,7 +1,7 @@
 //! Checks of the numbers that a command brings, in the order of the protocol: value first, then grid, then size.
 
-use crate::command::OffGrid;
-use crate::number::LIMIT;
+use crate::command::{OffGrid, OrderName, Side};
+use crate::number::{LIMIT, Price, Quantity};
 use crate::refusal::Refusal;
 
 /// A number above zero; `off` says that it lies between `steps` and the next step.
@@ -23,4 +23,26 @@ pub(crate) fn amount(amount: i64, off_grid: OffGrid) -> Result<(), Refusal> {
     positive("amount", amount, off_grid.amount)?;
     on_grid(off_grid, "amount")?;
     if i128::from(amount) < LIMIT { Ok(()) } else { Err(Refusal::Overflow { what: "the amount" }) }
+}
+
+/// A fill of a liquidation order: at most what is open, at the limit or better.
+pub(crate) fn order_fill(
+    order: OrderName,
+    (lots, price): (Quantity, Price),
+    off_grid: OffGrid,
+    (side, open, limit): (Side, Quantity, Price),
+) -> Result<(), Refusal> {
+    positive("qty", lots, off_grid.amount)?;
+    positive("price", price, off_grid.price)?;
+    if lots > open || (off_grid.amount && lots == open) {
+        return Err(Refusal::BeyondOpen { order, open });
+    }
+    let worse = match side {
+        Side::Sell => price < limit,
+        Side::Buy => price > limit || (off_grid.price && price == limit),
+    };
+    if worse {
+        return Err(Refusal::BeyondLimit { order, limit });
+    }
+    on_grid(off_grid, "qty")
 }

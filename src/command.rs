@@ -3,11 +3,13 @@
 //! A command is plain data that fits a ring slot. Declarations (assets, funds, instruments) carry tables and are rare;
 //! they have calls of their own on the [`Kernel`](crate::Kernel).
 
+use crate::event::{Owner, PoolName};
 use crate::market::{AssetId, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
 
 /// The side of an order or a fill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub enum Side {
     /// Bids; makes a position longer.
     Buy,
@@ -43,6 +45,7 @@ impl Side {
 
 /// How a position is margined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub enum MarginMode {
     /// From the account's pool of the settlement asset.
     Cross,
@@ -52,6 +55,7 @@ pub enum MarginMode {
 
 /// Which fee a fill charges the account; its counterparty pays the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub enum Liquidity {
     /// It rested in the book.
     Maker,
@@ -61,6 +65,7 @@ pub enum Liquidity {
 
 /// A fill of the matching engine: a fact, booked whatever it does to the accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct Fill {
     /// The account whose `side` is given.
     pub account: u64,
@@ -84,6 +89,7 @@ pub struct Fill {
 
 /// A limit order, for its margin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct Order {
     /// The account.
     pub account: u64,
@@ -101,10 +107,45 @@ pub struct Order {
     pub reduce_only: bool,
 }
 
+/// A liquidation or unwinding order as the venue knows it: whose it is, and its how-manieth.
+///
+/// Whoever sends the order can name it so at once; the number that events carry is known only when all shards' orders
+/// have been put in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct OrderName {
+    /// Whose: an account's, or the fund's that stands behind an instrument.
+    pub owner: OrderOwner,
+    /// From 1, over all orders of that owner.
+    pub nth: u32,
+}
+
+/// Whose liquidation or unwinding order it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum OrderOwner {
+    /// An account's.
+    Account(u64),
+    /// The inventory's of an instrument.
+    Fund(InstrumentId),
+}
+
+impl OrderOwner {
+    /// As events tell it.
+    #[must_use]
+    pub fn owner(self) -> Owner {
+        match self {
+            Self::Account(account) => Owner::Account(account),
+            Self::Fund(_) => Owner::Fund,
+        }
+    }
+}
+
 /// Everything of fixed size that changes state.
 ///
 /// Amounts are in quanta, positive and below 2^62 unless stated. The [`Kernel`](crate::Kernel) checks them all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Command {
     /// A mark price.
@@ -182,6 +223,31 @@ pub enum Command {
         /// In quanta, into the margin; negative out of it.
         amount: i64,
     },
+    /// Money put aside for a withdrawal: out of the balance, not yet out of the venue.
+    Hold {
+        /// The account.
+        account: u64,
+        /// Its id, unique among the account's open holds.
+        hold: u64,
+        /// The asset.
+        asset: AssetId,
+        /// In quanta.
+        amount: i64,
+    },
+    /// A hold becomes a withdrawal.
+    Commit {
+        /// The account.
+        account: u64,
+        /// The hold.
+        hold: u64,
+    },
+    /// A hold goes back to the balance.
+    Release {
+        /// The account.
+        account: u64,
+        /// The hold.
+        hold: u64,
+    },
     /// Money into a fund.
     FundDeposit {
         /// The fund.
@@ -192,7 +258,9 @@ pub enum Command {
     /// The venue's answer to a liquidation order: a fill.
     LiquidationFill {
         /// The order.
-        liquidation: u64,
+        order: OrderName,
+        /// Its instrument.
+        instrument: InstrumentId,
         /// In lots.
         quantity: Quantity,
         /// In ticks.
@@ -201,7 +269,21 @@ pub enum Command {
     /// The venue's answer to a liquidation order: what is not filled will not be.
     LiquidationExpire {
         /// The order.
-        liquidation: u64,
+        order: OrderName,
+    },
+    /// The venue does not know what became of a liquidation order: its pool stays locked.
+    LiquidationUnknown {
+        /// The order.
+        order: OrderName,
+    },
+    /// The venue has cancelled the orders of a pool in liquidation.
+    CancelAck {
+        /// The account.
+        account: u64,
+        /// The pool.
+        pool: PoolName,
+        /// The account's last execution before that, counted from 1 over the fills that name the account; 0: none to wait for.
+        execution: u64,
     },
     /// The input time moves on.
     Time {
@@ -215,6 +297,7 @@ pub enum Command {
 /// The command then carries the whole steps below. The kernel still makes the checks of value first, on the exact
 /// side of each limit, and refuses with `off_grid` after them: the order of refusals is part of the protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct OffGrid {
     /// The amount, quantity or leverage.
     pub amount: bool,

@@ -143,6 +143,8 @@ impl OnGrid {
 
 /// A grid of multiples of `step`: the ticks, lots, quanta or parts per billion of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "journal", serde(try_from = "crate::journal::StoredGrid", into = "crate::journal::StoredGrid"))]
 pub struct Grid {
     step: Decimal,
 }

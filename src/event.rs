@@ -1,11 +1,12 @@
 //! What comes out: events of fixed size, in the order in which things happened.
 
-use crate::command::Side;
+use crate::command::{OrderName, OrderOwner, Side};
 use crate::market::{AssetId, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
 
 /// A pool, by what it holds. Ordered as pools of an account are announced: cross by asset, then isolated by instrument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub enum PoolName {
     /// The account's balance of an asset and the positions margined by it.
     Cross(AssetId),
@@ -14,7 +15,7 @@ pub enum PoolName {
 }
 
 /// Whose liquidation order or deleveraging it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
     /// An account's.
     Account(u64),
@@ -23,7 +24,7 @@ pub enum Owner {
 }
 
 /// What led to a liquidation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// A mark or a fill of the instrument.
     Instrument(InstrumentId),
@@ -32,7 +33,7 @@ pub enum Cause {
 }
 
 /// Which step a liquidation order belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Reduction to the cap of the tier below.
     Tier,
@@ -43,7 +44,7 @@ pub enum Step {
 }
 
 /// How a liquidation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The pool is no longer in breach.
     Cured,
@@ -52,7 +53,7 @@ pub enum Outcome {
 }
 
 /// Why a fund's balance changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FundReason {
     /// A liquidation fee came in.
     Fee,
@@ -71,7 +72,7 @@ pub enum FundReason {
 }
 
 /// Something happened. Amounts are in quanta, prices in ticks, quantities in lots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
 pub enum Event {
@@ -79,16 +80,19 @@ pub enum Event {
     LiquidationStarted { account: u64, pool: PoolName, equity: i128, maintenance_margin: i128, cause: Cause },
     /// A pool is in breach, but no mark of its positions lives.
     LiquidationSuppressed { account: u64, pool: PoolName },
+    /// The venue is asked to cancel an order of a locked pool; `more` others of the same pool follow.
+    CancelRequested { account: u64, pool: PoolName, order: u64, more: u32 },
     /// An order of a locked pool was cancelled; `more` others of the same pool follow.
     OrderCancelled { account: u64, pool: PoolName, order: u64, more: u32 },
     /// A reduce-only order was cut to `left`, because the position shrank below it.
     OrderCut { account: u64, instrument: InstrumentId, order: u64, left: Quantity },
     /// A fill named an order that does not cover `uncovered` of it.
     OrderMismatch { account: u64, instrument: InstrumentId, order: u64, uncovered: Quantity },
-    /// An order for the venue: immediate or cancel.
+    /// An order for the venue: immediate or cancel. `nth` counts the orders of its owner, from 1.
     LiquidationOrder {
         liquidation: u64,
         owner: Owner,
+        nth: u32,
         instrument: InstrumentId,
         side: Side,
         quantity: Quantity,
@@ -128,3 +132,19 @@ pub enum Event {
 
 /// The events of an input, in order.
 pub type Events = Vec<Event>;
+
+impl Event {
+    /// The name of the order that a [`Event::LiquidationOrder`] tells of.
+    #[must_use]
+    pub fn order_name(&self) -> Option<OrderName> {
+        match *self {
+            Self::LiquidationOrder { owner: Owner::Account(account), nth, .. } => {
+                Some(OrderName { owner: OrderOwner::Account(account), nth })
+            }
+            Self::LiquidationOrder { owner: Owner::Fund, instrument, nth, .. } => {
+                Some(OrderName { owner: OrderOwner::Fund(instrument), nth })
+            }
+            _ => None,
+        }
+    }
+}

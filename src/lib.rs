@@ -25,11 +25,14 @@
 //! - [`command`], [`refusal`]: what goes in, and why it may be refused.
 //! - `shard`: the accounts of one writer; evaluation, trigger bands, liquidation steps.
 //! - `arbiter`: funds, takeover, deleveraging, unwinding.
+//! - `ring`: how threads hand work to each other without locks.
 //! - [`venue`]: where liquidation orders go in scripts and replays.
 //! - [`kernel`]: all of it on one thread.
 //! - [`event`]: what comes out.
+//! - `journal` (feature): the sequence in a file.
 //! - `ticks` (feature `cli`): readers of market data.
 //! - `protocol` (feature): commands and events as JSON Lines.
+//! - `ffi` (feature `c-api`): the threaded driver for matching engines in C.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]
 
@@ -37,7 +40,13 @@ mod arbiter;
 mod checks;
 pub mod command;
 pub mod decimal;
+pub mod driver;
+pub mod engine;
 pub mod event;
+#[cfg(feature = "c-api")]
+pub mod ffi;
+#[cfg(feature = "journal")]
+pub mod journal;
 pub mod kernel;
 mod map;
 pub mod market;
@@ -48,17 +57,28 @@ pub mod protocol;
 pub mod refusal;
 #[cfg(feature = "cli")]
 pub mod replay;
+mod ring;
+mod rounds;
+mod sequencer;
 mod shard;
 #[cfg(feature = "cli")]
 pub mod ticks;
 pub mod tiers;
 pub mod venue;
 
-pub use command::{Command, OffGrid};
+pub use command::{Command, OffGrid, OrderName, OrderOwner};
+pub use driver::Driver;
 pub use event::Event;
-pub use kernel::{Kernel, Settings};
+pub use kernel::{Declaration, Kernel, Overview, Settings};
 pub use refusal::{Code, Refusal};
+pub use ring::{UnknownWait, Wait};
 pub use shard::{AccountView, Capacity, LadderRung, Margin, OrderView, PoolView, PositionView, Strategy};
+
+/// The ring for `perf/hops.rs`, which is compiled as a crate of its own and measures what no user calls. Not an interface.
+#[doc(hidden)]
+pub mod ring_parts {
+    pub use crate::ring::{Bell, Cursor, Full, Reader, Receiver, Sender, Writer, broadcast, queue};
+}
 
 /// The example of the README is compiled and run with the tests.
 #[cfg(doctest)]

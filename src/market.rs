@@ -6,17 +6,35 @@ use crate::decimal::Grid;
 use crate::number::{LIMIT, PPB, Price};
 use crate::refusal::Refusal;
 use crate::tiers::TierTable;
+use crate::venue::VenueRules;
+
+/// Most characters of a name.
+pub const MAX_NAME: usize = 32;
+
+/// Whether a text may name an asset, a fund or an instrument.
+pub(crate) fn is_name(text: &str) -> bool {
+    is_word(text, MAX_NAME)
+}
+
+/// From 1 to `longest` characters of `A-Z`, `a-z`, `0-9`, `_ . : / -`: such a text stands in a line without escapes.
+pub(crate) fn is_word(text: &str, longest: usize) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:/-".contains(&byte);
+    (1..=longest).contains(&text.len()) && text.bytes().all(allowed)
+}
 
 /// An asset, by order of declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct AssetId(pub u32);
 
 /// An insurance fund, by order of declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct FundId(pub u32);
 
 /// An instrument, by order of declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstrumentId(pub u32);
 
 impl AssetId {
@@ -56,6 +74,7 @@ pub struct Asset {
 
 /// The settings of an insurance fund.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct FundSpec {
     /// Its name; an asset's own fund has the asset's.
     pub name: String,
@@ -69,6 +88,7 @@ pub struct FundSpec {
 
 /// Which reductions are tried before a takeover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReducePolicy {
     /// Close just enough to reach the tier below.
     pub tier: bool,
@@ -84,6 +104,7 @@ impl Default for ReducePolicy {
 
 /// The rules of an instrument: a linear perpetual contract.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstrumentSpec {
     /// Its name, such as `BTCUSDT`.
     pub symbol: String,
@@ -116,13 +137,17 @@ impl InstrumentSpec {
     ///
     /// # Errors
     ///
-    /// A unit below 1 or of 2^62 and more, a trading fee outside (−1, 1), a liquidation fee outside [0, 1).
+    /// A grid finer or coarser than [`Grid::new`] makes them, a unit below 1 or of 2^62 and more, a trading fee outside
+    /// (−1, 1), a liquidation fee outside [0, 1).
     pub fn check(&self) -> Result<(), Refusal> {
         let one = PPB as i64;
+        if [self.tick, self.lot].iter().any(|grid| Grid::new(grid.step()).is_none()) {
+            return Err(Refusal::BadDeclaration { what: "tick and lot must have at most 12 digits and 18 decimals" });
+        }
         if self.unit < 1 || i128::from(self.unit) >= LIMIT {
             return Err(Refusal::BadDeclaration { what: "the unit must be at least 1 and below 2^62 quanta" });
         }
-        if [self.maker_fee_ppb, self.taker_fee_ppb].iter().any(|fee| fee.abs() >= one) {
+        if [self.maker_fee_ppb, self.taker_fee_ppb].iter().any(|fee| fee.unsigned_abs() >= PPB) {
             return Err(Refusal::BadDeclaration { what: "maker_fee and taker_fee must be above -1 and below 1" });
         }
         if !(0..one).contains(&self.liquidation_fee_ppb) {
@@ -173,7 +198,7 @@ impl Instrument {
     }
 }
 
-/// All assets, funds and instruments.
+/// All assets, funds and instruments, and how the venue answers.
 #[derive(Clone, Debug, Default)]
 pub struct Market {
     /// By [`AssetId`].
@@ -182,6 +207,8 @@ pub struct Market {
     pub funds: Vec<FundSpec>,
     /// By [`InstrumentId`].
     pub instruments: Vec<Instrument>,
+    /// Where liquidation orders go.
+    pub venue: VenueRules,
 }
 
 impl Market {
@@ -202,6 +229,30 @@ impl Market {
     #[inline]
     pub fn instrument(&self, id: InstrumentId) -> &Instrument {
         &self.instruments[id.index()]
+    }
+
+    /// The asset of this name.
+    #[must_use]
+    pub fn asset_id(&self, name: &str) -> Option<AssetId> {
+        self.assets.iter().position(|asset| asset.name == name).map(|at| AssetId(at as u32))
+    }
+
+    /// The fund of this name.
+    #[must_use]
+    pub fn fund_id(&self, name: &str) -> Option<FundId> {
+        self.funds.iter().position(|fund| fund.name == name).map(|at| FundId(at as u32))
+    }
+
+    /// The instrument of this symbol.
+    #[must_use]
+    pub fn instrument_id(&self, symbol: &str) -> Option<InstrumentId> {
+        self.instruments.iter().position(|at| at.spec.symbol == symbol).map(|at| InstrumentId(at as u32))
+    }
+
+    /// Sets a mark; whether it is the instrument's first.
+    #[inline]
+    pub(crate) fn set_mark(&mut self, id: InstrumentId, price: Price) -> bool {
+        self.instruments[id.index()].mark.replace(price).is_none()
     }
 
     /// The grid of quanta of an asset.

@@ -1,5 +1,6 @@
 //! Why a command was refused. A refused command changes nothing.
 
+use crate::command::{OrderName, OrderOwner};
 use crate::decimal::Decimal;
 use crate::number::Quantity;
 use std::fmt;
@@ -27,6 +28,9 @@ pub enum Code {
     InsufficientMargin,
     NoPrice,
     Duplicate,
+    Gap,
+    Expired,
+    Halted,
 }
 
 impl Code {
@@ -52,6 +56,9 @@ impl Code {
             Self::InsufficientMargin => "insufficient_margin",
             Self::NoPrice => "no_price",
             Self::Duplicate => "duplicate",
+            Self::Gap => "gap",
+            Self::Expired => "expired",
+            Self::Halted => "halted",
         }
     }
 }
@@ -77,8 +84,12 @@ pub enum Refusal {
     UnknownAccount(u64),
     #[error("account {account} has no open order {order}")]
     UnknownOrder { account: u64, order: u64 },
-    #[error("there is no open liquidation order {0}")]
-    UnknownLiquidation(u64),
+    #[error("there is no open liquidation order {}", Named(*.0))]
+    UnknownLiquidation(OrderName),
+    #[error("account {account} has no open hold {hold}")]
+    UnknownHold { account: u64, hold: u64 },
+    #[error("no pool of account {account} by that name waits for a cancellation")]
+    NotCancelling { account: u64 },
     #[error("ts {given} is before the present time {now}")]
     TimeReversed { given: u64, now: u64 },
     #[error("{what} must be above zero")]
@@ -97,10 +108,10 @@ pub enum Refusal {
     ReduceOnlySide,
     #[error("reduce-only orders may close at most {position} lots, {ordered} of which are ordered already")]
     ReduceOnlySize { position: Quantity, ordered: Quantity },
-    #[error("liquidation order {liquidation} has {rest} lots left")]
-    BeyondRest { liquidation: u64, rest: Quantity },
-    #[error("the price is worse than the limit of liquidation order {liquidation}, {limit} ticks")]
-    BeyondLimit { liquidation: u64, limit: i64 },
+    #[error("of liquidation order {} {open} lots can still be filled", Named(*.order))]
+    BeyondOpen { order: OrderName, open: Quantity },
+    #[error("the price is worse than the limit of liquidation order {}, {limit} ticks", Named(*.order))]
+    BeyondLimit { order: OrderName, limit: i64 },
     #[error("{what} is finer than its grid")]
     OffGrid { what: &'static str },
     #[error("{what} would reach 2^62 quanta")]
@@ -115,12 +126,29 @@ pub enum Refusal {
     BeyondLastTier { notional: i128, cap: i128 },
     #[error("account {account} has an open order {order} already")]
     DuplicateOrder { account: u64, order: u64 },
+    #[error("account {account} has an open hold {hold} already")]
+    DuplicateHold { account: u64, hold: u64 },
     #[error("account {0} exists already")]
     DuplicateAccount(u64),
     #[error("the name {what} is taken already")]
     DuplicateName { what: &'static str },
+    #[error("the kernel has stopped and takes no more input")]
+    Stopped,
     #[error("{what}")]
     BadDeclaration { what: &'static str },
+}
+
+/// An order as a person reads it.
+struct Named(OrderName);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OrderName { owner, nth } = self.0;
+        match owner {
+            OrderOwner::Account(account) => write!(f, "{nth} of account {account}"),
+            OrderOwner::Fund(instrument) => write!(f, "{nth} of the inventory of instrument {}", instrument.0),
+        }
+    }
 }
 
 impl Refusal {
@@ -143,16 +171,22 @@ impl Refusal {
             | Self::SelfFill(_)
             | Self::ReduceOnlySide
             | Self::ReduceOnlySize { .. }
-            | Self::BeyondRest { .. }
+            | Self::BeyondOpen { .. }
             | Self::BeyondLimit { .. }
+            | Self::UnknownHold { .. }
+            | Self::NotCancelling { .. }
             | Self::BadDeclaration { .. } => Code::BadValue,
+            Self::Stopped => Code::Halted,
             Self::OffGrid { .. } => Code::OffGrid,
             Self::Overflow { .. } => Code::Overflow,
             Self::Locked { .. } => Code::Locked,
             Self::InsufficientMargin { .. } | Self::InsufficientIsolatedMargin { .. } | Self::BeyondLastTier { .. } => {
                 Code::InsufficientMargin
             }
-            Self::DuplicateOrder { .. } | Self::DuplicateAccount(_) | Self::DuplicateName { .. } => Code::Duplicate,
+            Self::DuplicateOrder { .. }
+            | Self::DuplicateHold { .. }
+            | Self::DuplicateAccount(_)
+            | Self::DuplicateName { .. } => Code::Duplicate,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::number::{LEVERAGE_ONE, LIMIT, PPB, div_ceil, mul_div_ceil, ppb_ceil};
 
 /// How a row's rate is applied to the notional.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub enum TierRule {
     /// `MM = ceil(N · mmr_n) − D_n`: continuous at the caps, up to rounding.
     #[default]
@@ -87,6 +88,7 @@ pub enum TierError {
 
 /// A checked tier table.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Deserialize), serde(try_from = "crate::journal::StoredTiers"))]
 pub struct TierTable {
     rule: TierRule,
     rows: Box<[Row]>,

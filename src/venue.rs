@@ -2,12 +2,14 @@
 //!
 //! Beside a real matching engine the mode is [`VenueMode::Manual`]: the engine answers with commands.
 
-use crate::command::Side;
+use crate::command::{OrderName, Side};
+use crate::event::{PoolName, Step};
 use crate::market::{InstrumentId, Market};
 use crate::number::{Price, Quantity};
 
 /// How orders are answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub enum VenueMode {
     /// Filled in full at the mark if the limit allows it, else not at all.
     #[default]
@@ -22,8 +24,77 @@ pub enum VenueMode {
     Book,
 }
 
+/// How the venue answers, and how long it may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct VenueRules {
+    /// Who answers liquidation orders.
+    pub mode: VenueMode,
+    /// Whether a pool in liquidation waits until the venue says that its orders are cancelled.
+    pub cancel_ack: bool,
+    /// Input time after which a cancellation that is not acknowledged is overdue, in nanoseconds.
+    pub cancel_timeout_ns: u64,
+    /// Input time after which an order that is not answered is overdue, in nanoseconds.
+    pub order_timeout_ns: u64,
+}
+
+impl VenueRules {
+    /// One second.
+    pub const DEFAULT_TIMEOUT_NS: u64 = 1_000_000_000;
+
+    /// Cancelling is immediate.
+    #[must_use]
+    pub fn new(mode: VenueMode) -> Self {
+        let timeout = Self::DEFAULT_TIMEOUT_NS;
+        Self { mode, cancel_ack: false, cancel_timeout_ns: timeout, order_timeout_ns: timeout }
+    }
+
+    /// Whether orders are answered by commands, and not by the simulated venue.
+    #[must_use]
+    #[inline]
+    pub fn is_manual(&self) -> bool {
+        self.mode == VenueMode::Manual
+    }
+}
+
+impl Default for VenueRules {
+    fn default() -> Self {
+        Self::new(VenueMode::default())
+    }
+}
+
+/// What the venue is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VenueRequest {
+    /// Fill this immediately, as far as the limit allows, and answer with [`crate::Command::LiquidationFill`] and
+    /// [`crate::Command::LiquidationExpire`].
+    Order {
+        /// By this name it is answered.
+        order: OrderName,
+        /// The instrument.
+        instrument: InstrumentId,
+        /// The side.
+        side: Side,
+        /// In lots.
+        quantity: Quantity,
+        /// In ticks.
+        limit: Price,
+        /// Why.
+        step: Step,
+    },
+    /// Cancel the account's open orders that reserve on this pool, and answer with [`crate::Command::CancelAck`].
+    Cancel {
+        /// The account.
+        account: u64,
+        /// The pool: a cross pool's orders include those on isolated instruments of its asset.
+        pool: PoolName,
+    },
+}
+
 /// A price and what is offered there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct Level {
     /// In ticks.
     pub price: Price,
@@ -56,21 +127,12 @@ struct Book {
 /// The simulated venue.
 #[derive(Debug, Default)]
 pub(crate) struct Venue {
-    mode: VenueMode,
     books: Vec<Book>,
 }
 
 impl Venue {
     pub(crate) fn add_instrument(&mut self) {
         self.books.push(Book::default());
-    }
-
-    pub(crate) fn mode(&self) -> VenueMode {
-        self.mode
-    }
-
-    pub(crate) fn set_mode(&mut self, mode: VenueMode) {
-        self.mode = mode;
     }
 
     /// Best bid and ask, in ticks.
@@ -109,7 +171,7 @@ impl Venue {
             Side::Sell => price >= limit,
             Side::Buy => price <= limit,
         };
-        match self.mode {
+        match market.venue.mode {
             VenueMode::Mark => {
                 let mark = market.instrument(instrument).mark?;
                 allows(mark).then_some((rest, mark))

@@ -19,7 +19,7 @@ impl Arbiter {
     pub(super) fn deleverage_against(
         &mut self,
         market: &Market,
-        shards: &mut [Shard],
+        shards: &mut [Box<Shard>],
         claim: &Claim,
         events: &mut Events,
     ) -> Quantity {
@@ -32,7 +32,7 @@ impl Arbiter {
     pub(super) fn deleverage_fund(
         &mut self,
         market: &Market,
-        shards: &mut [Shard],
+        shards: &mut [Box<Shard>],
         instrument: InstrumentId,
         held: Quantity,
         events: &mut Events,
@@ -43,11 +43,17 @@ impl Arbiter {
     }
 
     /// Walks the queue of the opposite side, ranked once, each position reduced by at most its size.
-    fn deleverage(&mut self, market: &Market, shards: &mut [Shard], offer: &Offer, events: &mut Events) -> Quantity {
+    fn deleverage(
+        &mut self,
+        market: &Market,
+        shards: &mut [Box<Shard>],
+        offer: &Offer,
+        events: &mut Events,
+    ) -> Quantity {
         let against_longs = offer.quantity < 0;
         self.scored_queues = true;
         let queue = &mut self.queues[offer.instrument.index()][usize::from(against_longs)];
-        queue.begin(market, shards, (offer.instrument, against_longs), self.input);
+        queue.begin(market, shards, (offer.instrument, against_longs), self.decision);
         let mut rest = offer.quantity.abs();
         while rest > 0 {
             let Some((candidate, rank)) = queue.next(shards) else { break };

@@ -8,10 +8,8 @@ use crate::position::Position;
 /// The sums that belong to no account, by asset or by instrument.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    /// By asset, in quanta: payments in, the funds' included.
+    /// By asset, in quanta: payments into the funds.
     pub(crate) deposits: Vec<i128>,
-    /// By asset, in quanta.
-    pub(crate) withdrawals: Vec<i128>,
     /// By asset, in quanta: the fee account.
     pub(crate) fees: Vec<i128>,
     /// By asset, in quanta: the external venue account's realised results.
@@ -24,7 +22,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(super) fn add_asset(&mut self) {
-        for column in [&mut self.deposits, &mut self.withdrawals, &mut self.fees, &mut self.venue_balances] {
+        for column in [&mut self.deposits, &mut self.fees, &mut self.venue_balances] {
             column.push(0);
         }
     }

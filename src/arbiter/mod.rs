@@ -6,15 +6,15 @@
 mod adl;
 mod ledger;
 mod queue;
+mod rescored;
 mod unwind;
 mod waterfall;
 
 pub(crate) use ledger::Ledger;
 pub(crate) use queue::rank;
-pub(crate) use unwind::UnwindOrder;
 
 use crate::event::{Event, Events, FundReason};
-use crate::market::{FundId, Market};
+use crate::market::{FundId, InstrumentId, Market};
 use crate::position::Position;
 use crate::shard::Shard;
 use queue::Queue;
@@ -41,9 +41,9 @@ pub(crate) struct Arbiter {
     exhausted: bool,
     /// By instrument: the queues of the shorts and of the longs.
     queues: Vec<[Queue; 2]>,
-    /// The number of the input, from 1.
-    input: u64,
-    /// Whether any queue was scored in this input.
+    /// The number of the decision, from 1.
+    decision: u64,
+    /// Whether any queue was scored in this decision.
     scored_queues: bool,
 }
 
@@ -62,12 +62,26 @@ impl Arbiter {
         self.ledger.add_instrument();
     }
 
-    /// An input begins: it may have moved a mark, and with it every score.
-    pub(crate) fn new_input(&mut self, input: u64, shards: &mut [Shard]) {
-        self.input = input;
+    /// A decision begins: inputs before it may have moved a mark, and with it every score.
+    pub(crate) fn new_decision(&mut self, shards: &mut [Box<Shard>]) {
+        self.decision += 1;
         if std::mem::take(&mut self.scored_queues) {
-            shards.iter_mut().for_each(Shard::forget_changes);
+            for shard in shards {
+                shard.forget_changes();
+            }
         }
+    }
+
+    /// Whether a decision at this input would have anything to do with inventory: to unwind, or, where accounts or marks
+    /// changed, to deleverage.
+    pub(crate) fn has_business(&self, market: &Market, changed: bool, input: u64, now_ns: u64) -> bool {
+        let business = |index: usize| {
+            let (id, held) = (InstrumentId(index as u32), self.inventory[index].position.quantity != 0);
+            let fund = market.instrument(id).spec.fund;
+            let below = || changed && self.equity(market, fund) < market.fund(fund).floor;
+            held && (self.may_unwind(market, id, input, now_ns) || below())
+        };
+        self.held > 0 && (0..self.inventory.len()).any(business)
     }
 
     /// Something changed that can make an attempt worth while that was not: an account, a mark, a fund.

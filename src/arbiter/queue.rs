@@ -1,77 +1,94 @@
 //! The queue of deleveraging: one side of an instrument, ranked as far as it is asked.
 //!
-//! To score everybody costs milliseconds, and a crash asks for every bankrupt pool. After its admission an input moves no
-//! mark, so a score changes only with its pool: the first to ask in an input scores all, the others only what has
-//! changed since.
+//! To score everybody costs milliseconds, and a crash asks for every bankrupt pool. No mark moves in a decision, so a score
+//! changes only with its pool: the first to ask in a decision scores all, each later one only what has changed since
+//! the last.
 
+use super::rescored::Rescored;
 use crate::market::{InstrumentId, Market};
 use crate::shard::{Candidate, Shard};
 
 /// Candidates that are put in order at first; each further stretch doubles what is in order.
 const FIRST_STRETCH: usize = 64;
 
-/// A queue, kept through an input.
+/// A queue, kept through a decision.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// The input in which everybody was scored, from 1.
+    /// The decision in which everybody was scored, from 1.
     scored_in: u64,
     /// Everybody; in order up to `in_order`.
     scored: Vec<Candidate>,
     in_order: usize,
-    /// Those whose pool has changed since, scored at the present pass, in order.
-    rescored: Vec<Candidate>,
+    /// Those whose pool has changed since, as of the last time that somebody asked.
+    rescored: Rescored,
+    /// By shard: how many of its changes are taken in.
+    seen: Vec<usize>,
     next_scored: usize,
-    next_rescored: usize,
     rank: u32,
 }
 
 impl Queue {
     /// Begins a pass from the head of the queue of one side of an instrument.
-    pub(super) fn begin(&mut self, market: &Market, shards: &mut [Shard], side: (InstrumentId, bool), input: u64) {
-        let (instrument, long) = side;
-        if self.scored_in != input {
-            self.scored_in = input;
+    pub(super) fn begin(
+        &mut self,
+        market: &Market,
+        shards: &mut [Box<Shard>],
+        side: (InstrumentId, bool),
+        decision: u64,
+    ) {
+        if self.scored_in != decision {
+            self.scored_in = decision;
             self.score_all(market, shards, side);
         }
-        self.rescored.clear();
-        for shard in shards {
-            shard.collect_changed(market, instrument, long, &mut self.rescored);
-        }
-        self.rescored.sort_unstable_by_key(Candidate::rank_key);
-        (self.next_scored, self.next_rescored, self.rank) = (0, 0, 0);
+        self.score_changed(market, shards, side);
+        self.rescored.rewind();
+        (self.next_scored, self.rank) = (0, 0);
     }
 
-    fn score_all(&mut self, market: &Market, shards: &mut [Shard], (instrument, long): (InstrumentId, bool)) {
+    /// Scores those anew whose pool has changed since the last pass.
+    fn score_changed(&mut self, market: &Market, shards: &mut [Box<Shard>], (instrument, long): (InstrumentId, bool)) {
+        let Self { rescored, seen, .. } = self;
+        for (shard, seen) in shards.iter_mut().zip(seen) {
+            *seen = shard.for_each_changed(*seen, instrument, |shard, holding| {
+                rescored.put((shard.number(), holding), shard.candidate_on(market, holding, long));
+            });
+        }
+    }
+
+    fn score_all(&mut self, market: &Market, shards: &mut [Box<Shard>], (instrument, long): (InstrumentId, bool)) {
         self.scored.clear();
         self.rescored.clear();
+        self.seen.clear();
         self.in_order = 0;
         // Room for everybody at once, and in powers of two, so that hardly any pass after the first allocates.
         let holders: usize = shards.iter().map(|shard| shard.count_holders(instrument)).sum();
         self.scored.reserve(holders.next_power_of_two());
-        self.rescored.reserve(holders.next_power_of_two());
+        self.rescored.reserve(holders);
         for shard in shards {
-            shard.note_changes();
+            self.seen.push(shard.note_changes());
             shard.collect_queue(market, instrument, long, &mut self.scored);
         }
     }
 
     /// The next candidate by rank, and its rank from 1.
-    pub(super) fn next(&mut self, shards: &[Shard]) -> Option<(Candidate, u32)> {
+    pub(super) fn next(&mut self, shards: &[Box<Shard>]) -> Option<(Candidate, u32)> {
         let scored = self.peek_scored(shards);
-        let rescored = self.rescored.get(self.next_rescored).copied();
-        let (candidate, cursor) = match (scored, rescored) {
-            (Some(a), Some(b)) if b.rank_key() < a.rank_key() => (b, &mut self.next_rescored),
-            (Some(a), _) => (a, &mut self.next_scored),
-            (None, Some(b)) => (b, &mut self.next_rescored),
-            (None, None) => return None,
-        };
-        *cursor += 1;
+        let rescored = self.rescored.peek();
         self.rank += 1;
-        Some((candidate, self.rank))
+        match (scored, rescored) {
+            (scored, Some(first)) if scored.is_none_or(|scored| first.rank_key() < scored.rank_key()) => {
+                self.rescored.advance(&first);
+                Some((first, self.rank))
+            }
+            (scored, _) => {
+                self.next_scored += 1;
+                scored.map(|candidate| (candidate, self.rank))
+            }
+        }
     }
 
     /// The next candidate whose score still holds.
-    fn peek_scored(&mut self, shards: &[Shard]) -> Option<Candidate> {
+    fn peek_scored(&mut self, shards: &[Box<Shard>]) -> Option<Candidate> {
         loop {
             if self.next_scored == self.in_order {
                 self.put_stretch_in_order();
@@ -97,7 +114,7 @@ impl Queue {
 }
 
 /// The whole queue of one side of an instrument, first to be deleveraged first.
-pub(crate) fn rank(market: &Market, shards: &[Shard], instrument: InstrumentId, long: bool) -> Vec<Candidate> {
+pub(crate) fn rank(market: &Market, shards: &[Box<Shard>], instrument: InstrumentId, long: bool) -> Vec<Candidate> {
     let mut queue = Vec::new();
     for shard in shards {
         shard.collect_queue(market, instrument, long, &mut queue);

@@ -1,24 +1,38 @@
 //! Unwinding: the funds close their inventory at the venue, one order per instrument at a time.
 
 use super::Arbiter;
-use crate::command::Side;
+use crate::checks;
+use crate::command::{OffGrid, OrderName, OrderOwner, Side};
 use crate::event::{Event, Events, FundReason, Owner};
 use crate::market::{InstrumentId, Market};
 use crate::number::{Price, Quantity};
+use crate::refusal::Refusal;
+use crate::shard::ENDED_KEPT;
 
 /// An unwinding order at the venue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UnwindOrder {
-    pub(crate) id: u64,
+    /// The how-manieth of the instrument's inventory.
+    pub(crate) nth: u32,
     pub(crate) side: Side,
+    /// What of the inventory it still closes.
     pub(crate) rest: Quantity,
+    /// What the venue can still fill.
+    pub(crate) open: Quantity,
     pub(crate) limit: Price,
+    /// Whether the venue answers it by commands, and may be late.
+    manual: bool,
+    /// Whether the venue said that it does not know.
+    pub(crate) unknown: bool,
 }
 
 /// When inventory of an instrument may be unwound next.
 #[derive(Debug, Default)]
 pub(crate) struct UnwindState {
     pub(crate) order: Option<UnwindOrder>,
+    /// Orders that stand no longer, though the venue may have filled more of them.
+    ended: Vec<UnwindOrder>,
+    orders_sent: u32,
     /// Whether the inventory changed or its mark was set since the last order.
     stale: bool,
     last_ns: Option<u64>,
@@ -30,13 +44,33 @@ impl UnwindState {
     /// The order never exceeds the inventory: it is cut with it, and at zero it ends.
     pub(super) fn inventory_changed(&mut self, quantity: Quantity) {
         self.stale = true;
-        if let Some(order) = &mut self.order {
+        if let Some(mut order) = self.order {
             let closable = if order.side == Side::closing(quantity) { quantity.abs() } else { 0 };
             order.rest = order.rest.min(closable);
-            if order.rest == 0 {
-                self.order = None;
-            }
+            self.put_back(order);
         }
+    }
+
+    /// An order after a change: it stands on, or it has ended.
+    fn put_back(&mut self, order: UnwindOrder) {
+        self.order = (order.rest > 0).then_some(order);
+        if order.rest == 0 {
+            self.remember(order);
+        }
+    }
+
+    fn remember(&mut self, order: UnwindOrder) {
+        if order.open == 0 || !order.manual {
+            return;
+        }
+        if self.ended.len() == ENDED_KEPT {
+            self.ended.remove(0);
+        }
+        self.ended.push(order);
+    }
+
+    fn known(&self, nth: u32) -> Option<&UnwindOrder> {
+        self.order.iter().chain(&self.ended).find(|order| order.nth == nth)
     }
 }
 
@@ -56,25 +90,31 @@ impl Arbiter {
         input: u64,
         now_ns: u64,
     ) -> Option<(Side, Quantity, Price)> {
-        let instrument = market.instrument(id);
-        let mark = instrument.mark?;
+        let mark = market.instrument(id).mark.filter(|_| self.may_unwind(market, id, input, now_ns))?;
         let inventory = &mut self.inventory[id.index()];
         let quantity = inventory.position.quantity;
         let state = &mut inventory.unwinding;
-        let interval_ns = market.fund(instrument.spec.fund).unwind_interval_ns;
-        let early = state.last_ns.is_some_and(|last| now_ns - last < interval_ns);
-        if quantity == 0 || state.order.is_some() || !state.stale || state.last_input == input || early {
-            return None;
-        }
         state.stale = false;
         state.last_ns = Some(now_ns);
         state.last_input = input;
         Some((Side::closing(quantity), quantity.abs(), mark))
     }
 
-    /// The order went out.
-    pub(crate) fn unwind_sent(&mut self, id: InstrumentId, order: UnwindOrder) {
-        self.inventory[id.index()].unwinding.order = Some(order);
+    /// The order went out; returns its number among the inventory's.
+    pub(crate) fn unwind_sent(
+        &mut self,
+        market: &Market,
+        id: InstrumentId,
+        side: Side,
+        quantity: Quantity,
+        limit: Price,
+    ) -> u32 {
+        let state = &mut self.inventory[id.index()].unwinding;
+        state.orders_sent += 1;
+        let nth = state.orders_sent;
+        let manual = market.venue.is_manual();
+        state.order = Some(UnwindOrder { nth, side, rest: quantity, open: quantity, limit, manual, unknown: false });
+        nth
     }
 
     /// The order that stands for an instrument's inventory.
@@ -82,31 +122,117 @@ impl Arbiter {
         self.inventory[id.index()].unwinding.order
     }
 
-    /// The venue will fill no more of the order.
-    pub(crate) fn unwind_expired(&mut self, id: InstrumentId) {
-        self.inventory[id.index()].unwinding.order = None;
+    /// Whether fills of an order can still be booked.
+    pub(crate) fn knows_order(&self, id: InstrumentId, nth: u32) -> bool {
+        self.inventory[id.index()].unwinding.known(nth).is_some()
     }
 
-    /// The venue filled `lots` of the order.
+    /// Whether inventory of an instrument has an order to send at this input.
+    pub(crate) fn may_unwind(&self, market: &Market, id: InstrumentId, input: u64, now_ns: u64) -> bool {
+        let instrument = market.instrument(id);
+        let inventory = &self.inventory[id.index()];
+        let state = &inventory.unwinding;
+        let interval_ns = market.fund(instrument.spec.fund).unwind_interval_ns;
+        let early = state.last_ns.is_some_and(|last| now_ns - last < interval_ns);
+        let idle = inventory.position.quantity == 0 || state.order.is_some();
+        !idle && instrument.mark.is_some() && state.stale && state.last_input != input && !early
+    }
+
+    /// The venue will fill no more of the order.
+    pub(crate) fn unwind_expired(&mut self, id: InstrumentId) {
+        let state = &mut self.inventory[id.index()].unwinding;
+        if let Some(order) = state.order.take() {
+            state.remember(order);
+        }
+    }
+
+    /// The venue will fill no more of order `nth`.
+    ///
+    /// # Errors
+    ///
+    /// It does not stand.
+    pub(crate) fn expire_unwind(&mut self, id: InstrumentId, nth: u32) -> Result<(), Refusal> {
+        self.standing(id, nth)?;
+        self.unwind_expired(id);
+        Ok(())
+    }
+
+    /// The venue does not know what became of order `nth`.
+    ///
+    /// # Errors
+    ///
+    /// It does not stand.
+    pub(crate) fn unwind_unknown(&mut self, id: InstrumentId, nth: u32) -> Result<(), Refusal> {
+        self.standing(id, nth)?.unknown = true;
+        Ok(())
+    }
+
+    fn standing(&mut self, id: InstrumentId, nth: u32) -> Result<&mut UnwindOrder, Refusal> {
+        let unknown = Refusal::UnknownLiquidation(OrderName { owner: OrderOwner::Fund(id), nth });
+        self.inventory[id.index()].unwinding.order.as_mut().filter(|order| order.nth == nth).ok_or(unknown)
+    }
+
+    /// Checks a fill of order `nth` and returns its side.
+    ///
+    /// # Errors
+    ///
+    /// Unknown order, bad value, off grid, overflow.
+    pub(crate) fn check_unwind_fill(
+        &self,
+        market: &Market,
+        (id, nth): (InstrumentId, u32),
+        (lots, price): (Quantity, Price),
+        off_grid: OffGrid,
+    ) -> Result<Side, Refusal> {
+        let name = OrderName { owner: OrderOwner::Fund(id), nth };
+        let order = *self.inventory[id.index()].unwinding.known(nth).ok_or(Refusal::UnknownLiquidation(name))?;
+        checks::order_fill(name, (lots, price), off_grid, (order.side, order.open, order.limit))?;
+        let value = market.instrument(id).admitted_value(lots, price);
+        value.ok_or(Refusal::Overflow { what: "qty · price · unit" })?;
+        Ok(order.side)
+    }
+
+    /// The venue filled `lots` of order `nth`, whether it still stands or not.
     pub(crate) fn book_unwind(
         &mut self,
         market: &Market,
+        (id, nth): (InstrumentId, u32),
+        (lots, price): (Quantity, Price),
+        liquidation: u64,
+        events: &mut Events,
+    ) {
+        let state = &mut self.inventory[id.index()].unwinding;
+        let Some(&(mut order)) = state.known(nth) else { return };
+        order.open -= lots;
+        if state.order.is_some_and(|standing| standing.nth == nth) {
+            order.rest -= order.rest.min(lots);
+            state.put_back(order);
+        } else {
+            state.ended.iter_mut().filter(|ended| ended.nth == nth).for_each(|ended| *ended = order);
+            state.ended.retain(|ended| ended.open > 0);
+        }
+        self.trade_inventory(market, id, order.side, (lots, price), liquidation, events);
+    }
+
+    /// The fund trades `lots` of an instrument with the external venue: closes first, then opens.
+    pub(crate) fn trade_inventory(
+        &mut self,
+        market: &Market,
         id: InstrumentId,
-        lots: Quantity,
-        price: Price,
+        side: Side,
+        (lots, price): (Quantity, Price),
+        liquidation: u64,
         events: &mut Events,
     ) {
         let instrument = market.instrument(id);
-        let Some(mut order) = self.unwinding(id) else { return };
-        order.rest -= lots;
-        self.inventory[id.index()].unwinding.order = (order.rest > 0).then_some(order);
-        let realised = self.change_inventory(id.index(), |position| position.close(lots, price, instrument));
-        self.ledger.book_venue(market, id, order.side, lots, price);
+        let change = |position: &mut crate::position::Position| position.fill(side.signed(lots), price, instrument);
+        let realised = self.change_inventory(id.index(), change);
+        self.ledger.book_venue(market, id, side, lots, price);
         events.push(Event::LiquidationFill {
-            liquidation: order.id,
+            liquidation,
             owner: Owner::Fund,
             instrument: id,
-            side: order.side,
+            side,
             quantity: lots,
             price,
             fee: 0,

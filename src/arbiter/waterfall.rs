@@ -13,7 +13,7 @@ impl Arbiter {
     pub(crate) fn settle_claim(
         &mut self,
         market: &Market,
-        shards: &mut [Shard],
+        shards: &mut [Box<Shard>],
         (shard, pool): (u32, u32),
         claim: &Claim,
         events: &mut Events,
@@ -70,7 +70,12 @@ impl Arbiter {
     }
 
     /// Deleverages inventory of funds below their floor at the mark, in instrument order; true if anybody traded.
-    pub(crate) fn deleverage_inventory(&mut self, market: &Market, shards: &mut [Shard], events: &mut Events) -> bool {
+    pub(crate) fn deleverage_inventory(
+        &mut self,
+        market: &Market,
+        shards: &mut [Box<Shard>],
+        events: &mut Events,
+    ) -> bool {
         if self.exhausted {
             return false;
         }

@@ -1,37 +1,220 @@
-//! Declarations: assets, funds and instruments. Rare, and with tables: calls of their own.
+//! Declarations: assets, funds, instruments, the venue. Rare, and with tables: they concern everybody at once.
 
 use super::Kernel;
+use crate::engine::Entry;
 use crate::event::Cause;
-use crate::market::{Asset, AssetId, FundId, FundSpec, Instrument, InstrumentId, InstrumentSpec};
+use crate::market::{Asset, AssetId, FundId, FundSpec, Instrument, InstrumentId, InstrumentSpec, Market, is_name};
 use crate::number::LIMIT;
 use crate::refusal::Refusal;
+use crate::rounds::Rounds;
+use crate::shard::Shard;
+use crate::venue::VenueRules;
 
 /// Most decimals of an asset.
 pub const MAX_DECIMALS: u32 = 12;
 
+/// What is declared.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum Declaration {
+    /// An asset, and with it the fund of its name, with floor 0.
+    Asset {
+        /// Its name.
+        name: String,
+        /// One unit is `10^decimals` quanta; at most 12.
+        decimals: u32,
+    },
+    /// A further fund, or the floor of an asset's own (the caller sees that this happens once).
+    Fund(FundSpec),
+    /// An instrument.
+    Instrument(Box<InstrumentSpec>),
+    /// Where liquidation and unwinding orders go from now on, and how the venue cancels.
+    Venue(VenueRules),
+}
+
+impl Declaration {
+    /// What a liquidation in its wake is caused by.
+    fn cause(&self) -> Cause {
+        Cause::Op(match self {
+            Self::Asset { .. } => "asset",
+            Self::Fund(_) => "fund",
+            Self::Instrument(_) => "instrument",
+            Self::Venue(_) => "venue",
+        })
+    }
+
+    /// Checks it against what is there.
+    ///
+    /// # Errors
+    ///
+    /// A name that is none; more than 12 decimals; a name that is taken; an unknown asset or fund; a floor of 2^62 and
+    /// more; a fund in another asset; grids or fees out of range.
+    pub(crate) fn check(&self, market: &Market) -> Result<(), Refusal> {
+        self.check_names()?;
+        match self {
+            Self::Asset { name, decimals } => check_asset(market, name, *decimals),
+            Self::Fund(spec) => check_fund(market, spec),
+            Self::Instrument(spec) => check_instrument(market, spec),
+            Self::Venue(rules) => check_timeouts(rules),
+        }
+    }
+
+    /// The checks that need no market: what a file may hold at all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Declaration::check`], as far as that goes.
+    #[cfg(feature = "journal")]
+    pub(crate) fn check_alone(&self) -> Result<(), Refusal> {
+        self.check_names()?;
+        match self {
+            Self::Asset { decimals, .. } => check_decimals(*decimals),
+            Self::Fund(spec) => check_floor(spec),
+            Self::Instrument(spec) => spec.check(),
+            Self::Venue(rules) => check_timeouts(rules),
+        }
+    }
+
+    fn check_names(&self) -> Result<(), Refusal> {
+        let named = match self {
+            Self::Asset { name, .. } | Self::Fund(FundSpec { name, .. }) => is_name(name),
+            Self::Instrument(spec) => is_name(&spec.symbol) && is_name(&spec.underlying),
+            Self::Venue(_) => true,
+        };
+        let what = "a name must be 1 to 32 characters of A-Z, a-z, 0-9, _ . : / -";
+        if named { Ok(()) } else { Err(Refusal::BadDeclaration { what }) }
+    }
+
+    /// Enters it; it has been checked.
+    pub(crate) fn enter(&self, market: &mut Market) {
+        match self {
+            Self::Asset { name, decimals } => {
+                let (asset, fund) = (AssetId(market.assets.len() as u32), FundId(market.funds.len() as u32));
+                market.assets.push(Asset { name: name.clone(), decimals: *decimals, fund });
+                market.funds.push(FundSpec { name: name.clone(), asset, floor: 0, unwind_interval_ns: 0 });
+            }
+            Self::Fund(spec) => match market.fund_id(&spec.name) {
+                Some(known) => market.funds[known.index()] = spec.clone(),
+                None => market.funds.push(spec.clone()),
+            },
+            Self::Instrument(spec) => {
+                market.instruments.push(Instrument { spec: InstrumentSpec::clone(spec), mark: None, last: None });
+            }
+            Self::Venue(rules) => market.venue = *rules,
+        }
+    }
+}
+
+fn check_asset(market: &Market, name: &str, decimals: u32) -> Result<(), Refusal> {
+    check_decimals(decimals)?;
+    if market.fund_id(name).is_some() {
+        return Err(Refusal::DuplicateName { what: "of the asset" }); // every asset's name is a fund's too
+    }
+    Ok(())
+}
+
+fn check_fund(market: &Market, spec: &FundSpec) -> Result<(), Refusal> {
+    market.assets.get(spec.asset.index()).ok_or(Refusal::UnknownAsset(spec.asset.0))?;
+    let known = market.fund_id(&spec.name);
+    if known.is_some_and(|known| market.fund(known).asset != spec.asset) {
+        return Err(Refusal::BadDeclaration { what: "the fund is kept in another asset" });
+    }
+    check_floor(spec)
+}
+
+fn check_decimals(decimals: u32) -> Result<(), Refusal> {
+    if decimals > MAX_DECIMALS {
+        return Err(Refusal::BadDeclaration { what: "decimals must be from 0 to 12" });
+    }
+    Ok(())
+}
+
+fn check_floor(spec: &FundSpec) -> Result<(), Refusal> {
+    let fits = spec.floor.unsigned_abs() < LIMIT.unsigned_abs();
+    if fits { Ok(()) } else { Err(Refusal::Overflow { what: "floor" }) }
+}
+
+fn check_timeouts(rules: &VenueRules) -> Result<(), Refusal> {
+    if rules.cancel_timeout_ns == 0 || rules.order_timeout_ns == 0 {
+        return Err(Refusal::BadDeclaration { what: "a timeout must be at least one nanosecond" });
+    }
+    Ok(())
+}
+
+fn check_instrument(market: &Market, spec: &InstrumentSpec) -> Result<(), Refusal> {
+    market.assets.get(spec.settle.index()).ok_or(Refusal::UnknownAsset(spec.settle.0))?;
+    let fund = market.funds.get(spec.fund.index()).ok_or(Refusal::UnknownFund(spec.fund.0))?;
+    if fund.asset != spec.settle {
+        return Err(Refusal::BadDeclaration { what: "the fund is not kept in the settlement asset" });
+    }
+    spec.check()?;
+    if market.instrument_id(&spec.symbol).is_some() {
+        return Err(Refusal::DuplicateName { what: "of the instrument" });
+    }
+    Ok(())
+}
+
+/// Enters a declaration everywhere but in the market: with the arbiter, the venue and the shards.
+pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Option<u64>, declaration: &Declaration) {
+    match declaration {
+        Declaration::Asset { .. } => {
+            rounds.arbiter.add_asset();
+            rounds.arbiter.add_fund();
+            for shard in shards {
+                shard.add_asset();
+            }
+        }
+        Declaration::Fund(spec) => match rounds.market.fund_id(&spec.name) {
+            Some(_) => rounds.arbiter.try_again(),
+            None => rounds.arbiter.add_fund(),
+        },
+        Declaration::Instrument(_) => {
+            for shard in shards {
+                shard.add_instrument();
+            }
+            rounds.arbiter.add_instrument();
+            rounds.venue.add_instrument();
+        }
+        // An order that stands is still answered by whom it went to.
+        Declaration::Venue(_) => {}
+    }
+    declaration.enter(&mut rounds.market);
+    rounds.accept(ts_ns, declaration.cause());
+}
+
 impl Kernel {
+    /// Declares something, with all that follows.
+    ///
+    /// # Errors
+    ///
+    /// The refusal; nothing has changed then.
+    pub fn declare_and_decide(&mut self, ts_ns: Option<u64>, declaration: &Declaration) -> Result<(), Refusal> {
+        self.rounds.events.clear();
+        self.input_declaration(ts_ns, declaration)?;
+        self.decide();
+        Ok(())
+    }
+
+    pub(crate) fn input_declaration(&mut self, ts_ns: Option<u64>, declaration: &Declaration) -> Result<(), Refusal> {
+        self.check_time(ts_ns)?;
+        declaration.check(&self.rounds.market)?;
+        self.inputs += 1;
+        self.seq += 1;
+        if let Some(record) = &mut self.record {
+            record.push(Entry::Declare { seq: self.seq, ts_ns, declaration: declaration.clone() });
+        }
+        declare(&mut self.rounds, &mut self.shards, ts_ns, declaration);
+        Ok(())
+    }
+
     /// Declares an asset, and with it the fund of its name, with floor 0.
     ///
     /// # Errors
     ///
     /// More than 12 decimals, or a name that is taken.
     pub fn declare_asset(&mut self, ts_ns: Option<u64>, name: &str, decimals: u32) -> Result<AssetId, Refusal> {
-        self.events.clear();
-        self.check_time(ts_ns)?;
-        if decimals > MAX_DECIMALS {
-            return Err(Refusal::BadDeclaration { what: "decimals must be from 0 to 12" });
-        }
-        if self.fund_id(name).is_some() {
-            return Err(Refusal::DuplicateName { what: "of the asset" }); // every asset's name is a fund's too
-        }
-        let asset = AssetId(self.market.assets.len() as u32);
-        let fund = FundId(self.market.funds.len() as u32);
-        self.market.assets.push(Asset { name: name.to_owned(), decimals, fund });
-        self.arbiter.add_asset();
-        self.add_fund(FundSpec { name: name.to_owned(), asset, floor: 0, unwind_interval_ns: 0 });
-        self.accept(ts_ns);
-        self.settle(Cause::Op("asset"));
-        Ok(asset)
+        self.declare_and_decide(ts_ns, &Declaration::Asset { name: name.to_owned(), decimals })?;
+        Ok(AssetId(self.rounds.market.assets.len() as u32 - 1))
     }
 
     /// Declares a further fund, or sets the floor of an asset's own (the caller sees that this happens once).
@@ -40,26 +223,9 @@ impl Kernel {
     ///
     /// An unknown asset, a floor of 2^62 and more, or an asset's own fund given in another asset.
     pub fn declare_fund(&mut self, ts_ns: Option<u64>, spec: FundSpec) -> Result<FundId, Refusal> {
-        self.events.clear();
-        self.check_time(ts_ns)?;
-        self.check_asset(spec.asset)?;
-        let known = self.fund_id(&spec.name);
-        if known.is_some_and(|known| self.market.fund(known).asset != spec.asset) {
-            return Err(Refusal::BadDeclaration { what: "the fund is kept in another asset" });
-        }
-        if spec.floor.abs() >= LIMIT {
-            return Err(Refusal::Overflow { what: "floor" });
-        }
-        let fund = match known {
-            Some(known) => {
-                self.market.funds[known.index()] = spec;
-                self.arbiter.try_again();
-                known
-            }
-            None => self.add_fund(spec),
-        };
-        self.accept(ts_ns);
-        self.settle(Cause::Op("fund"));
+        let next = FundId(self.rounds.market.funds.len() as u32);
+        let fund = self.rounds.market.fund_id(&spec.name).unwrap_or(next);
+        self.declare_and_decide(ts_ns, &Declaration::Fund(spec))?;
         Ok(fund)
     }
 
@@ -69,49 +235,25 @@ impl Kernel {
     ///
     /// Unknown asset or fund, a fund of another asset, fees out of range, or a symbol that is taken.
     pub fn declare_instrument(&mut self, ts_ns: Option<u64>, spec: InstrumentSpec) -> Result<InstrumentId, Refusal> {
-        self.events.clear();
-        self.check_time(ts_ns)?;
-        self.check_asset(spec.settle)?;
-        let fund = self.market.funds.get(spec.fund.index()).ok_or(Refusal::UnknownFund(spec.fund.0))?;
-        if fund.asset != spec.settle {
-            return Err(Refusal::BadDeclaration { what: "the fund is not kept in the settlement asset" });
-        }
-        spec.check()?;
-        if self.instrument_id(&spec.symbol).is_some() {
-            return Err(Refusal::DuplicateName { what: "of the instrument" });
-        }
-        let id = InstrumentId(self.market.instruments.len() as u32);
-        self.market.instruments.push(Instrument { spec, mark: None, last: None });
-        self.shards.iter_mut().for_each(crate::shard::Shard::add_instrument);
-        self.arbiter.add_instrument();
-        self.venue.add_instrument();
-        self.accept(ts_ns);
-        self.settle(Cause::Op("instrument"));
-        Ok(id)
-    }
-
-    fn add_fund(&mut self, spec: FundSpec) -> FundId {
-        let fund = FundId(self.market.funds.len() as u32);
-        self.market.funds.push(spec);
-        self.arbiter.add_fund();
-        fund
+        self.declare_and_decide(ts_ns, &Declaration::Instrument(Box::new(spec)))?;
+        Ok(InstrumentId(self.rounds.market.instruments.len() as u32 - 1))
     }
 
     /// The asset of this name.
     #[must_use]
     pub fn asset_id(&self, name: &str) -> Option<AssetId> {
-        self.market.assets.iter().position(|asset| asset.name == name).map(|at| AssetId(at as u32))
+        self.rounds.market.asset_id(name)
     }
 
     /// The fund of this name.
     #[must_use]
     pub fn fund_id(&self, name: &str) -> Option<FundId> {
-        self.market.funds.iter().position(|fund| fund.name == name).map(|at| FundId(at as u32))
+        self.rounds.market.fund_id(name)
     }
 
     /// The instrument of this symbol.
     #[must_use]
     pub fn instrument_id(&self, symbol: &str) -> Option<InstrumentId> {
-        self.market.instruments.iter().position(|at| at.spec.symbol == symbol).map(|at| InstrumentId(at as u32))
+        self.rounds.market.instrument_id(symbol)
     }
 }

@@ -1,24 +1,29 @@
 //! The inline driver: sequencer, shards and arbiter as calls on one thread.
 //!
-//! [`Kernel::apply`] carries a command out completely, with all that follows from it, before it returns. The threaded
-//! driver runs the same shards and the same arbiter; for the same sequence both emit the same events, whatever the
-//! number of shards.
+//! [`Kernel::apply`] carries a command out completely, with all that follows from it, before it returns: a decision follows
+//! every input. The threaded driver runs the same shards and the same arbiter; for the same sequence both emit the same
+//! events, whatever the number of shards.
 
-mod admit;
 mod answers;
 mod declare;
-mod rounds;
+mod health;
+mod overview;
 
-pub use answers::{AssetTotals, FundView, InstrumentTotals, InventoryView, QueueEntry};
+pub use declare::Declaration;
+pub(crate) use declare::declare;
+pub use health::{Health, WaitState, WaitingPool};
+pub use overview::{AssetTotals, FundView, InstrumentTotals, InventoryView, Overview, QueueEntry};
 
-use crate::arbiter::Arbiter;
-use crate::command::{Command, OffGrid};
-use crate::event::{Cause, Event, Events};
-use crate::map::Map;
+use crate::command::{Command, OffGrid, OrderName};
+use crate::engine::{Decision, Depth, Entry, hash_of};
+use crate::event::{Cause, Event};
 use crate::market::{InstrumentId, Market};
+use crate::number::Price;
 use crate::refusal::Refusal;
-use crate::shard::{Attention, BURST, Capacity, Findings, Shard, Strategy};
-use crate::venue::{BookUpdate, Venue, VenueMode};
+use crate::rounds::{Rounds, VenueAnswer};
+use crate::sequencer::{self, Facts};
+use crate::shard::{Capacity, Report, Shard, Shards, Strategy, shard_of};
+use crate::venue::{BookUpdate, VenueMode, VenueRules};
 
 /// How a kernel is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,34 +42,33 @@ impl Default for Settings {
     }
 }
 
-/// Who waits for the answer to an order at the venue.
-#[derive(Clone, Copy, Debug)]
-enum Waiter {
-    Pool { shard: u32, pool: u32 },
-    Fund(InstrumentId),
+impl Settings {
+    /// The shards of a kernel, empty.
+    pub(crate) fn make_shards(&self) -> Shards {
+        let count = self.shards as usize;
+        let share = |total: usize| total.div_ceil(count) + total / 16;
+        let capacity = Capacity {
+            accounts: share(self.capacity.accounts),
+            positions: share(self.capacity.positions),
+            orders: share(self.capacity.orders),
+        };
+        (0..self.shards).map(|number| Box::new(Shard::new(number, self.shards, self.strategy, capacity))).collect()
+    }
 }
 
 /// The whole engine on one thread.
 #[derive(Debug)]
 pub struct Kernel {
-    market: Market,
-    shards: Vec<Shard>,
-    arbiter: Arbiter,
-    venue: Venue,
-    /// Nanoseconds since the epoch, of the last input that told them.
-    now_ns: u64,
-    /// Inputs accepted so far.
+    rounds: Rounds,
+    shards: Shards,
+    /// Inputs that had their place so far: orders are accepted in this order.
     inputs: u64,
-    liquidation_orders: u64,
-    orders_accepted: u64,
-    /// Orders that the venue has not answered yet; those that were cut to nothing stay until the table is cleared out.
-    waiters: Map<u64, Waiter>,
-    /// The size at which they are cleared out next.
-    waiters_to_prune: usize,
-    events: Events,
-    findings: Findings,
-    /// Pools to walk in the present round.
-    walk: Vec<Attention>,
+    /// Inputs since the log began.
+    seq: u64,
+    /// Kept for its room.
+    reports: Vec<Report>,
+    /// The sequence since it is kept.
+    record: Option<Vec<Entry>>,
 }
 
 impl Kernel {
@@ -76,29 +80,31 @@ impl Kernel {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         assert!(settings.shards > 0, "a kernel needs at least one shard: the caller's mistake");
-        let count = settings.shards as usize;
-        let share = |total: usize| total.div_ceil(count) + total / 16;
-        let capacity = Capacity {
-            accounts: share(settings.capacity.accounts),
-            positions: share(settings.capacity.positions),
-            orders: share(settings.capacity.orders),
-        };
-        let burst = settings.capacity.accounts.min(BURST);
         Self {
-            market: Market::default(),
-            shards: (0..settings.shards).map(|number| Shard::new(number, settings.strategy, capacity)).collect(),
-            arbiter: Arbiter::default(),
-            venue: Venue::default(),
-            now_ns: 0,
+            rounds: Rounds::new(settings.capacity.accounts),
+            shards: settings.make_shards(),
             inputs: 0,
-            liquidation_orders: 0,
-            orders_accepted: 0,
-            waiters: Map::default(),
-            waiters_to_prune: 0,
-            events: Events::with_capacity(1 << 12),
-            findings: Findings::with_capacity(burst),
-            walk: Vec::with_capacity(burst),
+            seq: 0,
+            reports: Vec::with_capacity(64),
+            record: None,
         }
+    }
+
+    /// From now on keeps the sequence of inputs and decisions.
+    pub fn keep_record(&mut self) {
+        self.record.get_or_insert_default();
+        self.rounds.keeps_answers = true;
+    }
+
+    /// What came before prepared the kernel: the inputs of the record count from 1 from here on.
+    pub fn begin_log(&mut self) {
+        self.seq = 0;
+        self.record.iter_mut().for_each(|record| record.push(Entry::Start));
+    }
+
+    /// The sequence since it is kept or was taken last; empty if it is not kept.
+    pub fn take_record(&mut self) -> Vec<Entry> {
+        self.record.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Carries out one command, with all that follows from it. The events are in [`Kernel::events`].
@@ -119,43 +125,112 @@ impl Kernel {
     /// A refused command has changed nothing and caused no event.
     pub fn apply_at(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
         self.admit_at(ts_ns, command, off_grid)?;
-        self.settle(cause_of(command));
+        self.decide();
         Ok(())
     }
 
-    /// The first half of [`Kernel::apply_at`]: checks the command, carries out what it says, and finds the pools that it
-    /// could have put in breach. [`Kernel::settle_command`] must follow before the next command. In two halves the time
-    /// of either can be measured.
+    /// The first half of [`Kernel::apply_at`]: checks the command, books what it says, locks the pools that it puts in
+    /// breach, and lets them begin what concerns them alone. [`Kernel::decide`] must follow before the next command. In
+    /// two halves the time of either can be measured.
     ///
     /// # Errors
     ///
     /// A refused command has changed nothing and caused no event.
     pub fn admit_at(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
-        self.events.clear();
-        let command_ts = if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns };
-        self.check_time(command_ts)?;
-        self.admit(command, off_grid)?;
-        self.accept(command_ts);
-        Ok(())
+        self.rounds.events.clear();
+        self.input(ts_ns, command, off_grid)
     }
 
     /// The second half: liquidates, until no unlocked pool is in breach, and lets the funds act.
-    pub fn settle_command(&mut self, command: &Command) {
-        self.settle(cause_of(command));
+    pub fn decide(&mut self) {
+        let told = self.rounds.events.len();
+        self.rounds.decide(&mut self.shards);
+        if let Some(record) = &mut self.record {
+            let (hash, answers) = (hash_of(&self.rounds.events[told..]), self.rounds.given.clone());
+            record.push(Entry::Decide { outcome: Some(Decision { hash, answers }) });
+        }
     }
 
-    /// Sets where liquidation and unwinding orders go from now on.
+    /// Checks and books a command, and lets the shards find what it puts in breach.
+    pub(crate) fn input(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
+        self.check_time(if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns })?;
+        let Self { rounds, shards, reports, inputs, seq, record, .. } = self;
+        let mut facts = Inline { rounds, shards };
+        sequencer::check(&facts.rounds.market, &mut facts, command, off_grid)?;
+        *inputs += 1;
+        *seq += 1;
+        if let Some(record) = record {
+            record.push(Entry::Command { seq: *seq, ts_ns, command: *command, off_grid });
+        }
+        match *command {
+            Command::Mark { instrument, .. } => {
+                let came_to_life = rounds.take_price(command);
+                for shard in &mut *shards {
+                    shard.on_mark(&rounds.market, instrument, came_to_life);
+                }
+            }
+            Command::Last { .. } => drop(rounds.take_price(command)),
+            _ => {
+                rounds.book(command, off_grid)?;
+                for shard in &mut *shards {
+                    shard.book(&rounds.market, command, off_grid, *inputs, reports)?;
+                }
+            }
+        }
+        rounds.accept_command(ts_ns, command);
+        self.find_breaches(crate::rounds::cause_of(command));
+        Ok(())
+    }
+
+    fn find_breaches(&mut self, cause: Cause) {
+        let Self { rounds, shards, reports, .. } = self;
+        for shard in &mut *shards {
+            shard.find_breaches(&rounds.market, cause, reports);
+        }
+        if !reports.is_empty() {
+            reports.drain(..).for_each(|report| rounds.stage(&report));
+            rounds.merge();
+        }
+    }
+
+    /// The next input of a record follows without a decision in between.
+    pub(crate) fn go_on(&mut self) {
+        self.rounds.tell_begun();
+    }
+
+    /// Carries a decision of a record out, with the answers that the venue gave then; false if they do not fit.
+    pub(crate) fn decide_as_recorded(&mut self, answers: &[VenueAnswer]) -> bool {
+        self.rounds.answer_from(answers);
+        self.decide();
+        self.rounds.answers_fitted()
+    }
+
+    /// Forgets the events so far: the caller has taken them.
+    pub(crate) fn clear_events(&mut self) {
+        self.rounds.events.clear();
+    }
+
+    /// Accepts an input that the shards have no part in.
+    fn accept(&mut self, ts_ns: Option<u64>, op: &'static str) {
+        self.rounds.accept(ts_ns, Cause::Op(op));
+    }
+
+    /// Sets where liquidation and unwinding orders go from now on; cancelling is immediate.
     ///
     /// # Errors
     ///
     /// [`Refusal::TimeReversed`].
     pub fn set_venue(&mut self, ts_ns: Option<u64>, mode: VenueMode) -> Result<(), Refusal> {
-        self.events.clear();
-        self.check_time(ts_ns)?;
-        self.venue.set_mode(mode);
-        self.accept(ts_ns);
-        self.settle(Cause::Op("venue"));
-        Ok(())
+        self.set_venue_rules(ts_ns, VenueRules::new(mode))
+    }
+
+    /// Sets where liquidation and unwinding orders go from now on, and how the venue cancels.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TimeReversed`].
+    pub fn set_venue_rules(&mut self, ts_ns: Option<u64>, rules: VenueRules) -> Result<(), Refusal> {
+        self.declare_and_decide(ts_ns, &Declaration::Venue(rules))
     }
 
     /// Gives new depth to the simulated venue.
@@ -169,12 +244,27 @@ impl Kernel {
         instrument: InstrumentId,
         update: &BookUpdate<'_>,
     ) -> Result<(), Refusal> {
-        self.events.clear();
+        self.rounds.events.clear();
+        self.input_book(ts_ns, instrument, update)?;
+        self.decide();
+        Ok(())
+    }
+
+    pub(crate) fn input_book(
+        &mut self,
+        ts_ns: Option<u64>,
+        instrument: InstrumentId,
+        update: &BookUpdate<'_>,
+    ) -> Result<(), Refusal> {
         self.check_time(ts_ns)?;
-        self.check_book(instrument, update)?;
-        self.venue.update(instrument, update);
-        self.accept(ts_ns);
-        self.settle(Cause::Op("book"));
+        sequencer::check_book(&self.rounds.market, instrument, update)?;
+        self.inputs += 1;
+        self.seq += 1;
+        if let Some(record) = &mut self.record {
+            record.push(Entry::Book { seq: self.seq, ts_ns, instrument, book: Depth::new(update) });
+        }
+        self.rounds.venue.update(instrument, update);
+        self.accept(ts_ns, "book");
         Ok(())
     }
 
@@ -182,78 +272,100 @@ impl Kernel {
     #[must_use]
     #[inline]
     pub fn events(&self) -> &[Event] {
-        &self.events
+        &self.rounds.events
     }
 
     /// Assets, funds, instruments and their marks.
     #[must_use]
     pub fn market(&self) -> &Market {
-        &self.market
+        &self.rounds.market
     }
 
     /// The present time, in nanoseconds since the epoch.
     #[must_use]
     pub fn now_ns(&self) -> u64 {
-        self.now_ns
+        self.rounds.now_ns
     }
 
     /// Exact evaluations of a pool so far, over all shards.
     #[must_use]
     pub fn evaluations(&self) -> u64 {
-        self.shards.iter().map(Shard::evaluations).sum()
+        self.shards.iter().map(|shard| shard.evaluations()).sum()
     }
 
     /// Moves the present time on without an input: a question was asked at this time. Earlier times are ignored.
     pub fn pass_time(&mut self, ts_ns: Option<u64>) {
-        self.now_ns = self.now_ns.max(ts_ns.unwrap_or(0));
+        let Some(ts_ns) = ts_ns.filter(|&ts_ns| ts_ns > self.rounds.now_ns) else { return };
+        self.rounds.now_ns = ts_ns;
+        self.record.iter_mut().for_each(|record| record.push(Entry::Pass { ts_ns }));
+    }
+
+    /// The order of that number, as long as it can still be filled, and its instrument.
+    #[must_use]
+    pub fn liquidation(&self, number: u64) -> Option<(OrderName, InstrumentId)> {
+        self.overview().liquidation(number)
+    }
+
+    /// Everything, to look at.
+    #[must_use]
+    pub fn overview(&self) -> Overview<'_> {
+        Overview::new(&self.rounds, &self.shards)
     }
 
     fn check_time(&self, ts_ns: Option<u64>) -> Result<(), Refusal> {
         match ts_ns {
-            Some(given) if given < self.now_ns => Err(Refusal::TimeReversed { given, now: self.now_ns }),
+            Some(given) if given < self.rounds.now_ns => Err(Refusal::TimeReversed { given, now: self.rounds.now_ns }),
             _ => Ok(()),
         }
     }
+}
 
-    fn accept(&mut self, ts_ns: Option<u64>) {
-        self.inputs += 1;
-        self.now_ns = ts_ns.unwrap_or(self.now_ns);
+impl Kernel {
+    /// Takes a kernel apart, for threads to run it.
+    pub(crate) fn into_parts(self) -> (Rounds, Shards) {
+        (self.rounds, self.shards)
     }
 
-    fn shard_of(&self, account: u64) -> usize {
-        if self.shards.len() == 1 {
-            return 0;
-        }
-        // Fibonacci hashing: neighbouring account numbers spread over the shards.
-        let hash = account.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        ((u128::from(hash) * self.shards.len() as u128) >> 64) as usize
+    /// Puts one together again; `inputs` is beyond the number of every input so far.
+    pub(crate) fn from_parts(rounds: Rounds, shards: Shards, inputs: u64) -> Self {
+        Self { rounds, shards, inputs, seq: 0, reports: Vec::with_capacity(64), record: None }
     }
 
-    /// Lots of all long positions: accounts', inventory's and the external venue's.
-    #[inline]
-    fn open_interest(&self, instrument: InstrumentId) -> i64 {
-        let accounts: i64 = self.shards.iter().map(|shard| shard.long_lots(instrument)).sum();
-        accounts + self.arbiter.ledger.long_lots[instrument.index()]
+    /// Number of shards.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Inputs so far, refused ones included.
+    pub(crate) fn inputs(&self) -> u64 {
+        self.inputs
     }
 }
 
-/// What a liquidation is said to be caused by, for the whole of an input.
-fn cause_of(command: &Command) -> Cause {
-    match command {
-        Command::Mark { instrument, .. } => Cause::Instrument(*instrument),
-        Command::Fill(fill) => Cause::Instrument(fill.instrument),
-        Command::Last { .. } => Cause::Op("last"),
-        Command::Order(_) => Cause::Op("order"),
-        Command::Cancel { .. } => Cause::Op("cancel"),
-        Command::Account { .. } => Cause::Op("account"),
-        Command::Deposit { .. } => Cause::Op("deposit"),
-        Command::Withdraw { .. } => Cause::Op("withdraw"),
-        Command::Leverage { .. } => Cause::Op("leverage"),
-        Command::MarginMode { .. } => Cause::Op("margin_mode"),
-        Command::IsolatedMargin { .. } => Cause::Op("isolated_margin"),
-        Command::FundDeposit { .. } => Cause::Op("fund_deposit"),
-        Command::LiquidationFill { .. } => Cause::Op("liq_fill"),
-        Command::LiquidationExpire { .. } => Cause::Op("liq_expire"),
-        Command::Time { .. } => Cause::Op("time"),
+/// What the inline driver knows: everything, exactly.
+struct Inline<'a> {
+    rounds: &'a Rounds,
+    shards: &'a [Box<Shard>],
+}
+
+impl Facts for Inline<'_> {
+    fn knows(&self, account: u64) -> bool {
+        let shard = if self.shards.len() == 1 { 0 } else { shard_of(account, self.shards.len() as u32) };
+        self.shards[shard as usize].find(account).is_some()
+    }
+
+    #[inline]
+    fn open_interest_fits(
+        &mut self,
+        market: &Market,
+        command: &Command,
+        off_grid: OffGrid,
+        instrument: InstrumentId,
+        price: Price,
+    ) -> bool {
+        let input = (command, off_grid);
+        let lots = sequencer::open_interest_after(market, self.shards, &self.rounds.arbiter, input, instrument);
+        lots.is_none_or(|lots| market.instrument(instrument).admitted_value(lots.max(1), price).is_some())
     }
 }

@@ -40,6 +40,8 @@ impl Shard {
         self.credit(cross, -fill.fee);
         self.cut_reduce_only(market, holding, events);
         self.cut_standing_order(holding);
+        self.accounts[account as usize].executions += 1;
+        self.complete_cancellations(market, account, events);
     }
 
     /// Opens or adds to a position; an isolated one takes its margin from what balance there is.

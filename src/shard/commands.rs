@@ -32,6 +32,7 @@ impl Shard {
         }
         let index = index.unwrap_or_else(|| self.add_account(account));
         let pool = self.ensure_pool(index, PoolName::Cross(asset));
+        self.sums[asset.index()].deposits += i128::from(amount);
         self.credit(pool, i128::from(amount));
         Ok(())
     }
@@ -49,15 +50,26 @@ impl Shard {
         amount: i64,
         off_grid: OffGrid,
     ) -> Result<(), Refusal> {
+        let pool = self.check_withdrawal(market, account, asset, amount, off_grid)?;
+        self.sums[asset.index()].withdrawals += i128::from(amount);
+        self.credit(pool, -i128::from(amount));
+        Ok(())
+    }
+
+    /// The pool from which an amount may be taken out.
+    pub(super) fn check_withdrawal(
+        &self,
+        market: &Market,
+        account: u32,
+        asset: AssetId,
+        amount: i64,
+        off_grid: OffGrid,
+    ) -> Result<u32, Refusal> {
         checks::amount(amount, off_grid)?;
         let pool = self.find_pool(account, PoolName::Cross(asset));
         self.check_free(account, pool)?;
         let after = self.disposable(market, account, asset).available - i128::from(amount);
-        match pool {
-            Some(pool) if after >= 0 => self.credit(pool, -i128::from(amount)),
-            _ => return Err(Refusal::InsufficientMargin { after }),
-        }
-        Ok(())
+        pool.filter(|_| after >= 0).ok_or(Refusal::InsufficientMargin { after })
     }
 
     /// Sets the leverage, in hundredths, of an account in an instrument.

@@ -6,6 +6,7 @@ use crate::event::Events;
 use crate::market::{InstrumentId, Market};
 use crate::number::{Quantity, mul_div_floor};
 use fixed::types::I64F64;
+use std::cmp::Reverse;
 
 /// Fractional bits of the two factors of a score.
 const FACTOR_BITS: u32 = 32;
@@ -24,10 +25,13 @@ pub(crate) struct Candidate {
 
 impl Candidate {
     /// Sorts the first to be deleveraged first: profitable before losing, then by score, ties by account.
-    pub(crate) fn rank_key(&self) -> impl Ord + use<> {
-        std::cmp::Reverse((self.profitable, self.score, std::cmp::Reverse(self.account)))
+    pub(crate) fn rank_key(&self) -> RankKey {
+        Reverse((self.profitable, self.score, Reverse(self.account)))
     }
 }
+
+/// A place in the queue: one for each account, since an account has one position in an instrument.
+pub(crate) type RankKey = Reverse<(bool, I64F64, Reverse<u64>)>;
 
 impl Shard {
     /// Adds every position of one side of an instrument to `queue`, with its score.
@@ -46,17 +50,20 @@ impl Shard {
         }
     }
 
-    /// From now on notes which pools change: what is known of the others stays true as long as no mark moves.
-    pub(crate) fn note_changes(&mut self) {
+    /// From now on notes which pools change: what is known of the others stays true as long as no mark moves. Returns how
+    /// many changes are noted already.
+    pub(crate) fn note_changes(&mut self) -> usize {
         self.notes_changes = true;
+        self.changed.len()
     }
 
-    /// Forgets what was noted: a new input begins.
+    /// Forgets what was noted: another decision begins.
     pub(crate) fn forget_changes(&mut self) {
         while let Some(pool) = self.changed.pop() {
             self.pools[pool as usize].changed = false;
         }
         self.notes_changes = false;
+        self.changes_seen = 0;
     }
 
     /// How many positions there are in an instrument.
@@ -64,21 +71,27 @@ impl Shard {
         self.holders[instrument.index()].len()
     }
 
-    /// Adds those positions of one side of an instrument to `queue` whose pool has changed.
-    pub(crate) fn collect_changed(
-        &self,
-        market: &Market,
+    /// Visits the holdings in an instrument whose pool has changed, from the `from`-th noted change on, some more than
+    /// once; returns how many changes are noted.
+    pub(crate) fn for_each_changed(
+        &mut self,
+        from: usize,
         instrument: InstrumentId,
-        long: bool,
-        queue: &mut Vec<Candidate>,
-    ) {
-        for at in self.changed.iter().flat_map(|&pool| self.holdings_of(pool)) {
-            let holding = &self.holdings[at as usize];
-            let quantity = holding.position.quantity;
-            if holding.instrument == instrument && quantity != 0 && (quantity > 0) == long {
-                queue.push(self.candidate(market, at));
+        mut visit: impl FnMut(&Self, u32),
+    ) -> usize {
+        self.changes_seen = self.changed.len();
+        for at in self.changed[from..].iter().flat_map(|&pool| self.holdings_of(pool)) {
+            if self.holdings[at as usize].instrument == instrument {
+                visit(self, at);
             }
         }
+        self.changed.len()
+    }
+
+    /// A holding's place in the queue of a side, if it has a position there.
+    pub(crate) fn candidate_on(&self, market: &Market, at: u32, long: bool) -> Option<Candidate> {
+        let quantity = self.holdings[at as usize].position.quantity;
+        (quantity != 0 && (quantity > 0) == long).then(|| self.candidate(market, at))
     }
 
     /// Whether the pool of a position has changed: what was known of it may no longer hold.

@@ -1,33 +1,82 @@
 //! Liquidation of one pool, as far as it concerns that pool alone: lock, cancel, choose the next order.
 //!
-//! What touches a fund or other accounts leaves here as a [`Claim`], for the arbiter.
+//! ```text
+//!  locked ─► cancel requested ─► acknowledged ─► order out ─► filled / expired / unknown
+//!              (or cancelled at once)            ▲               │ still in breach
+//!                                                └───────────────┴──► claim
+//! ```
+//!
+//! What touches a fund or other accounts leaves here as a [`Claim`], for the arbiter. A pool has at most one order out.
 
 use super::margin::bankruptcy_price;
 use super::store::{NO_LIQUIDATION, NONE};
-use super::{Margin, Shard};
-use crate::command::Side;
+use super::{Attention, Margin, Shard};
+use crate::command::{OrderName, OrderOwner, Side};
 use crate::event::{Cause, Event, Events, Outcome, PoolName, Step};
 use crate::market::{FundId, InstrumentId, Market};
-use crate::number::{Price, Quantity, charge, mul_div_floor};
+use crate::number::{Price, Quantity, mul_div_floor};
 
 /// The state of a locked pool.
 #[derive(Debug, Default)]
 pub(super) struct Liquidation {
     /// The order that stands at the venue.
-    standing: Option<Standing>,
-    /// What the venue did not fill of the last order: the holding, and lots.
-    unfilled: Option<(u32, Quantity)>,
-    cancelled: bool,
+    pub(super) standing: Option<Standing>,
+    /// What the venue did not fill of the last order.
+    pub(super) unfilled: Option<Unfilled>,
+    pub(super) cancelling: Cancelling,
+    /// Whether it stands in the list of those to walk at the next decision.
+    undecided: bool,
+}
+
+/// How far the cancelling of a locked pool's orders is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Cancelling {
+    #[default]
+    NotYet,
+    /// The venue has been asked.
+    Requested,
+    /// It is done at the venue; the account's fills up to this one must be booked first.
+    Acknowledged {
+        execution: u64,
+    },
+    Done,
 }
 
 /// A liquidation order at the venue.
 #[derive(Clone, Copy, Debug)]
-struct Standing {
-    id: u64,
-    holding: u32,
-    rest: Quantity,
-    limit: Price,
-    side: Side,
+pub(super) struct Standing {
+    /// The how-manieth of its account.
+    pub(super) nth: u32,
+    pub(super) holding: u32,
+    /// What of the position it still closes: it is cut with the position.
+    pub(super) rest: Quantity,
+    /// What the venue can still fill.
+    pub(super) open: Quantity,
+    pub(super) limit: Price,
+    pub(super) side: Side,
+    /// Whether the venue answers it by commands, and may be late: the simulated venue never is.
+    pub(super) manual: bool,
+    /// Whether the venue said that it does not know.
+    pub(super) unknown: bool,
+}
+
+/// What was left of an order that expired.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unfilled {
+    pub(super) nth: u32,
+    pub(super) holding: u32,
+    pub(super) lots: Quantity,
+}
+
+/// How far a pool came on its own after it was locked.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Begun {
+    /// It waits for the venue to cancel.
+    Waits,
+    /// An order went out, the how-manieth of its account.
+    Order(u32, OrderRequest),
+    /// The next step is not its own.
+    Undecided,
 }
 
 /// An order for the venue, before it has its number.
@@ -63,8 +112,8 @@ pub(crate) enum Advance {
         /// Who bears the deficit, and how much, in quanta.
         deficit: Option<(FundId, i128)>,
     },
-    /// It waits for a mark to come to life.
-    Stuck,
+    /// It waits: for a mark to come to life, or for the venue to cancel.
+    Waits,
     /// It sends an order.
     Order(OrderRequest),
     /// It gives lots up.
@@ -74,7 +123,7 @@ pub(crate) enum Advance {
 /// The order for which a pool waits, as the venue knows it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Waiting {
-    pub(crate) id: u64,
+    pub(crate) order: OrderName,
     pub(crate) instrument: InstrumentId,
     pub(crate) rest: Quantity,
     pub(crate) limit: Price,
@@ -82,15 +131,15 @@ pub(crate) struct Waiting {
 }
 
 impl Shard {
-    /// Locks a pool in breach and announces it; if no mark of its positions lives, announces only that.
-    pub(crate) fn announce(&mut self, market: &Market, pool: u32, cause: Cause, events: &mut Events) -> bool {
+    /// Locks a pool in breach, announces it and returns its margin; if no mark of its positions lives, announces only that.
+    pub(crate) fn announce(&mut self, market: &Market, pool: u32, cause: Cause, events: &mut Events) -> Option<Margin> {
         let account = self.accounts[self.pools[pool as usize].account as usize].id;
         let name = self.pools[pool as usize].name;
         if !self.has_living_mark(market, pool) {
             if !std::mem::replace(&mut self.pools[pool as usize].suppressed, true) {
                 events.push(Event::LiquidationSuppressed { account, pool: name });
             }
-            return false;
+            return None;
         }
         let margin = self.evaluate(market, pool);
         self.unwatch(pool);
@@ -107,20 +156,72 @@ impl Shard {
             maintenance_margin: margin.maintenance,
             cause,
         });
-        true
+        Some(margin)
+    }
+
+    /// The first steps of a pool that was just locked with this margin: those that concern it alone.
+    pub(super) fn begin(&mut self, market: &Market, pool: u32, margin: Margin, events: &mut Events) -> Begun {
+        if !self.cancel_step(market, pool, events) {
+            return Begun::Waits;
+        }
+        match self.largest(market, pool).and_then(|holding| self.reduction(market, margin, holding)) {
+            Some(request) => Begun::Order(self.order_sent(market, pool, &request), request),
+            None => Begun::Undecided,
+        }
+    }
+
+    /// Notes that a pool is to be walked at the next decision.
+    pub(super) fn leave_undecided(&mut self, pool: u32) {
+        if !std::mem::replace(&mut self.liquidation_mut(pool).undecided, true) {
+            self.undecided.push(pool);
+        }
+    }
+
+    /// Moves the pools that wait for a decision to `walk`.
+    pub(crate) fn take_undecided(&mut self, walk: &mut Vec<Attention>) {
+        while let Some(pool) = self.undecided.pop() {
+            if self.pools[pool as usize].is_locked() {
+                self.liquidation_mut(pool).undecided = false;
+                walk.push(self.attention(pool));
+            }
+        }
     }
 
     /// Whether a locked pool waits for nothing.
     pub(super) fn is_ready(&self, pool: u32) -> bool {
-        self.liquidation(pool).standing.is_none()
+        let liquidation = self.liquidation(pool);
+        liquidation.standing.is_none() && matches!(liquidation.cancelling, Cancelling::NotYet | Cancelling::Done)
     }
 
-    fn liquidation(&self, pool: u32) -> &Liquidation {
+    pub(super) fn liquidation(&self, pool: u32) -> &Liquidation {
         &self.liquidations[self.pools[pool as usize].liquidation as usize]
     }
 
-    fn liquidation_mut(&mut self, pool: u32) -> &mut Liquidation {
+    pub(super) fn liquidation_mut(&mut self, pool: u32) -> &mut Liquidation {
         &mut self.liquidations[self.pools[pool as usize].liquidation as usize]
+    }
+
+    pub(super) fn standing(&self, pool: u32) -> Option<Standing> {
+        if self.pools[pool as usize].is_locked() { self.liquidation(pool).standing } else { None }
+    }
+
+    pub(super) fn cancelling(&self, pool: u32) -> Cancelling {
+        self.liquidation(pool).cancelling
+    }
+
+    /// Step 1: cancels a pool's orders, once, or asks the venue to; false if it waits for the venue.
+    fn cancel_step(&mut self, market: &Market, pool: u32, events: &mut Events) -> bool {
+        match self.cancelling(pool) {
+            Cancelling::Done => return true,
+            Cancelling::Requested | Cancelling::Acknowledged { .. } => return false,
+            Cancelling::NotYet => {}
+        }
+        let asked = market.venue.cancel_ack && self.request_cancellation(market, pool, events);
+        if !asked {
+            self.cancel_orders_of_pool(market, pool, events);
+        }
+        self.liquidation_mut(pool).cancelling = if asked { Cancelling::Requested } else { Cancelling::Done };
+        !asked
     }
 
     /// Takes a locked pool that waits for nothing one step further.
@@ -133,18 +234,18 @@ impl Shard {
             self.unlock(pool, Outcome::Cured, margin.equity, events);
             return Advance::Ended { deficit: None };
         }
-        if !std::mem::replace(&mut self.liquidation_mut(pool).cancelled, true) {
-            self.cancel_orders_of_pool(market, pool, events);
+        if !self.cancel_step(market, pool, events) {
+            return Advance::Waits;
         }
-        if let Some((holding, lots)) = self.liquidation_mut(pool).unfilled.take() {
-            let left = lots.min(self.holdings[holding as usize].position.quantity.abs());
+        if let Some(unfilled) = self.liquidation_mut(pool).unfilled.take() {
+            let left = unfilled.lots.min(self.holdings[unfilled.holding as usize].position.quantity.abs());
             if left > 0 {
-                return Advance::Claim(self.claim(market, margin, holding, left));
+                self.note_claimed(self.pools[pool as usize].account, unfilled.nth);
+                return Advance::Claim(self.claim(market, margin, unfilled.holding, left));
             }
         }
-        let Some(holding) = self.largest(market, pool) else { return Advance::Stuck };
-        let request = if margin.equity < 0 { None } else { self.reduction(market, margin, holding) };
-        request.map_or_else(
+        let Some(holding) = self.largest(market, pool) else { return Advance::Waits };
+        self.reduction(market, margin, holding).map_or_else(
             || {
                 let whole = self.holdings[holding as usize].position.quantity.abs();
                 Advance::Claim(self.claim(market, margin, holding, whole))
@@ -169,8 +270,11 @@ impl Shard {
         best.map(|(_, at)| at)
     }
 
-    /// The order that the instrument's policy asks for; none: over to the takeover.
+    /// The order that the instrument's policy asks for; none, or an equity below zero: over to the takeover.
     fn reduction(&self, market: &Market, margin: Margin, at: u32) -> Option<OrderRequest> {
+        if margin.equity < 0 {
+            return None;
+        }
         let holding = &self.holdings[at as usize];
         let instrument = market.instrument(holding.instrument);
         let mark = instrument.mark?;
@@ -212,19 +316,22 @@ impl Shard {
         self.credit(pool, x - cost);
     }
 
-    /// The order went out under this number: the pool waits for the venue.
-    pub(crate) fn order_sent(&mut self, pool: u32, id: u64, request: &OrderRequest) {
+    /// The order went out: the pool waits for the venue. Returns its number among its account's.
+    pub(crate) fn order_sent(&mut self, market: &Market, pool: u32, request: &OrderRequest) -> u32 {
+        let account = &mut self.accounts[self.pools[pool as usize].account as usize];
+        account.orders_sent += 1;
+        let nth = account.orders_sent;
         let OrderRequest { side, quantity, limit, holding, .. } = *request;
-        self.liquidation_mut(pool).standing = Some(Standing { id, holding, rest: quantity, limit, side });
+        let manual = market.venue.is_manual();
+        let standing = Standing { nth, holding, rest: quantity, open: quantity, limit, side, manual, unknown: false };
+        self.liquidation_mut(pool).standing = Some(standing);
+        nth
     }
 
     /// The order that a pool waits for.
     pub(crate) fn waiting(&self, pool: u32) -> Option<Waiting> {
-        if !self.pools[pool as usize].is_locked() {
-            return None;
-        }
-        self.liquidation(pool).standing.map(|standing| Waiting {
-            id: standing.id,
+        self.standing(pool).map(|standing| Waiting {
+            order: OrderName { owner: OrderOwner::Account(self.account_of(pool)), nth: standing.nth },
             instrument: self.holdings[standing.holding as usize].instrument,
             rest: standing.rest,
             limit: standing.limit,
@@ -232,52 +339,17 @@ impl Shard {
         })
     }
 
-    /// Books a fill of the order that the pool waits for; returns what it realised and the fee it paid.
-    ///
-    /// The fee is at most the pool's equity after the fill.
-    pub(crate) fn book_liquidation_fill(
-        &mut self,
-        market: &Market,
-        pool: u32,
-        lots: Quantity,
-        price: Price,
-    ) -> (i128, i128) {
-        let Some(mut standing) = self.liquidation(pool).standing else { return (0, 0) };
-        let instrument = market.instrument(self.holdings[standing.holding as usize].instrument);
-        let realised = self.reduce(market, standing.holding, lots, price);
-        let fee = charge(instrument.value(lots, price), instrument.spec.liquidation_fee_ppb);
-        let fee = fee.min(self.evaluate(market, pool).equity.max(0));
-        self.credit(pool, -fee);
-        standing.rest -= lots;
-        self.liquidation_mut(pool).standing = (standing.rest > 0).then_some(standing);
-        (realised, fee)
-    }
-
-    /// The venue will fill no more of the order: what is left of it is to be taken over.
-    pub(crate) fn order_expired(&mut self, pool: u32) {
-        let liquidation = self.liquidation_mut(pool);
-        if let Some(standing) = liquidation.standing.take() {
-            liquidation.unfilled = Some((standing.holding, standing.rest));
-        }
-        self.touch(pool);
-    }
-
     /// A standing order never exceeds its position: it is cut with it, and at zero it ends.
     pub(super) fn cut_standing_order(&mut self, holding: u32) {
         let record = &self.holdings[holding as usize];
         let (pool, quantity) = (record.pool, record.position.quantity);
-        if !self.pools[pool as usize].is_locked() {
-            return;
-        }
-        let liquidation = self.liquidation_mut(pool);
-        let Some(standing) = liquidation.standing.as_mut().filter(|standing| standing.holding == holding) else {
-            return;
-        };
+        let Some(mut standing) = self.standing(pool).filter(|standing| standing.holding == holding) else { return };
         let closable = if standing.side == Side::closing(quantity) { quantity.abs() } else { 0 };
         standing.rest = standing.rest.min(closable);
         if standing.rest == 0 {
-            liquidation.standing = None;
+            self.remember(pool, standing);
         }
+        self.liquidation_mut(pool).standing = (standing.rest > 0).then_some(standing);
     }
 
     /// A pool without positions leaves its liquidation; below zero, the fund makes it good.

@@ -3,26 +3,35 @@
 //! Plain single-threaded code without I/O, clock or lock. Which shard an account lives in never shows in an event:
 //! whoever drives several of them merges their findings in the order of accounts.
 
+mod answers;
 mod bands;
 mod booking;
+mod carry_out;
 mod commands;
 mod deleverage;
 mod edges;
+mod holds;
 mod liquidation;
 mod margin;
 mod orders;
+mod reports;
 mod store;
 mod view;
 
+pub(crate) use answers::ENDED_KEPT;
 pub(crate) use booking::FillSide;
+pub(crate) use carry_out::{fees, shard_of};
 pub(crate) use deleverage::Candidate;
 pub(crate) use liquidation::{Advance, Claim, OrderRequest};
 pub use margin::Margin;
+pub(crate) use reports::{OrderFill, Outbox, Report};
+pub(crate) use store::AssetSums;
 pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
 
-use crate::event::PoolName;
+use crate::event::{Events, PoolName};
 use crate::map::Map;
-use crate::market::{InstrumentId, Market};
+use crate::market::{AssetId, InstrumentId, Market};
+use answers::Ended;
 use bands::Bands;
 use liquidation::Liquidation;
 use store::{Account, Holding, NONE, OpenOrder, OrderBook, Pool};
@@ -50,6 +59,9 @@ pub struct Capacity {
     /// Open orders over all accounts.
     pub orders: usize,
 }
+
+/// All shards of a kernel. Each has an address of its own, so that it changes hands without being moved.
+pub(crate) type Shards = Vec<Box<Shard>>;
 
 /// A pool that needs attention in the present round, ordered as the rounds walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +91,8 @@ impl Findings {
 #[derive(Debug)]
 pub(crate) struct Shard {
     number: u32,
+    /// How many shards there are.
+    shards: u32,
     strategy: Strategy,
     accounts: Vec<Account>,
     by_id: Map<u64, u32>,
@@ -97,18 +111,37 @@ pub(crate) struct Shard {
     bands: Bands,
     liquidations: Vec<Liquidation>,
     free_liquidations: Vec<u32>,
+    /// By account: orders that ended with lots that the venue may have filled.
+    ended: Map<u32, Vec<Ended>>,
+    /// By account and id: money put aside.
+    holds: Map<(u32, u64), (AssetId, i64)>,
+    /// By asset.
+    sums: Vec<AssetSums>,
+    /// Pools that wait for the fills before their cancellation.
+    awaiting_executions: u32,
+    /// Locked pools to walk at the next decision.
+    undecided: Vec<u32>,
     /// Pools to look at before the next input.
     touched: Vec<u32>,
-    /// Pools changed since the queues of this input were scored; noted only from then on.
+    /// Whether any pool was touched since the last decision.
+    stirred: bool,
+    /// Kept for their room.
+    found: Findings,
+    told: Events,
+    /// Pools in the order in which they changed since a queue of this decision was scored; noted only from then on.
     changed: Vec<u32>,
     notes_changes: bool,
+    /// How many of them a queue has taken in already.
+    changes_seen: usize,
     evaluations: u64,
 }
 
 impl Shard {
-    pub(crate) fn new(number: u32, strategy: Strategy, capacity: Capacity) -> Self {
+    pub(crate) fn new(number: u32, shards: u32, strategy: Strategy, capacity: Capacity) -> Self {
+        let burst = capacity.accounts.min(BURST);
         let mut shard = Self {
             number,
+            shards,
             strategy,
             accounts: Vec::with_capacity(capacity.accounts),
             by_id: Map::default(),
@@ -122,17 +155,46 @@ impl Shard {
             holders: Vec::new(),
             long_lots: Vec::new(),
             bands: Bands::new(capacity.positions),
-            liquidations: Vec::with_capacity(capacity.accounts.min(BURST)),
-            free_liquidations: Vec::with_capacity(capacity.accounts.min(BURST)),
+            liquidations: Vec::with_capacity(burst),
+            free_liquidations: Vec::with_capacity(burst),
+            ended: Map::default(),
+            holds: Map::default(),
+            sums: Vec::new(),
+            awaiting_executions: 0,
+            undecided: Vec::with_capacity(burst),
             touched: Vec::with_capacity(capacity.accounts),
-            changed: Vec::with_capacity(capacity.accounts.min(BURST)),
+            stirred: false,
+            found: Findings::with_capacity(burst),
+            told: Vec::with_capacity(16),
+            changed: Vec::with_capacity(burst),
             notes_changes: false,
+            changes_seen: 0,
             evaluations: 0,
         };
         shard.by_id.reserve(capacity.accounts);
         shard.by_instrument.reserve(capacity.positions);
         shard.order_ids.reserve(capacity.orders);
         shard
+    }
+
+    /// Makes room for one more asset.
+    pub(crate) fn add_asset(&mut self) {
+        self.sums.push(AssetSums::default());
+    }
+
+    /// What came in, left and is held, of an asset.
+    pub(crate) fn sums(&self, asset: AssetId) -> AssetSums {
+        self.sums[asset.index()]
+    }
+
+    /// Its number among the shards.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Whether any pool was touched since this was asked last.
+    pub(crate) fn take_stirred(&mut self) -> bool {
+        std::mem::take(&mut self.stirred)
     }
 
     /// Makes room for one more instrument.
@@ -220,12 +282,15 @@ impl Shard {
 
     /// Puts a pool on the list of those to look at before the next input.
     fn touch(&mut self, pool: u32) {
+        self.stirred = true;
         let record = &mut self.pools[pool as usize];
         if !record.touched {
             record.touched = true;
             self.touched.push(pool);
         }
-        if self.notes_changes && !record.changed {
+        // Noted once in a row, unless somebody has looked in between.
+        let noted = self.changed.len() > self.changes_seen && self.changed.last() == Some(&pool);
+        if self.notes_changes && !noted {
             record.changed = true;
             self.changed.push(pool);
         }

@@ -229,10 +229,7 @@ impl Shard {
     pub(super) fn cancel_orders_of_pool(&mut self, market: &Market, pool: u32, events: &mut Events) {
         let record = &self.pools[pool as usize];
         let (account, name) = (record.account, record.name);
-        let reserves = |of: PoolName| match (name, of) {
-            (PoolName::Cross(asset), PoolName::Isolated(of)) => market.instrument(of).spec.settle == asset,
-            (own, of) => own == of,
-        };
+        let reserves = |of: PoolName| reserves(market, name, of);
         let mut remaining = self.count_orders(account, reserves);
         while remaining > 0 {
             let next = self
@@ -252,6 +249,23 @@ impl Shard {
         }
     }
 
+    /// Asks the venue to cancel the orders that reserve on a pool, in the order of acceptance; false if there is none.
+    pub(super) fn request_cancellation(&mut self, market: &Market, pool: u32, events: &mut Events) -> bool {
+        let record = &self.pools[pool as usize];
+        let (account, name) = (record.account, record.name);
+        let mut orders: Vec<u32> = self
+            .holdings_where(account, |of| reserves(market, name, of))
+            .flat_map(|holding| self.orders_of(holding))
+            .collect();
+        orders.sort_unstable_by_key(|&order| self.orders[order as usize].accepted);
+        let account = self.accounts[account as usize].id;
+        for (at, &order) in orders.iter().enumerate() {
+            let more = (orders.len() - 1 - at) as u32;
+            events.push(Event::CancelRequested { account, pool: name, order: self.orders[order as usize].id, more });
+        }
+        !orders.is_empty()
+    }
+
     fn holdings_where<'a>(
         &'a self,
         account: u32,
@@ -264,6 +278,14 @@ impl Shard {
 
     fn count_orders(&self, account: u32, reserves: impl Fn(PoolName) -> bool) -> u32 {
         self.holdings_where(account, reserves).map(|holding| self.orders_of(holding).count() as u32).sum()
+    }
+}
+
+/// Whether orders of a holding margined by pool `of` reserve on pool `name` of the same account.
+fn reserves(market: &Market, name: PoolName, of: PoolName) -> bool {
+    match (name, of) {
+        (PoolName::Cross(asset), PoolName::Isolated(of)) => market.instrument(of).spec.settle == asset,
+        (own, of) => own == of,
     }
 }
 

@@ -24,6 +24,10 @@ pub(super) struct Account {
     pub(super) id: u64,
     /// Head of its pools, in the order of [`PoolName`].
     pub(super) first_pool: u32,
+    /// Liquidation orders so far.
+    pub(super) orders_sent: u32,
+    /// Fills that named it so far.
+    pub(super) executions: u64,
 }
 
 /// What is evaluated as one: a cross pool or an isolated position.
@@ -88,6 +92,14 @@ impl OrderBook {
     pub(super) const EMPTY: Self = Self { first: NONE, last: NONE, buys: 0, sells: 0, reducing: 0 };
 }
 
+/// What came into the accounts of a shard, left them, and is put aside; of an asset, in quanta.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AssetSums {
+    pub(crate) deposits: i128,
+    pub(crate) withdrawals: i128,
+    pub(crate) held: i128,
+}
+
 #[derive(Debug)]
 pub(super) struct OpenOrder {
     pub(super) id: u64,
@@ -111,7 +123,7 @@ impl Shard {
     /// Adds an account without any pool.
     pub(crate) fn add_account(&mut self, id: u64) -> u32 {
         let index = self.accounts.len() as u32;
-        self.accounts.push(Account { id, first_pool: NONE });
+        self.accounts.push(Account { id, first_pool: NONE, orders_sent: 0, executions: 0 });
         self.by_id.insert(id, index);
         index
     }

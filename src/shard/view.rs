@@ -1,5 +1,6 @@
 //! What a shard shows: accounts, positions, ladders, totals. Read only, exact, and off the hot path.
 
+use super::liquidation::Cancelling;
 use super::margin::{bankruptcy_price, entry_tick, liquidation_price, maintenance};
 use super::{Margin, Shard};
 use crate::command::{MarginMode, Side};
@@ -96,6 +97,20 @@ pub struct LadderRung {
 }
 
 impl Shard {
+    /// Visits every locked pool: its account, its name, whether its cancellation was acknowledged (none: it waits for
+    /// none), and its order with whether the venue knows of it.
+    pub(crate) fn for_each_locked(&self, mut visit: impl FnMut(u64, PoolName, Option<bool>, Option<(u32, bool)>)) {
+        for (index, record) in self.pools.iter().enumerate().filter(|(_, record)| record.is_locked()) {
+            let acknowledged = match self.cancelling(index as u32) {
+                Cancelling::Requested => Some(false),
+                Cancelling::Acknowledged { .. } => Some(true),
+                Cancelling::NotYet | Cancelling::Done => None,
+            };
+            let standing = self.standing(index as u32).map(|standing| (standing.nth, standing.unknown));
+            visit(self.accounts[record.account as usize].id, record.name, acknowledged, standing);
+        }
+    }
+
     /// The ids of all accounts, in order of creation.
     pub(crate) fn account_ids(&self) -> impl Iterator<Item = u64> + '_ {
         self.accounts.iter().map(|account| account.id)

@@ -1,0 +1,91 @@
+//! What carries commands out: the inline kernel, or threads in lockstep. Faces are written over this.
+
+use crate::command::{Command, OffGrid};
+use crate::event::Event;
+use crate::kernel::{Declaration, Kernel, Overview};
+use crate::market::{InstrumentId, Market};
+use crate::refusal::Refusal;
+use crate::venue::BookUpdate;
+
+/// Carries every input out completely, with all that follows from it, before it returns.
+pub trait Driver {
+    /// The rules and, as far as this driver keeps them here, the marks.
+    fn market(&self) -> &Market;
+
+    /// The present time, in nanoseconds since the epoch.
+    fn now_ns(&self) -> u64;
+
+    /// Moves the present time on without an input; earlier times are ignored.
+    fn pass_time(&mut self, ts_ns: Option<u64>);
+
+    /// What the last input led to, in order.
+    fn events(&self) -> &[Event];
+
+    /// Carries a command out.
+    ///
+    /// # Errors
+    ///
+    /// A refused command has changed nothing; [`Refusal::Stopped`] when the driver can go on no more.
+    fn command(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal>;
+
+    /// Gives new depth to the simulated venue.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::command`].
+    fn book(&mut self, ts_ns: Option<u64>, id: InstrumentId, update: &BookUpdate<'_>) -> Result<(), Refusal>;
+
+    /// Declares an asset, a fund, an instrument, or the venue.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::command`].
+    fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal>;
+
+    /// Looks at the whole state.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Stopped`].
+    fn ask<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce(Overview<'_>) -> T + Send + 'static,
+    ) -> Result<T, Refusal>;
+}
+
+impl Driver for Kernel {
+    fn market(&self) -> &Market {
+        self.market()
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.now_ns()
+    }
+
+    fn pass_time(&mut self, ts_ns: Option<u64>) {
+        self.pass_time(ts_ns);
+    }
+
+    fn events(&self) -> &[Event] {
+        self.events()
+    }
+
+    fn command(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
+        self.apply_at(ts_ns, command, off_grid)
+    }
+
+    fn book(&mut self, ts_ns: Option<u64>, id: InstrumentId, update: &BookUpdate<'_>) -> Result<(), Refusal> {
+        self.update_book(ts_ns, id, update)
+    }
+
+    fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal> {
+        self.declare_and_decide(ts_ns, &declaration)
+    }
+
+    fn ask<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce(Overview<'_>) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        Ok(question(self.overview()))
+    }
+}

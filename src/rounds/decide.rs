@@ -1,0 +1,235 @@
+//! A decision: the waiting pools walk their steps, then the funds act, until nothing is left to do.
+
+use super::Rounds;
+use crate::command::{OrderName, OrderOwner, Side};
+use crate::event::Step;
+use crate::market::InstrumentId;
+use crate::number::{Price, Quantity};
+use crate::shard::{Advance, Attention, OrderFill, OrderRequest, Shard};
+use crate::venue::{VenueMode, VenueRequest};
+
+/// What the venue answered to an order, in place of a command: the simulated venue answers within a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct VenueAnswer {
+    /// The order.
+    pub order: OrderName,
+    /// Lots and price of a fill; none: what is left has expired.
+    pub fill: Option<(Quantity, Price)>,
+}
+
+impl Rounds {
+    /// Carries out all that follows from the inputs since the last decision, with all shards at hand.
+    pub(crate) fn decide(&mut self, shards: &mut [Box<Shard>]) {
+        self.undecided = false;
+        self.given.clear();
+        self.sent.clear();
+        self.arbiter.new_decision(shards);
+        let Self { numbers, arbiter, .. } = self;
+        numbers.prune(|OrderName { owner, nth }| match owner {
+            OrderOwner::Account(account) => shards.iter().any(|shard| shard.knows_order(account, nth)),
+            OrderOwner::Fund(instrument) => arbiter.knows_order(instrument, nth),
+        });
+        self.walk_undecided(shards);
+        loop {
+            while self.lock_breached(shards) {
+                for at in 0..self.walk.len() {
+                    self.walk_pool(shards, self.walk[at]);
+                }
+            }
+            if !self.arbiter.holds_inventory() {
+                return;
+            }
+            self.unwind_inventory();
+            if !self.arbiter.deleverage_inventory(&self.market, shards, &mut self.events) {
+                return;
+            }
+        }
+    }
+
+    /// The first round: (a) was the shards'; the pools that wait are walked in order, each after what it began itself.
+    fn walk_undecided(&mut self, shards: &mut [Box<Shard>]) {
+        self.walk.clear();
+        let mut stirred = false;
+        for shard in shards.iter_mut() {
+            stirred |= shard.take_stirred();
+            shard.take_undecided(&mut self.walk);
+        }
+        if stirred {
+            self.arbiter.try_again();
+        }
+        self.walk.sort_unstable();
+        let mut begun = 0;
+        for at in 0..self.walk.len() {
+            let found = self.walk[at];
+            while self.begun.get(begun).is_some_and(|begun| begun.attention <= found) {
+                self.tell_step(begun);
+                begun += 1;
+            }
+            self.walk_pool(shards, found);
+        }
+        for at in begun..self.begun.len() {
+            self.tell_step(at);
+        }
+        self.begun.clear();
+    }
+
+    /// Phase (a) of a further round: locks and announces all unlocked pools in breach, by account; false if there is
+    /// nothing to walk.
+    fn lock_breached(&mut self, shards: &mut [Box<Shard>]) -> bool {
+        if shards.iter().all(|shard| shard.is_quiet()) {
+            return false;
+        }
+        self.arbiter.try_again();
+        self.findings.breached.clear();
+        self.findings.ready.clear();
+        for shard in shards.iter_mut() {
+            shard.examine(&self.market, &mut self.findings);
+        }
+        self.findings.breached.sort_unstable();
+        self.walk.clear();
+        for &found in &self.findings.breached {
+            let shard = &mut shards[found.shard as usize];
+            if shard.announce(&self.market, found.pool, self.cause, &mut self.events).is_some() {
+                self.walk.push(found);
+            }
+        }
+        self.walk.append(&mut self.findings.ready);
+        self.walk.sort_unstable();
+        !self.walk.is_empty()
+    }
+
+    /// Phase (b): a locked pool walks to its end, or until it waits.
+    fn walk_pool(&mut self, shards: &mut [Box<Shard>], found: Attention) {
+        let Attention { shard, pool, .. } = found;
+        loop {
+            if shards[shard as usize].waiting(pool).is_some() {
+                if self.market.venue.is_manual() {
+                    return;
+                }
+                self.answer_order(&mut shards[shard as usize], pool);
+            }
+            let from = self.events.len();
+            let advance = shards[shard as usize].advance(&self.market, pool, &mut self.events);
+            match advance {
+                Advance::Ended { deficit } => {
+                    if let Some((fund, deficit)) = deficit {
+                        self.arbiter.make_good(&self.market, fund, deficit, &mut self.events);
+                    }
+                    return;
+                }
+                Advance::Waits => return self.note_cancelling(from),
+                Advance::Order(request) => self.send_order(&mut shards[shard as usize], found, &request),
+                Advance::Claim(claim) => {
+                    let place = (shard, pool);
+                    self.arbiter.settle_claim(&self.market, shards, place, &claim, &mut self.events);
+                }
+            }
+        }
+    }
+
+    /// Notes when a pool asked for its cancellation, if it just did.
+    fn note_cancelling(&mut self, from: usize) {
+        if let Some(&crate::event::Event::CancelRequested { account, pool, .. }) = self.events.get(from) {
+            self.numbers.note_cancelling(account, pool, self.now_ns);
+            self.sent.push(VenueRequest::Cancel { account, pool });
+        }
+    }
+
+    fn send_order(&mut self, shard: &mut Shard, found: Attention, request: &OrderRequest) {
+        let nth = shard.order_sent(&self.market, found.pool, request);
+        let order = OrderName { owner: OrderOwner::Account(found.account), nth };
+        self.tell_order(order, request);
+        let OrderRequest { instrument, side, quantity, limit, step, .. } = *request;
+        self.note_sent(VenueRequest::Order { order, instrument, side, quantity, limit, step });
+    }
+
+    fn note_sent(&mut self, request: VenueRequest) {
+        if self.market.venue.is_manual() {
+            self.sent.push(request);
+        }
+    }
+
+    /// The simulated venue answers the order for which a pool waits.
+    fn answer_order(&mut self, shard: &mut Shard, pool: u32) {
+        let Some(name) = shard.waiting(pool).map(|waiting| waiting.order) else { return };
+        while let Some(waiting) = shard.waiting(pool) {
+            let asked = (waiting.instrument, waiting.side, waiting.rest, waiting.limit);
+            match self.answer(waiting.order, asked) {
+                Some((lots, price)) => {
+                    let (realised, fee) = shard.fill_standing(&self.market, pool, lots, price);
+                    self.tell_filled(&OrderFill {
+                        order: waiting.order,
+                        instrument: waiting.instrument,
+                        side: waiting.side,
+                        price,
+                        lots,
+                        realised,
+                        fee,
+                        fund_lots: 0,
+                    });
+                }
+                None => shard.expire_standing(pool),
+            }
+        }
+        self.numbers.forget(name);
+    }
+
+    /// The next answer to an order of which so much is left: simulated, or from the record.
+    fn answer(
+        &mut self,
+        order: OrderName,
+        (instrument, side, rest, limit): (InstrumentId, Side, Quantity, Price),
+    ) -> Option<(Quantity, Price)> {
+        let fill = match &mut self.recorded {
+            Some(recorded) => {
+                let within_limit = |price: Price| match side {
+                    Side::Sell => price >= limit,
+                    Side::Buy => price <= limit,
+                };
+                let admitted = |(lots, price): (Quantity, Price)| {
+                    let value = self.market.instrument(instrument).admitted_value(lots, price);
+                    (1..=rest).contains(&lots) && price > 0 && within_limit(price) && value.is_some()
+                };
+                let fits = |answer: &VenueAnswer| answer.order == order && answer.fill.is_none_or(admitted);
+                let answer = recorded.pop_front().filter(fits);
+                self.diverged |= answer.is_none();
+                answer.and_then(|answer| answer.fill)
+            }
+            None => self.venue.fill(&self.market, instrument, side, rest, limit),
+        };
+        if let (Some((_, price)), VenueMode::Book) = (fill, self.market.venue.mode) {
+            self.market.instruments[instrument.index()].last = Some(price);
+        }
+        if self.keeps_answers {
+            self.given.push(VenueAnswer { order, fill });
+        }
+        fill
+    }
+
+    /// Phase (d), first half: one order for the inventory of each instrument that has cause to try.
+    fn unwind_inventory(&mut self) {
+        for index in 0..self.market.instruments.len() {
+            let id = InstrumentId(index as u32);
+            let request = self.arbiter.unwind_request(&self.market, id, self.inputs, self.now_ns);
+            let Some((side, quantity, limit)) = request else { continue };
+            let nth = self.arbiter.unwind_sent(&self.market, id, side, quantity, limit);
+            let name = OrderName { owner: OrderOwner::Fund(id), nth };
+            let number = self.announce_order(name, id, side, quantity, limit, Step::Unwind);
+            let step = Step::Unwind;
+            self.note_sent(VenueRequest::Order { order: name, instrument: id, side, quantity, limit, step });
+            if self.market.venue.is_manual() {
+                continue;
+            }
+            while let Some(order) = self.arbiter.unwinding(id) {
+                match self.answer(name, (id, side, order.rest, limit)) {
+                    Some(fill) => {
+                        self.arbiter.book_unwind(&self.market, (id, nth), fill, number, &mut self.events);
+                    }
+                    None => self.arbiter.unwind_expired(id),
+                }
+            }
+            self.numbers.forget(name);
+        }
+    }
+}

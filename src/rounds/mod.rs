@@ -1,0 +1,379 @@
+//! The rounds after each input, on the arbiter's side: what the shards report is put in one order, and at a decision the
+//! waiting pools are walked.
+//!
+//! ```text
+//!  (a) breaches are locked and announced     by the shards, at the input itself
+//!  (b) orders are cancelled, the first goes out   by the shards;  every further step: here, at a decision
+//!  (c) again from (a)                         here
+//!  (d) the funds unwind and deleverage        here
+//! ```
+//!
+//! Both drivers run this: the inline one decides after every input; the threaded one at a place of the sequence of its
+//! own, with the shards halted. Where a decision follows its input directly, the events of both are told pool by pool,
+//! so that the log does not show where the work was done.
+
+mod decide;
+mod numbers;
+
+pub use decide::VenueAnswer;
+pub(crate) use numbers::Numbered;
+
+use crate::arbiter::Arbiter;
+use crate::command::{Command, OffGrid, OrderName, OrderOwner, Side};
+use crate::event::{Cause, Event, Events, FundReason, Step};
+use crate::market::{InstrumentId, Market};
+use crate::number::{LIMIT, Price, Quantity};
+use crate::refusal::Refusal;
+use crate::shard::{Attention, BURST, Findings, OrderFill, OrderRequest, Report, fees};
+use crate::venue::{Venue, VenueRequest};
+use numbers::OrderNumbers;
+use std::collections::VecDeque;
+
+/// What a shard told of its own steps, until its place in the log is known.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    attention: Attention,
+    /// Keeps what is told of one pool in its order.
+    n: u32,
+    told: BegunTold,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum BegunTold {
+    Event(Event),
+    Order { nth: u32, request: OrderRequest },
+}
+
+/// What was booked on a side of an input.
+#[derive(Clone, Copy, Debug)]
+enum Booked {
+    Event(Event),
+    Filled(OrderFill),
+}
+
+/// The arbiter with all that it knows, and the log that it writes.
+#[derive(Debug)]
+pub(crate) struct Rounds {
+    pub(crate) market: Market,
+    pub(crate) arbiter: Arbiter,
+    pub(crate) venue: Venue,
+    /// Nanoseconds since the epoch, of the last input that told them.
+    pub(crate) now_ns: u64,
+    /// Inputs accepted so far.
+    inputs: u64,
+    /// What a liquidation is said to be caused by.
+    cause: Cause,
+    numbers: OrderNumbers,
+    /// What happened, in order, since the caller last took it.
+    pub(crate) events: Events,
+    booked: [Vec<Booked>; 2],
+    announced: Vec<(Attention, Event)>,
+    begun: Vec<Begun>,
+    /// Whether a decision has something to do.
+    undecided: bool,
+    findings: Findings,
+    /// Pools to walk in the present round.
+    walk: Vec<Attention>,
+    /// Answers to give instead of simulating them; none: simulate.
+    recorded: Option<VecDeque<VenueAnswer>>,
+    /// Whether what the simulated venue answers is kept in `given`.
+    pub(crate) keeps_answers: bool,
+    pub(crate) given: Vec<VenueAnswer>,
+    /// What the last decision itself asked of the venue, if that is answered by commands.
+    pub(crate) sent: Vec<VenueRequest>,
+    /// Whether a recorded answer did not fit the order that asked for it.
+    pub(crate) diverged: bool,
+}
+
+impl Rounds {
+    pub(crate) fn new(accounts: usize) -> Self {
+        let burst = accounts.min(BURST);
+        Self {
+            market: Market::default(),
+            arbiter: Arbiter::default(),
+            venue: Venue::default(),
+            now_ns: 0,
+            inputs: 0,
+            cause: Cause::Op("time"),
+            numbers: OrderNumbers::with_capacity(burst),
+            events: Events::with_capacity(1 << 12),
+            booked: [Vec::with_capacity(16), Vec::with_capacity(16)],
+            announced: Vec::with_capacity(burst),
+            begun: Vec::with_capacity(burst),
+            undecided: false,
+            findings: Findings::with_capacity(burst),
+            walk: Vec::with_capacity(burst),
+            recorded: None,
+            keeps_answers: false,
+            given: Vec::new(),
+            sent: Vec::with_capacity(16),
+            diverged: false,
+        }
+    }
+
+    /// Sets the prices that a command brings; whether it is the first mark of its instrument.
+    #[inline]
+    pub(crate) fn take_price(&mut self, command: &Command) -> bool {
+        match *command {
+            Command::Mark { instrument, price } => {
+                self.arbiter.on_mark(instrument);
+                self.market.set_mark(instrument, price)
+            }
+            Command::Last { instrument, price } => {
+                self.market.instruments[instrument.index()].last = Some(price);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Books what a command says of funds, fees and the external venue account.
+    ///
+    /// # Errors
+    ///
+    /// The refusals that depend on a fund. Nothing has changed then.
+    pub(crate) fn book(&mut self, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
+        match *command {
+            Command::Fill(ref fill) => {
+                let settle = self.market.instrument(fill.instrument).spec.settle;
+                let (fee, counter_fee) = fees(&self.market, fill);
+                self.arbiter.ledger.charge_fee(settle, fee);
+                if fill.counterparty.is_some() {
+                    self.arbiter.ledger.charge_fee(settle, counter_fee);
+                } else {
+                    let (lots, price) = (fill.quantity, fill.price);
+                    self.arbiter.ledger.book_venue(&self.market, fill.instrument, fill.side, lots, price);
+                }
+                Ok(())
+            }
+            Command::FundDeposit { fund, amount } => {
+                crate::checks::amount(amount, off_grid)?;
+                let amount = i128::from(amount);
+                if self.arbiter.balance(fund) + amount >= LIMIT {
+                    return Err(Refusal::Overflow { what: "the fund's balance" });
+                }
+                self.arbiter.ledger.deposits[self.market.fund(fund).asset.index()] += amount;
+                self.arbiter.credit(fund, amount, FundReason::Deposit, &mut self.events);
+                Ok(())
+            }
+            Command::LiquidationFill { order, instrument, quantity, price } => match order.owner {
+                OrderOwner::Fund(id) if id == instrument => {
+                    self.book_unwind_fill(order, id, (quantity, price), off_grid)
+                }
+                OrderOwner::Fund(_) => Err(Refusal::UnknownLiquidation(order)),
+                OrderOwner::Account(_) => Ok(()),
+            },
+            Command::LiquidationExpire { order: OrderName { owner: OrderOwner::Fund(id), nth } } => {
+                self.arbiter.expire_unwind(id, nth)
+            }
+            Command::LiquidationUnknown { order: OrderName { owner: OrderOwner::Fund(id), nth } } => {
+                self.arbiter.unwind_unknown(id, nth)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn book_unwind_fill(
+        &mut self,
+        order: OrderName,
+        id: InstrumentId,
+        (lots, price): (Quantity, Price),
+        off_grid: OffGrid,
+    ) -> Result<(), Refusal> {
+        self.arbiter.check_unwind_fill(&self.market, (id, order.nth), (lots, price), off_grid)?;
+        let number = self.numbers.number(order).ok_or(Refusal::UnknownLiquidation(order))?;
+        self.arbiter.book_unwind(&self.market, (id, order.nth), (lots, price), number, &mut self.events);
+        Ok(())
+    }
+
+    /// The input is accepted: it counts, and its time is the present one.
+    pub(crate) fn accept(&mut self, ts_ns: Option<u64>, cause: Cause) {
+        self.inputs += 1;
+        self.now_ns = ts_ns.unwrap_or(self.now_ns);
+        self.cause = cause;
+    }
+
+    /// As [`Rounds::accept`], for a command.
+    pub(crate) fn accept_command(&mut self, ts_ns: Option<u64>, command: &Command) {
+        self.accept(if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns }, cause_of(command));
+        if let Command::CancelAck { account, pool, .. } = *command {
+            self.numbers.note_cancelling(account, pool, self.now_ns);
+        }
+    }
+
+    /// Takes in what a shard reported of the present input.
+    pub(crate) fn stage(&mut self, report: &Report) {
+        match *report {
+            Report::Booked { counter_side, event } => {
+                self.booked[usize::from(counter_side)].push(Booked::Event(event));
+            }
+            Report::Filled(fill) => self.booked[0].push(Booked::Filled(fill)),
+            Report::Announced { attention, event } => self.announced.push((attention, event)),
+            Report::Begun { attention, event } => self.stage_begun(attention, BegunTold::Event(event)),
+            Report::Order { attention, nth, request } => {
+                self.stage_begun(attention, BegunTold::Order { nth, request });
+            }
+            Report::Undecided => self.undecided = true,
+        }
+    }
+
+    fn stage_begun(&mut self, attention: Attention, told: BegunTold) {
+        let n = self.begun.len() as u32;
+        self.begun.push(Begun { attention, n, told });
+    }
+
+    /// Tells what was booked and who was locked, in order. What the pools began on their own is told by
+    /// [`Rounds::tell_begun`], or, where a decision follows directly, in it.
+    pub(crate) fn merge(&mut self) {
+        for side in 0..2 {
+            for at in 0..self.booked[side].len() {
+                match self.booked[side][at] {
+                    Booked::Event(event) => self.events.push(event),
+                    Booked::Filled(fill) => self.tell_filled(&fill),
+                }
+            }
+            self.booked[side].clear();
+        }
+        self.announced.sort_unstable_by_key(|&(attention, _)| attention);
+        self.events.extend(self.announced.drain(..).map(|(_, event)| event));
+        self.begun.sort_unstable_by_key(|begun| (begun.attention, begun.n));
+    }
+
+    /// Whether what pools began on their own is still to be told.
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.begun.is_empty()
+    }
+
+    /// Tells what the pools began on their own.
+    pub(crate) fn tell_begun(&mut self) {
+        for at in 0..self.begun.len() {
+            self.tell_step(at);
+        }
+        self.begun.clear();
+    }
+
+    fn tell_step(&mut self, at: usize) {
+        let Begun { attention, told, .. } = self.begun[at];
+        match told {
+            BegunTold::Event(event) => self.tell_cancelling(event),
+            BegunTold::Order { nth, request } => {
+                let owner = OrderOwner::Account(attention.account);
+                self.tell_order(OrderName { owner, nth }, &request);
+            }
+        }
+    }
+
+    /// Tells an event of step 1, and notes when a cancellation was asked for.
+    fn tell_cancelling(&mut self, event: Event) {
+        if let Event::CancelRequested { account, pool, .. } = event {
+            self.numbers.note_cancelling(account, pool, self.now_ns);
+        }
+        self.events.push(event);
+    }
+
+    fn tell_order(&mut self, order: OrderName, request: &OrderRequest) {
+        let OrderRequest { instrument, side, quantity, limit, step, .. } = *request;
+        self.announce_order(order, instrument, side, quantity, limit, step);
+    }
+
+    /// An order went out: it gets its number.
+    fn announce_order(
+        &mut self,
+        order: OrderName,
+        instrument: InstrumentId,
+        side: Side,
+        quantity: Quantity,
+        limit: Price,
+        step: Step,
+    ) -> u64 {
+        let liquidation = self.numbers.add(order, instrument, self.now_ns);
+        let (owner, nth) = (order.owner.owner(), order.nth);
+        self.events.push(Event::LiquidationOrder { liquidation, owner, nth, instrument, side, quantity, limit, step });
+        liquidation
+    }
+
+    /// Tells the fill of an account's order, and books the other sides: the venue's, the fee, the fund's part.
+    fn tell_filled(&mut self, fill: &OrderFill) {
+        let liquidation = self.numbers.number(fill.order).unwrap_or(0);
+        let OrderFill { instrument, side, price, lots, fund_lots, .. } = *fill;
+        if lots > 0 {
+            self.arbiter.ledger.book_venue(&self.market, instrument, side, lots, price);
+            self.events.push(Event::LiquidationFill {
+                liquidation,
+                owner: fill.order.owner.owner(),
+                instrument,
+                side,
+                quantity: lots,
+                price,
+                fee: fill.fee,
+                realised: fill.realised,
+            });
+            let fund = self.market.instrument(instrument).spec.fund;
+            self.arbiter.credit(fund, fill.fee, FundReason::Fee, &mut self.events);
+        }
+        if fund_lots > 0 {
+            let traded = (fund_lots, price);
+            self.arbiter.trade_inventory(&self.market, instrument, side, traded, liquidation, &mut self.events);
+        }
+    }
+
+    /// Whether a decision after the present input would have anything to do.
+    ///
+    /// `changed` says whether the input could have changed an account or a mark.
+    pub(crate) fn needs_decision(&self, changed: bool) -> bool {
+        self.undecided || self.arbiter.has_business(&self.market, changed, self.inputs, self.now_ns)
+    }
+
+    /// In the next decision these are the venue's answers, and none is simulated.
+    pub(crate) fn answer_from(&mut self, answers: &[VenueAnswer]) {
+        self.recorded = Some(answers.iter().copied().collect());
+        self.diverged = false;
+    }
+
+    /// Whether each answer given for the last decision was asked for; from now on they are simulated again.
+    pub(crate) fn answers_fitted(&mut self) -> bool {
+        let left = self.recorded.take().is_some_and(|recorded| !recorded.is_empty());
+        !left && !self.diverged
+    }
+
+    /// The number and the time of an order that can still be filled.
+    pub(crate) fn numbered(&self, order: OrderName) -> Option<Numbered> {
+        self.numbers.get(order)
+    }
+
+    /// The order of that number, as long as it can still be filled.
+    pub(crate) fn order_name(&self, number: u64) -> Option<OrderName> {
+        self.numbers.name(number)
+    }
+
+    /// When a pool asked for, or got, its cancellation.
+    pub(crate) fn cancelling_since(&self, account: u64, pool: crate::event::PoolName) -> u64 {
+        self.numbers.cancelling_since(account, pool)
+    }
+}
+
+/// What a liquidation is said to be caused by, for the whole of an input.
+pub(crate) fn cause_of(command: &Command) -> Cause {
+    match command {
+        Command::Mark { instrument, .. } => Cause::Instrument(*instrument),
+        Command::Fill(fill) => Cause::Instrument(fill.instrument),
+        Command::Last { .. } => Cause::Op("last"),
+        Command::Order(_) => Cause::Op("order"),
+        Command::Cancel { .. } => Cause::Op("cancel"),
+        Command::Account { .. } => Cause::Op("account"),
+        Command::Deposit { .. } => Cause::Op("deposit"),
+        Command::Withdraw { .. } => Cause::Op("withdraw"),
+        Command::Leverage { .. } => Cause::Op("leverage"),
+        Command::MarginMode { .. } => Cause::Op("margin_mode"),
+        Command::IsolatedMargin { .. } => Cause::Op("isolated_margin"),
+        Command::Hold { .. } => Cause::Op("hold"),
+        Command::Commit { .. } => Cause::Op("commit"),
+        Command::Release { .. } => Cause::Op("release"),
+        Command::FundDeposit { .. } => Cause::Op("fund_deposit"),
+        Command::LiquidationFill { .. } => Cause::Op("liq_fill"),
+        Command::LiquidationExpire { .. } => Cause::Op("liq_expire"),
+        Command::LiquidationUnknown { .. } => Cause::Op("liq_unknown"),
+        Command::CancelAck { .. } => Cause::Op("cancel_ack"),
+        Command::Time { .. } => Cause::Op("time"),
+    }
+}

@@ -1,0 +1,92 @@
+//! The numbers of liquidation orders, and since when their pools wait.
+
+use crate::command::OrderName;
+use crate::event::PoolName;
+use crate::map::Map;
+use crate::market::InstrumentId;
+
+/// Below this size the table is not cleared out.
+const MIN_PRUNED: usize = 1_024;
+
+/// An order that went out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbered {
+    /// From 1, in the order of the log.
+    pub(crate) number: u64,
+    pub(crate) instrument: InstrumentId,
+    /// Input time at which it went out, in nanoseconds.
+    pub(crate) since_ns: u64,
+}
+
+/// Orders that the venue may still fill, by name and by number.
+#[derive(Debug)]
+pub(super) struct OrderNumbers {
+    sent: u64,
+    by_name: Map<OrderName, Numbered>,
+    by_number: Map<u64, OrderName>,
+    /// The size at which those that cannot be filled any more are cleared out.
+    prune_at: usize,
+    /// When a pool asked for its cancellation, or got it, in nanoseconds of input time.
+    cancelling: Map<(u64, PoolName), u64>,
+}
+
+impl OrderNumbers {
+    pub(super) fn with_capacity(orders: usize) -> Self {
+        let mut numbers = Self {
+            sent: 0,
+            by_name: Map::default(),
+            by_number: Map::default(),
+            prune_at: orders.max(MIN_PRUNED),
+            cancelling: Map::default(),
+        };
+        numbers.by_name.reserve(orders);
+        numbers.by_number.reserve(orders);
+        numbers
+    }
+
+    /// Gives an order the next number.
+    pub(super) fn add(&mut self, order: OrderName, instrument: InstrumentId, since_ns: u64) -> u64 {
+        self.sent += 1;
+        self.by_name.insert(order, Numbered { number: self.sent, instrument, since_ns });
+        self.by_number.insert(self.sent, order);
+        self.sent
+    }
+
+    pub(super) fn get(&self, order: OrderName) -> Option<Numbered> {
+        self.by_name.get(&order).copied()
+    }
+
+    pub(super) fn number(&self, order: OrderName) -> Option<u64> {
+        self.get(order).map(|numbered| numbered.number)
+    }
+
+    pub(super) fn name(&self, number: u64) -> Option<OrderName> {
+        self.by_number.get(&number).copied()
+    }
+
+    /// Forgets an order that was answered for good.
+    pub(super) fn forget(&mut self, order: OrderName) {
+        if let Some(numbered) = self.by_name.remove(&order) {
+            self.by_number.remove(&numbered.number);
+        }
+    }
+
+    /// Clears out those that nobody knows any more, as the table doubles.
+    pub(super) fn prune(&mut self, knows: impl Fn(OrderName) -> bool) {
+        if self.by_name.len() < self.prune_at {
+            return;
+        }
+        self.by_name.retain(|&order, _| knows(order));
+        let by_name = &self.by_name;
+        self.by_number.retain(|_, order| by_name.contains_key(order));
+        self.prune_at = (self.by_name.len() * 2).max(self.prune_at);
+    }
+
+    pub(super) fn note_cancelling(&mut self, account: u64, pool: PoolName, now_ns: u64) {
+        self.cancelling.insert((account, pool), now_ns);
+    }
+
+    pub(super) fn cancelling_since(&self, account: u64, pool: PoolName) -> u64 {
+        self.cancelling.get(&(account, pool)).copied().unwrap_or(0)
+    }
+}

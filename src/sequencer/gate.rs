@@ -1,0 +1,241 @@
+//! Checks before an input gets its place: those that depend on no single account.
+//!
+//! The checks of one account are made by its shard, those of a fund by the arbiter, in the same order of the protocol.
+//! What two shards would have to agree on is decided here: that the accounts of a fill exist, and that the open
+//! interest keeps within bounds.
+
+use crate::arbiter::Arbiter;
+use crate::checks;
+use crate::command::{Command, Fill, OffGrid, OrderOwner};
+use crate::market::{AssetId, InstrumentId, Market};
+use crate::number::{Price, Quantity};
+use crate::refusal::Refusal;
+use crate::shard::Shard;
+use crate::venue::{BookUpdate, Level};
+
+/// What the checks need to know of the accounts as a whole.
+pub(crate) trait Facts {
+    /// Whether an account exists.
+    fn knows(&self, account: u64) -> bool;
+
+    /// Whether the value of the open interest at `price` stays below 2^62 after `command`.
+    fn open_interest_fits(
+        &mut self,
+        market: &Market,
+        command: &Command,
+        off_grid: OffGrid,
+        instrument: InstrumentId,
+        price: Price,
+    ) -> bool;
+}
+
+/// Checks a command as far as that needs no shard.
+///
+/// # Errors
+///
+/// The refusal; nothing has changed.
+#[inline]
+pub(crate) fn check(
+    market: &Market,
+    facts: &mut impl Facts,
+    command: &Command,
+    off_grid: OffGrid,
+) -> Result<(), Refusal> {
+    match *command {
+        Command::Mark { instrument, price } => {
+            check_price(market, instrument, price, off_grid)?;
+            let fits = facts.open_interest_fits(market, command, off_grid, instrument, price);
+            if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · mark · unit" }) }
+        }
+        Command::Fill(ref fill) => check_fill(market, facts, command, fill, off_grid),
+        _ => check_names(market, facts, command, off_grid),
+    }
+}
+
+fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
+    match *command {
+        Command::Last { instrument, price } => {
+            check_price(market, instrument, price, off_grid)?;
+            let value = market.instrument(instrument).admitted_value(1, price);
+            value.map(drop).ok_or(Refusal::Overflow { what: "price · unit" })
+        }
+        Command::Order(ref order) => {
+            check_instrument(market, order.instrument)?;
+            check_account(facts, order.account)
+        }
+        Command::Leverage { account, instrument, .. }
+        | Command::MarginMode { account, instrument, .. }
+        | Command::IsolatedMargin { account, instrument, .. } => {
+            check_instrument(market, instrument)?;
+            check_account(facts, account)
+        }
+        Command::Account { account } if facts.knows(account) => Err(Refusal::DuplicateAccount(account)),
+        Command::Account { .. } | Command::Mark { .. } | Command::Fill(_) | Command::Time { .. } => Ok(()),
+        Command::Deposit { asset, amount, .. } => {
+            check_asset(market, asset)?;
+            checks::amount(amount, off_grid)
+        }
+        Command::Withdraw { account, asset, .. } | Command::Hold { account, asset, .. } => {
+            check_asset(market, asset)?;
+            check_account(facts, account)
+        }
+        Command::Cancel { account, .. } | Command::Commit { account, .. } | Command::Release { account, .. } => {
+            check_account(facts, account)
+        }
+        Command::CancelAck { account, .. } => check_account(facts, account),
+        Command::FundDeposit { fund, .. } => {
+            market.funds.get(fund.index()).map(drop).ok_or(Refusal::UnknownFund(fund.0))
+        }
+        Command::LiquidationFill { order, instrument, price, .. } => {
+            let known = owns_orders(market, facts, order.owner) && check_instrument(market, instrument).is_ok();
+            if !known {
+                return Err(Refusal::UnknownLiquidation(order));
+            }
+            // The checks of the order come first; where they refuse, the open interest is not asked.
+            let price = price.max(market.instrument(instrument).mark.unwrap_or(0));
+            let fits = facts.open_interest_fits(market, command, off_grid, instrument, price);
+            if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · price · unit" }) }
+        }
+        Command::LiquidationExpire { order } | Command::LiquidationUnknown { order } => {
+            let known = owns_orders(market, facts, order.owner);
+            if known { Ok(()) } else { Err(Refusal::UnknownLiquidation(order)) }
+        }
+    }
+}
+
+fn owns_orders(market: &Market, facts: &impl Facts, owner: OrderOwner) -> bool {
+    match owner {
+        OrderOwner::Account(account) => facts.knows(account),
+        OrderOwner::Fund(instrument) => check_instrument(market, instrument).is_ok(),
+    }
+}
+
+fn check_price(market: &Market, instrument: InstrumentId, price: Price, off_grid: OffGrid) -> Result<(), Refusal> {
+    check_instrument(market, instrument)?;
+    checks::positive("price", price, off_grid.price)?;
+    checks::on_grid(off_grid, "qty")
+}
+
+fn check_fill(
+    market: &Market,
+    facts: &mut impl Facts,
+    command: &Command,
+    fill: &Fill,
+    off_grid: OffGrid,
+) -> Result<(), Refusal> {
+    check_instrument(market, fill.instrument)?;
+    check_account(facts, fill.account)?;
+    fill.counterparty.map_or(Ok(()), |account| check_account(facts, account))?;
+    if fill.counterparty == Some(fill.account) {
+        return Err(Refusal::SelfFill(fill.account));
+    }
+    checks::positive("qty", fill.quantity, off_grid.amount)?;
+    checks::positive("price", fill.price, off_grid.price)?;
+    checks::on_grid(off_grid, "qty")?;
+    let overflow = Refusal::Overflow { what: "quantity · price · unit" };
+    let instrument = market.instrument(fill.instrument);
+    let price = fill.price.max(instrument.mark.unwrap_or(0));
+    instrument.admitted_value(fill.quantity, price).ok_or(overflow)?;
+    let fits = facts.open_interest_fits(market, command, off_grid, fill.instrument, price);
+    if fits { Ok(()) } else { Err(overflow) }
+}
+
+fn check_account(facts: &impl Facts, account: u64) -> Result<(), Refusal> {
+    if facts.knows(account) { Ok(()) } else { Err(Refusal::UnknownAccount(account)) }
+}
+
+fn check_instrument(market: &Market, id: InstrumentId) -> Result<(), Refusal> {
+    if id.index() < market.instruments.len() { Ok(()) } else { Err(Refusal::UnknownInstrument(id.0)) }
+}
+
+fn check_asset(market: &Market, id: AssetId) -> Result<(), Refusal> {
+    if id.index() < market.assets.len() { Ok(()) } else { Err(Refusal::UnknownAsset(id.0)) }
+}
+
+/// Checks new depth of the simulated venue.
+///
+/// # Errors
+///
+/// Unknown instrument, prices or quantities that are not positive, in the wrong order or too large.
+pub(crate) fn check_book(market: &Market, id: InstrumentId, update: &BookUpdate<'_>) -> Result<(), Refusal> {
+    check_instrument(market, id)?;
+    let instrument = market.instrument(id);
+    let levels = || update.bids.into_iter().chain(update.asks).flatten();
+    let prices = || update.bid.into_iter().chain(update.ask).chain(levels().map(|level| level.price));
+    if prices().any(|price| price <= 0) {
+        return Err(Refusal::NotPositive { what: "every price" });
+    }
+    if levels().any(|level| level.quantity <= 0) {
+        return Err(Refusal::NotPositive { what: "every qty" });
+    }
+    let fits = levels().all(|level| instrument.admitted_value(level.quantity, level.price).is_some())
+        && prices().all(|price| instrument.admitted_value(1, price).is_some());
+    if !fits {
+        return Err(Refusal::Overflow { what: "qty · price · unit" });
+    }
+    let ordered = |levels: Option<&[Level]>, in_order: fn(Price, Price) -> bool| {
+        levels.is_none_or(|levels| levels.is_sorted_by(|a, b| in_order(a.price, b.price)))
+    };
+    if !ordered(update.bids, |a, b| a > b) || !ordered(update.asks, |a, b| a < b) {
+        return Err(Refusal::BadDeclaration { what: "bids must fall and asks must rise from level to level" });
+    }
+    Ok(())
+}
+
+/// Lots of all long positions of an instrument: accounts', inventory's and the external venue's.
+pub(crate) fn open_interest(shards: &[Box<Shard>], arbiter: &Arbiter, instrument: InstrumentId) -> Quantity {
+    let accounts: i64 = shards.iter().map(|shard| shard.long_lots(instrument)).sum();
+    accounts + arbiter.ledger.long_lots[instrument.index()]
+}
+
+/// By how much a command can raise the open interest at most, whatever the accounts hold.
+pub(crate) fn open_interest_growth(command: &Command) -> Quantity {
+    match command {
+        Command::Fill(fill) => fill.quantity,
+        Command::LiquidationFill { quantity, .. } => (*quantity).max(0),
+        _ => 0,
+    }
+}
+
+/// The open interest of an instrument after a command, exactly; none where a shard or the arbiter will refuse it.
+pub(crate) fn open_interest_after(
+    market: &Market,
+    shards: &[Box<Shard>],
+    arbiter: &Arbiter,
+    (command, off_grid): (&Command, OffGrid),
+    instrument: InstrumentId,
+) -> Option<Quantity> {
+    let longer = |before: Quantity, change: Quantity| (before + change).max(0) - before.max(0);
+    let quantity = |account: u64| {
+        let shard = shards.iter().find(|shard| shard.owns(account));
+        shard.and_then(|shard| Some(shard.quantity(shard.find(account)?, instrument))).unwrap_or(0)
+    };
+    let venue = arbiter.ledger.venue_positions[instrument.index()].quantity;
+    let present = open_interest(shards, arbiter, instrument);
+    let grown = match *command {
+        Command::Fill(ref fill) => {
+            let change = fill.side.signed(fill.quantity);
+            longer(quantity(fill.account), change) + longer(fill.counterparty.map_or(venue, quantity), -change)
+        }
+        Command::LiquidationFill { order, quantity: lots, price, .. } => {
+            let inventory = arbiter.inventory()[instrument.index()].position.quantity;
+            let (side, own, held) = match order.owner {
+                OrderOwner::Account(account) => {
+                    let shard = shards.iter().find(|shard| shard.owns(account))?;
+                    let asked = (order, instrument);
+                    let plan = shard.plan_fill(market, shard.find(account)?, asked, (lots, price), off_grid).ok()?;
+                    (plan.side, plan.lots, quantity(account))
+                }
+                OrderOwner::Fund(id) => {
+                    let side = arbiter.check_unwind_fill(market, (id, order.nth), (lots, price), off_grid).ok()?;
+                    (side, 0, 0)
+                }
+            };
+            longer(held, side.signed(own))
+                + longer(inventory, side.signed(lots - own))
+                + longer(venue, -side.signed(lots))
+        }
+        _ => 0,
+    };
+    Some(present + grown)
+}

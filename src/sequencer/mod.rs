@@ -1,0 +1,5 @@
+//! The sequencer: gives every input its place, after the checks that need no shard.
+
+mod gate;
+
+pub(crate) use gate::{Facts, check, check_book, open_interest, open_interest_after, open_interest_growth};

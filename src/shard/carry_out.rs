@@ -1,0 +1,209 @@
+//! One input, as far as it concerns the accounts of a shard: book it, find who is in breach, begin their liquidation.
+
+use super::liquidation::Begun;
+use super::{Attention, FillSide, Outbox, Report, Shard};
+use crate::command::{Command, Fill, Liquidity, OffGrid, OrderName, OrderOwner, Side};
+use crate::event::Cause;
+use crate::market::Market;
+use crate::number::charge;
+use crate::refusal::Refusal;
+
+/// The shard of an account among `shards`.
+#[inline]
+pub(crate) fn shard_of(account: u64, shards: u32) -> u32 {
+    // Fibonacci hashing: neighbouring account numbers spread over the shards.
+    let hash = account.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    ((u128::from(hash) * u128::from(shards)) >> 64) as u32
+}
+
+impl Shard {
+    /// Books what a command says of this shard's accounts; `accepted` rises from input to input.
+    ///
+    /// # Errors
+    ///
+    /// The refusals that depend on the account; the sequencer has made the other checks. Nothing has changed then.
+    pub(crate) fn book(
+        &mut self,
+        market: &Market,
+        command: &Command,
+        off_grid: OffGrid,
+        accepted: u64,
+        outbox: &mut impl Outbox,
+    ) -> Result<(), Refusal> {
+        match *command {
+            Command::Fill(ref fill) => {
+                self.book_sides(market, fill, outbox);
+                Ok(())
+            }
+            Command::Order(ref order) => match self.own(order.account)? {
+                Some(account) => self.place_order(market, account, order, off_grid, accepted),
+                None => Ok(()),
+            },
+            Command::Deposit { account, asset, amount } if self.owns(account) => {
+                self.deposit(account, asset, amount, off_grid)
+            }
+            Command::Account { account } if self.owns(account) => {
+                self.add_account(account);
+                Ok(())
+            }
+            _ => self.book_settings(market, command, off_grid, outbox),
+        }
+    }
+
+    fn book_settings(
+        &mut self,
+        market: &Market,
+        command: &Command,
+        off_grid: OffGrid,
+        outbox: &mut impl Outbox,
+    ) -> Result<(), Refusal> {
+        let (Command::Cancel { account, .. }
+        | Command::Withdraw { account, .. }
+        | Command::Leverage { account, .. }
+        | Command::MarginMode { account, .. }
+        | Command::IsolatedMargin { account, .. }
+        | Command::Hold { account, .. }
+        | Command::Commit { account, .. }
+        | Command::Release { account, .. }
+        | Command::CancelAck { account, .. }
+        | Command::LiquidationFill { order: OrderName { owner: OrderOwner::Account(account), .. }, .. }
+        | Command::LiquidationExpire { order: OrderName { owner: OrderOwner::Account(account), .. } }
+        | Command::LiquidationUnknown { order: OrderName { owner: OrderOwner::Account(account), .. } }) = *command
+        else {
+            return Ok(());
+        };
+        let Some(index) = self.own(account)? else { return Ok(()) };
+        match *command {
+            Command::Cancel { order, .. } => self.cancel_order(market, index, order),
+            Command::Withdraw { asset, amount, .. } => self.withdraw(market, index, asset, amount, off_grid),
+            Command::Leverage { instrument, leverage, .. } => {
+                self.set_leverage(market, index, instrument, leverage, off_grid)
+            }
+            Command::MarginMode { instrument, mode, .. } => self.set_margin_mode(market, index, instrument, mode),
+            Command::IsolatedMargin { instrument, amount, .. } => {
+                self.move_margin(market, index, instrument, amount, off_grid)
+            }
+            Command::Hold { hold, asset, amount, .. } => self.hold(market, index, hold, (asset, amount), off_grid),
+            Command::Commit { hold, .. } => self.commit(index, hold),
+            Command::Release { hold, .. } => self.release(index, hold),
+            Command::CancelAck { pool, execution, .. } => self.telling(outbox, false, |shard, events| {
+                shard.acknowledge_cancel(market, index, pool, execution, events)
+            }),
+            Command::LiquidationFill { order, instrument, quantity, price } => {
+                let fill = self.fill_order(market, index, (order, instrument), (quantity, price), off_grid)?;
+                outbox.put(Report::Filled(fill.told));
+                if let Some(holding) = fill.to_cut {
+                    self.telling(outbox, false, |shard, events| shard.cut_reduce_only(market, holding, events));
+                }
+                Ok(())
+            }
+            Command::LiquidationExpire { order } => self.expire_order(index, order),
+            Command::LiquidationUnknown { order } => self.order_unknown(index, order),
+            _ => Ok(()),
+        }
+    }
+
+    /// Both sides of a fill, as far as they are here.
+    fn book_sides(&mut self, market: &Market, fill: &Fill, outbox: &mut impl Outbox) {
+        let (fee, counter_fee) = fees(market, fill);
+        let side = |order, side: Side, fee| FillSide {
+            order,
+            instrument: fill.instrument,
+            quantity: side.signed(fill.quantity),
+            price: fill.price,
+            fee,
+        };
+        let own = side(fill.order, fill.side, fee);
+        let counter = side(fill.counter_order, fill.side.opposite(), counter_fee);
+        for (account, side, counter_side) in [(Some(fill.account), own, false), (fill.counterparty, counter, true)] {
+            let Some(index) = account.filter(|&account| self.owns(account)).and_then(|account| self.find(account))
+            else {
+                continue;
+            };
+            self.telling(outbox, counter_side, |shard, events| shard.book_fill(market, index, &side, events));
+        }
+    }
+
+    /// Runs something that tells events, and reports them.
+    fn telling<T>(
+        &mut self,
+        outbox: &mut impl Outbox,
+        counter_side: bool,
+        tell: impl FnOnce(&mut Self, &mut Vec<crate::event::Event>) -> T,
+    ) -> T {
+        let mut told = std::mem::take(&mut self.told);
+        let result = tell(self, &mut told);
+        told.drain(..).for_each(|event| outbox.put(Report::Booked { counter_side, event }));
+        self.told = told;
+        result
+    }
+
+    /// Looks at every pool that the input touched: locks and announces those in breach, in order, and begins their
+    /// liquidation as far as that concerns one pool alone. What is left to decide is kept for the next decision.
+    pub(crate) fn find_breaches(&mut self, market: &Market, cause: Cause, outbox: &mut impl Outbox) {
+        if self.is_quiet() {
+            return;
+        }
+        let mut found = std::mem::take(&mut self.found);
+        self.examine(market, &mut found);
+        for attention in found.ready.drain(..) {
+            self.leave_undecided(attention.pool);
+            outbox.put(Report::Undecided);
+        }
+        found.breached.sort_unstable();
+        let mut told = std::mem::take(&mut self.told);
+        for attention in found.breached.drain(..) {
+            let locked = self.announce(market, attention.pool, cause, &mut told);
+            told.drain(..).for_each(|event| outbox.put(Report::Announced { attention, event }));
+            if let Some(margin) = locked {
+                let begun = self.begin(market, attention.pool, margin, &mut told);
+                told.drain(..).for_each(|event| outbox.put(Report::Begun { attention, event }));
+                self.tell_begun(market, attention, begun, outbox);
+            }
+        }
+        self.told = told;
+        self.found = found;
+    }
+
+    fn tell_begun(&mut self, market: &Market, attention: Attention, begun: Begun, outbox: &mut impl Outbox) {
+        let decided = match begun {
+            Begun::Waits => true,
+            Begun::Order(nth, request) => {
+                outbox.put(Report::Order { attention, nth, request });
+                market.venue.is_manual()
+            }
+            Begun::Undecided => false,
+        };
+        if !decided {
+            self.leave_undecided(attention.pool);
+            outbox.put(Report::Undecided);
+        }
+    }
+
+    /// Whether an account belongs here, whether or not it exists.
+    #[inline]
+    pub(crate) fn owns(&self, account: u64) -> bool {
+        self.shards == 1 || shard_of(account, self.shards) == self.number
+    }
+
+    /// The index of an account that is known, if it is this shard's.
+    fn own(&self, account: u64) -> Result<Option<u32>, Refusal> {
+        if !self.owns(account) {
+            return Ok(None);
+        }
+        self.find(account).map(Some).ok_or(Refusal::UnknownAccount(account))
+    }
+}
+
+/// The fees of the two sides of a fill, in quanta.
+pub(crate) fn fees(market: &Market, fill: &Fill) -> (i128, i128) {
+    let instrument = market.instrument(fill.instrument);
+    let spec = &instrument.spec;
+    let (own, counter) = match fill.liquidity {
+        Some(Liquidity::Maker) => (spec.maker_fee_ppb, spec.taker_fee_ppb),
+        Some(Liquidity::Taker) => (spec.taker_fee_ppb, spec.maker_fee_ppb),
+        None => return (0, 0),
+    };
+    let notional = instrument.value(fill.quantity, fill.price);
+    (charge(notional, own), charge(notional, counter))
+}

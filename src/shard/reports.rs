@@ -1,0 +1,51 @@
+//! What a shard has to tell the arbiter about an input: what happened in its accounts, and what it cannot settle alone.
+
+use super::{Attention, OrderRequest};
+use crate::command::{OrderName, Side};
+use crate::event::Event;
+use crate::market::InstrumentId;
+use crate::number::{Price, Quantity};
+
+/// One thing that a shard tells. Of fixed size: it travels through a queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Report {
+    /// It happened as the input was booked; on the second side of a fill, after all of the first.
+    Booked { counter_side: bool, event: Event },
+    /// The venue's fill of a liquidation order was booked, as far as it is the account's.
+    Filled(OrderFill),
+    /// A pool was locked, or is in breach without a living mark.
+    Announced { attention: Attention, event: Event },
+    /// A locked pool has cancelled its orders, or asked for it.
+    Begun { attention: Attention, event: Event },
+    /// The first order of a locked pool went out.
+    Order { attention: Attention, nth: u32, request: OrderRequest },
+    /// A locked pool waits for a decision.
+    Undecided,
+}
+
+/// A fill of a liquidation order, divided between the account and the fund.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OrderFill {
+    pub(crate) order: OrderName,
+    pub(crate) instrument: InstrumentId,
+    pub(crate) side: Side,
+    pub(crate) price: Price,
+    /// What the account's position took.
+    pub(crate) lots: Quantity,
+    pub(crate) realised: i128,
+    pub(crate) fee: i128,
+    /// What the account no longer holds: the fund's, who stands behind its orders.
+    pub(crate) fund_lots: Quantity,
+}
+
+/// Where the reports of a shard go.
+pub(crate) trait Outbox {
+    /// Takes the next report.
+    fn put(&mut self, report: Report);
+}
+
+impl Outbox for Vec<Report> {
+    fn put(&mut self, report: Report) {
+        self.push(report);
+    }
+}
