@@ -1,0 +1,51 @@
+//! What a worker works on, and how it changes hands: by value, so that it has one owner at any time.
+
+use crate::market::Market;
+use crate::ring::Bell;
+use crate::ring::sync::ArrayQueue;
+use crate::shard::Shard;
+use std::sync::Arc;
+
+/// A shard, and its copy of the market.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) market: Box<Market>,
+    pub(super) shard: Box<Shard>,
+}
+
+/// One direction of a hand-over. It holds one desk at most.
+#[derive(Debug)]
+pub(super) struct Hatch<T = Desk> {
+    desk: Arc<ArrayQueue<T>>,
+    /// Of the one who waits on the other side.
+    bell: Bell,
+}
+
+impl<T> Clone for Hatch<T> {
+    fn clone(&self) -> Self {
+        Self { desk: Arc::clone(&self.desk), bell: self.bell.clone() }
+    }
+}
+
+impl<T> Hatch<T> {
+    pub(super) fn new(bell: &Bell) -> Self {
+        Self { desk: Arc::new(ArrayQueue::new(1)), bell: bell.clone() }
+    }
+
+    /// Gives a desk away.
+    pub(super) fn give(&self, desk: T) {
+        let given = self.desk.push(desk);
+        debug_assert!(given.is_ok(), "a desk is handed over twice: a kernel bug");
+        self.bell.ring();
+    }
+
+    /// Takes the desk, if it is there.
+    pub(super) fn take(&self) -> Option<T> {
+        self.desk.pop()
+    }
+
+    /// Whether a desk is there.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.desk.is_empty()
+    }
+}

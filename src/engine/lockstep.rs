@@ -1,0 +1,82 @@
+//! Lockstep: the next input is admitted when all that follows from the last is done. Then the log is the inline kernel's.
+
+use super::slot::{Kind, Slot};
+use super::{Engine, Entry, Output, SubmitError};
+use crate::command::{Command, OffGrid};
+use crate::driver::Driver;
+use crate::event::Event;
+use crate::kernel::{Declaration, Overview};
+use crate::market::{InstrumentId, Market};
+use crate::refusal::Refusal;
+use crate::venue::BookUpdate;
+
+impl Engine {
+    /// Submits, waits, and keeps what happened.
+    fn in_lockstep(&mut self, submit: impl Fn(&mut Self) -> Result<u64, SubmitError>) -> Result<(), Refusal> {
+        self.events.clear();
+        // What was streamed before is told by poll, and is no matter of this input.
+        self.settle().map_err(|_| Refusal::Stopped)?;
+        let before = self.outbox.len();
+        let submitted = loop {
+            match submit(self) {
+                Err(SubmitError::Full) => self.settle().map_err(|_| Refusal::Stopped)?,
+                Err(SubmitError::Stopped) => return Err(Refusal::Stopped),
+                Err(SubmitError::Refused(refusal)) => break Err(refusal),
+                Ok(_) => break Ok(()),
+            }
+        };
+        submitted?;
+        self.settle().map_err(|_| Refusal::Stopped)?;
+        let mut refused = None;
+        for output in self.outbox.drain(before..) {
+            match output {
+                Output::Event { event, .. } => self.events.push(event),
+                Output::Refused { refusal, .. } => refused = Some(refusal),
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+}
+
+impl Driver for Engine {
+    fn market(&self) -> &Market {
+        self.market()
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    fn pass_time(&mut self, ts_ns: Option<u64>) {
+        let Some(ts_ns) = ts_ns.filter(|&ts_ns| ts_ns > self.now_ns) else { return };
+        if self.settle().is_err() {
+            return; // the next call says so
+        }
+        self.publish(Slot { seq: self.seq, ts_ns: Some(ts_ns), kind: Kind::Pass, off_grid: OffGrid::NONE });
+        self.now_ns = ts_ns;
+        self.record.iter_mut().for_each(|record| record.push(Entry::Pass { ts_ns }));
+    }
+
+    fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    fn command(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
+        self.in_lockstep(|engine| engine.submit_at(ts_ns, command, off_grid))
+    }
+
+    fn book(&mut self, ts_ns: Option<u64>, id: InstrumentId, update: &BookUpdate<'_>) -> Result<(), Refusal> {
+        self.in_lockstep(|engine| engine.submit_book(ts_ns, id, update))
+    }
+
+    fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal> {
+        self.in_lockstep(|engine| engine.submit_declaration(ts_ns, &declaration))
+    }
+
+    fn ask<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce(Overview<'_>) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.ask(question).map_err(|_| Refusal::Stopped)
+    }
+}

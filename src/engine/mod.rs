@@ -1,0 +1,682 @@
+//! The threaded driver: the same shards and the same arbiter as [`Kernel`], on pinned threads beside a matching engine.
+//!
+//! ```text
+//!            caller's thread                              worker threads
+//!  submit ─► [sequencer] ─► ring (one writer, all read) ─► [worker 0 · shard 0] ─► reports ─┐
+//!               │    ▲                        │            [worker n · shard n] ─► reports ─┤
+//!    record ◄───┘    │                        │                      │                      ▼
+//!                    └── decision wanted ◄────┴── [arbiter: order of events · decisions] ◄──┘
+//!  poll ◄──── log ◄──────────────────────────────────┘               │
+//!       ◄──── venue requests ◄───────────────────────────────────────┘   (first orders, straight from the workers)
+//! ```
+//!
+//! **One page of use.** [`Engine::start`] an engine over a [`Kernel`], which may be empty or loaded. From then on one thread, the
+//! caller's, is the sequencer: it [`submit`](Engine::submit)s commands, each of which gets its place, and
+//! [`poll`](Engine::poll)s, again and again, for the log and for what the venue is asked to do. Neither call waits: a full
+//! ring is an answer ([`SubmitError::Full`]), after which one polls and tries again. [`settle`](Engine::settle) waits until all that was
+//! submitted is done with all that follows; [`stop`](Engine::stop) does so, ends the threads and gives the kernel back.
+//!
+//! **Sequence.** Commands take effect in the order of their submission, on all shards. A pool in breach is locked by its
+//! worker, which sends the first liquidation order at once. What touches the fund, auto-deleveraging or a second order waits
+//! for a decision, which has a place of its own in the sequence, with all shards halted; the sequencer puts one in when
+//! the arbiter asks, within `submit` or `poll`. So the events depend on where decisions fall, and these on timing; the
+//! [record](Entry) holds them, and [`replay`] of it by an inline kernel gives the same log. In lockstep (settle after
+//! every command; [`Driver`](crate::Driver) does so) the log is that of the inline kernel.
+//!
+//! **The venue.** In [`VenueMode::Manual`](crate::venue::VenueMode) the caller answers orders by commands. A pool has at most one order out. The
+//! simulated modes answer within decisions; the requests of workers are then only for the clock.
+//!
+//! **Threads.** An engine belongs to one thread at a time (`Send`, not `Sync`). The shape of threads and cores is chosen by
+//! [`Layout`] and told by [`Engine::shape`]. No thread takes a lock between a tick and its order, and none allocates.
+//! Starting pins the calling thread too, unless [`Pinning::Off`].
+//!
+//! **Failure.** A panic of a thread is a bug; it stops the engine: what was told before can still be polled, everything
+//! else answers [`SubmitError::Stopped`], and [`Engine::failure`] says why.
+
+mod cores;
+mod desk;
+mod failure;
+mod lockstep;
+mod record;
+mod seat;
+mod slot;
+mod start;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use crate::rounds::VenueAnswer;
+pub use cores::{Layout, Pinning, Shape, StartError};
+pub use failure::Failure;
+pub use record::{Decision, Depth, Divergence, Entry, Retrace, replay};
+pub use slot::{Output, VenueMessage};
+pub use start::EngineSettings;
+
+use crate::command::{Command, OffGrid};
+use crate::kernel::{Declaration, Kernel, Overview};
+use crate::map::Set;
+use crate::market::{InstrumentId, Market};
+use crate::number::{Price, Quantity};
+use crate::refusal::Refusal;
+use crate::ring::{Bell, Receiver, Writer};
+use crate::sequencer::{self, Facts};
+use crate::venue::BookUpdate;
+use crossbeam::queue::ArrayQueue;
+use failure::Shared;
+pub(crate) use seat::hash_of;
+use seat::{Seat, Step};
+use slot::{Aside, Kind, Outgoing, OwnedBook, Slot};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Why a command was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// A worker or the log is behind: poll, then try again. Nothing has changed.
+    #[error("the ring is full")]
+    Full,
+    /// The sequencer refused it: it has no place, and nothing has changed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The engine has failed or was stopped.
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+/// What an engine has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Places of the sequence.
+    pub places: u64,
+    /// Decisions among them.
+    pub decisions: u64,
+    /// Times that the emitted heartbeat told.
+    pub heartbeats: u64,
+    /// Submissions that met a full ring.
+    pub full: u64,
+    /// Places that the slowest reader of the ring has yet to read.
+    pub lag: u64,
+    /// Time since the last submission.
+    pub silence: Duration,
+}
+
+/// A kernel on threads.
+///
+/// Dropped without [`Engine::stop`] it ends its threads and forgets what was not polled.
+pub struct Engine {
+    shape: Shape,
+    /// The rules and marks as of the last submission.
+    market: Market,
+    known: Set<u64>,
+    /// By instrument: at least the open interest in lots.
+    interest: Vec<Quantity>,
+    now_ns: u64,
+    seq: u64,
+    /// Inputs of the kernel before it was started.
+    first: u64,
+    ring: Writer<Slot>,
+    asides: Arc<ArrayQueue<Aside>>,
+    venue: Vec<Receiver<VenueMessage>>,
+    outputs: Receiver<Outgoing>,
+    shared: Arc<Shared>,
+    /// Here if the arbiter shares this thread.
+    seat: Option<Box<Seat>>,
+    arbiter: Option<JoinHandle<Option<Box<Seat>>>>,
+    workers: Vec<JoinHandle<Option<desk::Desk>>>,
+    bell: Bell,
+    /// Of the workers and the arbiter.
+    others: Vec<Bell>,
+    decisions: u64,
+    epoch: Instant,
+    heartbeat: Option<Heartbeat>,
+    last_submission: Instant,
+    record: Option<Vec<Entry>>,
+    /// Where in the record the decisions stand whose outcome is not known yet.
+    undecided: VecDeque<usize>,
+    answers: Vec<VenueAnswer>,
+    /// Taken from the queue, not yet polled.
+    outbox: VecDeque<Output>,
+    requests: VecDeque<VenueMessage>,
+    /// What the last input of lockstep led to.
+    events: Vec<crate::event::Event>,
+    full: u64,
+    heartbeats: u64,
+}
+
+/// When the sequencer tells the time of itself.
+#[derive(Clone, Copy, Debug)]
+struct Heartbeat {
+    every: Duration,
+    clock_ns: fn() -> u64,
+}
+
+impl Engine {
+    /// The shape that was chosen.
+    #[must_use]
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The rules, and the marks as of the last submission.
+    #[must_use]
+    pub fn market(&self) -> &Market {
+        &self.market
+    }
+
+    /// Why the engine stopped by itself, if it did.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        self.shared.failure()
+    }
+
+    /// When the engine started.
+    #[must_use]
+    pub fn epoch(&self) -> Instant {
+        self.epoch
+    }
+
+    /// Nanoseconds since the engine started: the clock of [`VenueMessage::decided_ns`].
+    #[must_use]
+    pub fn elapsed_ns(&self) -> u64 {
+        self.epoch.elapsed().as_nanos() as u64
+    }
+
+    /// Submits a command at the present time, and returns its number, from 1.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`]; nothing has changed then.
+    #[inline]
+    pub fn submit(&mut self, command: &Command) -> Result<u64, SubmitError> {
+        self.submit_at(None, command, OffGrid::NONE)
+    }
+
+    /// As [`Engine::submit`], at a time in nanoseconds since the epoch, with the marks of those numbers that were finer
+    /// than their grid. What the shard of an account refuses is told in the log, by [`Output::Refused`].
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`]; nothing has changed then.
+    pub fn submit_at(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<u64, SubmitError> {
+        self.check_open()?;
+        let time_ns = if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns };
+        self.check_time(time_ns)?;
+        self.check(command, off_grid)?;
+        if self.ring.is_full() {
+            self.full += 1;
+            return Err(SubmitError::Full);
+        }
+        let slot = Slot { seq: self.seq + 1, ts_ns, kind: Kind::Command(*command), off_grid };
+        self.publish(slot);
+        self.seq += 1;
+        self.note(command);
+        self.now_ns = time_ns.unwrap_or(self.now_ns);
+        if let Some(record) = &mut self.record {
+            record.push(Entry::Command { seq: self.seq, ts_ns, command: *command, off_grid });
+        }
+        self.insert_decision();
+        Ok(self.seq)
+    }
+
+    /// Gives new depth to the simulated venue.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`]; nothing has changed then.
+    pub fn submit_book(
+        &mut self,
+        ts_ns: Option<u64>,
+        instrument: InstrumentId,
+        update: &BookUpdate<'_>,
+    ) -> Result<u64, SubmitError> {
+        self.check_open()?;
+        self.check_time(ts_ns)?;
+        sequencer::check_book(&self.market, instrument, update)?;
+        let book = OwnedBook::of(update);
+        let entry = self.record.is_some().then(|| Entry::Book {
+            seq: self.seq + 1,
+            ts_ns,
+            instrument,
+            book: Depth(book.clone()),
+        });
+        self.submit_aside(ts_ns, Kind::Book, Aside::Book(instrument, book), entry)
+    }
+
+    /// Declares an asset, a fund, an instrument or the venue.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`]; nothing has changed then.
+    pub fn submit_declaration(&mut self, ts_ns: Option<u64>, declaration: &Declaration) -> Result<u64, SubmitError> {
+        self.check_open()?;
+        self.check_time(ts_ns)?;
+        declaration.check(&self.market)?;
+        let entry = self.record.is_some().then(|| Entry::Declare {
+            seq: self.seq + 1,
+            ts_ns,
+            declaration: declaration.clone(),
+        });
+        let seq = self.submit_aside(ts_ns, Kind::Declare, Aside::Declare(declaration.clone()), entry)?;
+        declaration.enter(&mut self.market);
+        self.interest.resize(self.market.instruments.len(), 0);
+        Ok(seq)
+    }
+
+    fn submit_aside(
+        &mut self,
+        ts_ns: Option<u64>,
+        kind: Kind,
+        aside: Aside,
+        entry: Option<Entry>,
+    ) -> Result<u64, SubmitError> {
+        if self.ring.is_full() || self.asides.push(aside).is_err() {
+            self.full += 1;
+            return Err(SubmitError::Full);
+        }
+        self.publish(Slot { seq: self.seq + 1, ts_ns, kind, off_grid: OffGrid::NONE });
+        self.seq += 1;
+        self.now_ns = ts_ns.unwrap_or(self.now_ns);
+        if let Some(record) = &mut self.record {
+            record.extend(entry);
+        }
+        self.insert_decision();
+        Ok(self.seq)
+    }
+
+    /// Does what there is to do, never waits, and takes what there is to take: first what the venue is asked, then the log.
+    ///
+    /// Call it often: decisions get their place within it, and where the arbiter shares this thread it works here.
+    pub fn poll(&mut self, mut venue: impl FnMut(&VenueMessage), mut log: impl FnMut(&Output)) {
+        // Orders first: they do not wait for the arbiter's work.
+        self.take_requests();
+        while let Some(message) = self.requests.pop_front() {
+            venue(&message);
+        }
+        self.work();
+        while let Some(message) = self.requests.pop_front() {
+            venue(&message);
+        }
+        while let Some(output) = self.outbox.pop_front() {
+            log(&output);
+        }
+    }
+
+    /// Waits until all that was submitted is done, with all that follows from it. What it told is kept for
+    /// [`Engine::poll`].
+    ///
+    /// # Errors
+    ///
+    /// The engine failed.
+    pub fn settle(&mut self) -> Result<(), Failure> {
+        loop {
+            self.work();
+            if let Some(failure) = self.failure() {
+                return Err(failure);
+            }
+            if self.is_settled() {
+                self.now_ns = self.shared.now_ns.load(Ordering::Relaxed);
+                self.work(); // what was told before that
+                return Ok(());
+            }
+            self.wait_for_work();
+        }
+    }
+
+    /// Looks at the whole state, at a place of its own; waits for that.
+    ///
+    /// # Errors
+    ///
+    /// The engine failed, or was stopped.
+    pub fn ask<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce(Overview<'_>) -> T + Send + 'static,
+    ) -> Result<T, SubmitError> {
+        self.check_open()?;
+        let answer = Arc::new(ArrayQueue::new(1));
+        let there = Arc::clone(&answer);
+        let mut aside = Aside::Ask(Box::new(move |overview: Overview<'_>| {
+            let _ = there.push(question(overview)); // asked once
+        }));
+        while self.ring.is_full() {
+            self.work_or_fail()?;
+        }
+        while let Err(back) = self.asides.push(aside) {
+            aside = back;
+            self.work_or_fail()?;
+        }
+        self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Ask, off_grid: OffGrid::NONE });
+        loop {
+            if let Some(answer) = answer.pop() {
+                return Ok(answer);
+            }
+            self.work_or_fail()?;
+        }
+    }
+
+    /// Every command up to this number was accepted unless [`Output::Refused`] says otherwise; what it led to, and the
+    /// decisions that followed, may still be under way. To be asked before a poll: that gives the refusals.
+    #[must_use]
+    pub fn told_seq(&self) -> u64 {
+        // SYNC: commands told.
+        self.shared.told_seq.load(Ordering::Acquire)
+    }
+
+    /// The place that the next submission gets.
+    #[must_use]
+    pub fn next_place(&self) -> u64 {
+        self.ring.place()
+    }
+
+    /// What the engine has done so far.
+    pub fn metrics(&mut self) -> Metrics {
+        Metrics {
+            places: self.ring.place(),
+            decisions: self.decisions,
+            heartbeats: self.heartbeats,
+            full: self.full,
+            lag: self.ring.place() - self.ring.slowest(),
+            silence: self.last_submission.elapsed(),
+        }
+    }
+
+    /// The sequence so far, if the engine records it.
+    #[must_use]
+    pub fn record(&self) -> Option<&[Entry]> {
+        self.record.as_deref()
+    }
+
+    /// Everything that can be done without waiting.
+    fn work(&mut self) {
+        self.beat();
+        self.take_requests();
+        if let Some(mut seat) = self.seat.take() {
+            let shared = Arc::clone(&self.shared);
+            // What the seat tells is taken as it comes, so that its queue never stops it here.
+            let back = shared.guard("the arbiter", || {
+                while seat.step() == Step::Done {
+                    self.take_outputs();
+                    self.insert_decision();
+                    self.take_requests();
+                }
+                Some(seat)
+            });
+            self.seat = back;
+        }
+        self.take_outputs();
+        self.insert_decision();
+    }
+
+    /// Waits until somebody has something for this thread, or this thread has something to do.
+    fn wait_for_work(&mut self) {
+        let Self { bell, seat, shared, outputs, venue, decisions, ring, .. } = self;
+        bell.wait(|| {
+            shared.has_failed()
+                || outputs.peek().is_some()
+                || venue.iter().any(|queue| queue.peek().is_some())
+                || (shared.wanted.load(Ordering::Acquire) > *decisions && !ring.is_full())
+                || shared.settled.load(Ordering::Acquire) == ring.place()
+                || seat.as_mut().is_some_and(|seat| seat.may_step())
+        });
+    }
+
+    fn work_or_fail(&mut self) -> Result<(), SubmitError> {
+        self.wait_for_work();
+        self.work();
+        if self.shared.has_failed() { Err(SubmitError::Stopped) } else { Ok(()) }
+    }
+
+    fn is_settled(&self) -> bool {
+        // SYNC: places settled.
+        self.shared.settled.load(Ordering::Acquire) == self.ring.place() && !self.lacks_decision()
+    }
+
+    fn lacks_decision(&self) -> bool {
+        // SYNC: decision wanted.
+        self.shared.wanted.load(Ordering::Acquire) > self.decisions
+    }
+
+    /// Gives a decision its place, if the arbiter wants one.
+    #[inline]
+    fn insert_decision(&mut self) {
+        if self.lacks_decision() && !self.ring.is_full() {
+            self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Decide, off_grid: OffGrid::NONE });
+            self.decisions += 1;
+            if let Some(record) = &mut self.record {
+                self.undecided.push_back(record.len());
+                record.push(Entry::Decide { outcome: None });
+            }
+        }
+    }
+
+    /// Tells the time if nobody else has for a while.
+    fn beat(&mut self) {
+        let Some(heartbeat) = self.heartbeat else { return };
+        if self.last_submission.elapsed() < heartbeat.every || self.ring.is_full() || self.shared.has_failed() {
+            return;
+        }
+        let ts_ns = (heartbeat.clock_ns)().max(self.now_ns);
+        let (command, off_grid) = (Command::Time { ts_ns }, OffGrid::NONE);
+        self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Command(command), off_grid });
+        self.now_ns = ts_ns;
+        self.heartbeats += 1;
+        if let Some(record) = &mut self.record {
+            record.push(Entry::Command { seq: self.seq, ts_ns: None, command, off_grid });
+        }
+    }
+
+    fn publish(&mut self, slot: Slot) {
+        if self.heartbeat.is_some() {
+            self.last_submission = Instant::now();
+        }
+        let published = self.ring.try_publish(slot);
+        debug_assert!(published.is_ok(), "the ring was found to have room");
+        self.others.iter().for_each(Bell::ring);
+    }
+
+    /// What the workers ask of the venue; the simulated venue is asked by nobody but the clock.
+    fn take_requests(&mut self) {
+        for (queue, worker) in self.venue.iter_mut().zip(&self.others) {
+            let before = self.requests.len();
+            while let Some(message) = queue.pop() {
+                self.requests.push_back(message);
+            }
+            if self.requests.len() > before {
+                worker.ring(); // it may wait for room
+            }
+        }
+    }
+
+    fn take_outputs(&mut self) {
+        let mut any = false;
+        while let Some(outgoing) = self.outputs.pop() {
+            any = true;
+            match outgoing {
+                Outgoing::Output(output) => self.outbox.push_back(output),
+                Outgoing::Venue(message) => self.requests.push_back(message),
+                Outgoing::Answer(answer) => self.answers.push(answer),
+                Outgoing::Decided { hash } => {
+                    let outcome = Decision { hash, answers: std::mem::take(&mut self.answers) };
+                    let at = self.undecided.pop_front();
+                    let place = at.and_then(|at| self.record.as_mut()?.get_mut(at));
+                    if let Some(entry) = place {
+                        *entry = Entry::Decide { outcome: Some(outcome) };
+                    }
+                }
+            }
+        }
+        if let (true, Some(arbiter)) = (any, self.others.get(self.shape.workers as usize)) {
+            arbiter.ring(); // it may wait for room
+        }
+    }
+
+    fn check_open(&self) -> Result<(), SubmitError> {
+        if self.shared.has_failed() { Err(SubmitError::Stopped) } else { Ok(()) }
+    }
+
+    fn check_time(&self, ts_ns: Option<u64>) -> Result<(), Refusal> {
+        match ts_ns {
+            Some(given) if given < self.now_ns => Err(Refusal::TimeReversed { given, now: self.now_ns }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The checks that need no shard; where the bound of the open interest does not suffice, all are asked.
+    fn check(&mut self, command: &Command, off_grid: OffGrid) -> Result<(), SubmitError> {
+        let mut bounds = Bounds { known: &self.known, interest: &self.interest, exceeded: None };
+        sequencer::check(&self.market, &mut bounds, command, off_grid)?;
+        match bounds.exceeded {
+            None => Ok(()),
+            Some((instrument, price)) => self.check_interest(command, off_grid, instrument, price),
+        }
+    }
+
+    #[cold]
+    fn check_interest(
+        &mut self,
+        command: &Command,
+        off_grid: OffGrid,
+        instrument: InstrumentId,
+        price: Price,
+    ) -> Result<(), SubmitError> {
+        if self.settle().is_err() {
+            return Err(SubmitError::Stopped);
+        }
+        let input = (*command, off_grid);
+        let (now, after) = self.ask(move |overview| overview.open_interest_with(&input.0, input.1, instrument))?;
+        self.interest[instrument.index()] = now;
+        let fits = |lots: Quantity| self.market.instrument(instrument).admitted_value(lots.max(1), price).is_some();
+        if after.is_none_or(fits) {
+            return Ok(());
+        }
+        let what = match command {
+            Command::Mark { .. } => "open interest · mark · unit",
+            Command::Fill(_) => "quantity · price · unit",
+            _ => "open interest · price · unit",
+        };
+        Err(Refusal::Overflow { what }.into())
+    }
+
+    /// Notes what a command changes of what the sequencer knows.
+    #[inline]
+    fn note(&mut self, command: &Command) {
+        match *command {
+            Command::Mark { instrument, price } => drop(self.market.set_mark(instrument, price)),
+            Command::Last { instrument, price } => self.market.instruments[instrument.index()].last = Some(price),
+            Command::Fill(crate::command::Fill { instrument, .. }) | Command::LiquidationFill { instrument, .. } => {
+                let interest = &mut self.interest[instrument.index()];
+                *interest = interest.saturating_add(sequencer::open_interest_growth(command));
+            }
+            Command::Deposit { account, .. } | Command::Account { account } => drop(self.known.insert(account)),
+            _ => {}
+        }
+    }
+}
+
+/// What the sequencer knows without asking anybody.
+struct Bounds<'a> {
+    known: &'a Set<u64>,
+    interest: &'a [Quantity],
+    /// Set where the bound of the open interest says nothing.
+    exceeded: Option<(InstrumentId, Price)>,
+}
+
+impl Facts for Bounds<'_> {
+    fn knows(&self, account: u64) -> bool {
+        self.known.contains(&account)
+    }
+
+    #[inline]
+    fn open_interest_fits(
+        &mut self,
+        market: &Market,
+        command: &Command,
+        _off_grid: OffGrid,
+        instrument: InstrumentId,
+        price: Price,
+    ) -> bool {
+        let growth = sequencer::open_interest_growth(command);
+        let lots = self.interest[instrument.index()].saturating_add(growth).max(1);
+        if market.instrument(instrument).admitted_value(lots, price).is_none() {
+            self.exceeded = Some((instrument, price));
+        }
+        true
+    }
+}
+
+/// What an engine leaves.
+pub struct Finished {
+    /// The kernel, to look at or to go on with inline; none if a shard was lost with its thread.
+    pub kernel: Option<Kernel>,
+    /// What was told and not polled.
+    pub log: Vec<Output>,
+    /// What the venue was asked, and nobody polled.
+    pub requests: Vec<VenueMessage>,
+    /// The sequence, if it was recorded.
+    pub record: Option<Vec<Entry>>,
+    /// Why it stopped by itself, if it did.
+    pub failure: Option<Failure>,
+}
+
+impl Engine {
+    /// Settles, ends all threads, and gives everything back. Nothing that was told is lost.
+    #[must_use]
+    pub fn stop(mut self) -> Finished {
+        let _ = self.settle(); // a failure is told below
+        self.end_threads()
+    }
+
+    fn end_threads(&mut self) -> Finished {
+        while !self.shared.has_failed() && self.ring.is_full() {
+            let _ = self.work_or_fail(); // a failure ends the loop
+        }
+        if !self.shared.has_failed() {
+            self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Stop, off_grid: OffGrid::NONE });
+        }
+        // They may need this thread until their end: for room, or for the arbiter.
+        while self.workers.iter().any(|worker| !worker.is_finished())
+            || self.arbiter.as_ref().is_some_and(|arbiter| !arbiter.is_finished())
+        {
+            self.work();
+            std::thread::yield_now();
+        }
+        let mut desks = Vec::new();
+        for worker in self.workers.drain(..) {
+            desks.extend(worker.join().ok().flatten());
+        }
+        let joined = self.arbiter.take().and_then(|arbiter| arbiter.join().ok().flatten());
+        self.work();
+        let mut seat = self.seat.take().or(joined);
+        self.take_outputs();
+        if let Some(seat) = &mut seat {
+            while seat.has_unsent() {
+                seat.step();
+                self.take_outputs();
+            }
+        }
+        self.take_requests();
+        let whole = desks.len() == self.shape.workers as usize && !self.shared.has_failed();
+        let kernel = seat.filter(|_| whole).map(|seat| {
+            let shards = desks.into_iter().map(|desk| desk.shard).collect();
+            Kernel::from_parts(seat.rounds, shards, self.first + self.seq)
+        });
+        Finished {
+            kernel,
+            log: self.outbox.drain(..).collect(),
+            requests: self.requests.drain(..).collect(),
+            record: self.record.take(),
+            failure: self.failure(),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if !self.workers.is_empty() || self.arbiter.is_some() {
+            let _ = self.end_threads();
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The record: the sequence as it was, so that an inline kernel can go through it again.
+
+use super::slot::{Output, OwnedBook};
+use crate::command::{Command, OffGrid};
+use crate::kernel::{Declaration, Kernel};
+use crate::market::InstrumentId;
+use crate::refusal::Refusal;
+use crate::rounds::VenueAnswer;
+use crate::venue::BookUpdate;
+
+/// One place of the sequence.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Entry {
+    /// A command, also one that a shard refused.
+    Command {
+        /// Its number among the client's inputs, or that of the last before it.
+        seq: u64,
+        /// The time that it told.
+        ts_ns: Option<u64>,
+        /// What.
+        command: Command,
+        /// Which of its numbers were finer than their grid.
+        off_grid: OffGrid,
+    },
+    /// New depth of the simulated venue.
+    Book {
+        /// Its number among the client's inputs.
+        seq: u64,
+        /// The time that it told.
+        ts_ns: Option<u64>,
+        /// The instrument.
+        instrument: InstrumentId,
+        /// The depth.
+        book: Depth,
+    },
+    /// A declaration.
+    Declare {
+        /// Its number among the client's inputs.
+        seq: u64,
+        /// The time that it told.
+        ts_ns: Option<u64>,
+        /// What.
+        declaration: Declaration,
+    },
+    /// What comes before prepared the kernel; from here on inputs count from 1, and the log begins.
+    Start,
+    /// Time passed without an input.
+    Pass {
+        /// Until then.
+        ts_ns: u64,
+    },
+    /// A decision.
+    Decide {
+        /// What it led to; none: the engine stopped before it was done.
+        outcome: Option<Decision>,
+    },
+}
+
+/// Depth of the simulated venue, as it was given.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct Depth(pub(crate) OwnedBook);
+
+impl Depth {
+    /// A copy of an update.
+    #[must_use]
+    pub fn new(update: &BookUpdate<'_>) -> Self {
+        Self(OwnedBook::of(update))
+    }
+
+    /// As it is given to a kernel.
+    #[must_use]
+    pub fn update(&self) -> BookUpdate<'_> {
+        self.0.update()
+    }
+}
+
+/// What a decision led to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct Decision {
+    /// Of the events that it told.
+    pub hash: u64,
+    /// What the simulated venue answered, in order.
+    pub answers: Vec<VenueAnswer>,
+}
+
+/// Where an inline kernel and a record part.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Divergence {
+    /// A decision came to something else.
+    #[error("place {place}: the decision came to {found:016x}, and the record says {recorded:016x}")]
+    Decision {
+        /// From 0, in the record.
+        place: usize,
+        /// Hash of the events.
+        found: u64,
+        /// As recorded.
+        recorded: u64,
+    },
+    /// The recorded answers of the venue do not fit the orders.
+    #[error("place {place}: the venue's answers in the record do not fit the orders of the decision")]
+    Answers {
+        /// From 0, in the record.
+        place: usize,
+    },
+    /// The sequencer would not have admitted this.
+    #[error("place {place}: the record holds what the sequencer refuses: {refusal}")]
+    Refused {
+        /// From 0, in the record.
+        place: usize,
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+/// Goes through a record with an inline kernel, place by place, from the state at which the record began; every outcome
+/// is recomputed, and no answer of the venue simulated. A decision that was never finished is carried out.
+#[derive(Clone, Debug)]
+pub struct Retrace<'a> {
+    record: &'a [Entry],
+    place: usize,
+    /// The client input that was the last.
+    seq: u64,
+}
+
+/// Goes through a whole record. What happens goes to `log`.
+///
+/// # Errors
+///
+/// The first place where the kernel comes to something else.
+pub fn replay(kernel: &mut Kernel, record: &[Entry], mut log: impl FnMut(Output)) -> Result<(), Divergence> {
+    let mut retrace = Retrace::new(record);
+    while retrace.step(kernel, &mut log)?.is_some() {}
+    Ok(())
+}
+
+impl<'a> Retrace<'a> {
+    /// From the first place.
+    #[must_use]
+    pub fn new(record: &'a [Entry]) -> Self {
+        Self { record, place: 0, seq: 0 }
+    }
+
+    /// Goes one place further, and returns what was there; none at the end.
+    ///
+    /// # Errors
+    ///
+    /// The kernel comes to something else.
+    pub fn step(&mut self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) -> Result<Option<&'a Entry>, Divergence> {
+        let Some(entry) = self.record.get(self.place) else { return Ok(None) };
+        let place = self.place;
+        self.place += 1;
+        let booked = match entry {
+            Entry::Command { seq, ts_ns, command, off_grid } => {
+                self.seq = *seq;
+                kernel.input(*ts_ns, command, *off_grid)
+            }
+            Entry::Book { seq, ts_ns, instrument, book } => {
+                self.seq = *seq;
+                kernel.input_book(*ts_ns, *instrument, &book.update())
+            }
+            Entry::Declare { seq, ts_ns, declaration } => {
+                self.seq = *seq;
+                kernel.input_declaration(*ts_ns, declaration)
+            }
+            Entry::Start => {
+                self.seq = 0;
+                Ok(())
+            }
+            Entry::Pass { ts_ns } => {
+                kernel.pass_time(Some(*ts_ns));
+                Ok(())
+            }
+            Entry::Decide { outcome } => {
+                let decided = decide(kernel, place, outcome.as_ref());
+                self.tell(kernel, log);
+                return decided.map(|()| Some(entry));
+            }
+        };
+        match (booked, entry) {
+            (Ok(()), _) => {
+                // What the pools began is told with a decision that follows directly, else before the next input.
+                if !matches!(self.record.get(self.place), Some(Entry::Decide { .. })) {
+                    kernel.go_on();
+                }
+                self.tell(kernel, log);
+                Ok(Some(entry))
+            }
+            (Err(refusal), Entry::Command { .. }) => {
+                log(Output::Refused { seq: self.seq, refusal });
+                Ok(Some(entry))
+            }
+            (Err(refusal), _) => Err(Divergence::Refused { place, refusal }),
+        }
+    }
+
+    fn tell(&self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) {
+        let seq = self.seq;
+        kernel.events().iter().for_each(|&event| log(Output::Event { seq, event }));
+        kernel.clear_events();
+    }
+}
+
+/// Carries a decision out, and compares.
+fn decide(kernel: &mut Kernel, place: usize, outcome: Option<&Decision>) -> Result<(), Divergence> {
+    let Some(recorded) = outcome else {
+        kernel.decide();
+        return Ok(());
+    };
+    let answers_fit = kernel.decide_as_recorded(&recorded.answers);
+    let found = super::seat::hash_of(kernel.events());
+    if found != recorded.hash {
+        return Err(Divergence::Decision { place, found, recorded: recorded.hash });
+    }
+    if answers_fit { Ok(()) } else { Err(Divergence::Answers { place }) }
+}

@@ -1,0 +1,349 @@
+//! The arbiter's seat: reads the ring too, puts the reports of all workers in order, and decides with the shards at hand.
+
+use super::desk::{Desk, Hatch};
+use super::failure::Shared;
+use super::slot::{Aside, Kind, Outgoing, Output, Slot, Told, VenueMessage, What};
+use crate::command::Command;
+use crate::event::Event;
+use crate::kernel::{Overview, declare};
+use crate::market::Market;
+use crate::refusal::Refusal;
+use crate::ring::{Bell, Cursor, Reader, Receiver, Sender};
+use crate::rounds::Rounds;
+use crate::shard::{Shard, Shards};
+use crossbeam::queue::ArrayQueue;
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// What the arbiter sees of a worker.
+pub(super) struct Colleague {
+    pub(super) cursor: Cursor,
+    pub(super) reports: Receiver<Told>,
+    pub(super) to_arbiter: Hatch,
+    pub(super) from_arbiter: Hatch,
+    /// Of the worker: it may wait for room.
+    pub(super) bell: Bell,
+}
+
+impl Colleague {
+    /// Whether the worker is beyond a place: it says so, or tells of a later one. It may wait for room to tell more, and
+    /// say nothing meanwhile.
+    fn has_passed(&self, place: u64) -> bool {
+        self.first_told().is_some_and(|told| told > place) || self.cursor.load() > place
+    }
+
+    fn first_told(&self) -> Option<u64> {
+        self.reports.peek().map(|told| told.place)
+    }
+}
+
+pub(super) struct Seat {
+    pub(super) rounds: Rounds,
+    pub(super) ring: Reader<Slot>,
+    pub(super) asides: Arc<ArrayQueue<Aside>>,
+    pub(super) colleagues: Vec<Colleague>,
+    pub(super) outputs: Sender<Outgoing>,
+    pub(super) shared: Arc<Shared>,
+    /// Of this seat's thread.
+    pub(super) bell: Bell,
+    /// Of the caller.
+    pub(super) caller: Bell,
+    /// Told, and not yet taken by the queue.
+    pub(super) outbox: VecDeque<Outgoing>,
+    /// The shards and their markets, while they are here.
+    pub(super) markets: Vec<Option<Box<Market>>>,
+    pub(super) shards: Shards,
+    pub(super) arrived: Vec<Option<Box<Shard>>>,
+    pub(super) epoch: Option<Instant>,
+    /// The last client command.
+    pub(super) seq: u64,
+    /// The refusal of the present place, if a shard refused.
+    pub(super) refusal: Option<Refusal>,
+    /// Whether a decision was asked for and has not come.
+    pub(super) awaits_decision: bool,
+    /// Whether what the pools of the last place began is still to be told.
+    pub(super) holds_begun: bool,
+    /// The place below which everything was told when this was said last.
+    pub(super) settled: u64,
+    /// Whether decisions are told with their hash and answers.
+    pub(super) records: bool,
+}
+
+/// What a step led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// There may be more to do at once.
+    Done,
+    /// Somebody else must do something first.
+    Waits,
+    /// That was the last place.
+    Ended,
+}
+
+impl Seat {
+    /// One place further, if all workers are.
+    pub(super) fn step(&mut self) -> Step {
+        if !self.flush() {
+            return Step::Waits;
+        }
+        // SYNC: commands told.
+        self.shared.told_seq.store(self.seq, Ordering::Release);
+        self.tell_settled();
+        let Some(&slot) = self.ring.peek() else { return Step::Waits };
+        let place = self.ring.place();
+        if self.holds_begun && !matches!(slot.kind, Kind::Decide | Kind::Ask) {
+            // The next input came before the decision: what was begun belongs before it.
+            self.holds_begun = false;
+            self.rounds.tell_begun();
+            self.tell_events();
+        }
+        match slot.kind {
+            Kind::Command(command) => {
+                if !self.collect(place) {
+                    return Step::Waits;
+                }
+                self.seq = slot.seq;
+                self.command(&slot, &command);
+            }
+            Kind::Book => {
+                self.seq = slot.seq;
+                if let Some(Aside::Book(instrument, book)) = self.asides.pop() {
+                    self.rounds.venue.update(instrument, &book.update());
+                    self.rounds.accept(slot.ts_ns, crate::event::Cause::Op("book"));
+                    self.told(false);
+                }
+            }
+            Kind::Pass => self.rounds.now_ns = self.rounds.now_ns.max(slot.ts_ns.unwrap_or(0)),
+            Kind::Decide | Kind::Declare | Kind::Ask => {
+                if !self.gather() {
+                    return Step::Waits;
+                }
+                self.halted(&slot);
+                self.dismiss();
+            }
+            Kind::Stop => {
+                self.ring.advance();
+                self.ring.release();
+                return Step::Ended;
+            }
+        }
+        self.ring.advance();
+        self.ring.release();
+        self.caller.ring(); // the sequencer may wait for room
+        if self.flush() {
+            // SYNC: commands told.
+            self.shared.told_seq.store(self.seq, Ordering::Release);
+            self.tell_settled();
+        }
+        Step::Done
+    }
+
+    /// What the shards halted for.
+    fn halted(&mut self, slot: &Slot) {
+        match slot.kind {
+            Kind::Decide => self.decide(),
+            Kind::Declare => {
+                self.seq = slot.seq;
+                if let Some(Aside::Declare(declaration)) = self.asides.pop() {
+                    for market in self.markets.iter_mut().flatten() {
+                        declaration.enter(market);
+                    }
+                    declare(&mut self.rounds, &mut self.shards, slot.ts_ns, &declaration);
+                    self.told(true);
+                }
+            }
+            _ => {
+                if let Some(Aside::Ask(question)) = self.asides.pop() {
+                    question(Overview::new(&self.rounds, &self.shards));
+                }
+            }
+        }
+    }
+
+    fn decide(&mut self) {
+        let holds_begun = std::mem::take(&mut self.holds_begun);
+        debug_assert!(holds_begun || !self.rounds.has_begun());
+        self.awaits_decision = false;
+        self.rounds.decide(&mut self.shards);
+        if self.records {
+            let hash = hash_of(&self.rounds.events);
+            self.outbox.extend(self.rounds.given.iter().map(|&answer| Outgoing::Answer(answer)));
+            self.outbox.push_back(Outgoing::Decided { hash });
+        }
+        let decided_ns = self.epoch.map_or(0, |epoch| epoch.elapsed().as_nanos() as u64);
+        let place = self.ring.place();
+        let sent = self.rounds.sent.drain(..);
+        self.outbox.extend(sent.map(|request| Outgoing::Venue(VenueMessage { place, decided_ns, request })));
+        self.tell_events();
+    }
+
+    /// Takes in what the workers report of a place; false as long as any of them may still have something to say.
+    fn collect(&mut self, place: u64) -> bool {
+        let mut passed = true;
+        for colleague in &mut self.colleagues {
+            // First whether it has passed: what it told before is there then.
+            passed &= colleague.has_passed(place);
+            let mut popped = false;
+            while colleague.reports.peek().is_some_and(|told| told.place == place) {
+                match colleague.reports.pop().map(|told| told.what) {
+                    Some(What::Report(report)) => self.rounds.stage(&report),
+                    Some(What::Refused(refusal)) => self.refusal = Some(refusal),
+                    None => {}
+                }
+                popped = true;
+            }
+            if popped {
+                colleague.bell.ring();
+            }
+        }
+        passed
+    }
+
+    fn command(&mut self, slot: &Slot, command: &Command) {
+        let refused = self.refusal.take().or_else(|| {
+            self.rounds.take_price(command);
+            self.rounds.book(command, slot.off_grid).err()
+        });
+        if let Some(refusal) = refused {
+            self.outbox.push_back(Outgoing::Output(Output::Refused { seq: self.seq, refusal }));
+            return;
+        }
+        self.rounds.accept_command(slot.ts_ns, command);
+        self.rounds.merge();
+        let changed = !matches!(command, Command::Last { .. } | Command::Time { .. });
+        self.told(changed);
+    }
+
+    /// After an input: asks for a decision if one is needed, and tells what happened.
+    fn told(&mut self, changed: bool) {
+        if !self.awaits_decision && self.rounds.needs_decision(changed) {
+            self.awaits_decision = true;
+            // SYNC: decision wanted.
+            self.shared.wanted.fetch_add(1, Ordering::Release);
+            self.caller.ring();
+        }
+        if self.rounds.has_begun() {
+            if self.awaits_decision {
+                self.holds_begun = true;
+            } else {
+                self.rounds.tell_begun();
+            }
+        }
+        self.tell_events();
+    }
+
+    fn tell_events(&mut self) {
+        let seq = self.seq;
+        let told = self.rounds.events.drain(..);
+        self.outbox.extend(told.map(|event| Outgoing::Output(Output::Event { seq, event })));
+    }
+
+    /// Everything below the present place is told, unless a decision is still to come.
+    fn tell_settled(&mut self) {
+        let place = self.ring.place();
+        if !self.awaits_decision && self.settled != place {
+            self.settled = place;
+            self.shared.now_ns.store(self.rounds.now_ns, Ordering::Relaxed);
+            // SYNC: places settled.
+            self.shared.settled.store(place, Ordering::Release);
+            self.caller.ring();
+        }
+    }
+
+    /// Moves what was told to the queue; false if that is full.
+    fn flush(&mut self) -> bool {
+        while let Some(&next) = self.outbox.front() {
+            if self.outputs.try_push(next).is_err() {
+                self.caller.ring();
+                return false;
+            }
+            self.outbox.pop_front();
+        }
+        true
+    }
+
+    /// Whether anything was told that the queue has not taken.
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// Takes the desks of all workers; false as long as any is missing.
+    fn gather(&mut self) -> bool {
+        for (at, colleague) in self.colleagues.iter().enumerate() {
+            if self.arrived[at].is_none()
+                && let Some(Desk { market, shard }) = colleague.to_arbiter.take()
+            {
+                self.arrived[at] = Some(shard);
+                self.markets[at] = Some(market);
+            }
+        }
+        if self.arrived.iter().any(Option::is_none) {
+            return false;
+        }
+        self.shards.extend(self.arrived.iter_mut().filter_map(Option::take));
+        true
+    }
+
+    /// Gives the desks back.
+    fn dismiss(&mut self) {
+        let markets = self.markets.iter_mut().filter_map(Option::take);
+        for ((market, shard), colleague) in markets.zip(self.shards.drain(..)).zip(&self.colleagues) {
+            colleague.from_arbiter.give(Desk { market, shard });
+        }
+    }
+
+    /// Whether a step could do something: to be waited for.
+    pub(super) fn may_step(&mut self) -> bool {
+        if !self.outbox.is_empty() {
+            return !self.outputs.is_full();
+        }
+        let Some(slot) = self.ring.peek() else { return self.ring.is_closed() };
+        match slot.kind {
+            Kind::Command(_) => {
+                let place = self.ring.place();
+                let tells = |colleague: &Colleague| colleague.first_told() == Some(place);
+                self.colleagues.iter().any(tells) || self.colleagues.iter().all(|colleague| colleague.has_passed(place))
+            }
+            Kind::Decide | Kind::Declare | Kind::Ask => {
+                self.colleagues.iter().any(|colleague| colleague.to_arbiter.is_waiting())
+            }
+            Kind::Book | Kind::Pass | Kind::Stop => true,
+        }
+    }
+
+    /// Steps until the end of the sequence, on a thread of its own.
+    pub(super) fn run(mut self: Box<Self>, bell: &Bell) -> Option<Box<Self>> {
+        loop {
+            match self.step() {
+                Step::Done => {}
+                Step::Ended => {
+                    while !self.flush() {
+                        let Self { outputs, shared, .. } = &mut *self;
+                        bell.wait(|| !outputs.is_full() || outputs.is_closed() || shared.has_failed());
+                        if self.outputs.is_closed() {
+                            break;
+                        }
+                    }
+                    return Some(self);
+                }
+                Step::Waits => {
+                    let shared = Arc::clone(&self.shared);
+                    bell.wait(|| self.may_step() || shared.has_failed());
+                    if shared.has_failed() || (self.ring.is_closed() && self.ring.peek().is_none()) {
+                        return Some(self);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a decision led to, as one number: the same on every machine of 64 bits.
+pub(crate) fn hash_of(events: &[Event]) -> u64 {
+    let mut hasher = xxhash_rust::xxh3::Xxh3Default::new();
+    events.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,285 @@
+//! Starting: rings, queues, threads.
+
+use super::cores::{Layout, Shape, StartError, pin};
+use super::desk::{Desk, Hatch};
+use super::failure::Shared;
+use super::seat::{Colleague, Seat};
+use super::slot::{Outgoing, Slot, Told, VenueMessage};
+use super::worker::{Worker, WorkerOutbox};
+use super::{Engine, Heartbeat};
+use crate::kernel::Kernel;
+use crate::map::Set;
+use crate::market::InstrumentId;
+use crate::ring::{Bell, Reader, Receiver, broadcast, queue};
+use crossbeam::queue::ArrayQueue;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How an engine is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// Threads, cores, waiting.
+    pub layout: Layout,
+    /// Places in the ring: a power of two.
+    pub ring: usize,
+    /// Room in each queue: a power of two.
+    pub queue: usize,
+    /// Whether the sequence is kept in memory.
+    pub record: bool,
+    /// Whether requests to the venue say when they were decided.
+    pub stamps: bool,
+    /// After so long without an input the sequencer tells the time itself (since the epoch).
+    pub heartbeat: Option<Duration>,
+    /// A worker that panics at a place: for tests of what happens then.
+    #[doc(hidden)]
+    pub panic_at: Option<(u32, u64)>,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            layout: Layout::default(),
+            ring: 1 << 14,
+            queue: 1 << 12,
+            record: false,
+            stamps: false,
+            heartbeat: None,
+            panic_at: None,
+        }
+    }
+}
+
+/// Declarations, books and questions under way at the most.
+const ASIDES: usize = 1 << 10;
+
+impl Engine {
+    /// Starts threads over a kernel, which has one shard for each worker.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]: nothing runs then.
+    pub fn start(kernel: Kernel, settings: &EngineSettings) -> Result<Self, StartError> {
+        let shape = Shape::choose(&settings.layout)?;
+        Self::start_shaped(kernel, settings, &shape)
+    }
+
+    /// As [`Engine::start`], with a shape that was chosen before, so that the kernel could be given as many shards.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]: nothing runs then.
+    pub fn start_shaped(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> Result<Self, StartError> {
+        check(&kernel, settings, shape)?;
+        pin(shape.caller_core(), "sequencer")?;
+        let (mut engine, seat, crews) = build(kernel, settings, shape);
+        for Crew { name, core, worker, desk } in crews {
+            let (shared, guarded) = (Arc::clone(&engine.shared), name.clone());
+            engine.workers.push(spawn(&name, core, move || shared.guard(&guarded, || worker.run(desk)))?);
+        }
+        if shape.apart {
+            let (shared, bell) = (Arc::clone(&engine.shared), seat.bell.clone());
+            let run = move || shared.guard("the arbiter", || seat.run(&bell));
+            engine.arbiter = Some(spawn("arbiter", shape.arbiter_core(), run)?);
+        } else {
+            engine.seat = Some(seat);
+        }
+        Ok(engine)
+    }
+}
+
+/// A worker that is ready to start.
+struct Crew {
+    name: String,
+    core: Option<usize>,
+    worker: Worker,
+    desk: Desk,
+}
+
+/// What all ends have in common.
+struct Common {
+    shared: Arc<Shared>,
+    caller: Bell,
+    arbiter: Bell,
+    /// The start of all stamps; none: no stamps are taken.
+    stamps: Option<Instant>,
+    /// Inputs before the first place.
+    first: u64,
+}
+
+/// Makes rings, queues, and those at their ends.
+fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, Box<Seat>, Vec<Crew>) {
+    let epoch = Instant::now();
+    let (known, interest) = facts(&kernel);
+    let caller = Bell::new(shape.wait);
+    let common = Common {
+        shared: Arc::new(Shared::default()),
+        arbiter: if shape.apart { Bell::new(shape.wait) } else { caller.clone() },
+        caller,
+        stamps: settings.stamps.then_some(epoch),
+        first: kernel.inputs(),
+    };
+    let bells: Vec<Bell> = (0..shape.workers).map(|_| Bell::new(shape.wait)).collect();
+    common.shared.know([bells.as_slice(), &[common.caller.clone(), common.arbiter.clone()]].concat());
+    let (market, now_ns) = (kernel.market().clone(), kernel.now_ns());
+    let (rounds, shards) = kernel.into_parts();
+    let (ring, mut readers) = broadcast::<Slot>(settings.ring, shape.workers as usize + 1);
+    let ring_of_seat = readers.remove(0);
+    let (outputs, log) = queue::<Outgoing>(settings.queue);
+    let asides = Arc::new(ArrayQueue::new(ASIDES));
+    let (mut crews, mut colleagues, mut venue) = (Vec::new(), Vec::new(), Vec::new());
+    for (((number, ring), shard), bell) in (0..).zip(readers).zip(shards).zip(&bells) {
+        let desk = Desk { market: Box::new(market.clone()), shard };
+        let (crew, colleague, requests) = man(number, ring, desk, bell, settings, shape, &common);
+        crews.push(crew);
+        colleagues.push(colleague);
+        venue.push(requests);
+    }
+    let mut others = bells;
+    if shape.apart {
+        others.push(common.arbiter.clone());
+    }
+    let mut seat = Box::new(Seat {
+        rounds,
+        ring: ring_of_seat,
+        asides: Arc::clone(&asides),
+        markets: colleagues.iter().map(|_| None).collect(),
+        arrived: colleagues.iter().map(|_| None).collect(),
+        shards: Vec::with_capacity(colleagues.len()),
+        colleagues,
+        outputs,
+        shared: Arc::clone(&common.shared),
+        bell: common.arbiter,
+        caller: common.caller.clone(),
+        outbox: VecDeque::with_capacity(settings.queue),
+        epoch: common.stamps,
+        seq: 0,
+        refusal: None,
+        awaits_decision: false,
+        holds_begun: false,
+        settled: 0,
+        records: settings.record,
+    });
+    seat.rounds.keeps_answers = settings.record;
+    let engine = Engine {
+        market,
+        known,
+        interest,
+        now_ns,
+        seq: 0,
+        first: common.first,
+        ring,
+        asides,
+        venue,
+        outputs: log,
+        shared: common.shared,
+        seat: None,
+        arbiter: None,
+        workers: Vec::new(),
+        bell: common.caller,
+        others,
+        decisions: 0,
+        epoch,
+        heartbeat: settings.heartbeat.map(|every| Heartbeat { every, clock_ns: since_the_epoch }),
+        last_submission: Instant::now(),
+        record: settings.record.then(Vec::new),
+        undecided: VecDeque::new(),
+        answers: Vec::new(),
+        outbox: VecDeque::with_capacity(settings.queue),
+        requests: VecDeque::with_capacity(settings.queue),
+        events: Vec::new(),
+        full: 0,
+        heartbeats: 0,
+        shape: shape.clone(),
+    };
+    (engine, seat, crews)
+}
+
+/// A worker with its queues, and the other ends of these.
+fn man(
+    number: u32,
+    ring: Reader<Slot>,
+    desk: Desk,
+    bell: &Bell,
+    settings: &EngineSettings,
+    shape: &Shape,
+    common: &Common,
+) -> (Crew, Colleague, Receiver<VenueMessage>) {
+    let (reports, told) = queue::<Told>(settings.queue);
+    let (venue, requests) = queue::<VenueMessage>(settings.queue);
+    let (to_arbiter, from_arbiter) = (Hatch::new(&common.arbiter), Hatch::new(bell));
+    let colleague = Colleague {
+        cursor: ring.watch(),
+        reports: told,
+        to_arbiter: to_arbiter.clone(),
+        from_arbiter: from_arbiter.clone(),
+        bell: bell.clone(),
+    };
+    let outbox = WorkerOutbox {
+        place: 0,
+        accepted: common.first,
+        reports,
+        venue,
+        bells: [common.arbiter.clone(), common.caller.clone()],
+        own_bell: bell.clone(),
+        shared: Arc::clone(&common.shared),
+        epoch: common.stamps,
+        told: false,
+    };
+    let worker = Worker {
+        number,
+        ring,
+        outbox,
+        to_arbiter,
+        from_arbiter,
+        bell: bell.clone(),
+        shared: Arc::clone(&common.shared),
+        panic_at: settings.panic_at.and_then(|(worker, place)| (worker == number).then_some(place)),
+    };
+    let crew = Crew { name: format!("worker {number}"), core: shape.worker_core(number), worker, desk };
+    (crew, colleague, requests)
+}
+
+fn check(kernel: &Kernel, settings: &EngineSettings, shape: &Shape) -> Result<(), StartError> {
+    let (shards, workers) = (kernel.shards(), shape.workers as usize);
+    if shards != workers {
+        return Err(StartError::Shards { shards, workers });
+    }
+    let bad = [settings.ring, settings.queue].into_iter().find(|&room| room < 2 || !room.is_power_of_two());
+    bad.map_or(Ok(()), |room| Err(StartError::Capacity(room)))
+}
+
+/// What the sequencer needs to know of the accounts as a whole.
+fn facts(kernel: &Kernel) -> (Set<u64>, Vec<i64>) {
+    let known = kernel.accounts().into_iter().collect();
+    let instruments = 0..kernel.market().instruments.len() as u32;
+    (known, instruments.map(|index| kernel.open_interest_of(InstrumentId(index))).collect())
+}
+
+/// Starts a thread, and waits until it is pinned.
+fn spawn<T: Send + 'static>(
+    name: &str,
+    core: Option<usize>,
+    run: impl FnOnce() -> Option<T> + Send + 'static,
+) -> Result<JoinHandle<Option<T>>, StartError> {
+    let (tell, told) = mpsc::channel();
+    let thread = name.to_owned();
+    let body = move || {
+        let pinned = pin(core, &thread);
+        let may_run = pinned.is_ok();
+        let _ = tell.send(pinned); // the starter waits for it
+        if may_run { run() } else { None }
+    };
+    let failed = |reason: String| StartError::Thread { thread: name.to_owned(), reason };
+    let handle = std::thread::Builder::new().name(name.to_owned()).spawn(body);
+    let handle = handle.map_err(|error| failed(error.to_string()))?;
+    told.recv().map_err(|error| failed(error.to_string()))??;
+    Ok(handle)
+}
+
+fn since_the_epoch() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_nanos() as u64)
+}

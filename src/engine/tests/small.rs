@@ -1,0 +1,128 @@
+//! A whole engine, small enough for Miri (`scripts/miri`): declarations, fills, marks, liquidations, decisions, questions,
+//! the end. It must tell what the inline kernel tells.
+
+use crate::decimal::Grid;
+use crate::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, replay};
+use crate::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::tiers::{TierRow, TierRule, TierTable};
+use crate::venue::{VenueMode, VenueRules};
+use crate::{Command, Declaration, Driver, Event, Kernel, OffGrid, Settings, Wait};
+
+const USDT: AssetId = AssetId(0);
+const BTC: InstrumentId = InstrumentId(0);
+
+fn kernel(shards: u32) -> Kernel {
+    let mut kernel = Kernel::new(Settings { shards, ..Settings::default() });
+    kernel.declare_asset(None, "USDT", 8).unwrap();
+    kernel.set_venue_rules(None, VenueRules::new(VenueMode::Mark)).unwrap();
+    kernel
+}
+
+fn instrument() -> Declaration {
+    let grid = |text: &str| Grid::new(text.parse().unwrap()).unwrap();
+    let row = TierRow { cap: 10i128.pow(18), mmr_ppb: 4_000_000, max_leverage: 12_500, deduction: None };
+    Declaration::Instrument(Box::new(InstrumentSpec {
+        symbol: "BTCUSDT".into(),
+        underlying: "BTC".into(),
+        settle: USDT,
+        tick: grid("0.1"),
+        lot: grid("0.001"),
+        unit: 10_000,
+        tiers: TierTable::new(TierRule::Marginal, &[row]).unwrap(),
+        maker_fee_ppb: 0,
+        taker_fee_ppb: 500_000,
+        liquidation_fee_ppb: 1_000_000,
+        reduce: ReducePolicy::default(),
+        fund: FundId(0),
+    }))
+}
+
+/// A long of little margin, its counterparty, and marks that fall until it is gone.
+fn commands() -> Vec<Command> {
+    let mut commands = vec![Command::Mark { instrument: BTC, price: 1_000_000 }];
+    for (account, amount) in [(1, 15_000_000_000), (2, 1_000_000_000_000)] {
+        commands.push(Command::Deposit { account, asset: USDT, amount });
+    }
+    commands.push(Command::Fill(crate::command::Fill {
+        account: 1,
+        counterparty: Some(2),
+        order: None,
+        counter_order: None,
+        instrument: BTC,
+        side: crate::command::Side::Buy,
+        quantity: 100,
+        price: 1_000_000,
+        liquidity: None,
+    }));
+    commands.extend([995_000, 990_000, 985_000].map(|price| Command::Mark { instrument: BTC, price }));
+    commands
+}
+
+fn start(layout: &Layout) -> Engine {
+    let settings =
+        EngineSettings { layout: layout.clone(), ring: 4, queue: 4, record: true, ..EngineSettings::default() };
+    Engine::start(kernel(layout.workers.unwrap()), &settings).unwrap()
+}
+
+fn layouts() -> Vec<Layout> {
+    let shapes = [(1, false, Wait::Yield), (1, false, Wait::Park), (2, true, Wait::Park)];
+    let layout = |(workers, apart, wait)| Layout {
+        workers: Some(workers),
+        apart: Some(apart),
+        wait: Some(wait),
+        pinning: Pinning::Off,
+    };
+    shapes.map(layout).to_vec()
+}
+
+#[test]
+fn in_lockstep_it_tells_what_the_inline_kernel_tells() {
+    for layout in layouts() {
+        let (mut engine, mut inline) = (start(&layout), kernel(1));
+        Driver::declare(&mut engine, None, instrument()).unwrap();
+        Driver::declare(&mut inline, None, instrument()).unwrap();
+        let mut liquidated = false;
+        for command in commands() {
+            let told = Driver::command(&mut engine, None, &command, OffGrid::NONE);
+            assert_eq!(told, Driver::command(&mut inline, None, &command, OffGrid::NONE), "{command:?}");
+            assert_eq!(Driver::events(&engine), Driver::events(&inline), "{command:?}");
+            liquidated |= engine.events().iter().any(|event| matches!(event, Event::LiquidationEnded { .. }));
+        }
+        assert!(liquidated);
+        let accounts = engine.ask(|overview| overview.accounts().len()).unwrap();
+        assert_eq!(accounts, 2);
+        let finished = engine.stop();
+        assert_eq!(finished.failure, None);
+        assert_eq!(finished.kernel.unwrap().asset_totals(), inline.asset_totals());
+    }
+}
+
+/// Streamed, and moved to another thread on the way.
+#[test]
+fn in_a_stream_it_tells_what_its_record_tells() {
+    for layout in layouts() {
+        let mut engine = start(&layout);
+        engine.submit_declaration(None, &instrument()).unwrap();
+        let mut log: Vec<Output> = Vec::new();
+        for half in [0, 1] {
+            let stream = move || {
+                for command in commands().into_iter().skip(4 * half).take(4) {
+                    while let Err(error) = engine.submit(&command) {
+                        assert_eq!(error, SubmitError::Full, "{command:?}");
+                        engine.poll(|_| {}, |&output| log.push(output));
+                    }
+                }
+                engine.settle().unwrap();
+                (engine, log)
+            };
+            (engine, log) = std::thread::spawn(stream).join().unwrap();
+        }
+        let finished = engine.stop();
+        assert_eq!(finished.failure, None);
+        log.extend(finished.log);
+        let mut told = Vec::new();
+        replay(&mut kernel(1), &finished.record.unwrap(), |output| told.push(output)).unwrap();
+        assert_eq!(log, told);
+        assert!(log.iter().any(|output| matches!(output, Output::Event { event: Event::LiquidationEnded { .. }, .. })));
+    }
+}

@@ -1,0 +1,172 @@
+//! A worker: one pinned thread, one shard. Reads the ring, books, finds breaches, sends first orders, reports the rest.
+
+use super::desk::{Desk, Hatch};
+use super::failure::Shared;
+use super::slot::{Kind, Slot, Told, VenueMessage, What};
+use crate::command::{Command, OrderName, OrderOwner};
+use crate::event::Event;
+use crate::ring::{Bell, Reader, Sender};
+use crate::rounds::cause_of;
+use crate::shard::{Outbox, Report};
+use crate::venue::VenueRequest;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Places after which a worker says how far it is, even if more are there.
+const BATCH: u32 = 32;
+
+pub(super) struct Worker {
+    pub(super) number: u32,
+    pub(super) ring: Reader<Slot>,
+    pub(super) outbox: WorkerOutbox,
+    pub(super) to_arbiter: Hatch,
+    pub(super) from_arbiter: Hatch,
+    /// Of this worker.
+    pub(super) bell: Bell,
+    pub(super) shared: Arc<Shared>,
+    /// At this place it panics: for the tests of what happens then.
+    pub(super) panic_at: Option<u64>,
+}
+
+/// Where a worker's reports go: all to the arbiter, and orders at once to the venue too.
+pub(super) struct WorkerOutbox {
+    pub(super) place: u64,
+    /// Inputs before the first place: orders are accepted in the order of inputs.
+    pub(super) accepted: u64,
+    pub(super) reports: Sender<Told>,
+    pub(super) venue: Sender<VenueMessage>,
+    /// Of the arbiter and of the caller.
+    pub(super) bells: [Bell; 2],
+    pub(super) own_bell: Bell,
+    pub(super) shared: Arc<Shared>,
+    /// The start of all stamps; none: no stamps are taken.
+    pub(super) epoch: Option<Instant>,
+    /// Whether anything was put since the places were released last.
+    pub(super) told: bool,
+}
+
+impl Worker {
+    /// Works until the end of the sequence, or until somebody else has failed; gives the desk back.
+    pub(super) fn run(mut self, mut desk: Desk) -> Option<Desk> {
+        loop {
+            let mut batch = 0;
+            while let Some(slot) = self.ring.peek() {
+                match slot.kind {
+                    Kind::Command(ref command) => self.outbox.carry_out(&mut desk, self.ring.place(), slot, command),
+                    Kind::Book | Kind::Pass => {}
+                    Kind::Decide | Kind::Declare | Kind::Ask => desk = self.halt(desk)?,
+                    Kind::Stop => {
+                        self.advance_and_release();
+                        return Some(desk);
+                    }
+                }
+                if self.panic_at == Some(self.ring.place()) {
+                    injected_panic(self.number);
+                }
+                self.ring.advance();
+                batch += 1;
+                if batch == BATCH || std::mem::take(&mut self.outbox.told) {
+                    self.release();
+                    batch = 0;
+                }
+            }
+            self.release();
+            let Self { ring, bell, shared, .. } = &self;
+            bell.wait(|| ring.peek().is_some() || shared.has_failed() || ring.is_closed());
+            if self.ring.peek().is_none() && (self.shared.has_failed() || self.ring.is_closed()) {
+                return Some(desk);
+            }
+        }
+    }
+
+    /// Hands the desk to the arbiter and waits until it is back.
+    fn halt(&mut self, desk: Desk) -> Option<Desk> {
+        self.release();
+        self.to_arbiter.give(desk);
+        let Self { from_arbiter, bell, shared, .. } = &*self;
+        bell.wait(|| from_arbiter.is_waiting() || shared.has_failed());
+        self.from_arbiter.take()
+    }
+
+    fn advance_and_release(&mut self) {
+        self.ring.advance();
+        self.release();
+    }
+
+    fn release(&mut self) {
+        self.ring.release();
+        self.outbox.bells.iter().for_each(Bell::ring);
+    }
+}
+
+#[cold]
+#[expect(clippy::panic, reason = "asked for by a test")]
+fn injected_panic(worker: u32) {
+    panic!("worker {worker} was told to panic here");
+}
+
+impl WorkerOutbox {
+    fn carry_out(&mut self, desk: &mut Desk, place: u64, slot: &Slot, command: &Command) {
+        self.place = place;
+        let Desk { market, shard } = desk;
+        match *command {
+            Command::Mark { instrument, price } => {
+                let came_to_life = market.set_mark(instrument, price);
+                shard.on_mark(market, instrument, came_to_life);
+            }
+            Command::Last { .. } => return,
+            _ => {
+                if let Err(refusal) = shard.book(market, command, slot.off_grid, self.accepted + slot.seq, self) {
+                    self.tell(What::Refused(refusal));
+                    return;
+                }
+            }
+        }
+        shard.find_breaches(market, cause_of(command), self);
+    }
+
+    fn tell(&mut self, what: What) {
+        self.told = true;
+        let Self { reports, own_bell, bells, shared, place, .. } = self;
+        push(reports, Told { place: *place, what }, own_bell, bells, shared);
+    }
+
+    fn send(&mut self, request: VenueRequest) {
+        let decided_ns = self.epoch.map_or(0, |epoch| epoch.elapsed().as_nanos() as u64);
+        let message = VenueMessage { place: self.place, decided_ns, request };
+        let Self { venue, own_bell, bells, shared, .. } = self;
+        push(venue, message, own_bell, bells, shared);
+    }
+}
+
+impl Outbox for WorkerOutbox {
+    fn put(&mut self, report: Report) {
+        match report {
+            // The venue first: the log can wait.
+            Report::Order { attention, nth, request } => self.send(VenueRequest::Order {
+                order: OrderName { owner: OrderOwner::Account(attention.account), nth },
+                instrument: request.instrument,
+                side: request.side,
+                quantity: request.quantity,
+                limit: request.limit,
+                step: request.step,
+            }),
+            Report::Begun { event: Event::CancelRequested { account, pool, more: 0, .. }, .. } => {
+                self.send(VenueRequest::Cancel { account, pool });
+            }
+            _ => {}
+        }
+        self.tell(What::Report(report));
+    }
+}
+
+/// Pushes, waiting for room as long as anybody can make it.
+pub(super) fn push<T: Copy>(queue: &mut Sender<T>, item: T, own_bell: &Bell, bells: &[Bell; 2], shared: &Shared) {
+    while queue.try_push(item).is_err() {
+        bells.iter().for_each(Bell::ring);
+        own_bell.wait(|| !queue.is_full() || queue.is_closed() || shared.has_failed());
+        if queue.is_closed() || shared.has_failed() {
+            return; // nobody will ever read it
+        }
+    }
+}
