@@ -4,8 +4,10 @@ use super::Rejection;
 use super::desk::{Answer, Desk};
 use super::encode::{Encoder, Line, position_word, ratio, score, side_word};
 use super::fields::Fields;
-use crate::event::PoolName;
-use crate::market::{FundId, InstrumentId};
+use crate::driver::Driver;
+use crate::event::{Owner, PoolName};
+use crate::kernel::{Overview, WaitState, WaitingPool};
+use crate::market::{AssetId, FundId, InstrumentId};
 use crate::refusal::Code;
 use crate::shard::{OrderView, PoolView, PositionView};
 use std::fmt::Write;
@@ -18,6 +20,7 @@ enum What {
     AdlQueue,
     Ladder,
     Totals,
+    Health,
     /// A word of the protocol that is not built.
     Later,
 }
@@ -29,11 +32,22 @@ const WHATS: &[(&str, What)] = &[
     ("adl_queue", What::AdlQueue),
     ("ladder", What::Ladder),
     ("totals", What::Totals),
-    ("health", What::Later),
+    ("health", What::Health),
     ("riskiest", What::Later),
 ];
 
-pub(super) fn carry_out(desk: &mut Desk, mut fields: Fields) -> Result<Answer, Rejection> {
+/// A question whose form is right.
+enum Question {
+    Account(u64),
+    Instrument(InstrumentId),
+    Fund(FundId),
+    AdlQueue { instrument: InstrumentId, long: bool, limit: usize },
+    Ladder(InstrumentId),
+    Totals,
+    Health,
+}
+
+pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<Answer, Rejection> {
     // `what` decides which fields are known, so it is read before them.
     let what = fields.word("what", WHATS)?;
     let known: &[&str] = match what {
@@ -41,53 +55,85 @@ pub(super) fn carry_out(desk: &mut Desk, mut fields: Fields) -> Result<Answer, R
         What::Instrument | What::Ladder => &["ts", "symbol"],
         What::Fund => &["ts", "fund"],
         What::AdlQueue => &["ts", "symbol", "side", "limit"],
-        What::Totals => &["ts"],
+        What::Totals | What::Health => &["ts"],
         What::Later => &["ts", "account", "symbol", "limit"],
     };
     fields.only(known)?;
     let ts_ns = fields.id_or_none("ts")?;
-    let mut out = String::new();
+    let question = read(desk, what, fields, ts_ns)?;
+    let seq = desk.seq;
+    let answer = desk.kernel.ask(move |overview| question.answer(overview.at(ts_ns), seq))??;
+    desk.kernel.pass_time(ts_ns);
+    Ok(Answer::Line(answer))
+}
+
+fn read<D: Driver>(desk: &Desk<D>, what: What, mut fields: Fields, ts_ns: Option<u64>) -> Result<Question, Rejection> {
+    let symbol = |mut fields: Fields| {
+        let symbol = fields.name("symbol")?;
+        desk.check_time(ts_ns)?;
+        desk.instrument(&symbol)
+    };
     match what {
-        What::Account => account(desk, fields, ts_ns, &mut out)?,
-        What::Instrument => instrument(desk, fields, ts_ns, &mut out)?,
-        What::Fund => fund(desk, fields, ts_ns, &mut out)?,
-        What::AdlQueue => adl_queue(desk, fields, ts_ns, &mut out)?,
-        What::Ladder => ladder(desk, fields, ts_ns, &mut out)?,
-        What::Totals => {
+        What::Account => {
+            let account = fields.id("account")?;
             desk.check_time(ts_ns)?;
-            totals(desk, &mut out);
+            Ok(Question::Account(account))
         }
+        What::Instrument => symbol(fields).map(Question::Instrument),
+        What::Ladder => symbol(fields).map(Question::Ladder),
+        What::Fund => {
+            let name = fields.name("fund")?;
+            desk.check_time(ts_ns)?;
+            desk.fund(&name).map(Question::Fund)
+        }
+        What::AdlQueue => {
+            let long = fields.word("side", &[("long", true), ("short", false)])?;
+            let limit = fields.id_or_none("limit")?.and_then(|limit| usize::try_from(limit).ok());
+            let instrument = symbol(fields)?;
+            Ok(Question::AdlQueue { instrument, long, limit: limit.unwrap_or(usize::MAX) })
+        }
+        What::Totals => desk.check_time(ts_ns).map(|()| Question::Totals),
+        What::Health => desk.check_time(ts_ns).map(|()| Question::Health),
         What::Later => {
             desk.check_time(ts_ns)?;
-            return Err(Rejection::bad_value("this \"what\" is not supported in this version"));
+            Err(Rejection::bad_value("this \"what\" is not supported in this version"))
         }
     }
-    desk.kernel.pass_time(ts_ns);
-    Ok(Answer::Line(out))
 }
 
-fn symbol(desk: &Desk, fields: &mut Fields, ts_ns: Option<u64>) -> Result<InstrumentId, Rejection> {
-    let symbol = fields.name("symbol")?;
-    desk.check_time(ts_ns)?;
-    desk.instrument(&symbol)
+impl Question {
+    fn answer(&self, overview: Overview<'_>, seq: u64) -> Result<String, Rejection> {
+        let mut out = String::new();
+        match *self {
+            Self::Account(id) => account(overview, id, seq, &mut out)?,
+            Self::Instrument(id) => instrument(overview, id, seq, &mut out),
+            Self::Fund(id) => fund(overview, id, seq, &mut out)?,
+            Self::AdlQueue { instrument, long, limit } => {
+                adl_queue(overview, (instrument, long, limit), seq, &mut out);
+            }
+            Self::Ladder(id) => ladder(overview, id, seq, &mut out)?,
+            Self::Totals => totals(overview, seq, &mut out),
+            Self::Health => health(overview, seq, &mut out),
+        }
+        Ok(out)
+    }
 }
 
-fn account(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
-    let account = fields.id("account")?;
-    desk.check_time(ts_ns)?;
-    let view = desk.kernel.account(account)?;
-    let encoder = Encoder::new(desk.kernel.market());
-    Line::begin(out, "account", desk.seq)
+fn account(overview: Overview<'_>, account: u64, seq: u64, out: &mut String) -> Result<(), Rejection> {
+    let view = overview.account(account)?;
+    let market = overview.market();
+    let encoder = Encoder::new(market);
+    Line::begin(out, "account", seq)
         .bare("account", account)
         .nested("balances", |line| {
             for &(asset, amount) in &view.balances {
-                line.quoted(&desk.kernel.market().asset(asset).name, encoder.amount(asset, amount));
+                line.quoted(&market.asset(asset).name, encoder.amount(asset, amount));
             }
         })
         .list("pools", &view.pools, |out, pool| encoder.pool_view(out, pool))
         .list("positions", &view.positions, |out, position| {
-            let lights = lights(desk, account, position);
-            encoder.position_view(out, position, desk.kernel.market().instrument(position.instrument).mark, lights);
+            let lights = lights(overview, account, position);
+            encoder.position_view(out, position, market.instrument(position.instrument).mark, lights);
         })
         .list("orders", &view.orders, |out, order| encoder.order_view(out, order))
         .end();
@@ -95,8 +141,8 @@ fn account(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut String
 }
 
 /// The lights of an account's position: its place in the queue of its side.
-fn lights(desk: &Desk, account: u64, position: &PositionView) -> u8 {
-    let queue = desk.kernel.adl_queue(position.instrument, position.position.quantity > 0);
+fn lights(overview: Overview<'_>, account: u64, position: &PositionView) -> u8 {
+    let queue = overview.adl_queue(position.instrument, position.position.quantity > 0);
     queue.iter().find(|entry| entry.account == account).map_or(0, |entry| entry.lights)
 }
 
@@ -153,21 +199,20 @@ impl Encoder<'_> {
     }
 }
 
-fn instrument(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
-    let id = symbol(desk, &mut fields, ts_ns)?;
-    let market = desk.kernel.market();
+fn instrument(overview: Overview<'_>, id: InstrumentId, seq: u64, out: &mut String) {
+    let market = overview.market();
     let encoder = Encoder::new(market);
     let at = market.instrument(id);
-    let (bid, ask) = desk.kernel.top_of_book(id);
+    let (bid, ask) = overview.top_of_book(id);
     let price = |price: Option<i64>| price.map(|price| encoder.price(id, price));
-    Line::begin(out, "instrument", desk.seq)
+    Line::begin(out, "instrument", seq)
         .quoted("symbol", &at.spec.symbol)
         .quoted("kind", "linear_perp")
         .quoted_or_null("mark", price(at.mark))
         .quoted_or_null("last", price(at.last))
         .quoted_or_null("bid", price(bid))
         .quoted_or_null("ask", price(ask))
-        .quoted("open_interest", encoder.quantity(id, desk.kernel.open_interest_of(id)))
+        .quoted("open_interest", encoder.quantity(id, overview.open_interest_of(id)))
         .quoted("fund", &market.fund(at.spec.fund).name)
         .list("tiers", at.spec.tiers.rows(), |out, row| {
             Line::object(out)
@@ -178,18 +223,14 @@ fn instrument(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut Str
                 .close();
         })
         .end();
-    Ok(())
 }
 
-fn fund(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
-    let name = fields.name("fund")?;
-    desk.check_time(ts_ns)?;
-    let id: FundId = desk.fund(&name)?;
-    let market = desk.kernel.market();
+fn fund(overview: Overview<'_>, id: FundId, seq: u64, out: &mut String) -> Result<(), Rejection> {
+    let market = overview.market();
     let encoder = Encoder::new(market);
-    let (spec, view) = (market.fund(id), desk.kernel.fund(id)?);
+    let (spec, view) = (market.fund(id), overview.fund(id)?);
     let asset = &market.asset(spec.asset).name;
-    Line::begin(out, "fund", desk.seq)
+    Line::begin(out, "fund", seq)
         .quoted("fund", &spec.name)
         .quoted("asset", asset)
         .quoted("balance", encoder.amount(spec.asset, view.balance))
@@ -209,13 +250,10 @@ fn fund(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -
     Ok(())
 }
 
-fn adl_queue(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
-    let long = fields.word("side", &[("long", true), ("short", false)])?;
-    let limit = fields.id_or_none("limit")?.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let id = symbol(desk, &mut fields, ts_ns)?;
-    let encoder = Encoder::new(desk.kernel.market());
-    let queue = desk.kernel.adl_queue(id, long);
-    Line::begin(out, "adl_queue", desk.seq)
+fn adl_queue(overview: Overview<'_>, (id, long, limit): (InstrumentId, bool, usize), seq: u64, out: &mut String) {
+    let encoder = Encoder::new(overview.market());
+    let queue = overview.adl_queue(id, long);
+    Line::begin(out, "adl_queue", seq)
         .quoted("symbol", encoder.symbol(id))
         .quoted("side", if long { "long" } else { "short" })
         .list("queue", queue.iter().take(limit), |out, entry| {
@@ -228,16 +266,14 @@ fn adl_queue(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut Stri
                 .close();
         })
         .end();
-    Ok(())
 }
 
-fn ladder(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut String) -> Result<(), Rejection> {
-    let id = symbol(desk, &mut fields, ts_ns)?;
-    let encoder = Encoder::new(desk.kernel.market());
+fn ladder(overview: Overview<'_>, id: InstrumentId, seq: u64, out: &mut String) -> Result<(), Rejection> {
+    let encoder = Encoder::new(overview.market());
     let none = || Rejection::new(Code::NoPrice, format!("{} never had a mark", encoder.symbol(id)));
-    let rungs = desk.kernel.ladder(id).ok_or_else(none)?;
-    let unit = i128::from(desk.kernel.market().instrument(id).spec.unit);
-    Line::begin(out, "ladder", desk.seq)
+    let rungs = overview.ladder(id).ok_or_else(none)?;
+    let unit = i128::from(overview.market().instrument(id).spec.unit);
+    Line::begin(out, "ladder", seq)
         .quoted("symbol", encoder.symbol(id))
         .list("rungs", rungs, |out, (price, rung)| {
             let notional = (rung.long_lots + rung.short_lots) * price * unit;
@@ -253,19 +289,19 @@ fn ladder(desk: &Desk, mut fields: Fields, ts_ns: Option<u64>, out: &mut String)
     Ok(())
 }
 
-fn totals(desk: &Desk, out: &mut String) {
-    let kernel = &desk.kernel;
-    let market = kernel.market();
+fn totals(overview: Overview<'_>, seq: u64, out: &mut String) {
+    let market = overview.market();
     let encoder = Encoder::new(market);
     let mut assets = String::new();
     let mut symbols = String::new();
-    for (asset, totals) in market.assets.iter().zip(kernel.asset_totals()) {
-        let id = desk.assets[&asset.name];
+    for (index, (asset, totals)) in market.assets.iter().zip(overview.asset_totals()).enumerate() {
+        let id = AssetId(index as u32);
         let rows = [
             ("deposits", totals.deposits),
             ("withdrawals", totals.withdrawals),
             ("balances", totals.balances),
             ("isolated", totals.isolated),
+            ("held", totals.held),
             ("funds", totals.funds),
             ("fees", totals.fees),
             ("venue", totals.venue),
@@ -278,7 +314,7 @@ fn totals(desk: &Desk, out: &mut String) {
             }
         });
     }
-    for (index, totals) in kernel.instrument_totals().into_iter().enumerate() {
+    for (index, totals) in overview.instrument_totals().into_iter().enumerate() {
         let id = InstrumentId(index as u32);
         keyed(&mut symbols, encoder.symbol(id), |line| {
             line.quoted("long", encoder.quantity(id, totals.long))
@@ -286,10 +322,44 @@ fn totals(desk: &Desk, out: &mut String) {
                 .quoted("difference", encoder.quantity(id, totals.long - totals.short));
         });
     }
-    Line::begin(out, "totals", desk.seq)
+    Line::begin(out, "totals", seq)
         .bare("assets", format_args!("{{{assets}}}"))
         .bare("symbols", format_args!("{{{symbols}}}"))
         .end();
+}
+
+fn health(overview: Overview<'_>, seq: u64, out: &mut String) {
+    let encoder = Encoder::new(overview.market());
+    let health = overview.health();
+    Line::begin(out, "health", seq)
+        .bare("locked", health.locked)
+        .list("waiting", &health.waiting, |out, waiting| encoder.waiting(out, waiting))
+        .end();
+}
+
+impl Encoder<'_> {
+    fn waiting(self, out: &mut String, waiting: &WaitingPool) {
+        let state = match waiting.state {
+            WaitState::CancelRequested => "cancel_requested",
+            WaitState::CancelAcknowledged => "cancel_acknowledged",
+            WaitState::OrderOut => "order_out",
+            WaitState::Unknown => "unknown",
+        };
+        let mut line = Line::object(out);
+        match (waiting.owner, waiting.pool) {
+            (Owner::Fund, PoolName::Isolated(instrument)) => {
+                line.quoted("account", "fund").quoted("pool", self.symbol(instrument))
+            }
+            (Owner::Account(account), pool) => line.bare("account", account).quoted("pool", self.pool(pool)),
+            (Owner::Fund, pool) => line.quoted("account", "fund").quoted("pool", self.pool(pool)),
+        };
+        line.quoted("state", state);
+        match waiting.liquidation {
+            Some(liquidation) => line.bare("liquidation", liquidation),
+            None => line.bare("liquidation", "null"),
+        };
+        line.bare("since", waiting.since_ns).bare("overdue", waiting.overdue).close();
+    }
 }
 
 /// Appends `"key":{…}` to the fields of an object.

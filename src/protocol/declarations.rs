@@ -4,7 +4,9 @@ use super::Rejection;
 use super::desk::{Answer, Desk, steps};
 use super::fields::{Fields, Json, as_word};
 use crate::decimal::{Decimal, Grid};
-use crate::market::{FundSpec, InstrumentSpec, ReducePolicy};
+use crate::driver::Driver;
+use crate::kernel::Declaration;
+use crate::market::{AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy};
 use crate::number::LIMIT;
 use crate::refusal::{Code, Refusal};
 use crate::tiers::{TierRow, TierRule, TierTable};
@@ -38,7 +40,7 @@ enum Reduction {
 const REDUCTIONS: &[(&str, Reduction)] =
     &[("tier", Reduction::Tier), ("all", Reduction::All), ("fraction", Reduction::Fraction)];
 
-pub(super) fn carry_out(desk: &mut Desk, op: &str, fields: Fields) -> Result<Answer, Rejection> {
+pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields) -> Result<Answer, Rejection> {
     match op {
         "asset" => asset(desk, fields),
         "fund" => fund(desk, fields),
@@ -47,19 +49,20 @@ pub(super) fn carry_out(desk: &mut Desk, op: &str, fields: Fields) -> Result<Ans
     Ok(Answer::Events)
 }
 
-fn asset(desk: &mut Desk, mut fields: Fields) -> Result<(), Rejection> {
+fn asset<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
     fields.only(&["ts", "asset", "decimals"])?;
     let (name, decimals) = (fields.name("asset")?, fields.id("decimals")?);
     let ts_ns = fields.id_or_none("ts")?;
     desk.check_time(ts_ns)?;
     let decimals = u32::try_from(decimals).unwrap_or(u32::MAX);
-    let asset = desk.kernel.declare_asset(ts_ns, &name, decimals)?;
+    desk.kernel.declare(ts_ns, Declaration::Asset { name: name.clone(), decimals })?;
+    let asset = AssetId(desk.kernel.market().assets.len() as u32 - 1);
     desk.assets.insert(name.clone(), asset);
     desk.funds.insert(name, desk.kernel.market().asset(asset).fund);
     Ok(())
 }
 
-fn fund(desk: &mut Desk, mut fields: Fields) -> Result<(), Rejection> {
+fn fund<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
     fields.only(&["ts", "fund", "asset", "floor", "drawdown", "socialise"])?;
     let (name, asset) = (fields.name("fund")?, fields.name("asset")?);
     let floor = fields.decimal_or("floor", Decimal::ZERO)?;
@@ -90,7 +93,8 @@ fn fund(desk: &mut Desk, mut fields: Fields) -> Result<(), Rejection> {
         return Err(Rejection::new(Code::Duplicate, format!("the fund {name:?} is declared already")));
     }
     let spec = FundSpec { name: name.clone(), asset, floor: i128::from(floor), unwind_interval_ns: 0 };
-    let fund = desk.kernel.declare_fund(ts_ns, spec)?;
+    let fund = known.unwrap_or(FundId(desk.kernel.market().funds.len() as u32));
+    desk.kernel.declare(ts_ns, Declaration::Fund(spec))?;
     desk.declared_funds.push(fund);
     desk.funds.insert(name, fund);
     Ok(())
@@ -112,7 +116,7 @@ struct InstrumentLine {
     reduce: ReducePolicy,
 }
 
-fn instrument(desk: &mut Desk, fields: Fields) -> Result<(), Rejection> {
+fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejection> {
     let line = InstrumentLine::read(fields)?;
     desk.check_time(line.ts_ns)?;
     let settle = desk.asset(&line.settle)?;
@@ -157,7 +161,8 @@ fn instrument(desk: &mut Desk, fields: Fields) -> Result<(), Rejection> {
         reduce: line.reduce,
         fund,
     };
-    let id = desk.kernel.declare_instrument(line.ts_ns, spec)?;
+    desk.kernel.declare(line.ts_ns, Declaration::Instrument(Box::new(spec)))?;
+    let id = InstrumentId(desk.kernel.market().instruments.len() as u32 - 1);
     desk.instruments.insert(line.symbol, id);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::Rejection;
 use crate::decimal::{Decimal, Grid, OnGrid};
-use crate::kernel::{Kernel, Settings};
+use crate::driver::Driver;
 use crate::map::Map;
 use crate::market::{AssetId, FundId, InstrumentId};
 use crate::refusal::{Code, Refusal};
@@ -17,8 +17,8 @@ pub(super) enum Answer {
 
 /// A kernel and its names.
 #[derive(Debug)]
-pub(super) struct Desk {
-    pub(super) kernel: Kernel,
+pub(super) struct Desk<D> {
+    pub(super) kernel: D,
     /// The number of the line at hand, from 1.
     pub(super) seq: u64,
     pub(super) assets: Map<String, AssetId>,
@@ -28,10 +28,10 @@ pub(super) struct Desk {
     pub(super) instruments: Map<String, InstrumentId>,
 }
 
-impl Desk {
-    pub(super) fn new(settings: Settings) -> Self {
+impl<D: Driver> Desk<D> {
+    pub(super) fn new(kernel: D) -> Self {
         Self {
-            kernel: Kernel::new(settings),
+            kernel,
             seq: 0,
             assets: Map::default(),
             funds: Map::default(),

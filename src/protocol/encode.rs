@@ -136,25 +136,32 @@ impl<'a> Encoder<'a> {
     pub fn events(self, seq: u64, events: &[Event], out: &mut String) {
         let mut at = 0;
         while at < events.len() {
-            if let Event::OrderCancelled { more, .. } = events[at] {
-                let group = at..at + 1 + more as usize;
-                self.orders_cancelled(seq, &events[group.clone()], out);
-                at = group.end;
-            } else {
-                self.event(seq, &events[at], out);
-                at += 1;
+            match events[at] {
+                Event::OrderCancelled { more, .. } | Event::CancelRequested { more, .. } => {
+                    let end = (at + 1 + more as usize).min(events.len());
+                    self.cancelling(seq, &events[at..end], out);
+                    at = end;
+                }
+                _ => {
+                    self.event(seq, &events[at], out);
+                    at += 1;
+                }
             }
         }
     }
 
-    /// The cancelled orders of a pool come one by one from the kernel, and as one line.
-    fn orders_cancelled(self, seq: u64, group: &[Event], out: &mut String) {
-        let Some(&Event::OrderCancelled { account, pool, .. }) = group.first() else { return };
+    /// The orders of a pool that are cancelled, or are to be, come one by one from the kernel, and as one line.
+    fn cancelling(self, seq: u64, group: &[Event], out: &mut String) {
+        let (account, pool, event) = match group.first() {
+            Some(&Event::OrderCancelled { account, pool, .. }) => (account, pool, "orders_cancelled"),
+            Some(&Event::CancelRequested { account, pool, .. }) => (account, pool, "cancel_requested"),
+            _ => return,
+        };
         let ids = group.iter().filter_map(|event| match event {
-            Event::OrderCancelled { order, .. } => Some(*order),
+            Event::OrderCancelled { order, .. } | Event::CancelRequested { order, .. } => Some(*order),
             _ => None,
         });
-        Line::begin(out, "orders_cancelled", seq)
+        Line::begin(out, event, seq)
             .bare("account", account)
             .quoted("pool", self.pool(pool))
             .list("orders", ids, push)
@@ -180,14 +187,16 @@ impl<'a> Encoder<'a> {
                     .quoted("pool", self.pool(pool))
                     .end();
             }
-            Event::OrderCancelled { .. } => self.orders_cancelled(seq, std::slice::from_ref(event), out),
+            Event::OrderCancelled { .. } | Event::CancelRequested { .. } => {
+                self.cancelling(seq, std::slice::from_ref(event), out);
+            }
             Event::OrderCut { account, instrument, order, left: lots } => {
                 self.about_order("order_cut", seq, (account, order), instrument, lots, out);
             }
             Event::OrderMismatch { account, instrument, order, uncovered: lots } => {
                 self.about_order("order_mismatch", seq, (account, order), instrument, lots, out);
             }
-            Event::LiquidationOrder { liquidation, owner, instrument, side, quantity, limit, step } => {
+            Event::LiquidationOrder { liquidation, owner, instrument, side, quantity, limit, step, .. } => {
                 owner_field(Line::begin(out, "liquidation_order", seq).bare("liquidation", liquidation), owner)
                     .quoted("symbol", self.symbol(instrument))
                     .quoted("side", side_word(side))

@@ -2,6 +2,7 @@
 
 use super::Rejection;
 use crate::decimal::Decimal;
+use crate::market::{MAX_NAME, is_word};
 use crate::refusal::Code;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -171,6 +172,15 @@ impl Fields {
         }
     }
 
+    /// The name of a source of lines.
+    pub(super) fn source_or_none(&mut self, name: &str) -> Result<Option<String>, Rejection> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Json::Text(text)) => check_length(name, text, 64).map(Some),
+            Some(other) => Err(wrong(name, "a string", &other)),
+        }
+    }
+
     pub(super) fn decimal(&mut self, name: &str) -> Result<Decimal, Rejection> {
         let value = self.need(name)?;
         as_decimal(name, &value)
@@ -254,12 +264,15 @@ fn as_id(name: &str, value: &Json) -> Result<u64, Rejection> {
 }
 
 fn check_name(field: &str, name: String) -> Result<String, Rejection> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:/-".contains(&byte);
-    if (1..=32).contains(&name.len()) && name.bytes().all(allowed) {
+    check_length(field, name, MAX_NAME)
+}
+
+fn check_length(field: &str, name: String, longest: usize) -> Result<String, Rejection> {
+    if is_word(&name, longest) {
         Ok(name)
     } else {
         let found = Json::Text(name);
-        Err(wrong(field, "1 to 32 characters of A-Z, a-z, 0-9, _ . : / -", &found))
+        Err(wrong(field, &format!("1 to {longest} characters of A-Z, a-z, 0-9, _ . : / -"), &found))
     }
 }
 

@@ -10,11 +10,16 @@ mod fields;
 mod operations;
 mod reasons;
 mod session;
+mod sources;
 
 pub use encode::Encoder;
 pub use session::Session;
 
+use crate::command::Command;
+use crate::market::Market;
 use crate::refusal::{Code, Refusal};
+use encode::Line;
+use reasons::Context;
 
 /// A line that was refused: the word for a program, the sentence for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +28,25 @@ pub struct Rejection {
     pub code: Code,
     /// A sentence that names the offending value.
     pub reason: String,
+    /// The line that was refused for it, where that is an earlier one, which this one repeats.
+    pub seq: Option<u64>,
 }
 
 impl Rejection {
     fn new(code: Code, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
+        Self { code, reason: reason.into(), seq: None }
+    }
+
+    /// Why a command was refused that came in whole steps, not as a line: in the words that a line would get.
+    /// `liquidation` is the number by which a line would have named the liquidation order, if that is known.
+    #[must_use]
+    pub fn of_command(market: &Market, command: &Command, liquidation: Option<u64>, refusal: Refusal) -> Self {
+        Context { liquidation, ..Context::of_command(market, command) }.explain(market, refusal)
+    }
+
+    /// Appends the `rejected` line of input `seq`.
+    pub fn line(&self, seq: u64, out: &mut String) {
+        Line::begin(out, "rejected", seq).quoted("code", self.code).text("reason", &self.reason).end();
     }
 
     fn malformed(reason: impl Into<String>) -> Self {

@@ -3,13 +3,16 @@
 use super::Rejection;
 use super::desk::{Answer, Desk, steps};
 use super::fields::{Fields, Json, as_decimal};
-use super::reasons::Context;
-use crate::command::{Command, Fill, Liquidity, MarginMode, OffGrid, Order, Side};
+use super::reasons::{self, Context};
+use crate::command::{Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, Side};
 use crate::decimal::{Decimal, Grid};
+use crate::driver::Driver;
+use crate::event::PoolName;
+use crate::kernel::Declaration;
 use crate::market::{AssetId, InstrumentId};
 use crate::number::{LIMIT, Price, Quantity};
 use crate::refusal::{Code, Refusal};
-use crate::venue::{BookUpdate, Level, VenueMode};
+use crate::venue::{BookUpdate, Level, VenueMode, VenueRules};
 
 const SIDES: &[(&str, Side)] = &[("buy", Side::Buy), ("sell", Side::Sell)];
 const MODES: &[(&str, MarginMode)] = &[("cross", MarginMode::Cross), ("isolated", MarginMode::Isolated)];
@@ -24,14 +27,14 @@ const VENUES: &[(&str, VenueMode)] = &[
 ];
 
 /// What one line does, once its form is right.
-struct Reader<'a> {
-    desk: &'a mut Desk,
+struct Reader<'a, D> {
+    desk: &'a mut Desk<D>,
     fields: Fields,
     /// What has been read, for the sentence of a refusal.
     context: Context,
 }
 
-pub(super) fn carry_out(desk: &mut Desk, op: &str, fields: Fields) -> Result<Answer, Rejection> {
+pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields) -> Result<Answer, Rejection> {
     let mut reader = Reader { desk, fields, context: Context::default() };
     match op {
         "fund_deposit" => reader.fund_deposit(),
@@ -50,7 +53,12 @@ pub(super) fn carry_out(desk: &mut Desk, op: &str, fields: Fields) -> Result<Ans
         "book" => reader.book(),
         "time" => reader.time(),
         "liq_fill" => reader.liquidation_fill(),
-        "liq_expire" => reader.liquidation_expire(),
+        "liq_expire" => reader.liquidation_end(|order| Command::LiquidationExpire { order }),
+        "liq_unknown" => reader.liquidation_end(|order| Command::LiquidationUnknown { order }),
+        "cancel_ack" => reader.cancel_ack(),
+        "hold" => reader.hold(),
+        "commit" => reader.end_of_hold(|account, hold| Command::Commit { account, hold }),
+        "release" => reader.end_of_hold(|account, hold| Command::Release { account, hold }),
         _ => {
             let op = Json::Text(op.to_owned());
             return Err(Rejection::new(Code::UnknownOp, format!("there is no command {op}")));
@@ -59,7 +67,7 @@ pub(super) fn carry_out(desk: &mut Desk, op: &str, fields: Fields) -> Result<Ans
     Ok(Answer::Events)
 }
 
-impl Reader<'_> {
+impl<D: Driver> Reader<'_, D> {
     /// Refuses fields beside `op`, `ts` and those of the command.
     fn only(&self, known: &[&str]) -> Result<(), Rejection> {
         let all: Vec<&str> = ["ts"].iter().chain(known).copied().collect();
@@ -74,7 +82,7 @@ impl Reader<'_> {
     }
 
     fn apply(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Rejection> {
-        let applied = self.desk.kernel.apply_at(ts_ns, command, off_grid);
+        let applied = self.desk.kernel.command(ts_ns, command, off_grid);
         applied.map_err(|refusal| self.context.explain(self.desk.kernel.market(), refusal))
     }
 
@@ -113,10 +121,16 @@ impl Reader<'_> {
     }
 
     fn venue(&mut self) -> Result<(), Rejection> {
-        self.only(&["mode"])?;
-        let mode = self.fields.word("mode", VENUES)?;
+        self.only(&["mode", "cancel_ack", "cancel_timeout", "order_timeout"])?;
+        let mut rules = VenueRules::new(self.fields.word("mode", VENUES)?);
+        rules.cancel_ack = self.fields.flag_or("cancel_ack", false)?;
+        for (name, timeout) in
+            [("cancel_timeout", &mut rules.cancel_timeout_ns), ("order_timeout", &mut rules.order_timeout_ns)]
+        {
+            *timeout = self.fields.id_or_none(name)?.unwrap_or(*timeout);
+        }
         let ts_ns = self.time_of_line()?;
-        Ok(self.desk.kernel.set_venue(ts_ns, mode)?)
+        Ok(self.desk.kernel.declare(ts_ns, Declaration::Venue(rules))?)
     }
 
     fn account(&mut self) -> Result<(), Rejection> {
@@ -282,7 +296,7 @@ impl Reader<'_> {
             return Err(Refusal::Overflow { what: "price · unit" }.into());
         }
         let update = BookUpdate { bid, ask, bids: bids.as_deref(), asks: asks.as_deref() };
-        Ok(self.desk.kernel.update_book(ts_ns, instrument, &update)?)
+        Ok(self.desk.kernel.book(ts_ns, instrument, &update)?)
     }
 
     fn fits(&self, instrument: InstrumentId, price: Price) -> bool {
@@ -301,19 +315,62 @@ impl Reader<'_> {
         let liquidation = self.fields.id("liquidation")?;
         let (quantity, price) = (self.fields.decimal("qty")?, self.fields.decimal("price")?);
         let ts_ns = self.time_of_line()?;
-        let instrument = self.desk.kernel.liquidation_instrument(liquidation)?;
-        self.context.instrument = Some(instrument);
+        let (order, instrument) = self.liquidation(liquidation)?;
         let (quantity, off_lot) = self.lots(instrument, quantity);
         let (price, off_tick) = self.ticks(instrument, price);
-        let command = Command::LiquidationFill { liquidation, quantity, price };
+        let command = Command::LiquidationFill { order, instrument, quantity, price };
         self.apply(ts_ns, &command, OffGrid { amount: off_lot, price: off_tick })
     }
 
-    fn liquidation_expire(&mut self) -> Result<(), Rejection> {
+    fn liquidation_end(&mut self, command: fn(OrderName) -> Command) -> Result<(), Rejection> {
         self.only(&["liquidation"])?;
         let liquidation = self.fields.id("liquidation")?;
         let ts_ns = self.time_of_line()?;
-        self.apply(ts_ns, &Command::LiquidationExpire { liquidation }, OffGrid::NONE)
+        let (order, _) = self.liquidation(liquidation)?;
+        self.apply(ts_ns, &command(order), OffGrid::NONE)
+    }
+
+    /// The order of a number, as long as it can still be filled, and its instrument.
+    fn liquidation(&mut self, number: u64) -> Result<(OrderName, InstrumentId), Rejection> {
+        self.context.liquidation = Some(number);
+        let known = self.desk.kernel.ask(move |overview| overview.liquidation(number))?;
+        let unknown = || Rejection::new(Code::UnknownLiquidation, reasons::unknown_liquidation(number));
+        let (order, instrument) = known.ok_or_else(unknown)?;
+        self.context.instrument = Some(instrument);
+        Ok((order, instrument))
+    }
+
+    fn cancel_ack(&mut self) -> Result<(), Rejection> {
+        self.only(&["account", "pool", "execution"])?;
+        let (account, pool) = (self.fields.id("account")?, self.fields.text("pool")?);
+        let execution = self.fields.id_or_none("execution")?.unwrap_or(0);
+        let Some((kind, name)) = pool.split_once(':').filter(|(kind, _)| matches!(*kind, "cross" | "isolated")) else {
+            let pool = Json::Text(pool);
+            return Err(Rejection::malformed(format!("pool must be like cross:USDT or isolated:BTCUSDT, not {pool}")));
+        };
+        let ts_ns = self.time_of_line()?;
+        let pool = match kind {
+            "cross" => PoolName::Cross(self.desk.asset(name)?),
+            _ => PoolName::Isolated(self.desk.instrument(name)?),
+        };
+        self.apply(ts_ns, &Command::CancelAck { account, pool, execution }, OffGrid::NONE)
+    }
+
+    fn hold(&mut self) -> Result<(), Rejection> {
+        self.only(&["account", "hold", "asset", "amount"])?;
+        let (account, hold) = (self.fields.id("account")?, self.fields.id("hold")?);
+        let (name, amount) = (self.fields.name("asset")?, self.fields.decimal("amount")?);
+        let ts_ns = self.time_of_line()?;
+        let asset = self.desk.asset(&name)?;
+        let (amount, off) = self.quanta(asset, amount);
+        self.apply(ts_ns, &Command::Hold { account, hold, asset, amount }, off_amount(off))
+    }
+
+    fn end_of_hold(&mut self, command: fn(u64, u64) -> Command) -> Result<(), Rejection> {
+        self.only(&["account", "hold"])?;
+        let (account, hold) = (self.fields.id("account")?, self.fields.id("hold")?);
+        let ts_ns = self.time_of_line()?;
+        self.apply(ts_ns, &command(account, hold), OffGrid::NONE)
     }
 }
 

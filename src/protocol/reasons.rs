@@ -1,8 +1,10 @@
 //! Refusals of the kernel as sentences, in the decimals that people write.
 
 use super::Rejection;
+use crate::command::{Command, Fill, Order};
 use crate::decimal::{Decimal, Grid};
 use crate::market::{AssetId, InstrumentId, Market};
+use crate::number::{Price, Quantity};
 use crate::refusal::Refusal;
 
 /// What a line named, for the sentence that refuses it.
@@ -10,11 +12,71 @@ use crate::refusal::Refusal;
 pub(super) struct Context {
     pub(super) instrument: Option<InstrumentId>,
     pub(super) asset: Option<AssetId>,
+    /// The number by which it named a liquidation order.
+    pub(super) liquidation: Option<u64>,
     /// Each number of the line: its field, its value, and the grid it must lie on.
     pub(super) numbers: Vec<(&'static str, Decimal, Grid)>,
 }
 
 impl Context {
+    /// What a line would have named that says the same as this command. Ids that the market does not have name nothing.
+    pub(super) fn of_command(market: &Market, command: &Command) -> Self {
+        let mut context = Self::default();
+        match *command {
+            Command::Mark { instrument, price } | Command::Last { instrument, price } => {
+                context.place(market, instrument, None, Some(price));
+            }
+            Command::Fill(Fill { instrument, quantity, price, .. })
+            | Command::Order(Order { instrument, quantity, price, .. })
+            | Command::LiquidationFill { instrument, quantity, price, .. } => {
+                context.place(market, instrument, Some(quantity), Some(price));
+            }
+            Command::Deposit { asset, amount, .. }
+            | Command::Withdraw { asset, amount, .. }
+            | Command::Hold { asset, amount, .. } => context.pay(market, asset, amount),
+            Command::Leverage { instrument, leverage, .. } => {
+                context.place(market, instrument, None, None);
+                context.note("leverage", i64::from(leverage), Grid::decimals(2));
+            }
+            Command::MarginMode { instrument, .. } => context.place(market, instrument, None, None),
+            Command::IsolatedMargin { instrument, amount, .. } => {
+                context.place(market, instrument, None, None);
+                if context.instrument.is_some() {
+                    context.pay(market, market.instrument(instrument).spec.settle, amount);
+                }
+            }
+            Command::FundDeposit { fund, amount } => {
+                if let Some(fund) = market.funds.get(fund.index()) {
+                    context.pay(market, fund.asset, amount);
+                }
+            }
+            _ => {}
+        }
+        context
+    }
+
+    fn place(&mut self, market: &Market, id: InstrumentId, lots: Option<Quantity>, ticks: Option<Price>) {
+        let Some(at) = market.instruments.get(id.index()) else { return };
+        self.instrument = Some(id);
+        if let Some(lots) = lots {
+            self.note("qty", lots, at.spec.lot);
+        }
+        if let Some(ticks) = ticks {
+            self.note("price", ticks, at.spec.tick);
+        }
+    }
+
+    fn pay(&mut self, market: &Market, id: AssetId, amount: i64) {
+        if id.index() < market.assets.len() {
+            self.asset = Some(id);
+            self.note("amount", amount, market.quanta(id));
+        }
+    }
+
+    fn note(&mut self, field: &'static str, steps: i64, grid: Grid) {
+        self.numbers.push((field, grid.value(i128::from(steps)), grid));
+    }
+
     /// The rejection for a refusal.
     pub(super) fn explain(&self, market: &Market, refusal: Refusal) -> Rejection {
         let reason = self.sentence(market, refusal).unwrap_or_else(|| refusal.to_string());
@@ -48,11 +110,12 @@ impl Context {
                     "reduce-only orders may close at most the position of {position}, and {ordered} is ordered already"
                 )
             }
-            Refusal::BeyondRest { liquidation, rest } => {
-                format!("of liquidation order {liquidation} {} is left", lots(rest)?)
+            Refusal::UnknownLiquidation(_) => unknown_liquidation(self.liquidation?),
+            Refusal::BeyondOpen { open, .. } => {
+                format!("of liquidation order {} only {} can still be filled", self.liquidation?, lots(open)?)
             }
-            Refusal::BeyondLimit { liquidation, limit } => {
-                let limit = instrument?.tick.value(i128::from(limit));
+            Refusal::BeyondLimit { limit, .. } => {
+                let (limit, liquidation) = (instrument?.tick.value(i128::from(limit)), self.liquidation?);
                 format!("the price is worse than the limit of liquidation order {liquidation}, {limit}")
             }
             _ => return None,
@@ -63,4 +126,9 @@ impl Context {
     fn number(&self, field: &str) -> Option<(Decimal, Grid)> {
         self.numbers.iter().find(|(name, ..)| *name == field).map(|&(_, value, grid)| (value, grid))
     }
+}
+
+/// No order of that number can be answered.
+pub(super) fn unknown_liquidation(number: u64) -> String {
+    format!("there is no open liquidation order {number}")
 }

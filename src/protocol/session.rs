@@ -3,32 +3,60 @@
 use super::desk::{Answer, Desk};
 use super::encode::{Encoder, Line};
 use super::fields::Fields;
+use super::sources::{FirstAnswer, Sources};
 use super::{Rejection, answers, declarations, operations};
+use crate::driver::Driver;
 use crate::kernel::{Kernel, Settings};
 use crate::refusal::Code;
 
 /// Carries out lines one by one, each completely before the next.
 #[derive(Debug)]
-pub struct Session {
-    desk: Desk,
+pub struct Session<D = Kernel> {
+    desk: Desk<D>,
+    sources: Sources,
+}
+
+/// What any line may say about its answer.
+struct Request {
+    ack: bool,
+    /// Who sent it, and its number there.
+    source: Option<(String, u64)>,
 }
 
 impl Session {
-    /// A session over an empty kernel.
+    /// A session over an empty kernel on this thread.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { desk: Desk::new(settings) }
+        Self::over(Kernel::new(settings))
+    }
+}
+
+impl<D: Driver> Session<D> {
+    /// A session over an empty kernel.
+    #[must_use]
+    pub fn over(kernel: D) -> Self {
+        Self { desk: Desk::new(kernel), sources: Sources::default() }
     }
 
     /// The kernel behind it.
     #[must_use]
-    pub fn kernel(&self) -> &Kernel {
+    pub fn kernel(&self) -> &D {
         &self.desk.kernel
+    }
+
+    /// The kernel behind it, to give it commands between lines.
+    pub fn kernel_mut(&mut self) -> &mut D {
+        &mut self.desk.kernel
+    }
+
+    /// Gives the next line this number, and counts on from there.
+    pub fn number_next_line(&mut self, seq: u64) {
+        self.desk.seq = seq.saturating_sub(1);
     }
 
     /// Ends the session and hands over its kernel.
     #[must_use]
-    pub fn into_kernel(self) -> Kernel {
+    pub fn into_kernel(self) -> D {
         self.desk.kernel
     }
 
@@ -45,35 +73,89 @@ impl Session {
     /// The rejection, whose line has been appended already.
     pub fn line(&mut self, line: &[u8], out: &mut String) -> Result<(), Rejection> {
         self.desk.seq += 1;
-        let answer = match std::str::from_utf8(line) {
+        let read = match std::str::from_utf8(line) {
             Ok(text) if text.trim_ascii().is_empty() => return Ok(()),
-            Ok(text) => self.carry_out(text),
+            Ok(text) => Fields::read(text).and_then(|mut fields| Ok((Request::read(&mut fields)?, fields))),
             Err(error) => Err(Rejection::new(Code::Malformed, format!("the line is not UTF-8: {error}"))),
         };
+        let done = read.and_then(|(request, fields)| {
+            if let Some(first) = self.earlier(&request)? {
+                return answer_again(&request, first, out);
+            }
+            let done = self.carry_out(fields, out);
+            self.acknowledge(&request, &done, out);
+            done
+        });
+        if let Some(rejection) = done.as_ref().err().filter(|rejection| rejection.seq.is_none()) {
+            rejection.line(self.desk.seq, out);
+        }
+        done
+    }
+
+    /// What was answered to this line before, if it is a repeat.
+    fn earlier(&self, request: &Request) -> Result<Option<FirstAnswer>, Rejection> {
+        let source = request.source.as_ref();
+        source.map_or(Ok(None), |(source, client_seq)| self.sources.earlier(source, *client_seq))
+    }
+
+    fn carry_out(&mut self, mut fields: Fields, out: &mut String) -> Result<(), Rejection> {
+        let op = fields.text("op")?;
+        let answer = match op.as_str() {
+            "asset" | "fund" | "instrument" => declarations::carry_out(&mut self.desk, &op, fields),
+            "get" => answers::carry_out(&mut self.desk, fields),
+            _ => operations::carry_out(&mut self.desk, &op, fields),
+        }?;
         match answer {
-            Ok(Answer::Events) => {
+            Answer::Events => {
                 let kernel = &self.desk.kernel;
                 Encoder::new(kernel.market()).events(self.desk.seq, kernel.events(), out);
             }
-            Ok(Answer::Line(line)) => out.push_str(&line),
-            Err(rejection) => {
-                Line::begin(out, "rejected", self.desk.seq)
-                    .quoted("code", rejection.code)
-                    .text("reason", &rejection.reason)
-                    .end();
-                return Err(rejection);
-            }
+            Answer::Line(line) => out.push_str(&line),
         }
         Ok(())
     }
 
-    fn carry_out(&mut self, line: &str) -> Result<Answer, Rejection> {
-        let mut fields = Fields::read(line)?;
-        let op = fields.text("op")?;
-        match op.as_str() {
-            "asset" | "fund" | "instrument" => declarations::carry_out(&mut self.desk, &op, fields),
-            "get" => answers::carry_out(&mut self.desk, fields),
-            _ => operations::carry_out(&mut self.desk, &op, fields),
+    /// Answers `ok` if that was asked for, and keeps the answer for repeats.
+    fn acknowledge(&mut self, request: &Request, done: &Result<(), Rejection>, out: &mut String) {
+        if request.ack && done.is_ok() {
+            request.ok(self.desk.seq, out);
         }
+        if let Some((source, _)) = &request.source {
+            let rejection = done.as_ref().err().cloned();
+            self.sources.keep(source, FirstAnswer { seq: self.desk.seq, rejection });
+        }
+    }
+}
+
+/// A repeat does nothing and gets the first answer.
+fn answer_again(request: &Request, first: FirstAnswer, out: &mut String) -> Result<(), Rejection> {
+    if let Some(rejection) = first.rejection {
+        rejection.line(first.seq, out);
+        return Err(Rejection { seq: Some(first.seq), ..rejection });
+    }
+    if request.ack {
+        request.ok(first.seq, out);
+    }
+    Ok(())
+}
+
+impl Request {
+    fn read(fields: &mut Fields) -> Result<Self, Rejection> {
+        let ack = fields.flag_or("ack", false)?;
+        let (source, client_seq) = (fields.source_or_none("source")?, fields.id_or_none("client_seq")?);
+        match (source, client_seq) {
+            (Some(_), Some(0)) => Err(Rejection::bad_value("client_seq counts from 1")),
+            (Some(source), Some(client_seq)) => Ok(Self { ack, source: Some((source, client_seq)) }),
+            (None, None) => Ok(Self { ack, source: None }),
+            _ => Err(Rejection::malformed("source and client_seq belong together: one of them is missing")),
+        }
+    }
+
+    fn ok(&self, seq: u64, out: &mut String) {
+        let mut line = Line::begin(out, "ok", seq);
+        if let Some((source, client_seq)) = &self.source {
+            line.quoted("source", source).bare("client_seq", client_seq);
+        }
+        line.end();
     }
 }
