@@ -1,0 +1,386 @@
+//! Commands as C gives them.
+
+use super::words::Word;
+use super::words::{terrace_owner_kind, terrace_pool_kind};
+use crate::command::{Command, Fill, Order, OrderName, OrderOwner};
+use crate::event::PoolName;
+use crate::market::{AssetId, FundId, InstrumentId};
+
+/// In `terrace_fill.given`: `counterparty` is given; else the other side is the external venue account.
+pub const TERRACE_GIVEN_COUNTERPARTY: u32 = 1;
+/// In `terrace_fill.given`: `order` is given.
+pub const TERRACE_GIVEN_ORDER: u32 = 2;
+/// In `terrace_fill.given`: `counter_order` is given.
+pub const TERRACE_GIVEN_COUNTER_ORDER: u32 = 4;
+
+/// A pool of an account, by what it holds.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct terrace_pool {
+    /// A `terrace_pool_kind`.
+    pub kind: u32,
+    /// Of the asset or the instrument.
+    pub id: u32,
+}
+
+/// A liquidation or unwinding order as the venue knows it: whose it is, and its how-manieth.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct terrace_order_name {
+    /// A `terrace_owner_kind`.
+    pub owner_kind: u32,
+    /// From 1, over all orders of that owner.
+    pub nth: u32,
+    /// The account, or the instrument that the fund stands behind.
+    pub owner: u64,
+}
+
+/// A price of an instrument.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_price {
+    /// In ticks.
+    pub price: i64,
+    /// Its id.
+    pub instrument: u32,
+}
+
+/// A fill of the matching engine: a fact, booked whatever it does to the accounts.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_fill {
+    /// The account whose side is given.
+    pub account: u64,
+    /// The other side, if given.
+    pub counterparty: u64,
+    /// The account's order that it fills, if given.
+    pub order: u64,
+    /// The counterparty's order that it fills, if given.
+    pub counter_order: u64,
+    /// In lots.
+    pub quantity: i64,
+    /// In ticks.
+    pub price: i64,
+    /// The instrument's id.
+    pub instrument: u32,
+    /// The account's `terrace_side`.
+    pub side: u32,
+    /// A `terrace_liquidity`: the account's.
+    pub liquidity: u32,
+    /// Which of the optional fields are given: `TERRACE_GIVEN_…`, added up.
+    pub given: u32,
+}
+
+/// A limit order, for its margin.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_order {
+    /// The account.
+    pub account: u64,
+    /// Its id, unique among the account's open orders.
+    pub order: u64,
+    /// In lots.
+    pub quantity: i64,
+    /// Limit, in ticks.
+    pub price: i64,
+    /// The instrument's id.
+    pub instrument: u32,
+    /// A `terrace_side`.
+    pub side: u32,
+    /// 1: it may only reduce the position; else 0.
+    pub reduce_only: u32,
+}
+
+/// An order, or a hold, of an account.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_item {
+    /// The account.
+    pub account: u64,
+    /// The order's id, or the hold's.
+    pub id: u64,
+}
+
+/// Money of an account.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_payment {
+    /// The account.
+    pub account: u64,
+    /// In quanta.
+    pub amount: i64,
+    /// The asset's id.
+    pub asset: u32,
+}
+
+/// The leverage of an account in an instrument.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_leverage {
+    /// The account.
+    pub account: u64,
+    /// The instrument's id.
+    pub instrument: u32,
+    /// In hundredths, from 100.
+    pub leverage: u32,
+}
+
+/// How an account is margined in an instrument.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_mode {
+    /// The account.
+    pub account: u64,
+    /// The instrument's id.
+    pub instrument: u32,
+    /// A `terrace_margin_mode`.
+    pub mode: u32,
+}
+
+/// Money between the balance and an isolated margin.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_isolated_margin {
+    /// The account.
+    pub account: u64,
+    /// In quanta, into the margin; negative out of it.
+    pub amount: i64,
+    /// The instrument's id.
+    pub instrument: u32,
+}
+
+/// Money put aside for a withdrawal.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_hold {
+    /// The account.
+    pub account: u64,
+    /// Its id, unique among the account's open holds.
+    pub hold: u64,
+    /// In quanta.
+    pub amount: i64,
+    /// The asset's id.
+    pub asset: u32,
+}
+
+/// Money into a fund.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_fund_deposit {
+    /// In quanta.
+    pub amount: i64,
+    /// The fund's id.
+    pub fund: u32,
+}
+
+/// The venue filled a liquidation order, wholly or in part.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_liquidation_fill {
+    /// As the request named it.
+    pub order: terrace_order_name,
+    /// In lots.
+    pub quantity: i64,
+    /// In ticks.
+    pub price: i64,
+    /// The instrument's id.
+    pub instrument: u32,
+}
+
+/// The venue has cancelled the orders of a pool in liquidation.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_cancel_ack {
+    /// The account.
+    pub account: u64,
+    /// The account's last execution before that, counted from 1 over the fills that name the account; 0: none to wait for.
+    pub execution: u64,
+    /// The pool.
+    pub pool: terrace_pool,
+}
+
+/// Everything of fixed size that changes state. Quantities are in lots, prices in ticks, amounts in quanta, all positive
+/// and below 2^62 unless stated. Every number is checked; what does not fit is refused.
+#[repr(C, u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_action {
+    /// A mark price.
+    Mark(terrace_price),
+    /// A last traded price: shown, liquidates nobody.
+    Last(terrace_price),
+    /// A fill.
+    Fill(terrace_fill),
+    /// A new order.
+    Order(terrace_order),
+    /// An order is gone.
+    Cancel(terrace_item),
+    /// Declares an account before its first deposit.
+    Account(u64),
+    /// Money in.
+    Deposit(terrace_payment),
+    /// Money out.
+    Withdraw(terrace_payment),
+    /// The leverage of an account in an instrument.
+    Leverage(terrace_leverage),
+    /// Cross or isolated, for an account in an instrument.
+    MarginMode(terrace_mode),
+    /// Moves money between the balance and an isolated margin.
+    IsolatedMargin(terrace_isolated_margin),
+    /// Money put aside for a withdrawal.
+    Hold(terrace_hold),
+    /// A hold becomes a withdrawal.
+    Commit(terrace_item),
+    /// A hold goes back to the balance.
+    Release(terrace_item),
+    /// Money into a fund.
+    FundDeposit(terrace_fund_deposit),
+    /// The venue's answer to a liquidation order: a fill.
+    LiquidationFill(terrace_liquidation_fill),
+    /// The venue's answer to a liquidation order: what is not filled will not be.
+    LiquidationExpire(terrace_order_name),
+    /// The venue does not know what became of a liquidation order: its pool stays locked.
+    LiquidationUnknown(terrace_order_name),
+    /// The venue's answer to a request to cancel.
+    CancelAck(terrace_cancel_ack),
+    /// The input time moves on to this, in nanoseconds since the epoch.
+    Time(u64),
+}
+
+/// Number of actions.
+pub(super) const ACTIONS: u32 = 20;
+
+/// An action at a time.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_command {
+    /// In nanoseconds since the epoch, never running backward; 0: the present time.
+    pub ts_ns: u64,
+    /// What is to be done.
+    pub action: terrace_action,
+}
+
+impl From<PoolName> for terrace_pool {
+    fn from(pool: PoolName) -> Self {
+        match pool {
+            PoolName::Cross(AssetId(id)) => Self { kind: terrace_pool_kind::Cross as u32, id },
+            PoolName::Isolated(InstrumentId(id)) => Self { kind: terrace_pool_kind::Isolated as u32, id },
+        }
+    }
+}
+
+impl terrace_pool {
+    pub(super) fn read(self) -> Option<PoolName> {
+        match self.kind {
+            kind if kind == terrace_pool_kind::Cross as u32 => Some(PoolName::Cross(AssetId(self.id))),
+            kind if kind == terrace_pool_kind::Isolated as u32 => Some(PoolName::Isolated(InstrumentId(self.id))),
+            _ => None,
+        }
+    }
+}
+
+impl From<OrderName> for terrace_order_name {
+    fn from(name: OrderName) -> Self {
+        let (owner_kind, owner) = match name.owner {
+            OrderOwner::Account(account) => (terrace_owner_kind::Account, account),
+            OrderOwner::Fund(instrument) => (terrace_owner_kind::Fund, u64::from(instrument.0)),
+        };
+        Self { owner_kind: owner_kind as u32, nth: name.nth, owner }
+    }
+}
+
+impl terrace_order_name {
+    pub(super) fn read(self) -> Option<OrderName> {
+        let owner = match self.owner_kind {
+            kind if kind == terrace_owner_kind::Account as u32 => OrderOwner::Account(self.owner),
+            kind if kind == terrace_owner_kind::Fund as u32 => {
+                OrderOwner::Fund(InstrumentId(u32::try_from(self.owner).ok()?))
+            }
+            _ => return None,
+        };
+        Some(OrderName { owner, nth: self.nth })
+    }
+}
+
+impl terrace_fill {
+    fn read(self) -> Option<Fill> {
+        let all = TERRACE_GIVEN_COUNTERPARTY | TERRACE_GIVEN_ORDER | TERRACE_GIVEN_COUNTER_ORDER;
+        let given = |bit, value| (self.given & bit != 0).then_some(value);
+        let counterparty = given(TERRACE_GIVEN_COUNTERPARTY, self.counterparty);
+        let counter_order = given(TERRACE_GIVEN_COUNTER_ORDER, self.counter_order);
+        if self.given & !all != 0 || counter_order.is_some() && counterparty.is_none() {
+            return None;
+        }
+        Some(Fill {
+            account: self.account,
+            counterparty,
+            order: given(TERRACE_GIVEN_ORDER, self.order),
+            counter_order,
+            instrument: InstrumentId(self.instrument),
+            side: Word::read(self.side)?,
+            quantity: self.quantity,
+            price: self.price,
+            liquidity: Word::read(self.liquidity)?,
+        })
+    }
+}
+
+impl terrace_order {
+    fn read(self) -> Option<Order> {
+        let Self { account, order, instrument, side, quantity, price, reduce_only } = self;
+        let reduce_only = match reduce_only {
+            0 => false,
+            1 => true,
+            _ => return None,
+        };
+        let side = Word::read(side)?;
+        Some(Order { account, order, instrument: InstrumentId(instrument), side, quantity, price, reduce_only })
+    }
+}
+
+impl terrace_action {
+    /// The command; none if a number is none of those that its field takes.
+    #[inline]
+    pub(super) fn read(&self) -> Option<Command> {
+        Some(match *self {
+            Self::Mark(at) => Command::Mark { instrument: InstrumentId(at.instrument), price: at.price },
+            Self::Last(at) => Command::Last { instrument: InstrumentId(at.instrument), price: at.price },
+            Self::Fill(fill) => Command::Fill(fill.read()?),
+            Self::Order(order) => Command::Order(order.read()?),
+            Self::Cancel(terrace_item { account, id }) => Command::Cancel { account, order: id },
+            Self::Account(account) => Command::Account { account },
+            Self::Deposit(terrace_payment { account, amount, asset }) => {
+                Command::Deposit { account, asset: AssetId(asset), amount }
+            }
+            Self::Withdraw(terrace_payment { account, amount, asset }) => {
+                Command::Withdraw { account, asset: AssetId(asset), amount }
+            }
+            Self::Leverage(terrace_leverage { account, instrument, leverage }) => {
+                Command::Leverage { account, instrument: InstrumentId(instrument), leverage }
+            }
+            Self::MarginMode(terrace_mode { account, instrument, mode }) => {
+                Command::MarginMode { account, instrument: InstrumentId(instrument), mode: Word::read(mode)? }
+            }
+            Self::IsolatedMargin(terrace_isolated_margin { account, amount, instrument }) => {
+                Command::IsolatedMargin { account, instrument: InstrumentId(instrument), amount }
+            }
+            Self::Hold(terrace_hold { account, hold, amount, asset }) => {
+                Command::Hold { account, hold, asset: AssetId(asset), amount }
+            }
+            Self::Commit(terrace_item { account, id }) => Command::Commit { account, hold: id },
+            Self::Release(terrace_item { account, id }) => Command::Release { account, hold: id },
+            Self::FundDeposit(terrace_fund_deposit { amount, fund }) => {
+                Command::FundDeposit { fund: FundId(fund), amount }
+            }
+            Self::LiquidationFill(terrace_liquidation_fill { order, quantity, price, instrument }) => {
+                let (order, instrument) = (order.read()?, InstrumentId(instrument));
+                Command::LiquidationFill { order, instrument, quantity, price }
+            }
+            Self::LiquidationExpire(order) => Command::LiquidationExpire { order: order.read()? },
+            Self::LiquidationUnknown(order) => Command::LiquidationUnknown { order: order.read()? },
+            Self::CancelAck(terrace_cancel_ack { account, execution, pool }) => {
+                Command::CancelAck { account, pool: pool.read()?, execution }
+            }
+            Self::Time(ts_ns) => Command::Time { ts_ns },
+        })
+    }
+}

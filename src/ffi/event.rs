@@ -1,0 +1,541 @@
+//! Events, refusals and requests as C gets them; events also the way back, to be written as lines.
+
+use super::command::{terrace_order_name, terrace_pool};
+use super::words::{OPS, Word, code_number, terrace_cause_kind, terrace_owner_kind};
+use crate::engine::{Output, VenueMessage};
+use crate::event::{Cause, Event, Owner, PoolName};
+use crate::market::{FundId, InstrumentId, Market};
+use crate::venue::VenueRequest;
+
+/// A signed amount of 128 bits in two's complement. Where `high == (int64_t)low >> 63` the amount is `(int64_t)low`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct terrace_amount {
+    /// The lower half.
+    pub low: u64,
+    /// The upper half, with the sign.
+    pub high: i64,
+}
+
+impl From<i128> for terrace_amount {
+    fn from(amount: i128) -> Self {
+        Self { low: amount as u64, high: (amount >> 64) as i64 }
+    }
+}
+
+impl From<terrace_amount> for i128 {
+    fn from(amount: terrace_amount) -> Self {
+        Self::from(amount.high) << 64 | Self::from(amount.low)
+    }
+}
+
+/// Whose a liquidation order or deleveraging is.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct terrace_owner {
+    /// The account, or the instrument that the fund stands behind.
+    pub id: u64,
+    /// A `terrace_owner_kind`.
+    pub kind: u32,
+}
+
+/// What led to a liquidation.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct terrace_cause {
+    /// A `terrace_cause_kind`.
+    pub kind: u32,
+    /// Of the instrument, or for `terrace_op_word`.
+    pub id: u32,
+}
+
+/// A pool in breach was locked.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_liquidation_started {
+    pub account: u64,
+    pub equity: terrace_amount,
+    pub maintenance_margin: terrace_amount,
+    pub pool: terrace_pool,
+    pub cause: terrace_cause,
+}
+
+/// A pool of an account.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_pool_of {
+    pub account: u64,
+    pub pool: terrace_pool,
+}
+
+/// An order of a locked pool; `more` others of the same pool follow. The protocol tells all of them in one line.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_pool_order {
+    pub account: u64,
+    pub order: u64,
+    pub pool: terrace_pool,
+    pub more: u32,
+}
+
+/// An order and a quantity: what is left of it, or what it did not cover.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_order_quantity {
+    pub account: u64,
+    pub order: u64,
+    pub quantity: i64,
+    pub instrument: u32,
+}
+
+/// An order for the venue: immediate or cancel. `liquidation` is the number that lines know it by.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_liquidation_order {
+    pub liquidation: u64,
+    pub order: terrace_order_name,
+    pub quantity: i64,
+    pub limit: i64,
+    pub instrument: u32,
+    /// A `terrace_side`.
+    pub side: u32,
+    /// A `terrace_step`.
+    pub step: u32,
+}
+
+/// The venue filled a liquidation order, wholly or in part.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_liquidation_filled {
+    pub liquidation: u64,
+    pub owner: terrace_owner,
+    pub quantity: i64,
+    pub price: i64,
+    pub fee: terrace_amount,
+    pub realised: terrace_amount,
+    pub instrument: u32,
+    /// A `terrace_side`.
+    pub side: u32,
+}
+
+/// Signed `quantity` of a pool's position passed to the fund, and with it the share `passed` of the equity.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_takeover {
+    pub account: u64,
+    pub quantity: i64,
+    pub price: terrace_amount,
+    pub passed: terrace_amount,
+    pub instrument: u32,
+}
+
+/// A counterparty was deleveraged; `quantity` is signed as its trade.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_deleveraged {
+    pub owner: terrace_owner,
+    pub counter: u64,
+    pub quantity: i64,
+    pub price: terrace_amount,
+    pub realised: terrace_amount,
+    pub instrument: u32,
+    pub rank: u32,
+}
+
+/// A liquidation ended, with this equity of the pool.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_liquidation_ended {
+    pub account: u64,
+    pub equity: terrace_amount,
+    pub pool: terrace_pool,
+    /// A `terrace_outcome`.
+    pub outcome: u32,
+}
+
+/// A fund's balance changed.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_fund_change {
+    pub delta: terrace_amount,
+    pub balance: terrace_amount,
+    pub fund: u32,
+    /// A `terrace_fund_reason`.
+    pub reason: u32,
+}
+
+/// A takeover, residue or deficit left a fund's equity below zero.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_fund_deficit {
+    pub equity: terrace_amount,
+    pub fund: u32,
+}
+
+/// What happened. Amounts are in quanta, prices in ticks, quantities in lots.
+#[repr(C, u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_happening {
+    /// A command that had been submitted was refused by the shard of its account, for this `terrace_code`.
+    Refused(u32),
+    /// A pool in breach was locked.
+    LiquidationStarted(terrace_liquidation_started),
+    /// A pool is in breach, but no mark of its positions lives.
+    LiquidationSuppressed(terrace_pool_of),
+    /// The venue is asked to cancel an order.
+    CancelRequested(terrace_pool_order),
+    /// An order was cancelled.
+    OrderCancelled(terrace_pool_order),
+    /// A reduce-only order was cut to `quantity`, because the position shrank below it.
+    OrderCut(terrace_order_quantity),
+    /// A fill named an order that does not cover `quantity` of it.
+    OrderMismatch(terrace_order_quantity),
+    /// An order for the venue.
+    LiquidationOrder(terrace_liquidation_order),
+    /// The venue filled such an order.
+    LiquidationFilled(terrace_liquidation_filled),
+    /// The fund took a position over.
+    Takeover(terrace_takeover),
+    /// A counterparty was deleveraged.
+    Deleveraged(terrace_deleveraged),
+    /// A liquidation ended.
+    LiquidationEnded(terrace_liquidation_ended),
+    /// A fund's balance changed.
+    FundChange(terrace_fund_change),
+    /// A fund's equity is below zero.
+    FundDeficit(terrace_fund_deficit),
+}
+
+/// Number of happenings.
+pub(super) const HAPPENINGS: u32 = 14;
+
+/// One entry of the log.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_event {
+    /// The number of the last command before it, as `terrace_submit` gave it. Whoever writes lines may put the number of
+    /// the line in its place.
+    pub seq: u64,
+    /// What happened.
+    pub what: terrace_happening,
+}
+
+/// Fill this immediately, as far as the limit allows, and answer with fills and, if a rest is left, an expiry.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_venue_order {
+    /// By this name it is answered.
+    pub order: terrace_order_name,
+    /// In lots.
+    pub quantity: i64,
+    /// In ticks.
+    pub limit: i64,
+    /// The instrument's id.
+    pub instrument: u32,
+    /// A `terrace_side`.
+    pub side: u32,
+    /// A `terrace_step`: why.
+    pub step: u32,
+}
+
+/// What the venue is to do.
+#[repr(C, u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_request_kind {
+    /// A liquidation or unwinding order.
+    Order(terrace_venue_order),
+    /// Cancel the account's open orders that reserve on this pool, and answer with a `cancel_ack`. A cross pool's orders
+    /// include those on isolated instruments of its asset.
+    Cancel(terrace_pool_of),
+}
+
+/// A request to the venue.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_request {
+    /// The place in the sequence of the input that led to it.
+    pub place: u64,
+    /// When it was decided, in nanoseconds since the engine started; 0 if it takes no stamps.
+    pub decided_ns: u64,
+    /// What is to be done.
+    pub what: terrace_request_kind,
+}
+
+impl From<&VenueMessage> for terrace_request {
+    fn from(message: &VenueMessage) -> Self {
+        let what = match message.request {
+            VenueRequest::Order { order, instrument, side, quantity, limit, step } => {
+                terrace_request_kind::Order(terrace_venue_order {
+                    order: order.into(),
+                    quantity,
+                    limit,
+                    instrument: instrument.0,
+                    side: side.number(),
+                    step: step.number(),
+                })
+            }
+            VenueRequest::Cancel { account, pool } => {
+                terrace_request_kind::Cancel(terrace_pool_of { account, pool: pool.into() })
+            }
+        };
+        Self { place: message.place, decided_ns: message.decided_ns, what }
+    }
+}
+
+fn owner(owner: Owner, instrument: InstrumentId) -> terrace_owner {
+    match owner {
+        Owner::Account(id) => terrace_owner { id, kind: terrace_owner_kind::Account as u32 },
+        Owner::Fund => terrace_owner { id: u64::from(instrument.0), kind: terrace_owner_kind::Fund as u32 },
+    }
+}
+
+fn cause(cause: Cause) -> terrace_cause {
+    match cause {
+        Cause::Instrument(InstrumentId(id)) => terrace_cause { kind: terrace_cause_kind::Instrument as u32, id },
+        Cause::Op(op) => {
+            let at = OPS.iter().position(|word| word.to_bytes() == op.as_bytes());
+            debug_assert!(at.is_some(), "an op without a number: {op}");
+            terrace_cause { kind: terrace_cause_kind::Op as u32, id: at.map_or(u32::MAX, |at| at as u32) }
+        }
+    }
+}
+
+impl From<&Output> for terrace_event {
+    fn from(output: &Output) -> Self {
+        match output {
+            Output::Event { seq, event } => Self { seq: *seq, what: event.into() },
+            Output::Refused { seq, refusal } => {
+                Self { seq: *seq, what: terrace_happening::Refused(code_number(refusal.code()) as u32) }
+            }
+        }
+    }
+}
+
+impl From<&Event> for terrace_happening {
+    fn from(event: &Event) -> Self {
+        match *event {
+            Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause: led } => {
+                Self::LiquidationStarted(terrace_liquidation_started {
+                    account,
+                    equity: equity.into(),
+                    maintenance_margin: maintenance_margin.into(),
+                    pool: pool.into(),
+                    cause: cause(led),
+                })
+            }
+            Event::LiquidationSuppressed { account, pool } => {
+                Self::LiquidationSuppressed(terrace_pool_of { account, pool: pool.into() })
+            }
+            Event::CancelRequested { account, pool, order, more } => {
+                Self::CancelRequested(terrace_pool_order { account, order, pool: pool.into(), more })
+            }
+            Event::OrderCancelled { account, pool, order, more } => {
+                Self::OrderCancelled(terrace_pool_order { account, order, pool: pool.into(), more })
+            }
+            Event::OrderCut { account, instrument, order, left: quantity } => {
+                Self::OrderCut(terrace_order_quantity { account, order, quantity, instrument: instrument.0 })
+            }
+            Event::OrderMismatch { account, instrument, order, uncovered: quantity } => {
+                Self::OrderMismatch(terrace_order_quantity { account, order, quantity, instrument: instrument.0 })
+            }
+            Event::LiquidationOrder { liquidation, owner: of, nth, instrument, side, quantity, limit, step } => {
+                let terrace_owner { id, kind } = owner(of, instrument);
+                Self::LiquidationOrder(terrace_liquidation_order {
+                    liquidation,
+                    order: terrace_order_name { owner_kind: kind, nth, owner: id },
+                    quantity,
+                    limit,
+                    instrument: instrument.0,
+                    side: side.number(),
+                    step: step.number(),
+                })
+            }
+            Event::LiquidationFill { liquidation, owner: of, instrument, side, quantity, price, fee, realised } => {
+                Self::LiquidationFilled(terrace_liquidation_filled {
+                    liquidation,
+                    owner: owner(of, instrument),
+                    quantity,
+                    price,
+                    fee: fee.into(),
+                    realised: realised.into(),
+                    instrument: instrument.0,
+                    side: side.number(),
+                })
+            }
+            Event::Takeover { account, instrument, quantity, price, passed } => Self::Takeover(terrace_takeover {
+                account,
+                quantity,
+                price: price.into(),
+                passed: passed.into(),
+                instrument: instrument.0,
+            }),
+            Event::Deleveraged { owner: of, counter, instrument, quantity, price, realised, rank } => {
+                Self::Deleveraged(terrace_deleveraged {
+                    owner: owner(of, instrument),
+                    counter,
+                    quantity,
+                    price: price.into(),
+                    realised: realised.into(),
+                    instrument: instrument.0,
+                    rank,
+                })
+            }
+            Event::LiquidationEnded { account, pool, outcome, equity } => {
+                Self::LiquidationEnded(terrace_liquidation_ended {
+                    account,
+                    equity: equity.into(),
+                    pool: pool.into(),
+                    outcome: outcome.number(),
+                })
+            }
+            Event::Fund { fund, delta, balance, reason } => Self::FundChange(terrace_fund_change {
+                delta: delta.into(),
+                balance: balance.into(),
+                fund: fund.0,
+                reason: reason.number(),
+            }),
+            Event::FundDeficit { fund, equity } => {
+                Self::FundDeficit(terrace_fund_deficit { equity: equity.into(), fund: fund.0 })
+            }
+        }
+    }
+}
+
+/// Reads back what C hands in, with every id looked up in the market.
+pub(super) struct EventReader<'a>(pub(super) &'a Market);
+
+impl EventReader<'_> {
+    fn instrument(&self, id: u32) -> Option<InstrumentId> {
+        ((id as usize) < self.0.instruments.len()).then_some(InstrumentId(id))
+    }
+
+    fn fund(&self, id: u32) -> Option<FundId> {
+        ((id as usize) < self.0.funds.len()).then_some(FundId(id))
+    }
+
+    fn pool(&self, pool: terrace_pool) -> Option<PoolName> {
+        pool.read().filter(|name| match name {
+            PoolName::Cross(asset) => asset.index() < self.0.assets.len(),
+            PoolName::Isolated(instrument) => instrument.index() < self.0.instruments.len(),
+        })
+    }
+
+    fn cause(&self, cause: terrace_cause) -> Option<Cause> {
+        match cause.kind {
+            kind if kind == terrace_cause_kind::Instrument as u32 => self.instrument(cause.id).map(Cause::Instrument),
+            kind if kind == terrace_cause_kind::Op as u32 => OPS.get(cause.id as usize)?.to_str().ok().map(Cause::Op),
+            _ => None,
+        }
+    }
+
+    /// The event; none if it is a refusal, or if a number is none of those that its field takes.
+    pub(super) fn read(&self, what: &terrace_happening) -> Option<Event> {
+        Some(match *what {
+            terrace_happening::Refused(_) => return None,
+            terrace_happening::LiquidationStarted(it) => Event::LiquidationStarted {
+                account: it.account,
+                pool: self.pool(it.pool)?,
+                equity: it.equity.into(),
+                maintenance_margin: it.maintenance_margin.into(),
+                cause: self.cause(it.cause)?,
+            },
+            terrace_happening::LiquidationSuppressed(it) => {
+                Event::LiquidationSuppressed { account: it.account, pool: self.pool(it.pool)? }
+            }
+            terrace_happening::CancelRequested(it) => Event::CancelRequested {
+                account: it.account,
+                pool: self.pool(it.pool)?,
+                order: it.order,
+                more: it.more,
+            },
+            terrace_happening::OrderCancelled(it) => {
+                Event::OrderCancelled { account: it.account, pool: self.pool(it.pool)?, order: it.order, more: it.more }
+            }
+            terrace_happening::OrderCut(it) => Event::OrderCut {
+                account: it.account,
+                instrument: self.instrument(it.instrument)?,
+                order: it.order,
+                left: it.quantity,
+            },
+            terrace_happening::OrderMismatch(it) => Event::OrderMismatch {
+                account: it.account,
+                instrument: self.instrument(it.instrument)?,
+                order: it.order,
+                uncovered: it.quantity,
+            },
+            terrace_happening::LiquidationOrder(it) => Event::LiquidationOrder {
+                liquidation: it.liquidation,
+                owner: it.order.read()?.owner.owner(),
+                nth: it.order.nth,
+                instrument: self.instrument(it.instrument)?,
+                side: Word::read(it.side)?,
+                quantity: it.quantity,
+                limit: it.limit,
+                step: Word::read(it.step)?,
+            },
+            terrace_happening::LiquidationFilled(it) => Event::LiquidationFill {
+                liquidation: it.liquidation,
+                owner: read_owner(it.owner)?,
+                instrument: self.instrument(it.instrument)?,
+                side: Word::read(it.side)?,
+                quantity: it.quantity,
+                price: it.price,
+                fee: it.fee.into(),
+                realised: it.realised.into(),
+            },
+            terrace_happening::Takeover(it) => Event::Takeover {
+                account: it.account,
+                instrument: self.instrument(it.instrument)?,
+                quantity: negatable(it.quantity)?,
+                price: it.price.into(),
+                passed: it.passed.into(),
+            },
+            terrace_happening::Deleveraged(it) => Event::Deleveraged {
+                owner: read_owner(it.owner)?,
+                counter: it.counter,
+                instrument: self.instrument(it.instrument)?,
+                quantity: negatable(it.quantity)?,
+                price: it.price.into(),
+                realised: it.realised.into(),
+                rank: it.rank,
+            },
+            terrace_happening::LiquidationEnded(it) => Event::LiquidationEnded {
+                account: it.account,
+                pool: self.pool(it.pool)?,
+                outcome: Word::read(it.outcome)?,
+                equity: it.equity.into(),
+            },
+            terrace_happening::FundChange(it) => Event::Fund {
+                fund: self.fund(it.fund)?,
+                delta: it.delta.into(),
+                balance: it.balance.into(),
+                reason: Word::read(it.reason)?,
+            },
+            terrace_happening::FundDeficit(it) => {
+                let equity: i128 = it.equity.into();
+                equity.checked_neg()?;
+                Event::FundDeficit { fund: self.fund(it.fund)?, equity }
+            }
+        })
+    }
+}
+
+/// A line shows the absolute value, which the lowest number does not have.
+fn negatable(quantity: i64) -> Option<i64> {
+    quantity.checked_neg().map(|_| quantity)
+}
+
+fn read_owner(owner: terrace_owner) -> Option<Owner> {
+    terrace_order_name { owner_kind: owner.kind, nth: 0, owner: owner.id }.read().map(|name| name.owner.owner())
+}

@@ -1,0 +1,379 @@
+//! Numbers for words. What C passes in is a number that may be anything, so it is read, never taken for an `enum`.
+
+use crate::command::{Liquidity, MarginMode, Side};
+use crate::event::{FundReason, Outcome, Step};
+use crate::refusal::Code;
+
+/// What a call came to.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum terrace_status {
+    /// Done.
+    Ok = 0,
+    /// The ring is full: poll, then call again. Nothing has changed.
+    Full = 1,
+    /// The command was refused and has changed nothing; see `terrace_last_code` and `terrace_last_error`.
+    Refused = 2,
+    /// The engine was stopped.
+    Stopped = 3,
+    /// A thread of the engine failed, or it could not start; `terrace_last_error` says why.
+    Failed = 4,
+    /// A bug inside: the handle can only be freed.
+    Panicked = 5,
+    /// A pointer that must not be null is null.
+    Null = 6,
+    /// A number is none of those that its field takes, or a text is not UTF-8.
+    Invalid = 7,
+    /// The buffer is too small; how much is needed was told.
+    Room = 8,
+    /// There is nothing of that name.
+    Unknown = 9,
+    /// The record, replayed inline, came to another log: a bug.
+    Diverged = 10,
+}
+
+/// The side of an order or a fill.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_side {
+    /// Bids; makes a position longer.
+    Buy = 0,
+    /// Asks; makes a position shorter.
+    Sell = 1,
+}
+
+/// How a position is margined.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_margin_mode {
+    /// From the account's pool of the settlement asset.
+    Cross = 0,
+    /// From a margin of its own.
+    Isolated = 1,
+}
+
+/// Which fee a fill charges the account; its counterparty pays the other.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_liquidity {
+    /// No fee on either side.
+    None = 0,
+    /// It rested in the book.
+    Maker = 1,
+    /// It took from the book.
+    Taker = 2,
+}
+
+/// What a pool holds, and what its id is.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_pool_kind {
+    /// The account's balance of an asset; the id is the asset's.
+    Cross = 0,
+    /// One position with its own margin; the id is the instrument's.
+    Isolated = 1,
+}
+
+/// Whose a liquidation order is, and what its id is.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_owner_kind {
+    /// An account's; the id is the account's.
+    Account = 0,
+    /// The fund's that stands behind an instrument; the id is the instrument's.
+    Fund = 1,
+}
+
+/// What led to a liquidation, and what its id is.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_cause_kind {
+    /// A mark or a fill; the id is the instrument's.
+    Instrument = 0,
+    /// Another command; the id is one for `terrace_op_word`.
+    Op = 1,
+}
+
+/// Which step a liquidation order belongs to.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_step {
+    /// Reduction to the cap of the tier below.
+    Tier = 0,
+    /// Closing of the whole position.
+    All = 1,
+    /// A fund closes its inventory.
+    Unwind = 2,
+}
+
+/// How a liquidation ended.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_outcome {
+    /// The pool is no longer in breach.
+    Cured = 0,
+    /// The pool holds no position any more.
+    Closed = 1,
+}
+
+/// Why a fund's balance changed.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_fund_reason {
+    /// A liquidation fee came in.
+    Fee = 0,
+    /// Inventory was closed at the venue.
+    Unwind = 1,
+    /// A takeover met inventory of the other side.
+    Netting = 2,
+    /// Inventory was deleveraged.
+    Adl = 3,
+    /// What counterparties of a deleveraging paid differs from what the bankrupt pool was booked out at.
+    AdlResidue = 4,
+    /// A pool that ended below zero was made good.
+    Deficit = 5,
+    /// Money was paid in.
+    Deposit = 6,
+}
+
+/// How threads wait.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_wait {
+    /// They spin if each has a core of its own, else they yield.
+    Auto = 0,
+    /// Burns a core: the shortest wait.
+    Spin = 1,
+    /// Offers the core to others at every turn.
+    Yield = 2,
+    /// Sleeps until woken.
+    Park = 3,
+}
+
+/// Where threads are pinned.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_pinning {
+    /// Nowhere.
+    Off = 0,
+    /// Each thread to a core of its own if there are enough, the calling one included; else nowhere.
+    Auto = 1,
+}
+
+/// Why a command was refused. `terrace_code_word` gives the protocol's word.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is its own word; the protocol section of README says when it comes")]
+pub enum terrace_code {
+    None = 0,
+    Malformed = 1,
+    UnknownOp = 2,
+    UnknownField = 3,
+    UnknownSymbol = 4,
+    UnknownAccount = 5,
+    UnknownAsset = 6,
+    UnknownFund = 7,
+    UnknownOrder = 8,
+    UnknownLiquidation = 9,
+    TimeReversed = 10,
+    BadValue = 11,
+    BadTiers = 12,
+    OffGrid = 13,
+    Overflow = 14,
+    Locked = 15,
+    InsufficientMargin = 16,
+    NoPrice = 17,
+    Duplicate = 18,
+    Gap = 19,
+    Expired = 20,
+    Halted = 21,
+}
+
+/// Something that C knows by a number. `ALL` and `number` together are the table.
+pub(super) trait Word: Copy + 'static {
+    const ALL: &'static [Self];
+
+    fn number(self) -> u32;
+
+    /// The word of a number, if there is one.
+    fn read(number: u32) -> Option<Self> {
+        Self::ALL.iter().copied().find(|word| word.number() == number)
+    }
+}
+
+impl Word for Side {
+    const ALL: &'static [Self] = &[Self::Buy, Self::Sell];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::Buy => terrace_side::Buy,
+            Self::Sell => terrace_side::Sell,
+        }) as u32
+    }
+}
+
+impl Word for MarginMode {
+    const ALL: &'static [Self] = &[Self::Cross, Self::Isolated];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::Cross => terrace_margin_mode::Cross,
+            Self::Isolated => terrace_margin_mode::Isolated,
+        }) as u32
+    }
+}
+
+impl Word for Option<Liquidity> {
+    const ALL: &'static [Self] = &[None, Some(Liquidity::Maker), Some(Liquidity::Taker)];
+
+    fn number(self) -> u32 {
+        (match self {
+            None => terrace_liquidity::None,
+            Some(Liquidity::Maker) => terrace_liquidity::Maker,
+            Some(Liquidity::Taker) => terrace_liquidity::Taker,
+        }) as u32
+    }
+}
+
+impl Word for Step {
+    const ALL: &'static [Self] = &[Self::Tier, Self::All, Self::Unwind];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::Tier => terrace_step::Tier,
+            Self::All => terrace_step::All,
+            Self::Unwind => terrace_step::Unwind,
+        }) as u32
+    }
+}
+
+impl Word for Outcome {
+    const ALL: &'static [Self] = &[Self::Cured, Self::Closed];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::Cured => terrace_outcome::Cured,
+            Self::Closed => terrace_outcome::Closed,
+        }) as u32
+    }
+}
+
+impl Word for FundReason {
+    const ALL: &'static [Self] =
+        &[Self::Fee, Self::Unwind, Self::Netting, Self::Adl, Self::AdlResidue, Self::Deficit, Self::Deposit];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::Fee => terrace_fund_reason::Fee,
+            Self::Unwind => terrace_fund_reason::Unwind,
+            Self::Netting => terrace_fund_reason::Netting,
+            Self::Adl => terrace_fund_reason::Adl,
+            Self::AdlResidue => terrace_fund_reason::AdlResidue,
+            Self::Deficit => terrace_fund_reason::Deficit,
+            Self::Deposit => terrace_fund_reason::Deposit,
+        }) as u32
+    }
+}
+
+/// The number of a refusal's code.
+pub(super) fn code_number(code: Code) -> terrace_code {
+    match code {
+        Code::Malformed => terrace_code::Malformed,
+        Code::UnknownOp => terrace_code::UnknownOp,
+        Code::UnknownField => terrace_code::UnknownField,
+        Code::UnknownSymbol => terrace_code::UnknownSymbol,
+        Code::UnknownAccount => terrace_code::UnknownAccount,
+        Code::UnknownAsset => terrace_code::UnknownAsset,
+        Code::UnknownFund => terrace_code::UnknownFund,
+        Code::UnknownOrder => terrace_code::UnknownOrder,
+        Code::UnknownLiquidation => terrace_code::UnknownLiquidation,
+        Code::TimeReversed => terrace_code::TimeReversed,
+        Code::BadValue => terrace_code::BadValue,
+        Code::BadTiers => terrace_code::BadTiers,
+        Code::OffGrid => terrace_code::OffGrid,
+        Code::Overflow => terrace_code::Overflow,
+        Code::Locked => terrace_code::Locked,
+        Code::InsufficientMargin => terrace_code::InsufficientMargin,
+        Code::NoPrice => terrace_code::NoPrice,
+        Code::Duplicate => terrace_code::Duplicate,
+        Code::Gap => terrace_code::Gap,
+        Code::Expired => terrace_code::Expired,
+        Code::Halted => terrace_code::Halted,
+    }
+}
+
+/// The protocol's words of the codes, by number, each with the zero that C needs.
+pub(super) const CODE_WORDS: [&std::ffi::CStr; 22] = [
+    c"",
+    c"malformed",
+    c"unknown_op",
+    c"unknown_field",
+    c"unknown_symbol",
+    c"unknown_account",
+    c"unknown_asset",
+    c"unknown_fund",
+    c"unknown_order",
+    c"unknown_liquidation",
+    c"time_reversed",
+    c"bad_value",
+    c"bad_tiers",
+    c"off_grid",
+    c"overflow",
+    c"locked",
+    c"insufficient_margin",
+    c"no_price",
+    c"duplicate",
+    c"gap",
+    c"expired",
+    c"halted",
+];
+
+/// What can cause a liquidation beside marks and fills, by number.
+pub(super) const OPS: [&std::ffi::CStr; 24] = [
+    c"last",
+    c"order",
+    c"cancel",
+    c"account",
+    c"deposit",
+    c"withdraw",
+    c"leverage",
+    c"margin_mode",
+    c"isolated_margin",
+    c"hold",
+    c"commit",
+    c"release",
+    c"fund_deposit",
+    c"liq_fill",
+    c"liq_expire",
+    c"liq_unknown",
+    c"cancel_ack",
+    c"time",
+    c"book",
+    c"asset",
+    c"fund",
+    c"instrument",
+    c"venue",
+    c"decide",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_word() {
+        for code in [Code::Malformed, Code::UnknownLiquidation, Code::BadTiers, Code::Duplicate, Code::Halted] {
+            let word = CODE_WORDS[code_number(code) as usize];
+            assert_eq!(word.to_str(), Ok(code.as_str()));
+        }
+        assert_eq!(CODE_WORDS.len(), terrace_code::Halted as usize + 1);
+    }
+
+    #[test]
+    fn what_is_no_word_is_none() {
+        assert_eq!(Side::read(1), Some(Side::Sell));
+        assert_eq!(Side::read(2), None);
+        assert_eq!(<Option<Liquidity>>::read(3), None);
+        assert_eq!(Step::read(u32::MAX), None);
+    }
+}
