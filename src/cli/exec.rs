@@ -1,11 +1,14 @@
 //! `terrace exec`: a script through the real kernel.
 
 use super::StrategyArg;
+use super::threads::{DriverArg, ThreadArgs};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::PathBuf;
-use terrace::Settings;
-use terrace::protocol::Session;
+use terrace::Code;
+use terrace::engine::{Engine, EngineSettings};
+use terrace::protocol::{Rejection, Session};
+use terrace::{Driver, Kernel, Settings};
 
 /// The longest line that is read; a longer one is no command.
 const MAX_LINE: u64 = 16 << 20;
@@ -23,6 +26,13 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t)]
     strategy: StrategyArg,
 
+    /// Who runs the kernel; it never shows in the output.
+    #[arg(long, value_enum, default_value_t = DriverArg::Inline)]
+    driver: DriverArg,
+
+    #[command(flatten)]
+    threads: ThreadArgs,
+
     /// Stop at the first command that is refused, with exit status 1.
     #[arg(long)]
     strict: bool,
@@ -39,13 +49,30 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
     };
     let dialogue = from_stdin && !io::stdin().is_terminal() || io::stdout().is_terminal();
     let mut output = BufWriter::new(io::stdout());
-    match carry_out(settings, args.strict, BufReader::new(input), &mut output, dialogue) {
+    let input = BufReader::new(input);
+    let done = match args.driver {
+        DriverArg::Inline => carry_out(Session::new(settings), args.strict, input, &mut output, dialogue),
+        DriverArg::Threaded => {
+            let engine = start(args, settings)?;
+            carry_out(Session::over(engine), args.strict, input, &mut output, dialogue)
+        }
+    };
+    match done {
         Ok(()) => Ok(()),
         Err(Stop::Refused(message)) => Err(format!("{name}:{message}")),
         Err(Stop::Read(error)) => Err(format!("cannot read {name}: {error}")),
         Err(Stop::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()), // nobody listens any more
         Err(Stop::Write(error)) => Err(format!("cannot write: {error}")),
     }
+}
+
+/// Starts threads over an empty kernel, and says which.
+fn start(args: &Args, settings: Settings) -> Result<Engine, String> {
+    let layout = args.threads.layout(Some(args.shards));
+    let settings_of_engine = EngineSettings { layout, ..EngineSettings::default() };
+    let engine = Engine::start(Kernel::new(settings), &settings_of_engine).map_err(|error| error.to_string())?;
+    eprintln!("terrace: {}", engine.shape());
+    Ok(engine)
 }
 
 /// Why a script ended before its end.
@@ -57,13 +84,12 @@ enum Stop {
 
 /// Carries a script out line by line; in a dialogue every answer is flushed before the next line is read.
 fn carry_out(
-    settings: Settings,
+    mut session: Session<impl Driver>,
     strict: bool,
     mut input: impl BufRead,
     output: &mut impl Write,
     dialogue: bool,
 ) -> Result<(), Stop> {
-    let mut session = Session::new(settings);
     let mut line = Vec::new();
     let mut answer = String::new();
     loop {
@@ -81,7 +107,8 @@ fn carry_out(
         if dialogue {
             output.flush().map_err(Stop::Write)?;
         }
-        if let (true, Some(rejection)) = (strict, refused) {
+        let stops = |rejection: &Rejection| strict || rejection.code == Code::Halted;
+        if let Some(rejection) = refused.filter(stops) {
             output.flush().map_err(Stop::Write)?;
             return Err(Stop::Refused(format!("{}: {}: {}", session.seq(), rejection.code, rejection.reason)));
         }

@@ -2,6 +2,7 @@
 
 mod exec;
 mod replay;
+mod threads;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -1,11 +1,12 @@
 //! `terrace replay`: what was typed, the files it names, and the progress bar.
 
 use super::StrategyArg;
+use super::threads::{DriverArg, ThreadArgs};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use terrace::replay::{self, Data, Population, Progress, Settings, Shock, Speed, Venue, population};
+use terrace::replay::{self, Data, Driver, Population, Progress, Settings, Shock, Speed, Venue, population};
 use terrace::ticks::{Format, Input};
 
 /// The bare run's shock: deep and fast enough that every level of the terrace is seen.
@@ -51,13 +52,20 @@ pub struct Args {
     #[arg(long, conflicts_with = "shock")]
     no_shock: bool,
 
-    /// Shards of the kernel; they never show in an event
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    shards: u32,
+    /// Shards of the kernel, of which each is a worker's; by default 1 inline, and threaded one for each core that is left
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    shards: Option<u32>,
 
     /// How breaches are found; it never shows in an event
     #[arg(long, value_enum, default_value_t = StrategyArg::Bands)]
     strategy: StrategyArg,
+
+    /// Who runs the kernel; threads record what they do, and the record is gone through inline, with an equal log
+    #[arg(long, value_enum, default_value_t = DriverArg::Threaded)]
+    driver: DriverArg,
+
+    #[command(flatten)]
+    threads: ThreadArgs,
 
     /// `max`, `real`, or a factor such as `10x`
     #[arg(long, default_value_t = Speed::Max)]
@@ -66,6 +74,14 @@ pub struct Args {
     /// Skip and count bad lines instead of stopping at the first
     #[arg(long)]
     skip_bad: bool,
+
+    /// Record the sequence in a journal: inputs, decisions, and what the venue answered
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+
+    /// Go through a journal inline instead: every outcome is recomputed, and no fill simulated
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["ticks", "accounts", "seed", "accounts_file", "shock", "no_shock", "venue", "driver", "speed", "skip_bad", "json", "journal"])]
+    from_journal: Option<PathBuf>,
 
     /// Write the outcome as JSON
     #[arg(long, value_name = "FILE")]
@@ -96,6 +112,11 @@ pub fn run(args: &Args) -> Result<(), String> {
         return print(&population::describe());
     }
     let mut events = args.events.as_deref().map(create).transpose()?;
+    if let Some(directory) = &args.from_journal {
+        let log = events.as_mut().map(|file| file as &mut dyn Write);
+        let report = replay::from_journal(directory, args.shards.unwrap_or(1), args.strategy.into(), log);
+        return print(&report.map_err(|error| error.to_string())?.to_string());
+    }
     let json = args.json.as_deref().map(create).transpose()?; // before the work, not after it
     let mut bar = Bar::default();
     let log = events.as_mut().map(|file| file as &mut dyn Write);
@@ -133,10 +154,15 @@ impl Args {
                 VenueArg::Mark => Venue::Mark,
             },
             shocks,
-            shards: self.shards,
+            shards: self.shards.unwrap_or(1),
             strategy: self.strategy.into(),
             speed: self.speed,
             skip_bad: self.skip_bad,
+            driver: match self.driver {
+                DriverArg::Inline => Driver::Inline,
+                DriverArg::Threaded => Driver::Threaded(self.threads.layout(self.shards)),
+            },
+            journal: self.journal.clone(),
         })
     }
 }

@@ -6,11 +6,14 @@
 //! whole side within [`REFILL_NS`]: the next row of the recording does not bring it back, since on the real market
 //! nobody had taken it. Where a symbol has no quotes, the best level is made too, half the spacing away from the mark.
 
-use super::prices::Quote;
+use super::prices::{Change, Quote};
+use super::settings::Venue;
 use crate::command::Side;
-use crate::market::Instrument;
+use crate::event::Event;
+use crate::kernel::Kernel;
+use crate::market::{Instrument, InstrumentId};
 use crate::number::{LIMIT, PPB, Price, Quantity, div_ceil, mul_div_floor};
-use crate::venue::Level;
+use crate::venue::{BookUpdate, Level};
 
 /// Levels behind the best one.
 pub const MADE_LEVELS: usize = 9;
@@ -121,6 +124,52 @@ fn fill(levels: &mut Vec<Level>, best: (Price, Quantity, Price), made: Quantity,
         taken = (taken - offered).max(0);
         if let (Ok(quantity @ 1..), true) = (Quantity::try_from(left), at > 0) {
             levels.push(Level { price: at, quantity });
+        }
+    }
+}
+
+/// The depth of all instruments.
+pub(super) struct Books {
+    venue: Venue,
+    /// By instrument.
+    depths: Vec<Depth>,
+    /// By instrument: whether its market data has quotes.
+    quoted: Vec<bool>,
+}
+
+impl Books {
+    pub(super) fn new(kernel: &Kernel, venue: Venue) -> Self {
+        let instruments = kernel.market().instruments.len();
+        let open_interest = |index| kernel.open_interest_of(InstrumentId(index as u32));
+        let depths = (0..instruments).map(|index| Depth::new(open_interest(index))).collect();
+        Self { venue, depths, quoted: vec![false; instruments] }
+    }
+
+    /// The depth that a change brings, if the venue has any.
+    pub(super) fn update(
+        &mut self,
+        instrument: &Instrument,
+        id: InstrumentId,
+        change: &Change,
+        ts_ns: u64,
+    ) -> Option<BookUpdate<'_>> {
+        self.quoted[id.index()] |= change.quote.is_some();
+        if self.venue != Venue::Book {
+            return None;
+        }
+        let depth = &mut self.depths[id.index()];
+        let made = change.mark.filter(|_| !self.quoted[id.index()]).map(|mark| depth.quote_around(mark));
+        let quote = change.quote.or(made)?;
+        let (bids, asks) = depth.levels(instrument, &quote, ts_ns);
+        Some(BookUpdate { bid: None, ask: None, bids: Some(bids), asks: Some(asks) })
+    }
+
+    /// Takes what orders filled.
+    pub(super) fn note(&mut self, events: &[Event]) {
+        for event in events {
+            if let Event::LiquidationFill { instrument, side, quantity, .. } = *event {
+                self.depths[instrument.index()].take(side, quantity);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One tick at a time through the kernel, and all that is noted about it.
 
 use super::audit::Audit;
-use super::depth::Depth;
+use super::depth::Books;
 use super::error::ReplayError;
 use super::funds::FundTracker;
 use super::latency::{Latency, nanoseconds};
@@ -10,11 +10,11 @@ use super::prices::Change;
 use super::settings::Venue;
 use super::tally::Tally;
 use crate::command::{Command, OffGrid};
+use crate::engine::{Entry, Output, Retrace};
 use crate::event::Event;
 use crate::kernel::Kernel;
 use crate::market::InstrumentId;
 use crate::refusal::Refusal;
-use crate::venue::BookUpdate;
 use std::time::Instant;
 
 /// The kernel and its observers.
@@ -27,11 +27,7 @@ pub(super) struct Engine<'a> {
     pub(super) audit: Audit,
     /// Kernel inputs since the first tick: the `seq` of events.
     pub(super) inputs: u64,
-    venue: Venue,
-    /// By instrument.
-    depths: Vec<Depth>,
-    /// By instrument: whether its market data has quotes.
-    quoted: Vec<bool>,
+    books: Books,
 }
 
 /// Why a change was not carried out to its end.
@@ -42,29 +38,21 @@ pub(super) enum Stop {
 
 impl<'a> Engine<'a> {
     pub(super) fn new(kernel: Kernel, venue: Venue, log: EventLog<'a>, latency: Latency) -> Self {
-        let instruments = kernel.market().instruments.len();
-        let open_interest = |index| kernel.open_interest_of(InstrumentId(index as u32));
         Self {
             tally: Tally::new(kernel.market().assets.len()),
             funds: FundTracker::new(&kernel),
-            depths: (0..instruments).map(|index| Depth::new(open_interest(index))).collect(),
-            quoted: vec![false; instruments],
+            books: Books::new(&kernel, venue),
             audit: Audit::default(),
             inputs: 0,
             kernel,
             log,
             latency,
-            venue,
         }
     }
 
     /// Carries out what a tick at `ts_ns` changes: the book first, then the last price, then the mark.
     pub(super) fn carry_out(&mut self, ts_ns: u64, id: InstrumentId, change: &Change) -> Result<(), Stop> {
-        let mut work_ns = 0;
-        self.quoted[id.index()] |= change.quote.is_some();
-        if self.venue == Venue::Book {
-            work_ns += self.set_book(ts_ns, id, change)?;
-        }
+        let mut work_ns = self.set_book(ts_ns, id, change)?;
         if let Some(price) = change.last {
             let (admitted, settled) = self.command(ts_ns, &Command::Last { instrument: id, price })?;
             work_ns += admitted + settled;
@@ -81,11 +69,9 @@ impl<'a> Engine<'a> {
     }
 
     fn set_book(&mut self, ts_ns: u64, id: InstrumentId, change: &Change) -> Result<u64, Stop> {
-        let depth = &mut self.depths[id.index()];
-        let made = change.mark.filter(|_| !self.quoted[id.index()]).map(|mark| depth.quote_around(mark));
-        let Some(quote) = change.quote.or(made) else { return Ok(0) };
-        let (bids, asks) = depth.levels(self.kernel.market().instrument(id), &quote, ts_ns);
-        let update = BookUpdate { bid: None, ask: None, bids: Some(bids), asks: Some(asks) };
+        let Some(update) = self.books.update(self.kernel.market().instrument(id), id, change, ts_ns) else {
+            return Ok(0);
+        };
         let start = Instant::now();
         self.kernel.update_book(Some(ts_ns), id, &update).map_err(Stop::Refused)?;
         let work_ns = nanoseconds(start, Instant::now());
@@ -99,7 +85,7 @@ impl<'a> Engine<'a> {
         let start = Instant::now();
         self.kernel.admit_at(Some(ts_ns), command, OffGrid::NONE).map_err(Stop::Refused)?;
         let admitted = Instant::now();
-        self.kernel.settle_command(command);
+        self.kernel.decide();
         let settled = Instant::now();
         self.note()?;
         Ok((nanoseconds(start, admitted), nanoseconds(admitted, settled)))
@@ -108,18 +94,74 @@ impl<'a> Engine<'a> {
     /// Notes what the last input led to.
     fn note(&mut self) -> Result<(), Stop> {
         self.inputs += 1;
-        let events = self.kernel.events();
-        if events.is_empty() {
-            return Ok(());
-        }
         let market = self.kernel.market();
-        self.log.append(market, self.inputs, events).map_err(|error| Stop::Failed(ReplayError::Write(error)))?;
-        self.tally.add(market, events);
-        for event in events {
-            if let Event::LiquidationFill { instrument, side, quantity, .. } = *event {
-                self.depths[instrument.index()].take(side, quantity);
-            }
-        }
-        Ok(())
+        note(market, self.inputs, self.kernel.events(), &mut self.log, &mut self.tally, &mut self.books)
+            .map_err(Stop::Failed)
     }
+
+    /// Looks at the funds and at some pools after a tick.
+    pub(super) fn after_tick(&mut self, elapsed_ns: u64, ticks: u64, eventful: bool) {
+        self.funds.look(&self.kernel, elapsed_ns, eventful);
+        self.audit.after_tick(&self.kernel, ticks);
+    }
+
+    /// Goes through the record of a run that began at this state.
+    pub(super) fn retrace(&mut self, record: &[Entry], first_ns: u64) -> Result<(), ReplayError> {
+        let mut retrace = Retrace::new(record);
+        let (mut told, mut marks, mut seq, mut now_ns) = (Vec::new(), 0, 0, first_ns);
+        loop {
+            let mut take = |output| {
+                if let Output::Event { event, .. } = output {
+                    told.push(event);
+                }
+            };
+            let start = Instant::now();
+            let Some(entry) = retrace.step(&mut self.kernel, &mut take)? else { return Ok(()) };
+            let work_ns = nanoseconds(start, Instant::now());
+            self.latency.total_ns += work_ns;
+            let mut marked = false;
+            match entry {
+                Entry::Command { seq: own, ts_ns, command, .. } => {
+                    (seq, now_ns) = (*own, ts_ns.unwrap_or(now_ns));
+                    marked = matches!(command, Command::Mark { .. });
+                    if marked {
+                        self.latency.trigger.saturating_record(work_ns);
+                    }
+                }
+                Entry::Book { seq: own, .. } => {
+                    seq = *own;
+                    self.latency.book.saturating_record(work_ns);
+                }
+                Entry::Decide { .. } => self.latency.settle.saturating_record(work_ns),
+                _ => {}
+            }
+            self.inputs = seq;
+            note(self.kernel.market(), seq, &told, &mut self.log, &mut self.tally, &mut self.books)?;
+            if marked {
+                marks += 1;
+                self.after_tick(now_ns.saturating_sub(first_ns), marks, !told.is_empty());
+            } else if !told.is_empty() {
+                self.funds.look(&self.kernel, now_ns.saturating_sub(first_ns), true);
+            }
+            told.clear();
+        }
+    }
+}
+
+/// Notes what input `seq` led to.
+fn note(
+    market: &crate::market::Market,
+    seq: u64,
+    events: &[Event],
+    log: &mut EventLog<'_>,
+    tally: &mut Tally,
+    books: &mut Books,
+) -> Result<(), ReplayError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    log.append(market, seq, events).map_err(ReplayError::Write)?;
+    tally.add(market, events);
+    books.note(events);
+    Ok(())
 }

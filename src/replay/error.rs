@@ -1,5 +1,7 @@
 //! Why a replay could not be carried out.
 
+use crate::engine::{Divergence, Failure, StartError};
+use crate::journal::JournalError;
 use crate::refusal::{Code, Refusal};
 use crate::ticks::TickError;
 use std::io;
@@ -46,6 +48,26 @@ pub enum ReplayError {
     /// The event log cannot be written.
     #[error("the event log cannot be written: {0}")]
     Write(io::Error),
+    /// The threads could not be started.
+    #[error("the threads cannot be started: {0}")]
+    Start(#[from] StartError),
+    /// The threaded kernel stopped by itself.
+    #[error("the threaded kernel stopped: {0}")]
+    Stopped(Failure),
+    /// What was recorded, gone through inline, comes to something else: a bug.
+    #[error("the record, gone through inline, comes to something else: {0}")]
+    Diverged(#[from] Divergence),
+    /// The log of the threads and that of their record differ: a bug.
+    #[error("the log of the threads has the hash {threaded:032x}, that of their record {inline:032x}")]
+    LogsDiffer {
+        /// Of the threads' log.
+        threaded: u128,
+        /// Of the record's.
+        inline: u128,
+    },
+    /// The journal cannot be written, or read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// A line of the accounts file was refused.
     #[error("{file}:{line}: {code}: {reason}")]
     AccountsLine {

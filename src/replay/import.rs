@@ -33,13 +33,16 @@ pub(super) struct Rejected {
 pub(super) fn import(
     path: &Path,
     settings: Settings,
-    skip_bad: bool,
+    (skip_bad, keeps_record): (bool, bool),
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Kernel, Rejected), ReplayError> {
     let file = path.display().to_string();
     let unreadable = |source| ReplayError::Read { file: file.clone(), source };
     let mut lines = BufReader::new(File::open(path).map_err(unreadable)?);
     let mut session = Session::new(settings);
+    if keeps_record {
+        session.kernel_mut().keep_record();
+    }
     let mut rejected = Rejected::default();
     let (mut line, mut out) = (Vec::new(), String::new());
     for number in 1u64.. {

@@ -4,10 +4,10 @@ use hdrhistogram::Histogram;
 use std::time::Instant;
 
 /// The longest time that is told apart, in nanoseconds: a minute.
-const LONGEST_NS: u64 = 60_000_000_000;
+pub(super) const LONGEST_NS: u64 = 60_000_000_000;
 
 /// Significant digits.
-const DIGITS: u8 = 3;
+pub(super) const DIGITS: u8 = 3;
 
 /// How often the clock is read to know what a reading costs.
 const CLOCK_READINGS: usize = 1_001;

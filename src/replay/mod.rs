@@ -20,6 +20,7 @@ mod error;
 mod funds;
 mod import;
 mod instruments;
+mod journal;
 mod json;
 mod latency;
 mod log;
@@ -34,20 +35,26 @@ mod start;
 mod summary;
 mod survey;
 mod tally;
+mod threads;
 
 pub use audit::Audit;
 pub use depth::{LEVEL_PPB, MADE_LEVELS, REFILL_NS, SPACING_PPB};
 pub use error::ReplayError;
 pub use funds::{FundPoint, FundTrack};
+pub use journal::{JournalReport, from_journal};
 pub use latency::{Latency, QUANTILES};
 pub use outcome::{InputReport, Outcome, PopulationReport, PriceRange, SymbolReport};
-pub use settings::{BadSpeed, Data, Population, Settings, Speed, Venue};
+pub use settings::{BadSpeed, Data, Driver, Population, Settings, Speed, Venue};
 pub use shock::{BadShock, Shock, UNSHOCKED_PPB};
 pub use tally::{Money, Tally};
+pub use threads::ThreadReport;
 
+use crate::engine::{EngineSettings, Shape};
 use crate::market::InstrumentId;
 use crate::ticks::{Tick, TickKind};
+use depth::Books;
 use engine::{Engine, Stop};
+use journal::Journal;
 use latency::Latency as Times;
 use log::EventLog;
 use pace::Pace;
@@ -55,6 +62,7 @@ use prices::SymbolPrices;
 use start::Start;
 use std::io::Write;
 use std::time::Instant;
+use threads::Threads;
 
 /// How many refused ticks are kept as examples.
 const EXAMPLES: usize = 3;
@@ -92,23 +100,61 @@ pub fn run(
     events: Option<&mut dyn Write>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Outcome, ReplayError> {
+    let settings = &match &settings.driver {
+        Driver::Inline => settings.clone(),
+        // One shard for each worker that there will be.
+        Driver::Threaded(layout) => Settings { shards: Shape::choose(layout)?.workers, ..settings.clone() },
+    };
     let setting = |what: String| ReplayError::Setting(what);
     let began = Instant::now();
-    let Start { kernel, names, population } = start::start(settings, progress)?;
+    let start = start::start(settings, progress)?;
     let loading = began.elapsed();
-    let latency = Times::new().map_err(|error| setting(format!("the histograms: {error}")))?;
-    let evaluations = kernel.evaluations();
-    let prices = symbol_prices(&kernel, &settings.shocks);
-    let engine = Engine::new(kernel, settings.venue, EventLog::new(events), latency);
-    let input = InputReport { symbols: vec![SymbolReport::default(); names.len()], ..InputReport::default() };
-    let mut run = Run { settings, engine, prices, input };
+    let latency = || Times::new().map_err(|error| setting(format!("the histograms: {error}")));
+    let prices = symbol_prices(&start.kernel, &settings.shocks);
+    let input = InputReport { symbols: vec![SymbolReport::default(); start.names.len()], ..InputReport::default() };
+    let observed = |kernel, log| Ok::<_, ReplayError>(Engine::new(kernel, settings.venue, log, latency()?));
+    let Start { mut kernel, names, population } = start;
+    let mut journal = Journal::begin(settings.journal.as_deref(), &mut kernel)?;
+    let evaluated = kernel.evaluations();
     let began = Instant::now();
-    run.ticks(names, progress)?;
-    run.engine.audit.all(&run.engine.kernel);
+    let (engine, input, threads) = match &settings.driver {
+        Driver::Inline => {
+            let feed = Feed::Inline(Box::new(observed(kernel, EventLog::new(events))?));
+            let mut run = Run { settings, feed, prices, input, journal: &mut journal };
+            run.ticks(names, progress)?;
+            let Run { feed: Feed::Inline(mut engine), input, .. } = run else {
+                return Err(setting("no engine".into()));
+            };
+            journal.take(&mut engine.kernel)?;
+            (*engine, input, None)
+        }
+        Driver::Threaded(layout) => {
+            let books = Books::new(&kernel, settings.venue);
+            let engine_settings =
+                EngineSettings { layout: layout.clone(), record: true, stamps: true, ..EngineSettings::default() };
+            let engine = crate::engine::Engine::start(kernel, &engine_settings)?;
+            let threads = Threads::new(engine, engine_settings.ring, books, EventLog::new(events));
+            let feed = Feed::Threads(Box::new(threads.map_err(|error| setting(format!("the histograms: {error}")))?));
+            let mut run = Run { settings, feed, prices, input, journal: &mut journal };
+            run.ticks(names, progress)?;
+            let Run { feed: Feed::Threads(threads), input, .. } = run else { return Err(setting("no engine".into())) };
+            let (record, report) = threads.finish()?;
+            journal.follow(&record)?;
+            let again = start::start(settings, &mut |_| {})?.kernel;
+            let mut engine = observed(again, EventLog::new(None))?;
+            engine.retrace(&record, input.first_ns)?;
+            (engine, input, Some(report))
+        }
+    };
+    journal.finish()?;
+    let mut engine = engine;
+    engine.audit.all(&engine.kernel);
     let replaying = began.elapsed();
-    let Run { engine, input, .. } = run;
     let Engine { kernel, log, tally, latency, funds, audit, inputs, .. } = engine;
     let (hash, event_lines) = log.finish().map_err(ReplayError::Write)?;
+    if let Some(report) = threads.as_ref().filter(|report| report.hash != hash) {
+        return Err(ReplayError::LogsDiffer { threaded: report.hash, inline: hash });
+    }
     Ok(Outcome {
         settings: settings.clone(),
         market: kernel.market().clone(),
@@ -120,10 +166,11 @@ pub fn run(
         input,
         audit,
         latency,
-        evaluations: kernel.evaluations() - evaluations,
+        evaluations: kernel.evaluations() - evaluated,
         inputs,
         event_lines,
         hash,
+        threads,
         loading,
         replaying,
     })
@@ -139,13 +186,20 @@ fn symbol_prices(kernel: &crate::Kernel, shocks: &[Shock]) -> Vec<SymbolPrices> 
     kernel.market().instruments.iter().map(prices).collect()
 }
 
+/// Where the ticks go.
+enum Feed<'e> {
+    Inline(Box<Engine<'e>>),
+    Threads(Box<Threads<'e>>),
+}
+
 /// A replay under way.
 struct Run<'s, 'e> {
     settings: &'s Settings,
-    engine: Engine<'e>,
+    feed: Feed<'e>,
     /// By instrument, which is by number of the symbol.
     prices: Vec<SymbolPrices>,
     input: InputReport,
+    journal: &'s mut Journal,
 }
 
 impl Run<'_, '_> {
@@ -158,9 +212,13 @@ impl Run<'_, '_> {
         while let Some(tick) = source.next().transpose()? {
             self.input.first_ns = *first_ns.get_or_insert(tick.ts_ns);
             let elapsed_ns = tick.ts_ns.saturating_sub(self.input.first_ns);
-            pace.wait(elapsed_ns);
+            self.wait(&pace, elapsed_ns)?;
             self.tick(&tick, elapsed_ns)?;
             if self.input.ticks.is_multiple_of(PROGRESS_EVERY) {
+                match &mut self.feed {
+                    Feed::Inline(engine) => self.journal.take(&mut engine.kernel)?,
+                    Feed::Threads(threads) => self.journal.follow(threads.record())?,
+                }
                 progress(Progress::Replaying { done: self.input.ticks, total });
             }
         }
@@ -169,24 +227,40 @@ impl Run<'_, '_> {
         if self.input.ticks == 0 { Err(ReplayError::NoPrice) } else { Ok(()) }
     }
 
+    /// Until the tick's time; threads are polled meanwhile.
+    fn wait(&mut self, pace: &Pace, elapsed_ns: u64) -> Result<(), ReplayError> {
+        match &mut self.feed {
+            Feed::Inline(_) => pace.wait(elapsed_ns),
+            Feed::Threads(threads) => {
+                while !pace.left(elapsed_ns).is_zero() {
+                    threads.poll()?;
+                    std::thread::yield_now();
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn tick(&mut self, tick: &Tick, elapsed_ns: u64) -> Result<(), ReplayError> {
         let at = usize::from(tick.symbol);
-        let event_lines = self.engine.log.lines();
-        let carried_out = match self.prices[at].change(tick, elapsed_ns) {
-            Some(change) => {
-                let done = self.engine.carry_out(tick.ts_ns, InstrumentId(u32::from(tick.symbol)), &change);
-                done.map(|()| self.count(tick, &change, at))
+        let id = InstrumentId(u32::from(tick.symbol));
+        let Some(change) = self.prices[at].change(tick, elapsed_ns) else {
+            return self.refused(tick, crate::Refusal::Overflow { what: "the price" });
+        };
+        let carried_out = match &mut self.feed {
+            Feed::Inline(engine) => {
+                let lines = engine.log.lines();
+                let carried_out = engine.carry_out(tick.ts_ns, id, &change);
+                engine.after_tick(elapsed_ns, self.input.ticks + 1, engine.log.lines() != lines);
+                carried_out
             }
-            None => Err(Stop::Refused(crate::Refusal::Overflow { what: "the price" })),
+            Feed::Threads(threads) => threads.carry_out(tick.ts_ns, id, &change),
         };
         match carried_out {
-            Ok(()) => {}
+            Ok(()) => self.count(tick, &change, at),
             Err(Stop::Failed(error)) => return Err(error),
             Err(Stop::Refused(refusal)) => self.refused(tick, refusal)?,
         }
-        let eventful = self.engine.log.lines() != event_lines;
-        self.engine.funds.look(&self.engine.kernel, elapsed_ns, eventful);
-        self.engine.audit.after_tick(&self.engine.kernel, self.input.ticks);
         Ok(())
     }
 
@@ -208,7 +282,11 @@ impl Run<'_, '_> {
 
     /// A tick that the kernel refuses is a bad line like any other, but only its time and symbol are known here.
     fn refused(&mut self, tick: &Tick, refusal: crate::Refusal) -> Result<(), ReplayError> {
-        let symbol = &self.engine.kernel.market().instruments[usize::from(tick.symbol)].spec.symbol;
+        let market = match &self.feed {
+            Feed::Inline(engine) => engine.kernel.market(),
+            Feed::Threads(threads) => threads.market(),
+        };
+        let symbol = &market.instruments[usize::from(tick.symbol)].spec.symbol;
         let error = ReplayError::Refused { what: format!("the tick of {symbol} at {} ns", tick.ts_ns), refusal };
         if !self.settings.skip_bad {
             return Err(error);

@@ -5,6 +5,7 @@ use super::funds::FundTrack;
 use super::latency::Latency;
 use super::settings::Settings;
 use super::tally::Tally;
+use super::threads::ThreadReport;
 use crate::kernel::InstrumentTotals;
 use crate::market::Market;
 use crate::number::Price;
@@ -41,6 +42,9 @@ pub struct Outcome {
     pub event_lines: u64,
     /// XXH3, 128 bits, of the event log.
     pub hash: u128,
+    /// What the threads did, if there were any; the rest of the outcome is then that of their record, gone through
+    /// inline.
+    pub threads: Option<ThreadReport>,
     /// Making or reading the population.
     pub loading: Duration,
     /// The whole replay, with reading, encoding and audits.

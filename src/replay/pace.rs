@@ -19,9 +19,14 @@ impl Pace {
 
     /// Sleeps until it is time for what was recorded `elapsed_ns` after the first tick.
     pub(super) fn wait(&self, elapsed_ns: u64) {
-        let Speed::Paced { ppb } = self.speed else { return };
+        std::thread::sleep(self.left(elapsed_ns));
+    }
+
+    /// How long it is until then.
+    pub(super) fn left(&self, elapsed_ns: u64) -> Duration {
+        let Speed::Paced { ppb } = self.speed else { return Duration::ZERO };
         let due_ns = u128::from(elapsed_ns) * u128::from(PPB) / u128::from(ppb.max(1));
         let due = Duration::from_nanos(u64::try_from(due_ns).unwrap_or(u64::MAX));
-        std::thread::sleep(due.saturating_sub(self.start.elapsed()));
+        due.saturating_sub(self.start.elapsed())
     }
 }

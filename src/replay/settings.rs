@@ -2,6 +2,7 @@
 
 use super::shock::Shock;
 use crate::decimal::{Decimal, Grid};
+use crate::engine::Layout;
 use crate::number::PPB;
 use crate::shard::Strategy;
 use crate::ticks::Input;
@@ -28,6 +29,19 @@ pub struct Settings {
     pub speed: Speed,
     /// Skip and count bad lines instead of stopping at the first.
     pub skip_bad: bool,
+    /// Who runs the kernel.
+    pub driver: Driver,
+    /// Where the sequence is recorded, if anywhere.
+    pub journal: Option<PathBuf>,
+}
+
+/// Who runs the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// This thread.
+    Inline,
+    /// Workers on threads of their own, one for each shard; then this thread, from the record.
+    Threaded(Layout),
 }
 
 impl Default for Settings {
@@ -41,6 +55,8 @@ impl Default for Settings {
             strategy: Strategy::Bands,
             speed: Speed::Max,
             skip_bad: false,
+            driver: Driver::Inline,
+            journal: None,
         }
     }
 }

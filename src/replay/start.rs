@@ -72,6 +72,9 @@ fn generate(
     let survey = survey(&settings.data, None, settings.skip_bad)?;
     check_shocks(settings, &survey)?;
     let mut kernel = Kernel::new(kernel_settings(settings, accounts));
+    if settings.journal.is_some() {
+        kernel.keep_record();
+    }
     let refused = |what: &str| {
         let what = what.to_owned();
         move |refusal: Refusal| ReplayError::Refused { what, refusal }
@@ -105,7 +108,8 @@ fn generate(
 /// Instruments and population from a file.
 fn read(settings: &Settings, path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Start, ReplayError> {
     let loading = &mut |done| progress(Progress::Loading { done, total: None });
-    let (mut kernel, rejected) = import(path, kernel_settings(settings, 0), settings.skip_bad, loading)?;
+    let (mut kernel, rejected) =
+        import(path, kernel_settings(settings, 0), (settings.skip_bad, settings.journal.is_some()), loading)?;
     let Rejected { count, examples } = rejected;
     let names: Vec<String> = kernel.market().instruments.iter().map(|at| at.spec.symbol.clone()).collect();
     let survey = survey(&settings.data, Some(names.clone()), settings.skip_bad)?;

@@ -26,6 +26,7 @@ impl Display for Outcome {
             self.fund_section(f, track, spec.asset)?;
         }
         self.books_section(f)?;
+        self.threads_section(f)?;
         self.speed_section(f)
     }
 }
@@ -240,8 +241,34 @@ impl Outcome {
         )
     }
 
+    /// What the threads did, if there were any.
+    fn threads_section(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Some(threads) = &self.threads else { return Ok(()) };
+        heading(f, "THREADS")?;
+        row(f, "shape", format_args!("{}", threads.shape))?;
+        let (places, decisions) = (grouped(threads.places), grouped(threads.decisions));
+        row(f, "sequence", format_args!("{places} places, {decisions} of them decisions"))?;
+        let seconds = threads.running.as_secs_f64();
+        let rate = grouped((self.input.ticks as f64 / seconds.max(1e-9)) as u64);
+        row(f, "ran", format_args!("{rate} ticks/s ({seconds:.3} s with reading and making the book)"))?;
+        row(f, "record", format_args!("gone through inline: the logs are equal, {:032x}", threads.hash))?;
+        quantile_heading(f, "tick, ns")?;
+        for (name, stage) in [("decided", &threads.decided), ("order out", &threads.order_out)] {
+            quantile_row(f, name, stage)?;
+        }
+        row(
+            f,
+            "",
+            format_args!(
+                "from a tick's publication until its worker decided on {} first orders,",
+                threads.decided.len()
+            ),
+        )?;
+        row(f, "", format_args!("and until the sequencer's thread received them"))
+    }
+
     fn speed_section(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        heading(f, "SPEED")?;
+        heading(f, if self.threads.is_some() { "SPEED OF THE RECORD, INLINE" } else { "SPEED" })?;
         let whole_run = self.input.ticks as f64 / self.replaying.as_secs_f64().max(1e-9);
         row(
             f,
@@ -261,17 +288,9 @@ impl Outcome {
         let asked = &self.settings;
         let (shards, strategy, speed) = (asked.shards, asked.strategy_word(), asked.speed);
         row(f, "settings", format_args!("--shards {shards} --strategy {strategy} --speed {speed}"))?;
-        write!(f, "    {:<12}", "work, ns")?;
-        for (name, _) in QUANTILES {
-            write!(f, "{name:>14}")?;
-        }
-        writeln!(f)?;
+        quantile_heading(f, "work, ns")?;
         for (name, stage) in self.latency.stages().into_iter().filter(|(_, stage)| !stage.is_empty()) {
-            write!(f, "    {name:<12}")?;
-            for (_, quantile) in QUANTILES {
-                write!(f, "{:>14}", grouped(stage.value_at_quantile(quantile)))?;
-            }
-            writeln!(f)?;
+            quantile_row(f, name, stage)?;
         }
         row(f, "", format_args!("book: new depth; trigger: a mark against all bands; settle: what follows;"))?;
         row(
@@ -280,6 +299,22 @@ impl Outcome {
             format_args!("tick: all of a row. A reading of the clock, {} ns, is included", self.latency.clock_ns),
         )
     }
+}
+
+fn quantile_heading(f: &mut Formatter<'_>, name: &str) -> fmt::Result {
+    write!(f, "    {name:<12}")?;
+    for (name, _) in QUANTILES {
+        write!(f, "{name:>14}")?;
+    }
+    writeln!(f)
+}
+
+fn quantile_row(f: &mut Formatter<'_>, name: &str, stage: &hdrhistogram::Histogram<u64>) -> fmt::Result {
+    write!(f, "    {name:<12}")?;
+    for (_, quantile) in QUANTILES {
+        write!(f, "{:>14}", grouped(stage.value_at_quantile(quantile)))?;
+    }
+    writeln!(f)
 }
 
 fn verdict(holds: bool) -> &'static str {
