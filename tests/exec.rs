@@ -13,7 +13,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-const SCRIPTS: &[&str] = &["example", "refusals", "waterfall"];
+const SCRIPTS: &[&str] = &["example", "handshake", "holds", "late", "refusals", "repeats", "waterfall"];
 
 /// Every code with which Part 1 refuses.
 const CODES: &[&str] = &[
@@ -156,6 +156,40 @@ fn neither_shards_nor_strategy_show() {
                 assert!(output.status.success());
             }
         }
+    }
+}
+
+#[test]
+fn neither_threads_nor_their_waiting_show() {
+    for script in SCRIPTS {
+        let expected = fs::read_to_string(path(script, "expected")).expect("an expectation beside the script");
+        for (workers, wait) in [("1", "yield"), ("1", "park"), ("2", "yield"), ("3", "park")] {
+            let threads = ["--driver", "threaded", "--shards", workers, "--wait", wait, "--cores", "off"];
+            let output = exec(&path(script, "jsonl"), &threads);
+            assert_eq!(text(&output.stdout), expected, "{script}, {workers} workers, {wait}");
+            assert!(output.status.success());
+            let said = text(&output.stderr);
+            assert!(said.contains("not pinned") && said.contains(wait), "the shape is told: {said}");
+        }
+    }
+}
+
+#[test]
+fn threads_that_cannot_be_are_refused_with_the_reason() {
+    let script = path("example", "jsonl");
+    for (arguments, code, told) in [
+        (vec!["--shards", "1000", "--wait", "spin"], 1, "1001 spinning threads would share"),
+        (vec!["--cores", "0,9999"], 1, "there is no core 9999 for this process"),
+        (vec!["--cores", "0,0"], 1, "core 0 is named twice"),
+        (vec!["--cores", "0,1,2,3"], 1, "2 threads need 2 cores, and 4 are named"),
+        (vec!["--cores", "0,x"], 2, "\"x\" is not the number of a core"),
+        (vec!["--wait", "sleep"], 2, "expected `spin`, `yield` or `park`"),
+    ] {
+        let arguments = [vec!["--driver", "threaded"], arguments].concat();
+        let output = exec(&script, &arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert!(text(&output.stderr).contains(told), "{arguments:?}: {}", text(&output.stderr));
+        assert!(output.stdout.is_empty());
     }
 }
 

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use terrace::Strategy;
-use terrace::replay::{Data, Outcome, Population, ReplayError, Settings, Shock, Venue, run};
+use terrace::engine::{Layout, Pinning};
+use terrace::replay::{Data, Driver, Outcome, Population, ReplayError, Settings, Shock, Venue, from_journal, run};
 use terrace::ticks::Input;
 
 const SECOND: u64 = 1_000_000_000;
@@ -61,6 +62,60 @@ impl Files {
     fn relative(&self, message: &str) -> String {
         message.replace(&format!("{}/", self.0.path().display()), "")
     }
+}
+
+/// One worker that yields, pinned nowhere: the tests run beside each other.
+fn threaded() -> Driver {
+    let layout =
+        Layout { workers: Some(1), apart: Some(false), wait: Some(terrace::Wait::Yield), pinning: Pinning::Off };
+    Driver::Threaded(layout)
+}
+
+#[test]
+fn threads_and_their_record_have_one_log_and_the_journal_has_it_too() {
+    let files = Files::new();
+    let journal = files.0.path().join("journal");
+    let settings = Settings { driver: threaded(), journal: Some(journal.clone()), ..small(2_000, 3) };
+    let mut written = Vec::new();
+    let outcome = run(&settings, Some(&mut written), &mut |_| {}).unwrap();
+    let threads = outcome.threads.as_ref().expect("there were threads");
+    assert_eq!(threads.hash, outcome.hash);
+    assert!(threads.decisions > 0 && threads.order_out.len() > 10);
+    assert!(threads.decided.max() <= threads.order_out.max());
+    assert_eq!(outcome.audit.misses, 0);
+    assert!(outcome.differences.iter().all(|&difference| difference == 0));
+    let summary = outcome.to_string();
+    assert!(summary.contains("gone through inline: the logs are equal") && summary.contains("order out"), "{summary}");
+    for (shards, strategy) in [(1, Strategy::Bands), (3, Strategy::Bands)] {
+        let mut again = Vec::new();
+        let report = from_journal(&journal, shards, strategy, Some(&mut again)).unwrap();
+        assert_eq!((report.hash, report.cut), (outcome.hash, None));
+        assert!(report.decisions == threads.decisions && report.differences.iter().all(|&difference| difference == 0));
+        assert!(again == written, "the event logs differ");
+    }
+    // A journal is never overwritten, and one that was changed is found out.
+    assert!(message(&settings).contains("there is a journal already"));
+    let file = fs::read_dir(&journal).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    let error = from_journal(&journal, 1, Strategy::Bands, None).unwrap_err().to_string();
+    assert!(error.contains(&file.display().to_string()), "{error}");
+    bytes[middle] ^= 1;
+    fs::write(&file, &bytes[..bytes.len() - 3]).unwrap();
+    assert!(from_journal(&journal, 1, Strategy::Bands, None).unwrap().cut.is_some());
+    assert!(from_journal(&files.0.path().join("none"), 1, Strategy::Bands, None).is_err());
+}
+
+#[test]
+fn the_inline_run_has_a_journal_too() {
+    let files = Files::new();
+    let journal = files.0.path().join("journal");
+    let outcome = replay(&Settings { journal: Some(journal.clone()), ..small(500, 4) });
+    let report = from_journal(&journal, 2, Strategy::Bands, None).unwrap();
+    assert_eq!(report.hash, outcome.hash);
+    assert_eq!(replay(&small(500, 4)).hash, outcome.hash, "to be recorded changes nothing");
 }
 
 /// Marks of BTCUSDT, as JSON keeps them: one bar a minute, open and close the same, low and high around.

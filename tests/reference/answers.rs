@@ -25,6 +25,7 @@ impl State {
             }
             Get::Ladder(symbol) => ("ladder", self.answer_ladder(self.instrument_id(symbol)?)?),
             Get::Totals => ("totals", self.answer_totals()),
+            Get::Health => ("health", self.answer_health()),
             Get::NotBuilt(what) => {
                 return refuse("bad_value", format!("get {what} is not built"));
             }

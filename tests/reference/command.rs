@@ -1,8 +1,9 @@
 //! The commands and their fields (protocol: "Commands"). Only form is checked
 //! here: `malformed`, `unknown_op`, `unknown_field`.
 
-use super::input::{Fields, Json, Refusal, json_decimal, malformed, read_object, refuse};
+use super::input::{Fields, Json, Refusal, is_name, json_decimal, malformed, refuse};
 use super::number::Rat;
+use super::repeats;
 
 pub struct Input {
     pub op: String,
@@ -27,10 +28,13 @@ pub enum Command {
     Instrument(Box<InstrumentFields>),
     Fund { fund: String, asset: String, floor: Rat, socialise: bool, drawdown: bool },
     FundDeposit { fund: String, amount: Rat },
-    Venue { mode: String },
+    Venue(VenueRules),
     Account { account: u64, margin: String, positions: String },
     Deposit { account: u64, asset: String, amount: Rat },
     Withdraw { account: u64, asset: String, amount: Rat },
+    Hold { account: u64, hold: u64, asset: String, amount: Rat },
+    Commit { account: u64, hold: u64 },
+    Release { account: u64, hold: u64 },
     Leverage { account: u64, symbol: String, leverage: Rat },
     MarginMode { account: u64, symbol: String, isolated: bool },
     IsolatedMargin { account: u64, symbol: String, amount: Rat },
@@ -43,7 +47,33 @@ pub enum Command {
     Time,
     LiqFill { liquidation: u64, qty: Rat, price: Rat },
     LiqExpire { liquidation: u64 },
+    LiqUnknown { liquidation: u64 },
+    CancelAck { account: u64, pool: PoolName, execution: u64 },
     Get(Get),
+}
+
+/// Where liquidation and unwind orders go, and how long the venue may take.
+#[derive(Clone)]
+pub struct VenueRules {
+    pub mode: String,
+    /// The venue says when it has cancelled.
+    pub cancel_ack: bool,
+    /// In nanoseconds.
+    pub cancel_timeout: u64,
+    pub order_timeout: u64,
+}
+
+impl VenueRules {
+    pub fn new(mode: &str) -> VenueRules {
+        let second = 1_000_000_000;
+        VenueRules { mode: mode.to_string(), cancel_ack: false, cancel_timeout: second, order_timeout: second }
+    }
+}
+
+/// A pool as commands name it: of an asset, of a symbol.
+pub enum PoolName {
+    Cross(String),
+    Isolated(String),
 }
 
 pub struct InstrumentFields {
@@ -105,10 +135,11 @@ pub enum Get {
     AdlQueue { symbol: String, side: String, limit: Option<u64> },
     Ladder(String),
     Totals,
+    Health,
     NotBuilt(String),
 }
 
-/// The fields of each op beside `op` and `ts`.
+/// The fields of each op beside those that any has.
 fn known_fields(op: &str) -> Option<&'static [&'static str]> {
     Some(match op {
         "asset" => &["asset", "decimals"],
@@ -134,9 +165,11 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         ],
         "fund" => &["fund", "asset", "floor", "drawdown", "socialise"],
         "fund_deposit" => &["fund", "amount"],
-        "venue" => &["mode"],
+        "venue" => &["mode", "cancel_ack", "cancel_timeout", "order_timeout"],
         "account" => &["account", "margin", "positions"],
         "deposit" | "withdraw" => &["account", "asset", "amount"],
+        "hold" => &["account", "hold", "asset", "amount"],
+        "commit" | "release" => &["account", "hold"],
         "leverage" => &["account", "symbol", "leverage"],
         "margin_mode" => &["account", "symbol", "mode"],
         "isolated_margin" => &["account", "symbol", "amount"],
@@ -147,25 +180,26 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         "book" => &["symbol", "bid", "ask", "impact_bid", "impact_ask", "bids", "asks"],
         "time" => &[],
         "liq_fill" => &["liquidation", "qty", "price"],
-        "liq_expire" => &["liquidation"],
+        "liq_expire" | "liq_unknown" => &["liquidation"],
+        "cancel_ack" => &["account", "pool", "execution"],
         "get" => &["what", "account", "symbol", "fund", "side", "limit"],
         _ => return None,
     })
 }
 
-pub fn parse(line: &str) -> Result<Input, Refusal> {
-    let fields = read_object(line)?;
+pub fn parse(fields: &Fields) -> Result<Input, Refusal> {
     let op = fields.text("op")?;
     let Some(known) = known_fields(&op) else {
         return refuse("unknown_op", format!("op {op:?} is unknown"));
     };
     for (key, _) in &fields.entries {
-        if key != "op" && key != "ts" && !known.contains(&key.as_str()) {
+        let key = key.as_str();
+        if key != "op" && key != "ts" && !repeats::FIELDS.contains(&key) && !known.contains(&key) {
             return refuse("unknown_field", format!("{op} does not take {key:?}"));
         }
     }
     let ts = fields.maybe("ts", Fields::id)?;
-    let command = parse_command(&op, &fields)?;
+    let command = parse_command(&op, fields)?;
     Ok(Input { op, ts, command })
 }
 
@@ -175,10 +209,7 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
         "instrument" => Command::Instrument(Box::new(parse_instrument(f)?)),
         "fund" => parse_fund(f)?,
         "fund_deposit" => Command::FundDeposit { fund: f.name("fund")?, amount: f.decimal("amount")? },
-        "venue" => {
-            let words = ["mark", "bankruptcy", "none", "manual", "book"];
-            Command::Venue { mode: f.word("mode", &words)? }
-        }
+        "venue" => Command::Venue(parse_venue(f)?),
         "account" => Command::Account {
             account: f.id("account")?,
             margin: f.word_or("margin", &["single", "multi", "portfolio"], "single")?,
@@ -190,6 +221,14 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
         "withdraw" => {
             Command::Withdraw { account: f.id("account")?, asset: f.name("asset")?, amount: f.decimal("amount")? }
         }
+        "hold" => Command::Hold {
+            account: f.id("account")?,
+            hold: f.id("hold")?,
+            asset: f.name("asset")?,
+            amount: f.decimal("amount")?,
+        },
+        "commit" => Command::Commit { account: f.id("account")?, hold: f.id("hold")? },
+        "release" => Command::Release { account: f.id("account")?, hold: f.id("hold")? },
         "leverage" => {
             Command::Leverage { account: f.id("account")?, symbol: f.name("symbol")?, leverage: f.decimal("leverage")? }
         }
@@ -217,9 +256,36 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
             Command::LiqFill { liquidation: f.id("liquidation")?, qty: f.decimal("qty")?, price: f.decimal("price")? }
         }
         "liq_expire" => Command::LiqExpire { liquidation: f.id("liquidation")? },
+        "liq_unknown" => Command::LiqUnknown { liquidation: f.id("liquidation")? },
+        "cancel_ack" => Command::CancelAck {
+            account: f.id("account")?,
+            pool: parse_pool(f)?,
+            execution: f.maybe("execution", Fields::id)?.unwrap_or(0),
+        },
         "get" => Command::Get(parse_get(f)?),
         _ => unreachable!("known_fields has let {op} through"),
     })
+}
+
+fn parse_venue(f: &Fields) -> Result<VenueRules, Refusal> {
+    let mode = f.word("mode", &["mark", "bankruptcy", "none", "manual", "book"])?;
+    let default = VenueRules::new(&mode);
+    Ok(VenueRules {
+        mode,
+        cancel_ack: f.flag_or("cancel_ack", default.cancel_ack)?,
+        cancel_timeout: f.maybe("cancel_timeout", Fields::id)?.unwrap_or(default.cancel_timeout),
+        order_timeout: f.maybe("order_timeout", Fields::id)?.unwrap_or(default.order_timeout),
+    })
+}
+
+/// `cross:USDT`, `isolated:BTCUSDT`
+fn parse_pool(f: &Fields) -> Result<PoolName, Refusal> {
+    let text = f.text("pool")?;
+    match text.split_once(':') {
+        Some(("cross", asset)) if is_name(asset, 32) => Ok(PoolName::Cross(asset.to_string())),
+        Some(("isolated", symbol)) if is_name(symbol, 32) => Ok(PoolName::Isolated(symbol.to_string())),
+        _ => malformed(format!("pool {text:?} names no pool")),
+    }
 }
 
 fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
@@ -376,6 +442,7 @@ fn parse_get(f: &Fields) -> Result<Get, Refusal> {
         }
         "ladder" => Get::Ladder(f.name("symbol")?),
         "totals" => Get::Totals,
+        "health" => Get::Health,
         _ => Get::NotBuilt(what),
     })
 }

@@ -4,7 +4,7 @@
 use super::command::FillFields;
 use super::input::Refusal;
 use super::number::{Int, ceil_div, floor_div, int, ppb, zero};
-use super::state::{Lock, Order, Owner, PoolId, PoolKind, Side, State, need, need_below_limit, need_positive, sum};
+use super::state::{Lock, Order, PoolId, PoolKind, Side, State, need, need_below_limit, need_positive, sum};
 use num_traits::{Signed, Zero};
 use serde_json::json;
 
@@ -50,19 +50,13 @@ impl State {
             Some(counter) => self.holding(counter, i).position.q,
             None => self.instruments[i].venue.q.clone(),
         };
-        let change = side.signed(qty);
-        let long = |q: &Int| q.clone().max(zero());
-        let after =
-            self.open_interest(i) - long(&own) - long(&other) + long(&(&own + &change)) + long(&(&other - &change));
-        let highest = match &self.instruments[i].mark {
-            Some(mark) => price.max(mark),
-            None => price,
-        };
-        let worst = self.value_at(i, &after.max(qty.clone()), highest);
+        let after = self.open_interest_after(i, &[(own, side.signed(qty)), (other, side.other().signed(qty))]);
+        let worst = self.value_at(i, &after.max(qty.clone()), self.higher_of_mark_and(i, price));
         need_below_limit("open interest · price · unit", &worst)
     }
 
-    /// One side of a user's fill: order, close, open, fee, cuts.
+    /// One side of a user's fill: order, close, open, fee, cuts; then what waits
+    /// for this execution.
     #[allow(clippy::too_many_arguments)]
     fn book_account_fill(
         &mut self,
@@ -94,6 +88,7 @@ impl State {
         self.assets[asset].fees += &fee;
         self.cut_reduce_only(account, i);
         self.cut_standing(i);
+        self.count_execution(account);
     }
 
     /// Uses what rest of the order there is; `order_mismatch` says what it did
@@ -217,29 +212,6 @@ impl State {
             }
         }
         self.orders_mut(account).retain(|o| !o.rest.is_zero());
-    }
-
-    /// A standing liquidation or unwind order is cut with its position,
-    /// silently; at zero, or when the position flips, it ends.
-    pub fn cut_standing(&mut self, i: usize) {
-        let mut standing = std::mem::take(&mut self.standing);
-        for order in standing.iter_mut().filter(|o| o.instrument == i) {
-            let q = self.owned_size(order.owner, i);
-            if q.is_zero() || order.side != Side::closing(&q) {
-                order.rest = zero();
-            } else {
-                order.rest = order.rest.clone().min(q.abs());
-            }
-        }
-        standing.retain(|o| !o.rest.is_zero());
-        self.standing = standing;
-    }
-
-    fn owned_size(&self, owner: Owner, i: usize) -> Int {
-        match owner {
-            Owner::Pool(pool) => self.holding(pool.account, i).position.q,
-            Owner::Fund => self.inventory(i).q,
-        }
     }
 
     pub fn lock_mut(&mut self, pool: PoolId) -> &mut Lock {

@@ -113,6 +113,25 @@ impl State {
         realised
     }
 
+    /// A trade at a price closes first, then opens; returns what closing realised,
+    /// which the caller books with `change_fund`.
+    pub fn trade_inventory(&mut self, i: usize, side: Side, qty: &Int, price: &Int) -> Int {
+        let mut inventory = self.inventory(i);
+        let closed = inventory.closed_by(side, qty);
+        let opened = qty - &closed;
+        let mut realised = zero();
+        if closed.is_positive() {
+            let value = self.value_at(i, &inventory.part(&closed), price);
+            realised = value - inventory.remove(&closed);
+        }
+        if opened.is_positive() {
+            let q = side.signed(&opened);
+            inventory.add(&q, &self.value_at(i, &q, price));
+        }
+        self.set_inventory(i, inventory);
+        realised
+    }
+
     /// Said whenever a takeover, residue or deficit leaves a fund below zero.
     pub fn report_fund_deficit(&mut self, fund: usize) {
         let equity = self.fund_equity(fund);

@@ -1,6 +1,7 @@
 //! One input line to named fields (protocol: "Form"). JSON is read by a small
-//! visitor of our own, because a duplicate key and a floating-point literal
-//! must be seen, which `serde_json::Value` would hide.
+//! visitor of our own, because a duplicate key must be seen, which
+//! `serde_json::Value` would hide. A floating-point literal is JSON, so the rest
+//! of its line can be read, and with it who sent it.
 
 use super::number::{Int, Rat, int, pow10};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -21,12 +22,14 @@ pub fn malformed<T>(reason: impl Into<String>) -> Result<T, Refusal> {
     refuse("malformed", reason)
 }
 
-/// JSON without floating-point numbers and without duplicate keys.
+/// JSON without duplicate keys.
 #[derive(Clone, Debug)]
 pub enum Json {
     Null,
     Bool(bool),
     Int(i128),
+    /// Or an integer beyond 64 bits: a value that no field takes.
+    Float,
     Text(String),
     List(Vec<Json>),
     Object(Vec<(String, Json)>),
@@ -63,8 +66,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::Int(v.into()))
     }
 
-    fn visit_f64<E: Error>(self, v: f64) -> Result<Json, E> {
-        Err(E::custom(format!("{v} is not an integer literal of 64 bits")))
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Json, E> {
+        Ok(Json::Float)
     }
 
     fn visit_str<E: Error>(self, v: &str) -> Result<Json, E> {
@@ -135,9 +138,9 @@ fn json_id(json: &Json) -> Option<u64> {
     }
 }
 
-fn is_name(text: &str) -> bool {
+pub fn is_name(text: &str, longest: usize) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_.:/-".contains(c);
-    (1..=32).contains(&text.len()) && text.chars().all(allowed)
+    (1..=longest).contains(&text.len()) && text.chars().all(allowed)
 }
 
 /// The fields of a command, read by name and type.
@@ -175,7 +178,7 @@ impl Fields {
 
     pub fn name(&self, key: &str) -> Result<String, Refusal> {
         let text = self.text(key)?;
-        if is_name(&text) { Ok(text) } else { malformed(format!("{key} {text:?} is not a name")) }
+        if is_name(&text, 32) { Ok(text) } else { malformed(format!("{key} {text:?} is not a name")) }
     }
 
     pub fn word(&self, key: &str, words: &[&str]) -> Result<String, Refusal> {

@@ -2,7 +2,7 @@
 //! locked pool.
 
 use super::number::{Int, Rat, floor_div, show_rounded};
-use super::state::{Owner, PoolId, PoolKind, Side, State};
+use super::state::{Begun, Cancelling, Owner, PoolId, PoolKind, Reduction, Side, State, Unfilled};
 use num_traits::{Signed, Zero};
 use serde_json::{Value, json};
 
@@ -22,6 +22,7 @@ impl State {
     fn liquidate(&mut self, cause: &str) {
         loop {
             self.lock_and_announce(cause);
+            self.begin();
             self.walk_locked_pools();
             if self.unlocked_breach().is_none() && !self.has_untold_breach() {
                 break;
@@ -76,6 +77,19 @@ impl State {
         self.emit("liquidation_started", fields);
     }
 
+    /// What concerns one pool only is settled for each before any of them walks:
+    /// that its orders are cancelled, and its first order.
+    fn begin(&mut self) {
+        for pool in self.all_pools() {
+            if self.is_locked(pool) && self.cancelling(pool) == Cancelling::NotAsked {
+                let waits = self.venue.cancel_ack && !self.orders_of_pool(pool).is_empty();
+                let largest = self.largest_position(pool).filter(|_| !waits);
+                let order = largest.and_then(|i| self.reduction(pool, i));
+                self.lock_mut(pool).begun = Some(Begun { order });
+            }
+        }
+    }
+
     /// Phase (b): every locked pool that waits for nothing.
     fn walk_locked_pools(&mut self) {
         for pool in self.all_pools() {
@@ -86,12 +100,24 @@ impl State {
     }
 
     fn waits(&self, pool: PoolId) -> bool {
-        self.standing.iter().any(|order| order.owner == Owner::Pool(pool))
+        let cancelling = self.cancelling(pool);
+        matches!(cancelling, Cancelling::Requested { .. } | Cancelling::Acknowledged { .. })
+            || self.standing.iter().any(|order| order.owner == Owner::Pool(pool))
     }
 
     /// The steps, each followed by an evaluation, to the end or until the pool
     /// waits for the venue. Without a position that has a mark it stays locked.
     fn walk(&mut self, pool: PoolId) {
+        if let Some(Begun { order }) = self.lock_mut(pool).begun.take() {
+            if self.cancel_orders(pool) {
+                return;
+            }
+            if let Some(order) = order
+                && self.send_liquidation(pool, &order)
+            {
+                return;
+            }
+        }
         loop {
             if self.pool_positions(pool).is_empty() {
                 return self.end(pool, "closed");
@@ -99,7 +125,9 @@ impl State {
             if !self.in_breach(pool) {
                 return self.end(pool, "cured");
             }
-            self.cancel_orders(pool);
+            if self.cancel_orders(pool) {
+                return;
+            }
             if let Some((i, k)) = self.take_unfilled(pool) {
                 self.pass_on(pool, i, &k);
                 continue;
@@ -107,8 +135,8 @@ impl State {
             let Some(i) = self.largest_position(pool) else {
                 return;
             };
-            if let Some((k, step)) = self.reduction(pool, i) {
-                if self.send_liquidation(pool, i, &k, step) {
+            if let Some(order) = self.reduction(pool, i) {
+                if self.send_liquidation(pool, &order) {
                     return;
                 }
             } else {
@@ -118,29 +146,15 @@ impl State {
         }
     }
 
-    /// Step 1. A cross pool's orders include those on isolated instruments of
-    /// its asset.
-    fn cancel_orders(&mut self, pool: PoolId) {
-        let belongs = |i: usize| match pool.kind {
-            PoolKind::Cross(asset) => self.settle_of(i) == asset,
-            PoolKind::Isolated(only) => i == only,
-        };
-        let orders = self.accounts[&pool.account].orders.iter();
-        let ids: Vec<u64> = orders.filter(|o| belongs(o.instrument)).map(|o| o.id).collect();
-        if ids.is_empty() {
-            return;
-        }
-        self.orders_mut(pool.account).retain(|o| !ids.contains(&o.id));
-        let name = self.pool_name(pool);
-        let fields = json!({"account": pool.account, "pool": name, "orders": ids});
-        self.emit("orders_cancelled", fields);
-    }
-
     /// What the venue left of the last order, as far as the position reaches.
     fn take_unfilled(&mut self, pool: PoolId) -> Option<(usize, Int)> {
-        let (i, rest) = self.lock_mut(pool).unfilled.take()?;
-        let k = rest.min(self.holding(pool.account, i).position.size());
-        k.is_positive().then_some((i, k))
+        let Unfilled { liquidation, instrument, lots } = self.lock_mut(pool).unfilled.take()?;
+        let k = lots.min(self.holding(pool.account, instrument).position.size());
+        if k.is_zero() {
+            return None;
+        }
+        self.note_claimed(liquidation);
+        Some((instrument, k))
     }
 
     /// The position with the largest MM among those with a mark; ties: the
@@ -159,32 +173,35 @@ impl State {
         largest.map(|(_, i)| i)
     }
 
-    /// Step 3: how many lots an order is to close; none: step 4 with the whole.
-    fn reduction(&self, pool: PoolId, i: usize) -> Option<(Int, &'static str)> {
+    /// Step 3: how many lots an order is to close, at the bankruptcy price; none:
+    /// step 4 with the whole.
+    fn reduction(&self, pool: PoolId, i: usize) -> Option<Reduction> {
         if self.equity(pool).is_negative() {
             return None;
         }
         let position = self.holding(pool.account, i).position;
         let instrument = &self.instruments[i];
+        let limit = self.bankruptcy_price(pool.account, i);
         let row = instrument.tiers.row_of(&self.notional(i, &position));
         if instrument.reduce_tier && row > 0 {
             let cap = &instrument.tiers.rows[row - 1].cap;
             let mark = instrument.mark.as_ref().expect("only positions with a mark");
             let kept = floor_div(cap, &(mark * &instrument.unit));
-            return Some((position.size() - kept, "tier"));
+            return Some(Reduction { instrument: i, lots: position.size() - kept, limit, step: "tier" });
         }
-        instrument.reduce_all.then(|| (position.size(), "all"))
+        instrument.reduce_all.then(|| Reduction { instrument: i, lots: position.size(), limit, step: "all" })
     }
 
-    /// One immediate-or-cancel order at the bankruptcy price. True: it stands.
-    fn send_liquidation(&mut self, pool: PoolId, i: usize, k: &Int, step: &str) -> bool {
+    /// One immediate-or-cancel order. True: it stands.
+    fn send_liquidation(&mut self, pool: PoolId, order: &Reduction) -> bool {
+        let i = order.instrument;
         let side = Side::closing(&self.holding(pool.account, i).position.q);
-        let limit = self.bankruptcy_price(pool.account, i);
-        match self.send(Owner::Pool(pool), i, side, k, &limit, step) {
+        match self.send(Owner::Pool(pool), i, side, &order.lots, &order.limit, order.step) {
             None => true,
             Some(rest) => {
                 if rest.is_positive() {
-                    self.lock_mut(pool).unfilled = Some((i, rest));
+                    let unfilled = Unfilled { liquidation: self.liquidations, instrument: i, lots: rest };
+                    self.lock_mut(pool).unfilled = Some(unfilled);
                 }
                 false
             }

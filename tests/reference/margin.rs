@@ -2,7 +2,7 @@
 //! (model sections 2, 3 and 5), each computed from scratch.
 
 use super::number::{Int, ceil_div, floor_div, int, zero};
-use super::state::{PoolId, PoolKind, Position, Side, State, sum};
+use super::state::{Cancelling, PoolId, PoolKind, Position, Side, State, sum};
 use num_traits::{Signed, Zero};
 
 impl State {
@@ -133,6 +133,15 @@ impl State {
         }
     }
 
+    /// How far the cancelling of its orders is; of a pool that is not there, not
+    /// begun.
+    pub fn cancelling(&self, pool: PoolId) -> Cancelling {
+        match pool.kind {
+            PoolKind::Cross(asset) => self.cross(pool.account, asset).lock.cancelling,
+            PoolKind::Isolated(i) => self.holding(pool.account, i).lock.cancelling,
+        }
+    }
+
     /// Whether its breach without a living mark was announced.
     pub fn is_suppressed(&self, pool: PoolId) -> bool {
         match pool.kind {
@@ -218,6 +227,20 @@ impl State {
     /// Long lots of accounts, the fund's inventory and the external venue.
     pub fn open_interest(&self, i: usize) -> Int {
         sum(self.all_sizes(i).into_iter().map(|q| q.max(zero())))
+    }
+
+    /// Where some of those sizes change, each by so much.
+    pub fn open_interest_after(&self, i: usize, changes: &[(Int, Int)]) -> Int {
+        let long = |q: &Int| q.clone().max(zero());
+        let grown = changes.iter().map(|(q, change)| long(&(q + change)) - long(q));
+        self.open_interest(i) + sum(grown)
+    }
+
+    pub fn higher_of_mark_and<'a>(&'a self, i: usize, price: &'a Int) -> &'a Int {
+        match &self.instruments[i].mark {
+            Some(mark) => price.max(mark),
+            None => price,
+        }
     }
 
     /// The signed sizes of all who can hold the instrument.

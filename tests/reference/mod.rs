@@ -9,6 +9,7 @@
 //!
 //! - `number`       exact arithmetic, each rounding spelled out
 //! - `input`        JSON to fields, and the refusals of form
+//! - `repeats`      who sends a line, its number, answers to repeats
 //! - `command`      fields to commands
 //! - `state`        what is remembered
 //! - `tiers`        tier tables: maintenance margin, greatest leverage
@@ -16,66 +17,58 @@
 //! - `margin`       valuation, pools, initial margin, share, bankruptcy price
 //! - `liq_price`    the liquidation price
 //! - `trading`      deposits, leverage, margin, orders: what may be refused
+//! - `holds`        two-phase withdrawals
 //! - `fills`        booking of fills
 //! - `market`       mark, last, book
 //! - `liquidation`  the phases after each input, and the walk of a pool
+//! - `cancelling`   cancelling the orders of a pool, and the venue's word on it
 //! - `venue`        where liquidation and unwind orders go
+//! - `manual`       the manual venue's answers, late ones too
+//! - `liq_fills`    booking of what the venue fills of such orders
 //! - `funds`        takeover, netting, deficits, unwinding, deleveraging
 //! - `adl`          ranking and deleveraging of counterparties
 //! - `answers`      get
+//! - `health`       what waits for the venue
 //! - `check`        the invariants
+//! - `view`         what a writer of scripts may see
 
 // A test that includes this module may use only a part of its accessors.
 #![allow(dead_code)]
 
 mod adl;
 mod answers;
+mod cancelling;
 mod check;
 mod command;
 mod declare;
 mod fills;
 mod funds;
+mod health;
+mod holds;
 mod input;
+mod liq_fills;
 mod liq_price;
 mod liquidation;
+mod manual;
 mod margin;
 mod market;
 mod number;
+mod repeats;
 mod state;
 mod tiers;
 mod trading;
 mod venue;
+pub mod view;
 
 use self::command::Command;
-use self::input::{Refusal, refuse};
+use self::input::{Fields, Refusal, refuse};
+use self::repeats::{Answer, Sender, Turn};
 use self::state::State;
 use serde_json::{Value, json};
 
 #[derive(Clone)]
 pub struct Reference {
     state: State,
-}
-
-/// An open order, as a test generator wants to see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenOrder {
-    pub account: u64,
-    pub order: u64,
-    pub symbol: String,
-    pub side: &'static str,
-    pub qty: String,
-    pub price: String,
-    pub reduce_only: bool,
-}
-
-/// A liquidation or unwind order that waits for the venue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenLiquidation {
-    pub id: u64,
-    pub symbol: String,
-    pub side: &'static str,
-    pub rest: String,
-    pub limit: String,
 }
 
 impl Default for Reference {
@@ -95,23 +88,56 @@ impl Reference {
         if line.trim_matches([' ', '\t', '\r', '\n']).is_empty() {
             return Vec::new();
         }
-        if let Err(refusal) = self.try_line(line) {
-            assert!(self.state.events.is_empty(), "a refused command has left events");
-            self.state.emit("rejected", json!({"code": refusal.code, "reason": refusal.reason}));
+        if let Err(refusal) = self.take_turn(line) {
+            self.reject(refusal);
         }
         std::mem::take(&mut self.state.events)
     }
 
+    /// Who sends the line comes first: a repeat is answered as before, a new
+    /// line is carried out, and its answer remembered.
+    fn take_turn(&mut self, line: &str) -> Result<(), Refusal> {
+        let fields = input::read_object(line)?;
+        let sender = Sender::read(&fields)?;
+        if let Turn::Repeat(first) = self.state.turn(&sender.number)? {
+            self.state.answer_again(&sender, first);
+            return Ok(());
+        }
+        match self.carry_out(&fields) {
+            Ok(()) => {
+                let seq = self.state.seq;
+                self.state.remember(&sender.number, Answer::Accepted(seq));
+                self.state.acknowledge(&sender, seq);
+            }
+            Err(refusal) => {
+                let event = self.reject(refusal);
+                self.state.remember(&sender.number, Answer::Rejected(event));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says why the line was refused.
+    fn reject(&mut self, refusal: Refusal) -> Value {
+        assert!(self.state.events.is_empty(), "a refused command has left events");
+        self.state.emit("rejected", json!({"code": refusal.code, "reason": refusal.reason}));
+        self.state.events[0].clone()
+    }
+
     /// Form first, `time_reversed` last of it; then the command; then what
     /// follows from it (model section 5). `get` is no input.
-    fn try_line(&mut self, line: &str) -> Result<(), Refusal> {
-        let input = command::parse(line)?;
-        let ts = input.ts.unwrap_or(self.state.now);
-        if ts < self.state.now {
-            return refuse("time_reversed", format!("ts {} is before {}", ts, self.state.now));
+    fn carry_out(&mut self, fields: &Fields) -> Result<(), Refusal> {
+        let input = command::parse(fields)?;
+        let before = self.state.now;
+        let ts = input.ts.unwrap_or(before);
+        if ts < before {
+            return refuse("time_reversed", format!("ts {ts} is before {before}"));
         }
-        self.state.execute(&input.command)?;
         self.state.now = ts;
+        if let Err(refusal) = self.state.execute(&input.command) {
+            self.state.now = before;
+            return Err(refusal);
+        }
         if !matches!(input.command, Command::Get(_)) {
             self.state.follow_up(&input.cause());
         }
@@ -123,51 +149,9 @@ impl Reference {
         self.state.pool_checks.get()
     }
 
-    /// Invariants 1, 2 and 3 of model section 8.
+    /// Invariants 1, 2 and 3 of model section 8, and what orders at the venue
+    /// must be.
     pub fn check(&self) -> Result<(), String> {
         self.state.check()
-    }
-
-    pub fn accounts(&self) -> Vec<u64> {
-        self.state.accounts.keys().copied().collect()
-    }
-
-    pub fn open_liquidations(&self) -> Vec<OpenLiquidation> {
-        let state = &self.state;
-        let show = |o: &state::Standing| OpenLiquidation {
-            id: o.id,
-            symbol: state.instruments[o.instrument].symbol.clone(),
-            side: o.side.word(),
-            rest: state.show_qty(o.instrument, &o.rest),
-            limit: state.show_price(o.instrument, &o.limit),
-        };
-        state.standing.iter().map(show).collect()
-    }
-
-    pub fn open_orders(&self) -> Vec<OpenOrder> {
-        let state = &self.state;
-        let mut list = Vec::new();
-        for (&account, a) in &state.accounts {
-            for o in &a.orders {
-                list.push(OpenOrder {
-                    account,
-                    order: o.id,
-                    symbol: state.instruments[o.instrument].symbol.clone(),
-                    side: o.side.word(),
-                    qty: state.show_qty(o.instrument, &o.rest),
-                    price: state.show_price(o.instrument, &o.price),
-                    reduce_only: o.reduce_only,
-                });
-            }
-        }
-        list
-    }
-
-    /// The signed size of an account's position, in lots as text ("0": none).
-    pub fn position_lots(&self, account: u64, symbol: &str) -> String {
-        match self.state.instrument_id(symbol) {
-            Ok(i) => self.state.holding(account, i).position.q.to_string(),
-            Err(_) => "0".to_string(),
-        }
     }
 }

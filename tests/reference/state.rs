@@ -1,8 +1,9 @@
 //! What is remembered between two inputs, and nothing else.
 
-use super::command::Command;
+use super::command::{Command, VenueRules};
 use super::input::{Refusal, refuse};
 use super::number::{Int, Rat, ceil_div, int, limit, pow10, show_exact, show_scaled, steps, zero};
+use super::repeats::Answer;
 use super::tiers::Table;
 use num_traits::{Signed, Zero};
 use serde_json::{Value, json};
@@ -151,8 +152,51 @@ pub struct Lock {
     pub locked: bool,
     /// `liquidation_suppressed` was announced.
     pub suppressed: bool,
+    pub cancelling: Cancelling,
+    /// The first steps were settled when it was locked, and are yet to be told.
+    pub begun: Option<Begun>,
     /// What the venue left unfilled of the last liquidation order.
-    pub unfilled: Option<(usize, Int)>,
+    pub unfilled: Option<Unfilled>,
+}
+
+/// How far step 1 of a liquidation is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cancelling {
+    #[default]
+    NotAsked,
+    /// The venue was asked to cancel.
+    Requested {
+        since: u64,
+    },
+    /// It has, after that many executions of the account.
+    Acknowledged {
+        since: u64,
+        execution: u64,
+    },
+    Done,
+}
+
+/// The first steps of a pool, as of the moment at which it was locked.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// The first order, if there is one to send before the pool's walk goes on.
+    pub order: Option<Reduction>,
+}
+
+/// What an order of step 3 is to be.
+#[derive(Clone, Debug)]
+pub struct Reduction {
+    pub instrument: usize,
+    pub lots: Int,
+    pub limit: Int,
+    pub step: &'static str,
+}
+
+#[derive(Clone, Debug)]
+pub struct Unfilled {
+    pub liquidation: u64,
+    pub instrument: usize,
+    pub lots: Int,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -183,6 +227,13 @@ pub struct Order {
     pub reduce_only: bool,
 }
 
+/// An amount that has left the balance and is not yet withdrawn.
+#[derive(Clone)]
+pub struct Hold {
+    pub asset: usize,
+    pub amount: Int,
+}
+
 #[derive(Clone, Default)]
 pub struct Account {
     /// By asset.
@@ -191,6 +242,10 @@ pub struct Account {
     pub holdings: BTreeMap<usize, Holding>,
     /// In order of acceptance.
     pub orders: Vec<Order>,
+    /// Open ones, by id.
+    pub holds: BTreeMap<u64, Hold>,
+    /// How many fills were booked on it.
+    pub executions: u64,
 }
 
 /// Sorts as pools are announced and walked: by account, then cross pools by
@@ -214,15 +269,24 @@ pub enum Owner {
     Fund,
 }
 
-/// A liquidation or unwind order that waits for the manual venue.
+/// A liquidation or unwind order.
 #[derive(Clone)]
-pub struct Standing {
+pub struct VenueOrder {
     pub id: u64,
     pub owner: Owner,
     pub instrument: usize,
     pub side: Side,
+    /// What the venue has not filled of it, and may yet fill.
+    pub open: Int,
+    /// What of that is still wanted: cut with the position.
     pub rest: Int,
     pub limit: Int,
+    /// When it went out.
+    pub since: u64,
+    /// The venue does not know what became of it.
+    pub unknown: bool,
+    /// What it left unfilled has gone to the fund or to counterparties.
+    pub claimed: bool,
 }
 
 #[derive(Clone)]
@@ -234,8 +298,13 @@ pub struct State {
     pub funds: Vec<Fund>,
     pub instruments: Vec<Instrument>,
     pub accounts: BTreeMap<u64, Account>,
-    pub venue_mode: String,
-    pub standing: Vec<Standing>,
+    pub venue: VenueRules,
+    /// The answers of each source, by `client_seq` from 1.
+    pub sources: BTreeMap<String, Vec<Answer>>,
+    /// Orders that wait for the manual venue.
+    pub standing: Vec<VenueOrder>,
+    /// Its orders that may yet have late fills, in order of ending.
+    pub ended: Vec<VenueOrder>,
     pub liquidations: u64,
     /// Instruments that had their unwind order in this input.
     pub unwound: BTreeSet<usize>,
@@ -252,8 +321,10 @@ impl State {
             funds: Vec::new(),
             instruments: Vec::new(),
             accounts: BTreeMap::new(),
-            venue_mode: "mark".to_string(),
+            venue: VenueRules::new("mark"),
+            sources: BTreeMap::new(),
             standing: Vec::new(),
+            ended: Vec::new(),
             liquidations: 0,
             unwound: BTreeSet::new(),
             pool_checks: Cell::new(0),
@@ -269,13 +340,13 @@ impl State {
                 self.do_fund(fund, asset, floor, *socialise || *drawdown)
             }
             Command::FundDeposit { fund, amount } => self.do_fund_deposit(fund, amount),
-            Command::Venue { mode } => {
-                self.venue_mode = mode.clone();
-                Ok(())
-            }
+            Command::Venue(rules) => self.do_venue(rules),
             Command::Account { account, margin, positions } => self.do_account(*account, margin, positions),
             Command::Deposit { account, asset, amount } => self.do_deposit(*account, asset, amount),
             Command::Withdraw { account, asset, amount } => self.do_withdraw(*account, asset, amount),
+            Command::Hold { account, hold, asset, amount } => self.do_hold(*account, *hold, asset, amount),
+            Command::Commit { account, hold } => self.do_commit(*account, *hold),
+            Command::Release { account, hold } => self.do_release(*account, *hold),
             Command::Leverage { account, symbol, leverage } => self.do_leverage(*account, symbol, leverage),
             Command::MarginMode { account, symbol, isolated } => self.do_margin_mode(*account, symbol, *isolated),
             Command::IsolatedMargin { account, symbol, amount } => self.do_isolated_margin(*account, symbol, amount),
@@ -288,6 +359,8 @@ impl State {
             Command::Time => Ok(()),
             Command::LiqFill { liquidation, qty, price } => self.do_liq_fill(*liquidation, qty, price),
             Command::LiqExpire { liquidation } => self.do_liq_expire(*liquidation),
+            Command::LiqUnknown { liquidation } => self.do_liq_unknown(*liquidation),
+            Command::CancelAck { account, pool, execution } => self.do_cancel_ack(*account, pool, *execution),
             Command::Get(get) => self.do_get(get),
         }
     }
@@ -381,6 +454,10 @@ impl State {
     pub fn cross_mut(&mut self, account: u64, asset: usize) -> &mut CrossPool {
         let account = self.accounts.get_mut(&account).expect("account was checked");
         account.pools.entry(asset).or_default()
+    }
+
+    pub fn holds_mut(&mut self, account: u64) -> &mut BTreeMap<u64, Hold> {
+        &mut self.accounts.get_mut(&account).expect("account was checked").holds
     }
 
     pub fn settle_of(&self, i: usize) -> usize {

@@ -24,6 +24,14 @@ impl State {
     }
 
     pub fn do_withdraw(&mut self, account: u64, asset: &str, amount: &Rat) -> Result<(), Refusal> {
+        let (asset, amount) = self.withdrawable(account, asset, amount)?;
+        self.cross_mut(account, asset).balance -= &amount;
+        self.assets[asset].withdrawals += &amount;
+        Ok(())
+    }
+
+    /// All that may refuse a withdrawal; the asset and the amount in quanta.
+    pub fn withdrawable(&self, account: u64, asset: &str, amount: &Rat) -> Result<(usize, Int), Refusal> {
         let asset = self.asset_id(asset)?;
         self.need_account(account)?;
         need_positive("amount", amount)?;
@@ -32,9 +40,7 @@ impl State {
         self.need_unlocked(PoolId { account, kind: PoolKind::Cross(asset) })?;
         let before = self.available(account, asset);
         need_available(&before, &(&before - &amount))?;
-        self.cross_mut(account, asset).balance -= &amount;
-        self.assets[asset].withdrawals += &amount;
-        Ok(())
+        Ok((asset, amount))
     }
 
     pub fn do_leverage(&mut self, account: u64, symbol: &str, leverage: &Rat) -> Result<(), Refusal> {
@@ -83,6 +89,9 @@ impl State {
         let flat = self.holding(account, i).position.q.is_zero();
         let ordered = self.accounts[&account].orders.iter().any(|o| o.instrument == i);
         need(flat && !ordered, "bad_value", format!("{symbol} has a position or orders"))?;
+        if self.holding(account, i).isolated {
+            self.need_unlocked(self.own_pool(account, i))?; // it may wait though it is empty
+        }
         let asset = self.settle_of(i);
         self.cross_mut(account, asset);
         self.holding_mut(account, i).isolated = isolated;

@@ -3,6 +3,12 @@
 //! A script is a number for its world (assets, instruments, tiers, funds) and a number for every line; a shorter list
 //! of numbers is a shorter script, which is what shrinking needs.
 
+#[allow(dead_code, reason = "not every test that draws scripts counts what they lead to")]
+pub mod coverage;
+mod holds;
+mod senders;
+mod venue;
+
 use crate::reference::Reference;
 use serde_json::{Value, json};
 
@@ -59,6 +65,8 @@ pub struct Writer {
     funds: Vec<(String, String)>,
     accounts: u64,
     now: u64,
+    /// Whether lines have a source and a number.
+    numbered: bool,
 }
 
 /// `steps / 10^scale` as a decimal.
@@ -81,14 +89,14 @@ impl Writer {
             funds: Vec::new(),
             accounts: if dice.chance(10) { 20 } else { 3 + dice.below(6) },
             now: 1,
+            numbered: dice.chance(40),
         };
         writer.declare_assets(&mut dice);
         for index in 0..=dice.below(4) {
             writer.declare_instrument(&mut dice, index);
         }
-        if dice.chance(70) {
-            let mode = *dice.pick(&["mark", "bankruptcy", "none", "manual", "manual", "book"]);
-            writer.prologue.push(json!({"op":"venue","mode":mode}).to_string());
+        if dice.chance(80) {
+            writer.prologue.push(Self::venue(&mut dice).to_string());
         }
         writer.open_accounts(&mut dice);
         writer.prologue.reverse(); // taken from the end
@@ -129,7 +137,7 @@ impl Writer {
             "tick":decimal(1, tick_scale),"lot":decimal(1, lot_scale),"tiers":tiers,"tier_rule":rule,
             "maker_fee":*dice.pick(&["0", "0.0002", "-0.0001", "-0.999999999"]),"taker_fee":*dice.pick(&["0", "0.0005", "0.01", "0.999999999"]),
             "liquidation_fee":*dice.pick(&["0", "0.0125", "0.2", "0.999999999"]),
-            "reduce":*dice.pick(&[&["tier", "all"][..], &["all"], &["tier"], &[]]),
+            "reduce":*dice.pick(&[&["tier", "all"][..], &["tier", "all"], &["all"], &["tier"], &[]]),
         });
         if asset == "USDT" && dice.chance(30) && self.funds.iter().any(|(name, _)| name == "reserve") {
             line["fund"] = json!("reserve");
@@ -143,8 +151,7 @@ impl Writer {
         for account in 1..=self.accounts {
             for (asset, decimals) in self.assets.clone() {
                 if dice.chance(85) {
-                    let typical = self.instruments.iter().find(|at| at.asset == asset).map_or(1_000, |at| at.lot_value);
-                    let amount = (typical * i128::from(dice.range(1, 1_200)) / 100).max(1);
+                    let amount = (self.typical(&asset) * i128::from(dice.range(1, 1_200)) / 100).max(1);
                     let amount = decimal(amount, decimals);
                     let line = json!({"op":"deposit","account":account,"asset":asset,"amount":amount});
                     self.prologue.push(line.to_string());
@@ -189,35 +196,47 @@ impl Writer {
             return line;
         }
         let mut dice = Dice::new(choice);
-        let line = self.draw(&mut dice, reference);
+        let mut line = self.draw(&mut dice, reference);
+        self.sign(&mut dice, reference, &mut line);
         if dice.chance(3) { self.spoil(&mut dice, &line) } else { line.to_string() }
     }
 
     fn draw(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
+        let waiting = !reference.standing_orders().is_empty() || !reference.awaited_cancels().is_empty();
+        if waiting && dice.chance(18) {
+            return self.answer_of_venue(dice, reference);
+        }
         match dice.below(100) {
-            0..=33 => self.mark(dice, reference),
-            34..=53 => self.fill(dice, reference),
-            54..=63 => self.payment(dice),
-            64..=74 => self.order(dice, reference),
-            75..=77 => self.cancel(dice, reference),
-            78..=82 => self.settings(dice),
-            83..=85 => self.isolated_margin(dice),
-            86..=90 => self.answer_of_venue(dice, reference),
-            91..=93 => self.book(dice),
-            94..=95 => {
-                let mode = *dice.pick(&["mark", "bankruptcy", "none", "manual", "manual", "book", "book"]);
-                json!({"op":"venue","mode":mode})
-            }
-            96 => self.fund(dice),
-            97 => {
+            0..=30 => self.mark(dice, reference),
+            31..=49 => self.fill(dice, reference),
+            50..=57 => self.payment(dice, reference),
+            58..=61 => self.hold(dice, reference),
+            62..=73 => self.order(dice, reference),
+            74..=76 => self.cancel(dice, reference),
+            77..=80 => self.settings(dice),
+            81..=83 => self.isolated_margin(dice),
+            84..=89 => self.answer_of_venue(dice, reference),
+            90..=92 => self.book(dice),
+            93..=94 => Self::venue(dice),
+            95 => self.fund(dice),
+            96..=97 => {
                 self.now += dice.below(1_000);
                 json!({"op":"time","ts":self.now})
+            }
+            98 => {
+                let question = dice.pick(&self.questions()).clone();
+                serde_json::from_str(&question).expect("questions are JSON")
             }
             _ => {
                 let account = dice.below(self.accounts + 1);
                 json!({"op":"account","account":account})
             }
         }
+    }
+
+    /// What one lot of something settled in the asset is worth.
+    fn typical(&self, asset: &str) -> i128 {
+        self.instruments.iter().find(|at| at.asset == asset).map_or(1_000, |at| at.lot_value)
     }
 
     fn account(&self, dice: &mut Dice) -> u64 {
@@ -231,7 +250,9 @@ impl Writer {
     /// A small step, a jump, or a price at and around which some pool is liquidated.
     fn mark(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
         let index = dice.below(self.instruments.len() as u64) as usize;
-        let edge = if dice.chance(45) { self.near_liquidation(dice, reference, index) } else { None };
+        let relief = if dice.chance(20) { self.relief(dice, reference, index) } else { None };
+        let near = if dice.chance(50) { self.near_liquidation(dice, reference, index) } else { None };
+        let edge = relief.or(near);
         let at = &mut self.instruments[index];
         at.mark = edge.unwrap_or_else(|| match dice.below(10) {
             0 => at.mark * dice.range(60, 140) / 100,
@@ -241,6 +262,14 @@ impl Writer {
         });
         at.mark = at.mark.clamp(1, at.start * 8);
         json!({"op":"mark","symbol":at.symbol,"price":Self::price(at, at.mark)})
+    }
+
+    /// A price at which a pool whose liquidation order stands may be cured.
+    fn relief(&self, dice: &mut Dice, reference: &Reference, index: usize) -> Option<i64> {
+        let at = &self.instruments[index];
+        let order = reference.standing_orders().into_iter().find(|order| order.symbol == at.symbol)?;
+        let step = at.mark * dice.range(1, 30) / 100 + 1;
+        Some(if order.side == "sell" { at.mark + step } else { at.mark - step })
     }
 
     fn near_liquidation(&self, dice: &mut Dice, reference: &Reference, index: usize) -> Option<i64> {
@@ -256,8 +285,22 @@ impl Writer {
     }
 
     fn fill(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
-        let at = dice.pick(&self.instruments);
-        let account = self.account(dice);
+        let mut at = dice.pick(&self.instruments);
+        let mut account = self.account(dice);
+        // The execution that a cancellation waits for; the position that a liquidation order stands or stood for.
+        let acknowledged = reference.awaited_cancels().into_iter().filter(|pool| pool.acknowledged);
+        let awaited: Vec<u64> = acknowledged.map(|pool| pool.account).collect();
+        let sent = reference.standing_orders().into_iter().chain(reference.ended_orders());
+        let sent: Vec<(u64, String)> = sent.filter_map(|order| Some((order.account?, order.symbol))).collect();
+        let mut in_part = false;
+        if !awaited.is_empty() && dice.chance(25) {
+            account = *dice.pick(&awaited);
+        } else if !sent.is_empty() && dice.chance(25) {
+            let (owner, symbol) = dice.pick(&sent);
+            account = *owner;
+            at = self.instruments.iter().find(|at| at.symbol == *symbol).expect("it was declared");
+            in_part = dice.chance(70);
+        }
         let near = at.mark + dice.range(-at.mark / 20 - 1, at.mark / 20 + 1);
         // Far off the mark: a fact all the same, and how a pool comes to end below zero.
         let price = if dice.chance(8) { dice.range(1, at.start * 3) } else { near.max(1) };
@@ -266,7 +309,10 @@ impl Writer {
         if held != 0 && dice.chance(30) {
             lots = held.abs() + if dice.chance(30) { dice.range(0, 3) } else { 0 };
         }
-        let side = if held != 0 && dice.chance(50) {
+        if in_part && held != 0 {
+            lots = dice.range(1, held.abs());
+        }
+        let side = if held != 0 && (in_part || dice.chance(50)) {
             if held > 0 { "sell" } else { "buy" }
         } else {
             *dice.pick(&["buy", "sell"])
@@ -291,17 +337,20 @@ impl Writer {
         line
     }
 
-    fn payment(&mut self, dice: &mut Dice) -> Value {
+    /// At times to an account whose liquidation waits for the venue.
+    fn payment(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
         let (asset, decimals) = dice.pick(&self.assets).clone();
-        let typical = self.instruments.iter().find(|at| at.asset == asset).map_or(1_000, |at| at.lot_value);
-        let amount = (typical * i128::from(dice.range(1, 600)) / 100).max(1);
+        let amount = (self.typical(&asset) * i128::from(dice.range(1, 600)) / 100).max(1);
         let op = if dice.chance(75) { "deposit" } else { "withdraw" };
-        json!({"op":op,"account":self.account(dice),"asset":asset,"amount":decimal(amount, decimals)})
+        let waiting: Vec<u64> = reference.standing_orders().iter().filter_map(|order| order.account).collect();
+        let account = if waiting.is_empty() || dice.chance(75) { self.account(dice) } else { *dice.pick(&waiting) };
+        json!({"op":op,"account":account,"asset":asset,"amount":decimal(amount, decimals)})
     }
 
     fn order(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
         let at = dice.pick(&self.instruments);
-        let account = self.account(dice);
+        let holders: Vec<u64> = (1..=self.accounts).filter(|&any| held(reference, any, &at.symbol) != 0).collect();
+        let account = if holders.is_empty() || dice.chance(40) { self.account(dice) } else { *dice.pick(&holders) };
         let held: i64 = held(reference, account, &at.symbol);
         let reduce_only = dice.chance(40);
         let side = if reduce_only && dice.chance(90) {
@@ -316,7 +365,11 @@ impl Writer {
     }
 
     fn cancel(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
-        let open = reference.open_orders();
+        let mut open = reference.open_orders();
+        let waiting: Vec<u64> = reference.awaited_cancels().iter().map(|pool| pool.account).collect();
+        if !waiting.is_empty() && dice.chance(40) {
+            open.retain(|order| waiting.contains(&order.account));
+        }
         if open.is_empty() {
             return json!({"op":"cancel","account":self.account(dice),"order":dice.below(6)});
         }
@@ -339,25 +392,6 @@ impl Writer {
         let decimals = self.assets.iter().find(|(name, _)| *name == at.asset).map_or(0, |&(_, decimals)| decimals);
         let amount = at.lot_value * i128::from(dice.range(-100, 100)) / 100;
         json!({"op":"isolated_margin","account":self.account(dice),"symbol":at.symbol,"amount":decimal(amount, decimals)})
-    }
-
-    fn answer_of_venue(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
-        let open = reference.open_liquidations();
-        if open.is_empty() {
-            return json!({"op":"liq_expire","liquidation":dice.below(4)});
-        }
-        let order = dice.pick(&open);
-        if dice.chance(40) {
-            return json!({"op":"liq_expire","liquidation":order.id});
-        }
-        let at =
-            self.instruments.iter().find(|at| at.symbol == order.symbol).expect("orders are for declared instruments");
-        let rest = ticks_of(&order.rest, at.lot_scale).expect("a whole number of lots") as i64;
-        let limit = ticks_of(&order.limit, at.tick_scale).expect("a whole number of ticks") as i64;
-        let better = dice.range(-1, 3) * if order.side == "sell" { 1 } else { -1 };
-        let lots = if dice.chance(50) { rest } else { dice.range(1, rest + 1) };
-        json!({"op":"liq_fill","liquidation":order.id,"qty":decimal(i128::from(lots), at.lot_scale),
-            "price":Self::price(at, (limit + better).max(0))})
     }
 
     fn book(&mut self, dice: &mut Dice) -> Value {
@@ -387,7 +421,7 @@ impl Writer {
     fn fund(&mut self, dice: &mut Dice) -> Value {
         let (fund, asset) = dice.pick(&self.funds).clone();
         let decimals = self.assets.iter().find(|(name, _)| *name == asset).map_or(0, |&(_, decimals)| decimals);
-        let typical = self.instruments.iter().find(|at| at.asset == asset).map_or(1_000, |at| at.lot_value);
+        let typical = self.typical(&asset);
         let amount = (typical * i128::from(dice.range(1, 3_000)) / 100).max(1);
         if dice.chance(10) {
             return json!({"op":"fund","fund":fund,"asset":asset,"floor":decimal(amount - typical * 5, decimals)});
@@ -432,6 +466,7 @@ impl Writer {
             ask(json!({"op":"get","what":"instrument","symbol":at.symbol}));
         }
         ask(json!({"op":"get","what":"totals"}));
+        ask(json!({"op":"get","what":"health"}));
         lines
     }
 

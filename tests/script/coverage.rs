@@ -1,0 +1,99 @@
+//! What scripts have led to: events by kind, and situations that only the state before a line tells apart.
+
+use crate::reference::Reference;
+use crate::reference::view::{AwaitedCancel, SentOrder};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// How often each kind was seen.
+#[derive(Default)]
+pub struct Coverage(BTreeMap<String, u64>);
+
+/// What was under way before a line.
+pub struct Before {
+    standing: Vec<SentOrder>,
+    ended: Vec<SentOrder>,
+    awaited: Vec<AwaitedCancel>,
+}
+
+impl Before {
+    pub fn of(reference: &Reference) -> Self {
+        Self {
+            standing: reference.standing_orders(),
+            ended: reference.ended_orders(),
+            awaited: reference.awaited_cancels(),
+        }
+    }
+}
+
+impl Coverage {
+    /// Counts the events of line `seq`.
+    pub fn count(&mut self, before: &Before, seq: u64, events: &[Value]) {
+        for event in events {
+            let word = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+            let detail = ["code", "reason", "outcome", "step"].map(word).concat();
+            self.saw(&format!("{} {detail}", word("ev")));
+            if event["seq"] != seq {
+                self.saw(&format!("{} again", word("ev")));
+            }
+            match &*word("ev") {
+                "liquidation_fill" => self.count_fill(before, event),
+                "orders_cancelled" => self.count_cancelled(before, event),
+                "health" => self.count_health(event),
+                _ => {}
+            }
+        }
+    }
+
+    fn count_fill(&mut self, before: &Before, event: &Value) {
+        let is = |order: &&SentOrder| event["liquidation"] == order.id;
+        let for_fund = event["account"] == "fund";
+        if let Some(order) = before.ended.iter().find(is) {
+            self.saw(match order {
+                SentOrder { account: None, .. } => "late fill of an unwind order",
+                SentOrder { claimed: true, .. } => "late fill of a claimed order",
+                _ if for_fund => "late fill of an account's order, for the fund",
+                _ => "late fill of an account's order, for the account",
+            });
+        } else if before.standing.iter().any(|order| is(&order) && order.account.is_some() && for_fund) {
+            self.saw("fill beyond the rest");
+        }
+    }
+
+    fn count_cancelled(&mut self, before: &Before, event: &Value) {
+        let is = |pool: &&AwaitedCancel| event["account"] == pool.account && event["pool"] == pool.pool.as_str();
+        match before.awaited.iter().find(is) {
+            Some(pool) if pool.acknowledged => self.saw("cancelled by a fill"),
+            Some(_) => self.saw("cancelled by an acknowledgement"),
+            None => self.saw("cancelled at once"),
+        }
+    }
+
+    fn count_health(&mut self, event: &Value) {
+        for pool in event["waiting"].as_array().into_iter().flatten() {
+            self.saw(&format!("health {}", pool["state"].as_str().unwrap_or_default()));
+            if pool["overdue"] == json!(true) {
+                self.saw("health overdue");
+            }
+        }
+    }
+
+    fn saw(&mut self, kind: &str) {
+        *self.0.entry(kind.to_owned()).or_default() += 1;
+    }
+
+    pub fn add(&mut self, other: Self) {
+        for (kind, count) in other.0 {
+            *self.0.entry(kind).or_default() += count;
+        }
+    }
+
+    /// Shows everything; fails where something was never seen.
+    pub fn demand(&self, kinds: &[&str]) {
+        for (kind, count) in &self.0 {
+            println!("{count:>9} {kind}");
+        }
+        let missing: Vec<&&str> = kinds.iter().filter(|&&kind| !self.0.contains_key(kind)).collect();
+        assert!(missing.is_empty(), "no script led to {missing:?}: the generator has gone blind");
+    }
+}
