@@ -65,7 +65,8 @@ impl Queue {
         self.scored.reserve(holders.next_power_of_two());
         self.rescored.reserve(holders);
         for shard in shards {
-            self.seen.push(shard.note_changes());
+            shard.note_changes();
+            self.seen.push(0); // also those that another queue saw change in this decision are taken from the rescored
             shard.collect_queue(market, instrument, long, &mut self.scored);
         }
     }

@@ -50,11 +50,9 @@ impl Shard {
         }
     }
 
-    /// From now on notes which pools change: what is known of the others stays true as long as no mark moves. Returns how
-    /// many changes are noted already.
-    pub(crate) fn note_changes(&mut self) -> usize {
+    /// From now on notes which pools change: what is known of the others stays true as long as no mark moves.
+    pub(crate) fn note_changes(&mut self) {
         self.notes_changes = true;
-        self.changed.len()
     }
 
     /// Forgets what was noted: another decision begins.
