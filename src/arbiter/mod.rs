@@ -63,8 +63,12 @@ impl Arbiter {
     }
 
     /// A decision begins: inputs before it may have moved a mark, and with it every score.
-    pub(crate) fn new_decision(&mut self, shards: &mut [Box<Shard>]) {
+    pub(crate) fn new_decision(&mut self) {
         self.decision += 1;
+    }
+
+    /// A decision ends: what changes from now on is not noted, however long it is until the next.
+    pub(crate) fn end_decision(&mut self, shards: &mut [Box<Shard>]) {
         if std::mem::take(&mut self.scored_queues) {
             for shard in shards {
                 shard.forget_changes();

@@ -24,7 +24,7 @@ impl Rounds {
         self.undecided = false;
         self.given.clear();
         self.sent.clear();
-        self.arbiter.new_decision(shards);
+        self.arbiter.new_decision();
         let Self { numbers, arbiter, .. } = self;
         numbers.prune(|OrderName { owner, nth }| match owner {
             OrderOwner::Account(account) => shards.iter().any(|shard| shard.knows_order(account, nth)),
@@ -38,13 +38,14 @@ impl Rounds {
                 }
             }
             if !self.arbiter.holds_inventory() {
-                return;
+                break;
             }
             self.unwind_inventory();
             if !self.arbiter.deleverage_inventory(&self.market, shards, &mut self.events) {
-                return;
+                break;
             }
         }
+        self.arbiter.end_decision(shards);
     }
 
     /// The first round: (a) was the shards'; the pools that wait are walked in order, each after what it began itself.

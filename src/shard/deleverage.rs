@@ -55,7 +55,7 @@ impl Shard {
         self.notes_changes = true;
     }
 
-    /// Forgets what was noted: another decision begins.
+    /// Forgets what was noted: the decision ends.
     pub(crate) fn forget_changes(&mut self) {
         while let Some(pool) = self.changed.pop() {
             self.pools[pool as usize].changed = false;
