@@ -27,7 +27,7 @@ pub(crate) struct UnwindOrder {
 }
 
 /// When inventory of an instrument may be unwound next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct UnwindState {
     pub(crate) order: Option<UnwindOrder>,
     /// Orders that stand no longer, though the venue may have filled more of them.
@@ -38,6 +38,19 @@ pub(crate) struct UnwindState {
     last_ns: Option<u64>,
     /// The input of the last order: at most one an input.
     last_input: u64,
+}
+
+impl Default for UnwindState {
+    fn default() -> Self {
+        Self {
+            order: None,
+            ended: Vec::with_capacity(ENDED_KEPT), // all that it ever holds
+            orders_sent: 0,
+            stale: false,
+            last_ns: None,
+            last_input: 0,
+        }
+    }
 }
 
 impl UnwindState {

@@ -5,6 +5,7 @@
 //! fund's.
 
 use super::Shard;
+use super::ended::Ended;
 use super::liquidation::{Cancelling, Standing, Unfilled};
 use super::reports::OrderFill;
 use crate::checks;
@@ -13,22 +14,6 @@ use crate::event::{Events, PoolName};
 use crate::market::{InstrumentId, Market};
 use crate::number::{Price, Quantity, charge};
 use crate::refusal::Refusal;
-
-/// How many orders that ended with lots to fill are remembered of an account, and of an inventory.
-pub(crate) const ENDED_KEPT: usize = 16;
-
-/// An order that stands no longer, though the venue may have filled more of it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ended {
-    nth: u32,
-    holding: u32,
-    side: Side,
-    limit: Price,
-    /// What the venue can still have filled.
-    open: Quantity,
-    /// Whether somebody else has taken the unfilled lots over.
-    claimed: bool,
-}
 
 /// A fill of an order that was booked.
 pub(super) struct BookedFill {
@@ -40,7 +25,7 @@ pub(super) struct BookedFill {
 /// Where an order of an account is.
 enum Place {
     Standing { pool: u32 },
-    Ended { at: usize },
+    Ended { at: u32 },
 }
 
 /// What a fill of an order would do.
@@ -77,7 +62,7 @@ impl Shard {
                 (holding, side, limit, open)
             }
             Place::Ended { at } => {
-                let ended = &self.ended[&account][at];
+                let ended = &self.ended[at];
                 (ended.holding, ended.side, ended.limit, ended.open)
             }
         };
@@ -91,7 +76,7 @@ impl Shard {
         let closable = if side == Side::closing(held) { held.abs() } else { 0 };
         let own = match place {
             Place::Standing { pool } => self.standing(pool).map_or(0, |standing| standing.rest),
-            Place::Ended { at } if self.ended[&account][at].claimed => 0,
+            Place::Ended { at } if self.ended[at].claimed => 0,
             Place::Ended { .. } => closable,
         };
         let own = own.min(lots);
@@ -158,12 +143,12 @@ impl Shard {
         (realised, fee)
     }
 
-    fn fill_ended(&mut self, account: u32, at: usize, lots: Quantity, own: Quantity) {
-        let Some(ended) = self.ended.get_mut(&account) else { return };
-        let (nth, holding) = (ended[at].nth, ended[at].holding);
-        ended[at].open -= lots;
-        if ended[at].open == 0 {
-            ended.remove(at);
+    fn fill_ended(&mut self, account: u32, at: u32, lots: Quantity, own: Quantity) {
+        let ended = &mut self.ended[at];
+        ended.open -= lots;
+        let Ended { nth, holding, open, .. } = *ended;
+        if open == 0 {
+            self.ended.remove(account, at);
         }
         // Its rest may still wait to be claimed: the late fill has used it up.
         let pool = self.holdings[holding as usize].pool;
@@ -262,8 +247,7 @@ impl Shard {
         if let Some(pool) = self.pools_of(account).find(stands) {
             return Ok(Place::Standing { pool });
         }
-        let ended = self.ended.get(&account).and_then(|ended| ended.iter().position(|ended| ended.nth == order.nth));
-        ended.map(|at| Place::Ended { at }).ok_or(Refusal::UnknownLiquidation(order))
+        self.ended.find(account, order.nth).map(|at| Place::Ended { at }).ok_or(Refusal::UnknownLiquidation(order))
     }
 
     /// Remembers an order that ends with lots that the venue may have filled. The simulated venue is never late.
@@ -271,19 +255,15 @@ impl Shard {
         if order.open == 0 || !order.manual {
             return;
         }
-        let ended = self.ended.entry(self.pools[pool as usize].account).or_default();
-        if ended.len() == ENDED_KEPT {
-            ended.remove(0);
-        }
         let Standing { nth, holding, side, limit, open, .. } = order;
-        ended.push(Ended { nth, holding, side, limit, open, claimed: false });
+        let account = self.pools[pool as usize].account;
+        self.ended.push(account, Ended { nth, holding, side, limit, open, claimed: false });
     }
 
     /// Somebody else takes the unfilled lots of an order over: what the venue fills of them late is the fund's.
     pub(super) fn note_claimed(&mut self, account: u32, nth: u32) {
-        let ended = self.ended.get_mut(&account).and_then(|ended| ended.iter_mut().find(|ended| ended.nth == nth));
-        if let Some(ended) = ended {
-            ended.claimed = true;
+        if let Some(at) = self.ended.find(account, nth) {
+            self.ended[at].claimed = true;
         }
     }
 }

@@ -10,6 +10,7 @@ mod carry_out;
 mod commands;
 mod deleverage;
 mod edges;
+mod ended;
 mod holds;
 mod liquidation;
 mod margin;
@@ -18,10 +19,10 @@ mod reports;
 mod store;
 mod view;
 
-pub(crate) use answers::ENDED_KEPT;
 pub(crate) use booking::FillSide;
 pub(crate) use carry_out::{fees, shard_of};
 pub(crate) use deleverage::Candidate;
+pub(crate) use ended::ENDED_KEPT;
 pub(crate) use liquidation::{Advance, Claim, OrderRequest};
 pub use margin::Margin;
 pub(crate) use reports::{OrderFill, Outbox, Report};
@@ -31,8 +32,8 @@ pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
 use crate::event::{Events, PoolName};
 use crate::map::Map;
 use crate::market::{AssetId, InstrumentId, Market};
-use answers::Ended;
 use bands::Bands;
+use ended::EndedOrders;
 use liquidation::Liquidation;
 use store::{Account, Holding, NONE, OpenOrder, OrderBook, Pool};
 
@@ -111,8 +112,8 @@ pub(crate) struct Shard {
     bands: Bands,
     liquidations: Vec<Liquidation>,
     free_liquidations: Vec<u32>,
-    /// By account: orders that ended with lots that the venue may have filled.
-    ended: Map<u32, Vec<Ended>>,
+    /// Orders that ended with lots that the venue may have filled.
+    ended: EndedOrders,
     /// By account and id: money put aside.
     holds: Map<(u32, u64), (AssetId, i64)>,
     /// By asset.
@@ -157,7 +158,7 @@ impl Shard {
             bands: Bands::new(capacity.positions),
             liquidations: Vec::with_capacity(burst),
             free_liquidations: Vec::with_capacity(burst),
-            ended: Map::default(),
+            ended: EndedOrders::with_capacity(burst),
             holds: Map::default(),
             sums: Vec::new(),
             awaiting_executions: 0,
