@@ -51,6 +51,7 @@ fn layouts() -> Vec<Layout> {
 }
 
 /// One test at a time: spinning threads must not outnumber cores.
+#[expect(clippy::disallowed_types, reason = "between the tests, not between an engine's threads")]
 fn alone() -> std::sync::MutexGuard<'static, ()> {
     static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -5,7 +5,7 @@ use super::sync::{atomic, hint, thread};
 use crossbeam::utils::CachePadded;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// What a thread does while it waits for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,14 +61,18 @@ pub struct Bell {
 struct Sleeper {
     /// About to park, or parked. Written by the waiting thread alone.
     asleep: CachePadded<AtomicBool>,
-    /// Who waits, or waited last: locked on the way to sleep and to wake, nowhere else.
-    thread: Mutex<Option<thread::Thread>>,
+    /// Who waits, or waited last.
+    thread: Locked,
 }
+
+/// Locked on the way to sleep and to wake, nowhere else.
+#[expect(clippy::disallowed_types, reason = "`Wait::Park` alone locks: who sleeps and who wakes has no hurry")]
+type Locked = std::sync::Mutex<Option<thread::Thread>>;
 
 impl Bell {
     /// A bell for one thread that waits in this way.
     pub fn new(wait: Wait) -> Self {
-        let sleeper = Sleeper { asleep: CachePadded::new(AtomicBool::new(false)), thread: Mutex::new(None) };
+        let sleeper = Sleeper { asleep: CachePadded::new(AtomicBool::new(false)), thread: Locked::new(None) };
         Self { wait, sleeper: Arc::new(sleeper) }
     }
 
