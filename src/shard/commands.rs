@@ -136,7 +136,7 @@ impl Shard {
     ///
     /// # Errors
     ///
-    /// Bad value if there is a position or an order.
+    /// Bad value if there is a position or an order; locked.
     pub(crate) fn set_margin_mode(
         &mut self,
         market: &Market,
@@ -148,6 +148,10 @@ impl Shard {
             let holding = &self.holdings[at as usize];
             if holding.position.quantity != 0 || self.order_book(at) != OrderBook::EMPTY {
                 return Err(Refusal::ModeInUse { account: self.accounts[account as usize].id });
+            }
+            if self.mode(at) == MarginMode::Isolated {
+                // Its pool may be locked although it is empty: the venue is still to cancel.
+                self.check_free(account, Some(holding.pool))?;
             }
         }
         let holding = self.ensure_holding(market, account, id);

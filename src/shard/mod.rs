@@ -163,11 +163,11 @@ impl Shard {
             sums: Vec::new(),
             awaiting_executions: 0,
             undecided: Vec::with_capacity(burst),
-            touched: Vec::with_capacity(capacity.accounts),
+            touched: Vec::with_capacity(capacity.accounts + capacity.positions), // pools
             stirred: false,
             found: Findings::with_capacity(burst),
             told: Vec::with_capacity(16),
-            changed: Vec::with_capacity(burst),
+            changed: Vec::with_capacity(4 * burst), // a trade of deleveraging touches two pools, some twice
             notes_changes: false,
             changes_seen: 0,
             evaluations: 0,
