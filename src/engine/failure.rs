@@ -27,13 +27,13 @@ pub(super) struct Shared {
     failed: AtomicBool,
     failure: OnceLock<Failure>,
     /// Decisions that the arbiter has asked for.
-    pub(super) wanted: AtomicU64,
+    wanted: AtomicU64,
     /// Whether commands up to this one were refused has been told.
-    pub(super) told_seq: AtomicU64,
+    told_seq: AtomicU64,
     /// All that follows from places below this has been told.
-    pub(super) settled: AtomicU64,
+    settled: AtomicU64,
     /// The present time of the arbiter.
-    pub(super) now_ns: AtomicU64,
+    now_ns: AtomicU64,
     /// Of all threads, to be rung when somebody fails.
     bells: OnceLock<Vec<Bell>>,
 }
@@ -41,6 +41,48 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn know(&self, bells: Vec<Bell>) {
         let _ = self.bells.set(bells); // set once, at the start
+    }
+
+    /// The arbiter asks for a decision.
+    pub(super) fn want_decision(&self) {
+        // SYNC: decision wanted.
+        self.wanted.fetch_add(1, Ordering::Release);
+    }
+
+    /// Decisions that the arbiter has asked for.
+    pub(super) fn wanted(&self) -> u64 {
+        // SYNC: decision wanted.
+        self.wanted.load(Ordering::Acquire)
+    }
+
+    /// Whether commands up to this one were refused has been told.
+    pub(super) fn tell_seq(&self, seq: u64) {
+        // SYNC: commands told.
+        self.told_seq.store(seq, Ordering::Release);
+    }
+
+    /// See [`Shared::tell_seq`].
+    pub(super) fn told_seq(&self) -> u64 {
+        // SYNC: commands told.
+        self.told_seq.load(Ordering::Acquire)
+    }
+
+    /// All that follows from places below `place` has been told, and it is `now_ns`.
+    pub(super) fn tell_settled(&self, place: u64, now_ns: u64) {
+        self.now_ns.store(now_ns, Ordering::Relaxed); // published with the place
+        // SYNC: places settled.
+        self.settled.store(place, Ordering::Release);
+    }
+
+    /// The place of [`Shared::tell_settled`].
+    pub(super) fn settled(&self) -> u64 {
+        // SYNC: places settled.
+        self.settled.load(Ordering::Acquire)
+    }
+
+    /// The arbiter's time, of whoever has seen its place.
+    pub(super) fn now_ns(&self) -> u64 {
+        self.now_ns.load(Ordering::Relaxed)
     }
 
     /// Whether somebody has failed: everybody stops then.

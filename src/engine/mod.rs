@@ -68,7 +68,6 @@ use seat::{Seat, Step};
 use slot::{Aside, Kind, Outgoing, OwnedBook, Slot};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -318,7 +317,7 @@ impl Engine {
                 return Err(failure);
             }
             if self.is_settled() {
-                self.now_ns = self.shared.now_ns.load(Ordering::Relaxed);
+                self.now_ns = self.shared.now_ns();
                 self.work(); // what was told before that
                 return Ok(());
             }
@@ -361,8 +360,7 @@ impl Engine {
     /// decisions that followed, may still be under way. To be asked before a poll: that gives the refusals.
     #[must_use]
     pub fn told_seq(&self) -> u64 {
-        // SYNC: commands told.
-        self.shared.told_seq.load(Ordering::Acquire)
+        self.shared.told_seq()
     }
 
     /// The place that the next submission gets.
@@ -417,8 +415,8 @@ impl Engine {
             shared.has_failed()
                 || outputs.peek().is_some()
                 || venue.iter().any(|queue| queue.peek().is_some())
-                || (shared.wanted.load(Ordering::Acquire) > *decisions && !ring.is_full())
-                || shared.settled.load(Ordering::Acquire) == ring.place()
+                || (shared.wanted() > *decisions && !ring.is_full())
+                || shared.settled() == ring.place()
                 || seat.as_mut().is_some_and(|seat| seat.may_step())
         });
     }
@@ -430,13 +428,11 @@ impl Engine {
     }
 
     fn is_settled(&self) -> bool {
-        // SYNC: places settled.
-        self.shared.settled.load(Ordering::Acquire) == self.ring.place() && !self.lacks_decision()
+        self.shared.settled() == self.ring.place() && !self.lacks_decision()
     }
 
     fn lacks_decision(&self) -> bool {
-        // SYNC: decision wanted.
-        self.shared.wanted.load(Ordering::Acquire) > self.decisions
+        self.shared.wanted() > self.decisions
     }
 
     /// Gives a decision its place, if the arbiter wants one.

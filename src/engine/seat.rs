@@ -15,7 +15,6 @@ use crossbeam::queue::ArrayQueue;
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// What the arbiter sees of a worker.
@@ -86,12 +85,9 @@ pub(super) enum Step {
 impl Seat {
     /// One place further, if all workers are.
     pub(super) fn step(&mut self) -> Step {
-        if !self.flush() {
+        if !self.tell() {
             return Step::Waits;
         }
-        // SYNC: commands told.
-        self.shared.told_seq.store(self.seq, Ordering::Release);
-        self.tell_settled();
         let Some(&slot) = self.ring.peek() else { return Step::Waits };
         let place = self.ring.place();
         if self.holds_begun && !matches!(slot.kind, Kind::Decide | Kind::Ask) {
@@ -133,11 +129,7 @@ impl Seat {
         self.ring.advance();
         self.ring.release();
         self.caller.ring(); // the sequencer may wait for room
-        if self.flush() {
-            // SYNC: commands told.
-            self.shared.told_seq.store(self.seq, Ordering::Release);
-            self.tell_settled();
-        }
+        self.tell();
         Step::Done
     }
 
@@ -221,8 +213,7 @@ impl Seat {
     fn told(&mut self, changed: bool) {
         if !self.awaits_decision && self.rounds.needs_decision(changed) {
             self.awaits_decision = true;
-            // SYNC: decision wanted.
-            self.shared.wanted.fetch_add(1, Ordering::Release);
+            self.shared.want_decision();
             self.caller.ring();
         }
         if self.rounds.has_begun() {
@@ -241,28 +232,33 @@ impl Seat {
         self.outbox.extend(told.map(|event| Outgoing::Output(Output::Event { seq, event })));
     }
 
+    /// Moves what was told to the queue, and says how far that is; false if the queue is full.
+    fn tell(&mut self) -> bool {
+        let done = self.flush();
+        if done {
+            self.shared.tell_seq(self.seq);
+            self.tell_settled();
+        }
+        done
+    }
+
     /// Everything below the present place is told, unless a decision is still to come.
     fn tell_settled(&mut self) {
         let place = self.ring.place();
         if !self.awaits_decision && self.settled != place {
             self.settled = place;
-            self.shared.now_ns.store(self.rounds.now_ns, Ordering::Relaxed);
-            // SYNC: places settled.
-            self.shared.settled.store(place, Ordering::Release);
+            self.shared.tell_settled(place, self.rounds.now_ns);
             self.caller.ring();
         }
     }
 
     /// Moves what was told to the queue; false if that is full.
     fn flush(&mut self) -> bool {
-        while let Some(&next) = self.outbox.front() {
-            if self.outputs.try_push(next).is_err() {
-                self.caller.ring();
-                return false;
-            }
-            self.outbox.pop_front();
+        let done = self.outputs.push_from(&mut self.outbox);
+        if !done {
+            self.caller.ring();
         }
-        true
+        done
     }
 
     /// Whether anything was told that the queue has not taken.

@@ -2,6 +2,7 @@
 
 use super::broadcast::{Reader, Writer, broadcast};
 use super::wait::Bell;
+use std::collections::VecDeque;
 
 /// The end that pushes.
 #[derive(Debug)]
@@ -30,6 +31,18 @@ impl<T: Copy> Sender<T> {
     #[inline]
     pub fn try_push(&mut self, item: T) -> Result<(), T> {
         self.0.try_publish(item).map(|_| ()).map_err(|_| item)
+    }
+
+    /// Adds items from the front of a list as far as there is room; whether that took all.
+    #[inline]
+    pub fn push_from(&mut self, items: &mut VecDeque<T>) -> bool {
+        while let Some(&next) = items.front() {
+            if self.try_push(next).is_err() {
+                return false;
+            }
+            items.pop_front();
+        }
+        true
     }
 
     /// Would the next item have to wait for the receiver?

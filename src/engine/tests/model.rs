@@ -12,7 +12,6 @@ use crate::ring::{Bell, Reader, Receiver, Sender, Wait, Writer, broadcast, queue
 use loom::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 type Thread = Box<dyn FnOnce()>;
 
@@ -151,7 +150,7 @@ impl Caller {
     }
 
     fn lacks_decision(&self) -> bool {
-        self.shared.wanted.load(Ordering::Acquire) > self.decisions
+        self.shared.wanted() > self.decisions
     }
 
     fn work(&mut self) {
@@ -174,7 +173,7 @@ impl Caller {
             if let Some(failure) = self.shared.failure() {
                 return Err(failure);
             }
-            if self.shared.settled.load(Ordering::Acquire) == self.ring.place() && !self.lacks_decision() {
+            if self.shared.settled() == self.ring.place() && !self.lacks_decision() {
                 self.work();
                 return Ok(());
             }
@@ -182,8 +181,8 @@ impl Caller {
             bell.wait(|| {
                 shared.has_failed()
                     || outputs.peek().is_some()
-                    || (shared.wanted.load(Ordering::Acquire) > *decisions && !ring.is_full())
-                    || shared.settled.load(Ordering::Acquire) == ring.place()
+                    || (shared.wanted() > *decisions && !ring.is_full())
+                    || shared.settled() == ring.place()
             });
         }
     }
@@ -203,22 +202,18 @@ struct Arbiter {
 
 impl Arbiter {
     fn flush(&mut self) -> bool {
-        while let Some(&next) = self.outbox.front() {
-            if self.outputs.try_push(next).is_err() {
-                self.caller.ring();
-                return false;
-            }
-            self.outbox.pop_front();
+        let done = self.outputs.push_from(&mut self.outbox);
+        if !done {
+            self.caller.ring();
         }
-        true
+        done
     }
 
     fn tell_settled(&mut self) {
         let place = self.ring.place();
         if !self.awaits_decision && self.settled != place {
             self.settled = place;
-            self.shared.now_ns.store(place, Ordering::Relaxed);
-            self.shared.settled.store(place, Ordering::Release);
+            self.shared.tell_settled(place, place);
             self.caller.ring();
         }
     }
@@ -233,7 +228,7 @@ impl Arbiter {
         match kind {
             Kind::Command { decision } if decision && !self.awaits_decision => {
                 self.awaits_decision = true;
-                self.shared.wanted.fetch_add(1, Ordering::Release);
+                self.shared.want_decision();
                 self.caller.ring();
             }
             Kind::Command { .. } => {}
@@ -285,7 +280,7 @@ fn settled(wait: Wait, ring: usize, commands: &'static [bool]) {
             caller.settle().expect("nobody fails");
             assert_eq!((caller.decisions, caller.ring.place()), (wanted, places));
             assert_eq!(caller.log, (0..places).collect::<Vec<_>>());
-            assert_eq!(caller.shared.now_ns.load(Ordering::Relaxed), places);
+            assert_eq!(caller.shared.now_ns(), places);
         }),
     ]);
 }
