@@ -8,7 +8,7 @@ use super::state::{Account, Asset, Fund, Instrument, Position, State, need, need
 use super::tiers::Table;
 use num_traits::{Signed, Zero};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
     /// An asset brings the fund of its name.
@@ -109,6 +109,7 @@ impl State {
             reduce_tier: f.reduce.iter().any(|w| w == "tier"),
             reduce_all: f.reduce.iter().any(|w| w == "all"),
             mark: None,
+            frozen: BTreeSet::new(),
             last: None,
             bid: None,
             ask: None,

@@ -154,12 +154,10 @@ impl State {
             let inventory = self.inventory(i);
             let in_flight = self.standing.iter().any(|o| o.owner == Owner::Fund && o.instrument == i);
             let due = self.instruments[i].unwind_due && !self.unwound.contains(&i);
-            let Some(mark) = self.instruments[i].mark.clone() else {
-                continue;
-            };
-            if inventory.q.is_zero() || in_flight || !due {
+            if inventory.q.is_zero() || in_flight || !due || !self.lives(i) {
                 continue;
             }
+            let mark = self.instruments[i].mark.clone().expect("it lives");
             self.instruments[i].unwind_due = false;
             self.unwound.insert(i);
             let side = Side::closing(&inventory.q);
@@ -175,12 +173,10 @@ impl State {
             let fund = self.instruments[i].fund;
             let inventory = self.inventory(i);
             let low = self.fund_equity(fund) < self.funds[fund].floor;
-            if inventory.q.is_zero() || !low {
+            if inventory.q.is_zero() || !low || !self.lives(i) {
                 continue;
             }
-            let Some(mark) = self.instruments[i].mark.clone() else {
-                continue;
-            };
+            let mark = self.instruments[i].mark.clone().expect("it lives");
             let traded = self.trade_with_counters(&json!("fund"), i, &inventory.q, &mark);
             if traded.is_positive() {
                 let value = self.value_at(i, &inventory.part(&traded), &mark);

@@ -106,7 +106,7 @@ impl State {
     }
 
     /// The steps, each followed by an evaluation, to the end or until the pool
-    /// waits for the venue. Without a position that has a mark it stays locked.
+    /// waits for the venue. Without a position whose mark lives it stays locked.
     fn walk(&mut self, pool: PoolId) {
         if let Some(Begun { order }) = self.lock_mut(pool).begun.take() {
             if self.cancel_orders(pool) {
@@ -150,19 +150,19 @@ impl State {
     fn take_unfilled(&mut self, pool: PoolId) -> Option<(usize, Int)> {
         let Unfilled { liquidation, instrument, lots } = self.lock_mut(pool).unfilled.take()?;
         let k = lots.min(self.holding(pool.account, instrument).position.size());
-        if k.is_zero() {
+        if k.is_zero() || !self.lives(instrument) {
             return None;
         }
         self.note_claimed(liquidation);
         Some((instrument, k))
     }
 
-    /// The position with the largest MM among those with a mark; ties: the
+    /// The position with the largest MM among those whose mark lives; ties: the
     /// lowest instrument.
     fn largest_position(&self, pool: PoolId) -> Option<usize> {
         let mut largest: Option<(Int, usize)> = None;
         for i in self.pool_positions(pool) {
-            if self.instruments[i].mark.is_none() {
+            if !self.lives(i) {
                 continue;
             }
             let mm = self.position_mm(i, &self.holding(pool.account, i).position);

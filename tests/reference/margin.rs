@@ -123,7 +123,7 @@ impl State {
 
     /// Whether any of its marks lives.
     pub fn has_live_mark(&self, pool: PoolId) -> bool {
-        self.pool_positions(pool).iter().any(|&i| self.instruments[i].mark.is_some())
+        self.pool_positions(pool).iter().any(|&i| self.lives(i))
     }
 
     pub fn is_locked(&self, pool: PoolId) -> bool {

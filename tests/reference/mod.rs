@@ -20,6 +20,7 @@
 //! - `holds`        two-phase withdrawals
 //! - `fills`        booking of fills
 //! - `market`       mark, last, book
+//! - `freezing`     frozen marks
 //! - `liquidation`  the phases after each input, and the walk of a pool
 //! - `cancelling`   cancelling the orders of a pool, and the venue's word on it
 //! - `venue`        where liquidation and unwind orders go
@@ -42,6 +43,7 @@ mod check;
 mod command;
 mod declare;
 mod fills;
+mod freezing;
 mod funds;
 mod health;
 mod holds;

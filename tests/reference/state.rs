@@ -133,6 +133,8 @@ pub struct Instrument {
     pub reduce_tier: bool,
     pub reduce_all: bool,
     pub mark: Option<Int>,
+    /// What keeps the mark from living.
+    pub frozen: BTreeSet<&'static str>,
     pub last: Option<Int>,
     pub bid: Option<Int>,
     pub ask: Option<Int>,
