@@ -6,8 +6,8 @@ mod script;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use reference::Reference;
-use script::Writer;
 use script::coverage::{Before, Coverage};
+use script::{BUILT, Features, KNOWN, Writer};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -179,8 +179,8 @@ fn lines(events: &[Value]) -> String {
 }
 
 /// Plays one script to its end.
-fn play(settings: &[(u32, Finding)], world: u64, choices: &[u64]) -> Result<Bench, TestCaseError> {
-    let mut writer = Writer::new(world);
+fn play(settings: &[(u32, Finding)], features: Features, world: u64, choices: &[u64]) -> Result<Bench, TestCaseError> {
+    let mut writer = Writer::with(world, features);
     let mut bench = Bench::new(settings);
     while writer.prologue_left() > 0 {
         let line = writer.next(0, &bench.reference);
@@ -195,13 +195,13 @@ fn play(settings: &[(u32, Finding)], world: u64, choices: &[u64]) -> Result<Benc
 }
 
 /// Plays as many random scripts, which must lead to everything that is expected of them.
-fn play_all(settings: &[(u32, Finding)], cases: u32) {
+fn play_all(settings: &[(u32, Finding)], features: Features, cases: u32) {
     let (checks, seen) = (Cell::new(0u64), RefCell::new(Coverage::default()));
     let config = Config { cases, max_shrink_iters: shrinking(), failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng());
     let script = (any::<u64>().no_shrink(), prop::collection::vec(any::<u64>().no_shrink(), 20..140));
     let outcome = runner.run(&script, |(world, choices)| {
-        let bench = play(settings, world, &choices)?;
+        let bench = play(settings, features, world, &choices)?;
         checks.set(checks.get() + bench.reference.pool_checks());
         seen.borrow_mut().add(bench.seen);
         Ok(())
@@ -215,7 +215,7 @@ fn play_all(settings: &[(u32, Finding)], cases: u32) {
 
 #[test]
 fn random_scripts_give_the_same_events_and_states() {
-    play_all(&SETTINGS, scripts());
+    play_all(&SETTINGS, BUILT, scripts());
 }
 
 /// Sixteen ended orders of an account, and of the inventory of an instrument, may have late fills; the seventeenth from
@@ -310,5 +310,5 @@ fn the_reference_says_what_was_worked_out_by_hand() {
 /// The reference's own invariants, and that the scripts are worth their time.
 #[test]
 fn the_reference_is_sound_by_itself() {
-    play_all(&[], scripts().min(500));
+    play_all(&[], KNOWN, scripts().min(500));
 }

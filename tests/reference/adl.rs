@@ -78,6 +78,10 @@ impl State {
             if !self.may_be_deleveraged(counter.account, i, &k, price) {
                 continue;
             }
+            self.settle_first(counter.account);
+            if !self.may_be_deleveraged(counter.account, i, &k, price) {
+                continue;
+            }
             let part = self.holding(counter.account, i).position.part(&k);
             let value = self.value_at(i, &part, price);
             let realised = self.reduce(counter.account, i, &k, &value);

@@ -3,6 +3,7 @@
 
 use super::input::{Fields, Json, Refusal, is_name, json_decimal, malformed, refuse};
 use super::number::Rat;
+use super::price_fields::{self, FundingFields, IndexFields, MarkFields};
 use super::repeats;
 
 pub struct Input {
@@ -44,6 +45,7 @@ pub enum Command {
     Mark { symbol: String, price: Rat },
     Last { symbol: String, price: Rat },
     Book(Box<BookFields>),
+    Funding { symbol: String, rate: Option<Rat> },
     Time,
     LiqFill { liquidation: u64, qty: Rat, price: Rat },
     LiqExpire { liquidation: u64 },
@@ -92,7 +94,9 @@ pub struct InstrumentFields {
     pub reduce: Vec<String>,
     pub adl_rank: String,
     pub adl_price: String,
-    pub mark_rule: String,
+    pub index: Option<IndexFields>,
+    pub mark: Option<MarkFields>,
+    pub funding: Option<FundingFields>,
     pub fund: Option<String>,
 }
 
@@ -160,7 +164,9 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
             "reduce",
             "adl_rank",
             "adl_price",
+            "index",
             "mark",
+            "funding",
             "fund",
         ],
         "fund" => &["fund", "asset", "floor", "drawdown", "socialise"],
@@ -178,6 +184,7 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         "fill" => &["account", "symbol", "side", "qty", "price", "order", "counterparty", "counter_order", "liquidity"],
         "mark" | "last" => &["symbol", "price"],
         "book" => &["symbol", "bid", "ask", "impact_bid", "impact_ask", "bids", "asks"],
+        "funding" => &["symbol", "rate"],
         "time" => &[],
         "liq_fill" => &["liquidation", "qty", "price"],
         "liq_expire" | "liq_unknown" => &["liquidation"],
@@ -248,6 +255,7 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
         "mark" => Command::Mark { symbol: f.name("symbol")?, price: f.decimal("price")? },
         "last" => Command::Last { symbol: f.name("symbol")?, price: f.decimal("price")? },
         "book" => Command::Book(Box::new(parse_book(f)?)),
+        "funding" => Command::Funding { symbol: f.name("symbol")?, rate: f.maybe("rate", Fields::decimal)? },
         "time" => {
             f.id("ts")?;
             Command::Time
@@ -308,7 +316,9 @@ fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
         reduce: parse_reduce(f)?,
         adl_rank: f.word_or("adl_rank", &ranks, "pnl_leverage")?,
         adl_price: f.word_or("adl_price", &["bankruptcy", "mark"], "bankruptcy")?,
-        mark_rule: parse_mark_rule(f)?,
+        index: price_fields::parse_index(f)?,
+        mark: price_fields::parse_mark(f)?,
+        funding: price_fields::parse_funding(f)?,
         fund: f.maybe("fund", Fields::name)?,
     })
 }
@@ -331,19 +341,6 @@ fn parse_reduce(f: &Fields) -> Result<Vec<String>, Refusal> {
         }
     }
     Ok(words)
-}
-
-/// `{"rule": word}`, nothing else.
-fn parse_mark_rule(f: &Fields) -> Result<String, Refusal> {
-    let entries = match f.get("mark") {
-        None => return Ok("external".to_string()),
-        Some(Json::Object(entries)) => entries.clone(),
-        Some(_) => return malformed("mark is not an object"),
-    };
-    if entries.iter().any(|(key, _)| key != "rule") {
-        return malformed("mark takes only rule");
-    }
-    Fields { entries }.word("rule", &["external", "median", "fair_basis", "ema_basis"])
 }
 
 fn parse_fund(f: &Fields) -> Result<Command, Refusal> {

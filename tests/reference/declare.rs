@@ -82,6 +82,8 @@ impl State {
         need_size("tick", &f.tick)?;
         need_size("lot", &f.lot)?;
         need_size("multiplier", &f.multiplier)?;
+        let chunk = f.funding.as_ref().and_then(|funding| funding.chunk).unwrap_or(4096);
+        need((1..1 << 32).contains(&chunk), "bad_value", format!("chunk {chunk} is out of range"))?;
         let decimals = self.assets[settle].decimals;
         let unit = whole_unit(f, decimals)?;
         need_fees(f)?;
@@ -110,6 +112,9 @@ impl State {
             reduce_all: f.reduce.iter().any(|w| w == "all"),
             mark: None,
             frozen: BTreeSet::new(),
+            told_frozen: false,
+            kept_mark: None,
+            chunk: chunk as usize,
             last: None,
             bid: None,
             ask: None,
@@ -152,7 +157,14 @@ fn need_built(f: &InstrumentFields) -> Result<(), Refusal> {
     need(!fraction, "bad_value", "reduce fraction is not built")?;
     built("adl_rank", &f.adl_rank, "pnl_leverage")?;
     built("adl_price", &f.adl_price, "bankruptcy")?;
-    built("mark rule", &f.mark_rule, "external")
+    need_plain_prices(f)
+}
+
+/// Of the rules of prices only the size of chunks is built.
+fn need_plain_prices(f: &InstrumentFields) -> Result<(), Refusal> {
+    let external = f.mark.as_ref().is_none_or(|mark| mark.rule == "external");
+    need(external, "bad_value", "marks are not computed")?;
+    need(f.index.is_none(), "bad_value", "index is not built")
 }
 
 fn need_size(what: &str, x: &Rat) -> Result<(), Refusal> {

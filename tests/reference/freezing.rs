@@ -1,6 +1,7 @@
 //! Frozen marks (model section 4): pools are evaluated at the last value, and
 //! section 5 passes the positions over until the mark lives again.
 
+use super::number::Int;
 use super::state::State;
 use serde_json::json;
 
@@ -10,12 +11,24 @@ impl State {
         self.instruments[i].mark.is_some() && self.instruments[i].frozen.is_empty()
     }
 
+    /// While the mark is frozen the newest is kept, and taken when it lives again.
+    pub fn set_mark(&mut self, i: usize, price: Int) {
+        let instrument = &mut self.instruments[i];
+        if instrument.frozen.is_empty() {
+            instrument.mark = Some(price);
+            instrument.unwind_due = true;
+        } else {
+            instrument.kept_mark = Some(price);
+        }
+    }
+
     /// Several causes may hold at once; the first is told.
     pub fn freeze(&mut self, i: usize, cause: &'static str) {
+        let lived = self.lives(i);
         let instrument = &mut self.instruments[i];
-        let first = instrument.frozen.is_empty();
         instrument.frozen.insert(cause);
-        if first && instrument.mark.is_some() {
+        if lived {
+            instrument.told_frozen = true;
             let symbol = instrument.symbol.clone();
             self.emit("mark_frozen", json!({"symbol": symbol, "cause": cause}));
         }
@@ -24,9 +37,15 @@ impl State {
     /// It lives again when the last cause is gone.
     pub fn thaw(&mut self, i: usize, cause: &'static str) {
         let instrument = &mut self.instruments[i];
-        let was = instrument.frozen.remove(cause);
-        if was && self.lives(i) {
-            let symbol = self.instruments[i].symbol.clone();
+        if !instrument.frozen.remove(cause) || !instrument.frozen.is_empty() {
+            return;
+        }
+        if let Some(kept) = instrument.kept_mark.take() {
+            instrument.mark = Some(kept);
+        }
+        instrument.unwind_due = true;
+        if std::mem::take(&mut instrument.told_frozen) {
+            let symbol = instrument.symbol.clone();
             self.emit("mark_live", json!({"symbol": symbol, "cause": cause}));
         }
     }

@@ -54,6 +54,10 @@ impl State {
                 continue;
             }
             if live {
+                self.settle_first(pool.account);
+                if !self.in_breach(pool) {
+                    continue; // what it received has cured it
+                }
                 self.lock_mut(pool).locked = true;
                 self.announce(pool, cause);
             } else if !self.lock_mut(pool).suppressed {
@@ -94,6 +98,7 @@ impl State {
     fn walk_locked_pools(&mut self) {
         for pool in self.all_pools() {
             if self.is_locked(pool) && !self.waits(pool) {
+                self.settle_first(pool.account);
                 self.walk(pool);
             }
         }

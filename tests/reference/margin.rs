@@ -237,10 +237,8 @@ impl State {
     }
 
     pub fn higher_of_mark_and<'a>(&'a self, i: usize, price: &'a Int) -> &'a Int {
-        match &self.instruments[i].mark {
-            Some(mark) => price.max(mark),
-            None => price,
-        }
+        let instrument = &self.instruments[i];
+        [&instrument.mark, &instrument.kept_mark].into_iter().flatten().fold(price, |most, mark| most.max(mark))
     }
 
     /// The signed sizes of all who can hold the instrument.

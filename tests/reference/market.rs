@@ -14,8 +14,7 @@ impl State {
         need_below_limit("price", &price)?;
         let interest = self.open_interest(i).max(int(1));
         need_below_limit("open interest · mark · unit", &self.value_at(i, &interest, &price))?;
-        self.instruments[i].mark = Some(price);
-        self.instruments[i].unwind_due = true;
+        self.set_mark(i, price);
         Ok(())
     }
 

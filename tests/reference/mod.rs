@@ -21,6 +21,10 @@
 //! - `fills`        booking of fills
 //! - `market`       mark, last, book
 //! - `freezing`     frozen marks
+//! - `price_fields` what an instrument says of its prices
+//! - `index`        the index of several venues
+//! - `funding_rate` premium and rate
+//! - `settlement`   funding settlements, in chunks
 //! - `liquidation`  the phases after each input, and the walk of a pool
 //! - `cancelling`   cancelling the orders of a pool, and the venue's word on it
 //! - `venue`        where liquidation and unwind orders go
@@ -44,9 +48,11 @@ mod command;
 mod declare;
 mod fills;
 mod freezing;
+mod funding_rate;
 mod funds;
 mod health;
 mod holds;
+mod index;
 mod input;
 mod liq_fills;
 mod liq_price;
@@ -55,7 +61,9 @@ mod manual;
 mod margin;
 mod market;
 mod number;
+mod price_fields;
 mod repeats;
+mod settlement;
 mod state;
 mod tiers;
 mod trading;
@@ -141,7 +149,11 @@ impl Reference {
             return Err(refusal);
         }
         if !matches!(input.command, Command::Get(_)) {
-            self.state.follow_up(&input.cause());
+            let cause = input.cause();
+            self.state.follow_up(&cause);
+            while self.state.settle_on() {
+                self.state.follow_up(&cause);
+            }
         }
         Ok(())
     }

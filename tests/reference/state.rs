@@ -4,6 +4,7 @@ use super::command::{Command, VenueRules};
 use super::input::{Refusal, refuse};
 use super::number::{Int, Rat, ceil_div, int, limit, pow10, show_exact, show_scaled, steps, zero};
 use super::repeats::Answer;
+use super::settlement::Settlement;
 use super::tiers::Table;
 use num_traits::{Signed, Zero};
 use serde_json::{Value, json};
@@ -135,6 +136,12 @@ pub struct Instrument {
     pub mark: Option<Int>,
     /// What keeps the mark from living.
     pub frozen: BTreeSet<&'static str>,
+    /// `mark_frozen` was told, and no `mark_live` since.
+    pub told_frozen: bool,
+    /// What came while it was frozen.
+    pub kept_mark: Option<Int>,
+    /// Accounts in a chunk of a settlement or a change of rules.
+    pub chunk: usize,
     pub last: Option<Int>,
     pub bid: Option<Int>,
     pub ask: Option<Int>,
@@ -310,6 +317,8 @@ pub struct State {
     pub liquidations: u64,
     /// Instruments that had their unwind order in this input.
     pub unwound: BTreeSet<usize>,
+    /// Those under way, in order.
+    pub settlements: Vec<Settlement>,
     pub pool_checks: Cell<u64>,
 }
 
@@ -329,6 +338,7 @@ impl State {
             ended: Vec::new(),
             liquidations: 0,
             unwound: BTreeSet::new(),
+            settlements: Vec::new(),
             pool_checks: Cell::new(0),
         }
     }
@@ -358,6 +368,7 @@ impl State {
             Command::Mark { symbol, price } => self.do_mark(symbol, price),
             Command::Last { symbol, price } => self.do_last(symbol, price),
             Command::Book(fields) => self.do_book(fields),
+            Command::Funding { symbol, rate } => self.do_funding(symbol, rate.as_ref()),
             Command::Time => Ok(()),
             Command::LiqFill { liquidation, qty, price } => self.do_liq_fill(*liquidation, qty, price),
             Command::LiqExpire { liquidation } => self.do_liq_expire(*liquidation),

@@ -6,11 +6,26 @@
 #[allow(dead_code, reason = "not every test that draws scripts counts what they lead to")]
 pub mod coverage;
 mod holds;
+mod prices;
 mod senders;
 mod venue;
 
 use crate::reference::Reference;
 use serde_json::{Value, json};
+
+/// What scripts may make use of.
+#[derive(Clone, Copy)]
+pub struct Features {
+    pub funding: bool,
+    pub computed_prices: bool,
+}
+
+/// What the kernel has.
+pub const BUILT: Features = Features { funding: false, computed_prices: false };
+
+/// What the reference has, which may be ahead.
+#[allow(dead_code, reason = "not every test plays the reference alone")]
+pub const KNOWN: Features = Features { funding: true, computed_prices: false };
 
 /// A small generator of numbers: `SplitMix64`.
 pub struct Dice(u64);
@@ -55,6 +70,7 @@ struct Traded {
     lot_value: i128,
     start: i64,
     mark: i64,
+    priced: prices::Priced,
 }
 
 /// The world of a script, and where its prices stand.
@@ -67,6 +83,7 @@ pub struct Writer {
     now: u64,
     /// Whether lines have a source and a number.
     numbered: bool,
+    features: Features,
 }
 
 /// `steps / 10^scale` as a decimal.
@@ -81,6 +98,10 @@ fn decimal(steps: i128, scale: u32) -> String {
 
 impl Writer {
     pub fn new(world: u64) -> Self {
+        Self::with(world, BUILT)
+    }
+
+    pub fn with(world: u64, features: Features) -> Self {
         let mut dice = Dice::new(world);
         let mut writer = Self {
             prologue: Vec::new(),
@@ -90,6 +111,7 @@ impl Writer {
             accounts: if dice.chance(10) { 20 } else { 3 + dice.below(6) },
             now: 1,
             numbered: dice.chance(40),
+            features,
         };
         writer.declare_assets(&mut dice);
         for index in 0..=dice.below(4) {
@@ -142,8 +164,9 @@ impl Writer {
         if asset == "USDT" && dice.chance(30) && self.funds.iter().any(|(name, _)| name == "reserve") {
             line["fund"] = json!("reserve");
         }
+        let priced = self.price_rules(dice, &mut line);
         self.prologue.push(line.to_string());
-        self.instruments.push(Traded { symbol, asset, tick_scale, lot_scale, lot_value, start, mark: start });
+        self.instruments.push(Traded { symbol, asset, tick_scale, lot_scale, lot_value, start, mark: start, priced });
     }
 
     /// Most accounts have money, most instruments a mark, most funds something: else little happens.
@@ -165,7 +188,11 @@ impl Writer {
             }
         }
         for at in &self.instruments {
-            if dice.chance(85) {
+            for venue in at.priced.venues.iter().filter(|_| at.priced.computed) {
+                let line = json!({"op":"index","symbol":at.symbol,"venue":venue,"price":Self::price(at, at.start)});
+                self.prologue.push(line.to_string());
+            }
+            if dice.chance(85) && !at.priced.computed {
                 let line = json!({"op":"mark","symbol":at.symbol,"price":Self::price(at, at.start)});
                 self.prologue.push(line.to_string());
             }
@@ -205,6 +232,12 @@ impl Writer {
         let waiting = !reference.standing_orders().is_empty() || !reference.awaited_cancels().is_empty();
         if waiting && dice.chance(18) {
             return self.answer_of_venue(dice, reference);
+        }
+        if self.features.funding && dice.chance(4) {
+            return self.funding(dice);
+        }
+        if self.features.computed_prices && self.has_computed_marks() && dice.chance(25) {
+            return self.input_of_marks(dice);
         }
         match dice.below(100) {
             0..=30 => self.mark(dice, reference),
@@ -261,6 +294,10 @@ impl Writer {
             _ => at.mark + dice.range(-2, 2),
         });
         at.mark = at.mark.clamp(1, at.start * 8);
+        if at.priced.computed && dice.chance(95) {
+            let venue = *dice.pick(&at.priced.venues);
+            return json!({"op":"index","symbol":at.symbol,"venue":venue,"price":Self::price(at, at.mark)});
+        }
         json!({"op":"mark","symbol":at.symbol,"price":Self::price(at, at.mark)})
     }
 
