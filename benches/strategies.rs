@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use terrace::command::{Command, Fill, Side};
 use terrace::decimal::Grid;
 use terrace::event::Event;
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::{Capacity, Kernel, Settings, Strategy};
 
@@ -60,6 +60,7 @@ fn spec(index: u64) -> InstrumentSpec {
         taker_fee_ppb: 0,
         liquidation_fee_ppb: 0,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: FundId(0),
     }
 }

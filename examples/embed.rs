@@ -6,7 +6,7 @@
 use terrace::command::{Fill, Side};
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, VenueMessage, replay};
-use terrace::market::{InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{VenueMode, VenueRequest, VenueRules};
 use terrace::{Command, Declaration, Event, Kernel, Settings};
@@ -35,6 +35,7 @@ fn build() -> Result<(Kernel, InstrumentId), Box<dyn std::error::Error>> {
             taker_fee_ppb: 0,
             liquidation_fee_ppb: 0,
             reduce: ReducePolicy::default(),
+            adl: AdlPolicy::default(),
             fund: kernel.market().asset(usdt).fund,
         },
     )?;

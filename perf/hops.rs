@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use terrace::command::{Fill, MarginMode, Side};
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Pinning, VenueMessage};
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::ring_parts::{Bell, broadcast, queue};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{VenueMode, VenueRequest};
@@ -211,6 +211,7 @@ fn ladder() -> Kernel {
         taker_fee_ppb: 0,
         liquidation_fee_ppb: 0,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: FundId(0),
     };
     kernel.declare_instrument(None, spec).expect("a new symbol");

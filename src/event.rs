@@ -122,6 +122,15 @@ pub enum Event {
         realised: i128,
         rank: u32,
     },
+    /// How a deleveraging went: lots needed, and reduced by so many counterparties, the largest of which gave `largest`.
+    AdlReport {
+        owner: Owner,
+        instrument: InstrumentId,
+        needed: Quantity,
+        reduced: Quantity,
+        counterparties: u32,
+        largest: Quantity,
+    },
     /// A liquidation ended, with this equity of the pool.
     LiquidationEnded { account: u64, pool: PoolName, outcome: Outcome, equity: i128 },
     /// A fund's balance changed.

@@ -102,6 +102,42 @@ impl Default for ReducePolicy {
     }
 }
 
+/// By what the other side is ranked for deleveraging; profitable positions always come before losing ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum AdlRank {
+    /// Return times effective leverage (`BitMEX`, Bybit).
+    #[default]
+    PnlLeverage,
+    /// Profit by balance or isolated margin, times the margin ratio (Binance).
+    PnlMarginRatio,
+    /// Mark by entry price, times notional by equity (Hyperliquid).
+    ProfitNotional,
+    /// Every profitable position gives the same share of its size.
+    ProRata,
+}
+
+/// The price at which counterparties are deleveraged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum AdlPrice {
+    /// Where closing costs the bankrupt pool exactly its equity.
+    #[default]
+    Bankruptcy,
+    /// The mark: what the bankrupt pool has, or lacks, is the fund's.
+    Mark,
+}
+
+/// How the other side is deleveraged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct AdlPolicy {
+    /// In which order, or in which shares.
+    pub rank: AdlRank,
+    /// At which price.
+    pub price: AdlPrice,
+}
+
 /// The rules of an instrument: a linear perpetual contract.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
@@ -128,6 +164,8 @@ pub struct InstrumentSpec {
     pub liquidation_fee_ppb: i64,
     /// How positions are reduced in a liquidation.
     pub reduce: ReducePolicy,
+    /// How the other side is deleveraged.
+    pub adl: AdlPolicy,
     /// The fund behind it, kept in the settlement asset.
     pub fund: FundId,
 }

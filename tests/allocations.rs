@@ -3,7 +3,7 @@
 use terrace::command::{Command, Fill, Side};
 use terrace::decimal::Grid;
 use terrace::event::Event;
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::VenueMode;
 use terrace::{Capacity, Kernel, Settings, Strategy};
@@ -32,6 +32,7 @@ fn kernel(shards: u32, strategy: Strategy) -> Kernel {
         taker_fee_ppb: 0,
         liquidation_fee_ppb: 12_500_000,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: FundId(0),
     };
     kernel.declare_instrument(None, spec).unwrap();

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use terrace::command::{Command, Fill, Liquidity, MarginMode, Side};
 use terrace::decimal::Grid;
 use terrace::event::{Event, Owner, PoolName};
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::{Kernel, Settings, Strategy};
 
@@ -117,6 +117,7 @@ impl<'a> Test<'a> {
                 taker_fee_ppb: 500_000,
                 liquidation_fee_ppb: 2_000_000,
                 reduce: ReducePolicy { tier: index != 1, all: index != 2 },
+                adl: AdlPolicy::default(),
                 fund: FundId(0),
             };
             kernel.declare_instrument(None, spec).unwrap();

@@ -5,7 +5,7 @@
 
 use terrace::command::{Command, Fill, Side};
 use terrace::decimal::Grid;
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::VenueMode;
 use terrace::{Kernel, Settings};
@@ -29,6 +29,7 @@ fn spec(table: &TierTable, unit: i64) -> InstrumentSpec {
         taker_fee_ppb: 0,
         liquidation_fee_ppb: 0,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: FundId(0),
     }
 }

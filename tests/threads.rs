@@ -13,7 +13,7 @@ use terrace::engine::{
     Divergence, Engine, EngineSettings, Entry, Failure, Finished, Layout, Output, Pinning, SubmitError, VenueMessage,
     replay,
 };
-use terrace::market::{AssetId, InstrumentId, InstrumentSpec, Market, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, InstrumentId, InstrumentSpec, Market, ReducePolicy};
 use terrace::protocol::Session;
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, VenueMode, VenueRequest, VenueRules};
@@ -265,6 +265,7 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 1_000_000,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: terrace::market::FundId(0),
     };
     kernel.declare_instrument(None, spec).unwrap();

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use terrace::command::{Fill, MarginMode, Side};
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, VenueMessage};
-use terrace::market::{AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{VenueMode, VenueRequest};
 use terrace::{Capacity, Command, Event, Kernel, OrderOwner, Settings, Strategy, Wait};
@@ -95,6 +95,7 @@ fn kernel(shards: u32, floor: i128) -> Kernel {
         taker_fee_ppb: 0,
         liquidation_fee_ppb: 12_500_000,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: FundId(0),
     };
     kernel.declare_instrument(None, spec).unwrap();

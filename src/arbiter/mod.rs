@@ -5,6 +5,7 @@
 
 mod adl;
 mod ledger;
+mod pro_rata;
 mod queue;
 mod rescored;
 mod unwind;
@@ -17,6 +18,7 @@ use crate::event::{Event, Events, FundReason};
 use crate::market::{FundId, InstrumentId, Market};
 use crate::position::Position;
 use crate::shard::Shard;
+use pro_rata::Allotment;
 use queue::Queue;
 use unwind::UnwindState;
 
@@ -41,6 +43,8 @@ pub(crate) struct Arbiter {
     exhausted: bool,
     /// By instrument: the queues of the shorts and of the longs.
     queues: Vec<[Queue; 2]>,
+    /// Who is asked for a share; kept for its room.
+    asked: Vec<Allotment>,
     /// The number of the decision, from 1.
     decision: u64,
     /// Whether any queue was scored in this decision.

@@ -1,6 +1,7 @@
 //! Who bears what a bankrupt pool leaves: the fund if it can, else the other side, and the fund for what remains.
 
 use super::Arbiter;
+use super::adl::adl_price;
 use crate::event::{Event, Events, FundReason};
 use crate::market::{InstrumentId, Market};
 use crate::number::{Quantity, mul_div_floor};
@@ -31,10 +32,11 @@ impl Arbiter {
         let rest = lots - reached;
         let rest_share = mul_div_floor(claim.share, i128::from(rest), i128::from(lots));
         if reached > 0 {
-            // The counterparties paid for `reached` lots at the price; the pool was given X less the rest's part.
+            // The counterparties paid for `reached` lots at their price; the pool was given X less the rest's part. At the
+            // mark the difference is what the pool had, or lacked.
             let signed_rest = rest * claim.quantity.signum();
             let x_of_reached = x - (instrument.value(signed_rest, mark) - rest_share);
-            let paid = instrument.value(reached * claim.quantity.signum(), claim.price);
+            let paid = instrument.value(reached * claim.quantity.signum(), adl_price(market, claim));
             let residue = paid - x_of_reached;
             if residue != 0 {
                 self.credit(instrument.spec.fund, residue, FundReason::AdlResidue, events);

@@ -150,6 +150,19 @@ pub struct terrace_deleveraged {
     pub rank: u32,
 }
 
+/// How a deleveraging went: lots needed, and reduced by so many counterparties, the largest of which gave `largest`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_adl_report {
+    pub owner: terrace_owner,
+    pub needed: i64,
+    pub reduced: i64,
+    pub largest: i64,
+    pub instrument: u32,
+    pub counterparties: u32,
+}
+
 /// A liquidation ended, with this equity of the pool.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -209,16 +222,18 @@ pub enum terrace_happening {
     Takeover(terrace_takeover),
     /// A counterparty was deleveraged.
     Deleveraged(terrace_deleveraged),
+    /// How a deleveraging went.
+    AdlReport(terrace_adl_report),
     /// A liquidation ended.
     LiquidationEnded(terrace_liquidation_ended),
     /// A fund's balance changed.
     FundChange(terrace_fund_change),
-    /// A fund's equity is below zero.
+    /// A fund's equity is below zero. Always the last of them.
     FundDeficit(terrace_fund_deficit),
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 14;
+pub(super) const HAPPENINGS: u32 = 15;
 
 /// One entry of the log.
 #[repr(C)]
@@ -391,6 +406,16 @@ impl From<&Event> for terrace_happening {
                     rank,
                 })
             }
+            Event::AdlReport { owner: of, instrument, needed, reduced, counterparties, largest } => {
+                Self::AdlReport(terrace_adl_report {
+                    owner: owner(of, instrument),
+                    needed,
+                    reduced,
+                    largest,
+                    instrument: instrument.0,
+                    counterparties,
+                })
+            }
             Event::LiquidationEnded { account, pool, outcome, equity } => {
                 Self::LiquidationEnded(terrace_liquidation_ended {
                     account,
@@ -509,6 +534,14 @@ impl EventReader<'_> {
                 price: it.price.into(),
                 realised: it.realised.into(),
                 rank: it.rank,
+            },
+            terrace_happening::AdlReport(it) => Event::AdlReport {
+                owner: read_owner(it.owner)?,
+                instrument: self.instrument(it.instrument)?,
+                needed: it.needed,
+                reduced: it.reduced,
+                counterparties: it.counterparties,
+                largest: it.largest,
             },
             terrace_happening::LiquidationEnded(it) => Event::LiquidationEnded {
                 account: it.account,

@@ -783,6 +783,16 @@ typedef struct terrace_deleveraged {
   uint32_t rank;
 } terrace_deleveraged;
 
+// How a deleveraging went: lots needed, and reduced by so many counterparties, the largest of which gave `largest`.
+typedef struct terrace_adl_report {
+  struct terrace_owner owner;
+  int64_t needed;
+  int64_t reduced;
+  int64_t largest;
+  uint32_t instrument;
+  uint32_t counterparties;
+} terrace_adl_report;
+
 // A liquidation ended, with this equity of the pool.
 typedef struct terrace_liquidation_ended {
   uint64_t account;
@@ -835,11 +845,13 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_TAKEOVER,
   // A counterparty was deleveraged.
   TERRACE_HAPPENING_DELEVERAGED,
+  // How a deleveraging went.
+  TERRACE_HAPPENING_ADL_REPORT,
   // A liquidation ended.
   TERRACE_HAPPENING_LIQUIDATION_ENDED,
   // A fund's balance changed.
   TERRACE_HAPPENING_FUND_CHANGE,
-  // A fund's equity is below zero.
+  // A fund's equity is below zero. Always the last of them.
   TERRACE_HAPPENING_FUND_DEFICIT,
 };
 #if __STDC_VERSION__ >= 202311L
@@ -883,6 +895,9 @@ typedef struct terrace_happening {
     };
     struct {
       struct terrace_deleveraged deleveraged;
+    };
+    struct {
+      struct terrace_adl_report adl_report;
     };
     struct {
       struct terrace_liquidation_ended liquidation_ended;

@@ -6,7 +6,9 @@ use super::fields::{Fields, Json, as_word};
 use crate::decimal::{Decimal, Grid};
 use crate::driver::Driver;
 use crate::kernel::Declaration;
-use crate::market::{AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::market::{
+    AdlPolicy, AdlPrice, AdlRank, AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy,
+};
 use crate::number::LIMIT;
 use crate::refusal::{Code, Refusal};
 use crate::tiers::{TierRow, TierRule, TierTable};
@@ -21,9 +23,13 @@ const KINDS: &[(&str, bool)] = &[
 ];
 const TIER_RULES: &[(&str, Option<TierRule>)] =
     &[("marginal", Some(TierRule::Marginal)), ("step", Some(TierRule::Step)), ("linear", None)];
-const RANKINGS: &[(&str, bool)] =
-    &[("pnl_leverage", true), ("pnl_margin_ratio", false), ("profit_notional", false), ("pro_rata", false)];
-const ADL_PRICES: &[(&str, bool)] = &[("bankruptcy", true), ("mark", false)];
+const RANKINGS: &[(&str, AdlRank)] = &[
+    ("pnl_leverage", AdlRank::PnlLeverage),
+    ("pnl_margin_ratio", AdlRank::PnlMarginRatio),
+    ("profit_notional", AdlRank::ProfitNotional),
+    ("pro_rata", AdlRank::ProRata),
+];
+const ADL_PRICES: &[(&str, AdlPrice)] = &[("bankruptcy", AdlPrice::Bankruptcy), ("mark", AdlPrice::Mark)];
 const MARK_RULES: &[(&str, bool)] =
     &[("external", true), ("median", false), ("fair_basis", false), ("ema_basis", false)];
 
@@ -114,6 +120,7 @@ struct InstrumentLine {
     tier_rule: TierRule,
     tiers: Vec<Json>,
     reduce: ReducePolicy,
+    adl: AdlPolicy,
 }
 
 fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejection> {
@@ -159,6 +166,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
         taker_fee_ppb,
         liquidation_fee_ppb,
         reduce: line.reduce,
+        adl: line.adl,
         fund,
     };
     desk.kernel.declare(line.ts_ns, Declaration::Instrument(Box::new(spec)))?;
@@ -209,12 +217,14 @@ impl InstrumentLine {
                 mark.word("rule", MARK_RULES)?
             }
         };
+        let adl = AdlPolicy {
+            rank: fields.word_or("adl_rank", RANKINGS, AdlRank::default())?,
+            price: fields.word_or("adl_price", ADL_PRICES, AdlPrice::default())?,
+        };
         let supported = [
             (fields.word("kind", KINDS)?, "kind: only \"linear_perp\" is supported"),
             (tier_rule.is_some(), "tier_rule: only \"marginal\" and \"step\" are supported"),
             (!fraction, "reduce: only \"tier\" and \"all\" are supported"),
-            (fields.word_or("adl_rank", RANKINGS, true)?, "adl_rank: only \"pnl_leverage\" is supported"),
-            (fields.word_or("adl_price", ADL_PRICES, true)?, "adl_price: only \"bankruptcy\" is supported"),
             (mark, "mark: only the rule \"external\" is supported"),
             (!fields.flag_or("close_fee_in_mm", false)?, "close_fee_in_mm: only false is supported"),
         ];
@@ -230,6 +240,7 @@ impl InstrumentLine {
             tier_rule: tier_rule.unwrap_or_default(),
             tiers,
             reduce,
+            adl,
         })
     }
 

@@ -238,6 +238,15 @@ impl<'a> Encoder<'a> {
                     .bare("rank", rank)
                     .end();
             }
+            Event::AdlReport { owner, instrument, needed, reduced, counterparties, largest } => {
+                owner_field(&mut Line::begin(out, "adl_report", seq), owner)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("needed", self.quantity(instrument, needed))
+                    .quoted("reduced", self.quantity(instrument, reduced))
+                    .bare("counterparties", counterparties)
+                    .quoted_or_null("largest", ratio(largest.into(), reduced.into()))
+                    .end();
+            }
             Event::LiquidationEnded { account, pool, outcome, equity } => {
                 Line::begin(out, "liquidation_ended", seq)
                     .bare("account", account)

@@ -6,7 +6,7 @@
 use super::error::ReplayError;
 use crate::decimal::{Decimal, Grid};
 use crate::kernel::Kernel;
-use crate::market::{AssetId, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::market::{AdlPolicy, AssetId, InstrumentId, InstrumentSpec, ReducePolicy};
 use crate::tiers::{TierRow, TierRule, TierTable};
 
 /// The settlement asset.
@@ -113,6 +113,7 @@ pub(super) fn declare(
         taker_fee_ppb: TAKER_FEE_PPB,
         liquidation_fee_ppb: LIQUIDATION_FEE_PPB,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: kernel.market().asset(settle).fund,
     };
     kernel.declare_instrument(None, spec).map_err(refused)

@@ -277,7 +277,7 @@ fn weighted(budget: i128, part: i128, whole: i128) -> i128 {
 mod tests {
     use super::*;
     use crate::decimal::Grid;
-    use crate::market::{AssetId, FundId, InstrumentSpec, ReducePolicy};
+    use crate::market::{AdlPolicy, AssetId, FundId, InstrumentSpec, ReducePolicy};
     use crate::tiers::{TierRow, TierTable};
 
     fn instrument(rule: TierRule, rows: &[(i128, u64)], unit: i64) -> Instrument {
@@ -295,6 +295,7 @@ mod tests {
             taker_fee_ppb: 0,
             liquidation_fee_ppb: 0,
             reduce: ReducePolicy::default(),
+            adl: AdlPolicy::default(),
             fund: FundId(0),
         };
         Instrument { spec, mark: None, last: None }

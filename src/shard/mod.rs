@@ -16,6 +16,7 @@ mod liquidation;
 mod margin;
 mod orders;
 mod reports;
+mod scores;
 mod store;
 mod view;
 

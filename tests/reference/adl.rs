@@ -1,6 +1,6 @@
 //! Auto-deleveraging (model section 7).
 
-use super::number::{Int, ceil_div, floor_div, int, trunc_div, zero};
+use super::number::{Int, Rat, ceil_div, floor_div, int, show_rounded, trunc_div, zero};
 use super::state::{Side, State, sum};
 use num_traits::{Signed, Zero};
 use serde_json::{Value, json};
@@ -70,6 +70,7 @@ impl State {
     pub fn trade_with_counters(&mut self, bankrupt: &Value, i: usize, q: &Int, price: &Int) -> Int {
         let side = if q.is_positive() { Side::Buy } else { Side::Sell };
         let mut left = q.abs();
+        let mut trades: Vec<Int> = Vec::new();
         for counter in self.adl_queue(i, q.is_negative()) {
             if left.is_zero() {
                 break;
@@ -97,9 +98,30 @@ impl State {
             });
             self.emit("adl", fields);
             self.cut_reduce_only(counter.account, i);
-            left -= k;
+            left -= &k;
+            trades.push(k);
         }
+        self.report_adl(bankrupt, i, &q.abs(), &trades);
         q.abs() - left
+    }
+
+    /// Per deleveraging: needed, reduced, by how many, and the share of the
+    /// largest. Of inventory, only where somebody traded.
+    fn report_adl(&mut self, bankrupt: &Value, i: usize, needed: &Int, trades: &[Int]) {
+        if trades.is_empty() && bankrupt.is_string() {
+            return;
+        }
+        let reduced = sum(trades.iter().cloned());
+        let largest = trades.iter().max().map(|most| show_rounded(&Rat::new(most.clone(), reduced.clone()), 8));
+        let fields = json!({
+            "account": bankrupt,
+            "symbol": self.instruments[i].symbol,
+            "needed": self.show_qty(i, needed),
+            "reduced": self.show_qty(i, &reduced),
+            "counterparties": trades.len(),
+            "largest": largest,
+        });
+        self.emit("adl_report", fields);
     }
 
     /// Step 5: the pool is booked out at `X` as in step 4; counterparties take

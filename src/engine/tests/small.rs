@@ -3,7 +3,7 @@
 
 use crate::decimal::Grid;
 use crate::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, replay};
-use crate::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
 use crate::tiers::{TierRow, TierRule, TierTable};
 use crate::venue::{VenueMode, VenueRules};
 use crate::{Command, Declaration, Driver, Event, Kernel, OffGrid, Settings, Wait};
@@ -33,6 +33,7 @@ fn instrument() -> Declaration {
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 1_000_000,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: FundId(0),
     }))
 }
