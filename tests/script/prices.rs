@@ -167,6 +167,9 @@ impl Writer {
     /// Mostly an instrument that has such rules.
     fn priced(&self, dice: &mut Dice) -> &Traded {
         let with: Vec<&Traded> = self.instruments.iter().filter(|at| at.priced.computed || at.priced.funded).collect();
-        if with.is_empty() || dice.chance(15) { dice.pick(&self.instruments) } else { dice.pick(&with) }
+        if with.is_empty() || dice.chance(15) {
+            return dice.pick(&self.instruments);
+        }
+        with[dice.below(with.len() as u64) as usize]
     }
 }
