@@ -180,7 +180,7 @@ fn lines(events: &[Value]) -> String {
 
 /// Plays one script to its end.
 fn play(settings: &[(u32, Finding)], features: Features, world: u64, choices: &[u64]) -> Result<Bench, TestCaseError> {
-    let mut writer = Writer::with(world, features);
+    let mut writer = Writer::new(world, features);
     let mut bench = Bench::new(settings);
     while writer.prologue_left() > 0 {
         let line = writer.next(0, &bench.reference);

@@ -5,7 +5,7 @@ mod reference;
 mod script;
 
 use reference::Reference;
-use script::{Dice, Writer};
+use script::{BUILT, Dice, Writer};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use terrace::decimal::Grid;
@@ -73,7 +73,7 @@ fn start(layout: &Layout, ring: usize, queue: usize) -> Engine {
 /// A random script, as the reference leads it.
 fn random_script(world: u64) -> Vec<String> {
     let mut dice = Dice::new(world ^ 0x5EED);
-    let (mut writer, mut reference) = (Writer::new(world), Reference::new());
+    let (mut writer, mut reference) = (Writer::new(world, BUILT), Reference::new());
     let mut lines = Vec::new();
     let choices = 20 + dice.below(100);
     while writer.prologue_left() > 0 {

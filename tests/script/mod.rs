@@ -97,11 +97,7 @@ fn decimal(steps: i128, scale: u32) -> String {
 }
 
 impl Writer {
-    pub fn new(world: u64) -> Self {
-        Self::with(world, BUILT)
-    }
-
-    pub fn with(world: u64, features: Features) -> Self {
+    pub fn new(world: u64, features: Features) -> Self {
         let mut dice = Dice::new(world);
         let mut writer = Self {
             prologue: Vec::new(),
