@@ -8,6 +8,7 @@ use criterion::{Criterion, Throughput};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 use terrace::command::{Command, Fill, Side};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::event::Event;
 use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
@@ -54,7 +55,7 @@ fn spec(index: u64) -> InstrumentSpec {
         settle: ASSET,
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),
-        unit: 100,
+        unit: Unit::Linear(100),
         tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
         maker_fee_ppb: 0,
         taker_fee_ppb: 0,

@@ -4,6 +4,7 @@
 //! order at its limit; a matching engine would look into its book.
 
 use terrace::command::{Fill, Side};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, VenueMessage, replay};
 use terrace::market::{AdlPolicy, InstrumentId, InstrumentSpec, ReducePolicy};
@@ -29,7 +30,7 @@ fn build() -> Result<(Kernel, InstrumentId), Box<dyn std::error::Error>> {
             settle: usdt,
             tick: Grid::decimals(0),
             lot: Grid::decimals(0),
-            unit: USDT,
+            unit: Unit::Linear(USDT),
             tiers: TierTable::new(TierRule::Marginal, &[row])?,
             maker_fee_ppb: 0,
             taker_fee_ppb: 0,

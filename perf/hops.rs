@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use terrace::command::{Fill, MarginMode, Side};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Pinning, VenueMessage};
 use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
@@ -205,7 +206,7 @@ fn ladder() -> Kernel {
         settle: ASSET,
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),
-        unit: UNIT,
+        unit: Unit::Linear(UNIT),
         tiers: TierTable::new(TierRule::Marginal, &[only]).expect("one row"),
         maker_fee_ppb: 0,
         taker_fee_ppb: 0,

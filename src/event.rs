@@ -61,6 +61,8 @@ pub enum FundReason {
     Unwind,
     /// A takeover met inventory of the other side.
     Netting,
+    /// What two sides exchanged was rounded on each.
+    Rounding,
     /// Inventory was deleveraged.
     Adl,
     /// What counterparties of a deleveraging paid differs from what the bankrupt pool was booked out at.
@@ -111,7 +113,7 @@ pub enum Event {
         realised: i128,
     },
     /// Signed `quantity` of a pool's position passed to the fund, and with it the share `passed` of the equity.
-    Takeover { account: u64, instrument: InstrumentId, quantity: Quantity, price: i128, passed: i128 },
+    Takeover { account: u64, instrument: InstrumentId, quantity: Quantity, price: Option<i128>, passed: i128 },
     /// A counterparty was deleveraged; `quantity` is signed as its trade.
     Deleveraged {
         owner: Owner,

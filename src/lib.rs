@@ -39,6 +39,7 @@
 mod arbiter;
 mod checks;
 pub mod command;
+pub mod contract;
 pub mod decimal;
 pub mod driver;
 pub mod engine;

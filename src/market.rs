@@ -2,8 +2,9 @@
 //!
 //! A [`Market`] is plain replicated data: each worker may hold a copy of its own, kept equal by the same inputs.
 
+use crate::contract::Unit;
 use crate::decimal::Grid;
-use crate::number::{LIMIT, PPB, Price};
+use crate::number::{PPB, Price};
 use crate::refusal::Refusal;
 use crate::tiers::TierTable;
 use crate::venue::VenueRules;
@@ -138,7 +139,7 @@ pub struct AdlPolicy {
     pub price: AdlPrice,
 }
 
-/// The rules of an instrument: a linear perpetual contract.
+/// The rules of an instrument: a linear or inverse perpetual contract.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstrumentSpec {
@@ -152,8 +153,8 @@ pub struct InstrumentSpec {
     pub tick: Grid,
     /// The grid of quantities.
     pub lot: Grid,
-    /// `tick · lot · multiplier` in quanta of the settlement asset: the value of one lot at one tick, at least 1.
-    pub unit: i64,
+    /// What one lot is worth at a price of one tick, and so what kind of contract it is.
+    pub unit: Unit,
     /// Margin by notional.
     pub tiers: TierTable,
     /// In parts per billion; negative is a rebate.
@@ -171,18 +172,45 @@ pub struct InstrumentSpec {
 }
 
 impl InstrumentSpec {
+    /// A contract of `tick` and `lot` with these margins: no fees, all other rules as they are by default.
+    #[must_use]
+    pub fn new(
+        symbol: &str,
+        settle: AssetId,
+        fund: FundId,
+        (tick, lot): (Grid, Grid),
+        unit: Unit,
+        tiers: TierTable,
+    ) -> Self {
+        Self {
+            symbol: symbol.to_owned(),
+            underlying: symbol.to_owned(),
+            settle,
+            tick,
+            lot,
+            unit,
+            tiers,
+            maker_fee_ppb: 0,
+            taker_fee_ppb: 0,
+            liquidation_fee_ppb: 0,
+            reduce: ReducePolicy::default(),
+            adl: AdlPolicy::default(),
+            fund,
+        }
+    }
+
     /// Checks the numbers that no other type has checked.
     ///
     /// # Errors
     ///
-    /// A grid finer or coarser than [`Grid::new`] makes them, a unit below 1 or of 2^62 and more, a trading fee outside
+    /// A grid finer or coarser than [`Grid::new`] makes them, a unit with a part below 1 or of 2^62 and more, a trading fee outside
     /// (−1, 1), a liquidation fee outside [0, 1).
     pub fn check(&self) -> Result<(), Refusal> {
         let one = PPB as i64;
         if [self.tick, self.lot].iter().any(|grid| Grid::new(grid.step()).is_none()) {
             return Err(Refusal::BadDeclaration { what: "tick and lot must have at most 12 digits and 18 decimals" });
         }
-        if self.unit < 1 || i128::from(self.unit) >= LIMIT {
+        if !self.unit.is_valid() {
             return Err(Refusal::BadDeclaration { what: "the unit must be at least 1 and below 2^62 quanta" });
         }
         if [self.maker_fee_ppb, self.taker_fee_ppb].iter().any(|fee| fee.unsigned_abs() >= PPB) {
@@ -192,20 +220,6 @@ impl InstrumentSpec {
             return Err(Refusal::BadDeclaration { what: "liquidation_fee must be at least 0 and below 1" });
         }
         Ok(())
-    }
-
-    /// `tick · lot · multiplier` in quanta of an asset with `decimals`; none unless whole and from 1 to below 2^62.
-    #[must_use]
-    pub fn unit(tick: Grid, lot: Grid, multiplier: Grid, decimals: u32) -> Option<i64> {
-        let [tick, lot, multiplier] = [tick.step(), lot.step(), multiplier.step()];
-        let mut mantissa = tick.mantissa().checked_mul(lot.mantissa())?.checked_mul(multiplier.mantissa())?;
-        let mut scale = tick.scale() + lot.scale() + multiplier.scale();
-        while scale > 0 && mantissa % 10 == 0 {
-            mantissa /= 10;
-            scale -= 1;
-        }
-        let whole = mantissa.checked_mul(10i128.checked_pow(decimals.checked_sub(scale)?)?)?;
-        (1..LIMIT).contains(&whole).then_some(whole as i64)
     }
 }
 
@@ -221,18 +235,10 @@ pub struct Instrument {
 }
 
 impl Instrument {
-    /// Value of `quantity` lots at `price`, in quanta: `q · p · unit`, exact.
+    /// An instrument without any price yet.
     #[must_use]
-    #[inline]
-    pub fn value(&self, quantity: i64, price: impl Into<i128>) -> i128 {
-        i128::from(quantity) * i128::from(self.spec.unit) * price.into()
-    }
-
-    /// `q · p · unit` of unsigned numbers that come from outside; none where it is not below 2^62.
-    #[must_use]
-    pub fn admitted_value(&self, quantity: i64, price: Price) -> Option<i128> {
-        let lots_at_price = i128::from(quantity) * i128::from(price);
-        lots_at_price.checked_mul(i128::from(self.spec.unit)).filter(|&value| value < LIMIT)
+    pub fn new(spec: InstrumentSpec) -> Self {
+        Self { spec, mark: None, last: None }
     }
 }
 
@@ -297,22 +303,5 @@ impl Market {
     #[must_use]
     pub fn quanta(&self, id: AssetId) -> Grid {
         Grid::decimals(self.asset(id).decimals)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_unit_is_whole_or_none() {
-        let grid = |text: &str| Grid::new(text.parse().unwrap()).unwrap();
-        let unit =
-            |tick, lot, multiplier, decimals| InstrumentSpec::unit(grid(tick), grid(lot), grid(multiplier), decimals);
-        assert_eq!(unit("0.1", "0.001", "1", 8), Some(10_000));
-        assert_eq!(unit("0.1", "0.001", "1", 4), Some(1));
-        assert_eq!(unit("0.1", "0.001", "1", 3), None);
-        assert_eq!(unit("0.5", "1", "0.2", 1), Some(1));
-        assert_eq!(unit("1000000", "1000000", "1000000", 12), None, "2^62 and more");
     }
 }

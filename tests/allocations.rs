@@ -1,6 +1,7 @@
 //! From a tick to its liquidation orders nothing is allocated, after warm-up.
 
 use terrace::command::{Command, Fill, Side};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::event::Event;
 use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
@@ -26,7 +27,7 @@ fn kernel(shards: u32, strategy: Strategy) -> Kernel {
         settle: AssetId(0),
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),
-        unit: 10_000,
+        unit: Unit::Linear(10_000),
         tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
         maker_fee_ppb: 0,
         taker_fee_ppb: 0,

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 use terrace::command::{Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, OrderOwner, Side};
+use terrace::contract::Unit;
 use terrace::decimal::{Decimal, Grid};
 use terrace::engine::{Decision, Depth, Entry, VenueAnswer, replay};
 use terrace::event::PoolName;
@@ -219,7 +220,7 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
             settle: AssetId(dice.small()),
             tick: grid(dice),
             lot: grid(dice),
-            unit: 1 + dice.below((1 << 62) - 1) as i64,
+            unit: unit(dice),
             tiers: tiers(dice),
             maker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
             taker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
@@ -282,6 +283,12 @@ fn entry(dice: &mut Dice, kind: u64) -> Entry {
     }
 }
 
+fn unit(dice: &mut Dice) -> Unit {
+    let mut part = || 1 + dice.below((1 << 62) - 1) as i64;
+    let (first, second) = (part(), part());
+    if dice.flag() { Unit::Linear(first) } else { Unit::Inverse { numerator: first, denominator: second } }
+}
+
 fn instrument() -> InstrumentSpec {
     let row = |cap, mmr_ppb, max_leverage| TierRow { cap, mmr_ppb, max_leverage, deduction: None };
     let rows = [row(5_000_000_000, 4_000_000, 12_500), row(500_000_000_000, 10_000_000, 5_000)];
@@ -291,7 +298,7 @@ fn instrument() -> InstrumentSpec {
         settle: AssetId(0),
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),
-        unit: 10_000,
+        unit: Unit::Linear(10_000),
         tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
         maker_fee_ppb: -100_000,
         taker_fee_ppb: 500_000,
@@ -582,8 +589,10 @@ fn what_breaks_an_invariant_is_refused_on_both_sides() {
         fund(1 << 62),
         spec(&|spec| spec.symbol = "a b".to_owned()),
         spec(&|spec| spec.underlying = String::new()),
-        spec(&|spec| spec.unit = 0),
-        spec(&|spec| spec.unit = i64::MAX),
+        spec(&|spec| spec.unit = Unit::Linear(0)),
+        spec(&|spec| spec.unit = Unit::Linear(i64::MAX)),
+        spec(&|spec| spec.unit = Unit::Inverse { numerator: 1, denominator: 0 }),
+        spec(&|spec| spec.unit = Unit::Inverse { numerator: i64::MAX, denominator: 1 }),
         spec(&|spec| spec.maker_fee_ppb = i64::MIN),
         spec(&|spec| spec.taker_fee_ppb = 1_000_000_000),
         spec(&|spec| spec.liquidation_fee_ppb = -1),

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use terrace::command::{Command, Fill, Liquidity, MarginMode, Side};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::event::{Event, Owner, PoolName};
 use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
@@ -111,7 +112,7 @@ impl<'a> Test<'a> {
                 settle: ASSET,
                 tick: Grid::decimals(0),
                 lot: Grid::decimals(0),
-                unit: world.unit,
+                unit: Unit::Linear(world.unit),
                 tiers,
                 maker_fee_ppb: 0,
                 taker_fee_ppb: 500_000,

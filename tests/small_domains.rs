@@ -4,6 +4,7 @@
 //! rounding can put a long in breach although its mark rises, and a `step` cap although it rises by one tick.
 
 use terrace::command::{Command, Fill, Side};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
@@ -23,7 +24,7 @@ fn spec(table: &TierTable, unit: i64) -> InstrumentSpec {
         settle: AssetId(0),
         tick: Grid::decimals(0),
         lot: Grid::decimals(0),
-        unit,
+        unit: Unit::Linear(unit),
         tiers: table.clone(),
         maker_fee_ppb: 0,
         taker_fee_ppb: 0,

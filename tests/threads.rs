@@ -8,6 +8,7 @@ use reference::Reference;
 use script::{BUILT, Dice, Writer};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{
     Divergence, Engine, EngineSettings, Entry, Failure, Finished, Layout, Output, Pinning, SubmitError, VenueMessage,
@@ -259,7 +260,7 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
         settle: USDT,
         tick: grid("0.1"),
         lot: grid("0.001"),
-        unit: 10_000,
+        unit: Unit::Linear(10_000),
         tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
         maker_fee_ppb: 0,
         taker_fee_ppb: 500_000,

@@ -8,6 +8,7 @@ use std::backtrace::Backtrace;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use terrace::command::{Fill, MarginMode, Side};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, VenueMessage};
 use terrace::market::{AdlPolicy, AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy};
@@ -89,7 +90,7 @@ fn kernel(shards: u32, floor: i128) -> Kernel {
         settle: ASSET,
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),
-        unit: 10_000,
+        unit: Unit::Linear(10_000),
         tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
         maker_fee_ppb: 0,
         taker_fee_ppb: 0,

@@ -16,23 +16,23 @@ struct Offer {
 }
 
 impl Arbiter {
-    /// Offers the lots of a claim to the other side, at the price of the instrument's policy; returns how many were taken.
+    /// Offers the lots of a claim to the other side, at the price of the instrument's policy.
     pub(super) fn deleverage_against(
         &mut self,
         market: &Market,
         shards: &mut [Box<Shard>],
         claim: &Claim,
         events: &mut Events,
-    ) -> Quantity {
+    ) -> Taken {
         let price = adl_price(market, claim);
         let owner = Owner::Account(claim.account);
         let offer = Offer { owner, instrument: claim.instrument, quantity: claim.quantity, price };
         let taken = self.deleverage(market, shards, &offer, events);
         events.push(taken.report(&offer));
-        taken.lots
+        taken
     }
 
-    /// Offers signed `held` lots of inventory to the other side at the mark; returns how many were taken.
+    /// Offers signed `held` lots of inventory to the other side at the mark.
     pub(super) fn deleverage_fund(
         &mut self,
         market: &Market,
@@ -40,14 +40,14 @@ impl Arbiter {
         instrument: InstrumentId,
         held: Quantity,
         events: &mut Events,
-    ) -> Quantity {
-        let Some(mark) = market.instrument(instrument).mark else { return 0 };
+    ) -> Taken {
+        let Some(mark) = market.instrument(instrument).mark else { return Taken::default() };
         let offer = Offer { owner: Owner::Fund, instrument, quantity: held, price: i128::from(mark) };
         let taken = self.deleverage(market, shards, &offer, events);
         if taken.lots > 0 {
             events.push(taken.report(&offer)); // how often nobody is reached depends on how often somebody looks
         }
-        taken.lots
+        taken
     }
 
     /// Asks the opposite side, ranked once: each position is reduced by at most its size.
@@ -82,18 +82,20 @@ impl Arbiter {
 }
 
 /// What counterparties of a claim pay or get.
-pub(super) fn adl_price(market: &Market, claim: &Claim) -> i128 {
+fn adl_price(market: &Market, claim: &Claim) -> i128 {
     let instrument = market.instrument(claim.instrument);
     match (instrument.spec.adl.price, instrument.mark) {
         (AdlPrice::Mark, Some(mark)) => i128::from(mark),
-        _ => claim.price,
+        _ => claim.price.unwrap_or(1), // without a price nobody is asked
     }
 }
 
 /// What a deleveraging came to.
 #[derive(Clone, Copy, Debug, Default)]
-struct Taken {
-    lots: Quantity,
+pub(super) struct Taken {
+    pub(super) lots: Quantity,
+    /// What the counterparties were booked for them, in quanta: `Σ V(closed part, price)`.
+    pub(super) booked: i128,
     counterparties: u32,
     largest: Quantity,
 }
@@ -137,6 +139,7 @@ fn trade(
     });
     shard.cut_after_deleveraging(market, candidate.holding, events);
     taken.lots += lots;
+    taken.booked += market.instrument(offer.instrument).value(-lots * offer.quantity.signum(), offer.price);
     taken.counterparties += 1;
     taken.largest = taken.largest.max(lots);
 }

@@ -238,9 +238,10 @@ impl Arbiter {
         events: &mut Events,
     ) {
         let instrument = market.instrument(id);
-        let change = |position: &mut crate::position::Position| position.fill(side.signed(lots), price, instrument);
-        let realised = self.change_inventory(id.index(), change);
-        self.ledger.book_venue(market, id, side, lots, price);
+        let change = side.signed(lots);
+        let rounding = self.inventory[id.index()].position.rounding(change, price, instrument);
+        let realised = self.change_inventory(id.index(), |position| position.fill(change, price, instrument));
+        let rounding = rounding + self.ledger.book_venue(market, id, side, lots, price);
         events.push(Event::LiquidationFill {
             liquidation,
             owner: Owner::Fund,
@@ -252,5 +253,6 @@ impl Arbiter {
             realised,
         });
         self.credit(instrument.spec.fund, realised, FundReason::Unwind, events);
+        self.credit(instrument.spec.fund, rounding, FundReason::Rounding, events);
     }
 }

@@ -1,7 +1,6 @@
 //! Who bears what a bankrupt pool leaves: the fund if it can, else the other side, and the fund for what remains.
 
 use super::Arbiter;
-use super::adl::adl_price;
 use crate::event::{Event, Events, FundReason};
 use crate::market::{InstrumentId, Market};
 use crate::number::{Quantity, mul_div_floor};
@@ -28,16 +27,15 @@ impl Arbiter {
             return;
         }
         let lots = claim.quantity.abs();
-        let reached = self.deleverage_against(market, shards, claim, events);
-        let rest = lots - reached;
+        let taken = self.deleverage_against(market, shards, claim, events);
+        let rest = lots - taken.lots;
         let rest_share = mul_div_floor(claim.share, i128::from(rest), i128::from(lots));
-        if reached > 0 {
-            // The counterparties paid for `reached` lots at their price; the pool was given X less the rest's part. At the
+        if taken.lots > 0 {
+            // The counterparties were booked their lots at the price; the pool was given X less the rest's part. At the
             // mark the difference is what the pool had, or lacked.
             let signed_rest = rest * claim.quantity.signum();
             let x_of_reached = x - (instrument.value(signed_rest, mark) - rest_share);
-            let paid = instrument.value(reached * claim.quantity.signum(), adl_price(market, claim));
-            let residue = paid - x_of_reached;
+            let residue = -taken.booked - x_of_reached;
             if residue != 0 {
                 self.credit(instrument.spec.fund, residue, FundReason::AdlResidue, events);
                 self.tell_deficit(market, instrument.spec.fund, events);
@@ -48,8 +46,12 @@ impl Arbiter {
         }
     }
 
-    /// All of it or nothing: the fund's equity after the takeover is not below its floor.
+    /// All of it or nothing: the fund's equity after the takeover is not below its floor. What has no bankruptcy price
+    /// it bears in any case: nobody else can be asked.
     fn can_bear(&self, market: &Market, claim: &Claim) -> bool {
+        if claim.price.is_none() {
+            return true;
+        }
         let fund = market.instrument(claim.instrument).spec.fund;
         self.equity(market, fund) + claim.share >= market.fund(fund).floor
     }
@@ -90,10 +92,12 @@ impl Arbiter {
             if held == 0 || self.equity(market, fund) >= market.fund(fund).floor {
                 continue;
             }
-            let reached = self.deleverage_fund(market, shards, id, held, events);
-            if reached > 0 {
-                let realised = self.change_inventory(index, |position| position.close(reached, mark, instrument));
+            let taken = self.deleverage_fund(market, shards, id, held, events);
+            if taken.lots > 0 {
+                let own = instrument.value(taken.lots * held.signum(), mark);
+                let realised = self.change_inventory(index, |position| position.close(taken.lots, mark, instrument));
                 self.credit(fund, realised, FundReason::Adl, events);
+                self.credit(fund, -own - taken.booked, FundReason::Rounding, events);
                 traded = true;
             }
         }

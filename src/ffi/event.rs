@@ -131,6 +131,7 @@ pub struct terrace_liquidation_filled {
 pub struct terrace_takeover {
     pub account: u64,
     pub quantity: i64,
+    /// Zero where no price is the bankruptcy price.
     pub price: terrace_amount,
     pub passed: terrace_amount,
     pub instrument: u32,
@@ -391,7 +392,7 @@ impl From<&Event> for terrace_happening {
             Event::Takeover { account, instrument, quantity, price, passed } => Self::Takeover(terrace_takeover {
                 account,
                 quantity,
-                price: price.into(),
+                price: price.unwrap_or(0).into(),
                 passed: passed.into(),
                 instrument: instrument.0,
             }),
@@ -523,7 +524,7 @@ impl EventReader<'_> {
                 account: it.account,
                 instrument: self.instrument(it.instrument)?,
                 quantity: negatable(it.quantity)?,
-                price: it.price.into(),
+                price: Some(it.price.into()).filter(|&price| price != 0),
                 passed: it.passed.into(),
             },
             terrace_happening::Deleveraged(it) => Event::Deleveraged {

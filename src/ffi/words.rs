@@ -134,6 +134,8 @@ pub enum terrace_fund_reason {
     Deficit = 5,
     /// Money was paid in.
     Deposit = 6,
+    /// What two sides exchanged was rounded on each.
+    Rounding = 7,
 }
 
 /// How threads wait.
@@ -259,8 +261,16 @@ impl Word for Outcome {
 }
 
 impl Word for FundReason {
-    const ALL: &'static [Self] =
-        &[Self::Fee, Self::Unwind, Self::Netting, Self::Adl, Self::AdlResidue, Self::Deficit, Self::Deposit];
+    const ALL: &'static [Self] = &[
+        Self::Fee,
+        Self::Unwind,
+        Self::Netting,
+        Self::Adl,
+        Self::AdlResidue,
+        Self::Deficit,
+        Self::Deposit,
+        Self::Rounding,
+    ];
 
     fn number(self) -> u32 {
         (match self {
@@ -271,6 +281,7 @@ impl Word for FundReason {
             Self::AdlResidue => terrace_fund_reason::AdlResidue,
             Self::Deficit => terrace_fund_reason::Deficit,
             Self::Deposit => terrace_fund_reason::Deposit,
+            Self::Rounding => terrace_fund_reason::Rounding,
         }) as u32
     }
 }

@@ -98,7 +98,7 @@ impl Declaration {
                 None => market.funds.push(spec.clone()),
             },
             Self::Instrument(spec) => {
-                market.instruments.push(Instrument { spec: InstrumentSpec::clone(spec), mark: None, last: None });
+                market.instruments.push(Instrument::new(InstrumentSpec::clone(spec)));
             }
             Self::Venue(rules) => market.venue = *rules,
         }

@@ -2,12 +2,13 @@
 
 use super::Rejection;
 use super::desk::{Answer, Desk};
-use super::encode::{Encoder, Line, position_word, ratio, score, side_word};
+use super::encode::{Encoder, Line, kind_word, position_word, ratio, score, side_word};
 use super::fields::Fields;
 use crate::driver::Driver;
 use crate::event::{Owner, PoolName};
 use crate::kernel::{Overview, WaitState, WaitingPool};
 use crate::market::{AssetId, FundId, InstrumentId};
+use crate::number::Quantity;
 use crate::refusal::Code;
 use crate::shard::{OrderView, PoolView, PositionView};
 use std::fmt::Write;
@@ -172,7 +173,7 @@ impl Encoder<'_> {
             .quoted("symbol", self.symbol(id))
             .quoted("side", position_word(view.position.quantity))
             .quoted("qty", self.quantity(id, view.position.quantity.abs()))
-            .quoted("entry", self.entry(id, &view.position))
+            .quoted_or_null("entry", self.entry(id, &view.position))
             .quoted_or_null("mark", mark.map(|mark| self.price(id, mark)))
             .quoted("notional", self.amount(asset, view.notional))
             .quoted("upnl", self.amount(asset, view.unrealised))
@@ -182,7 +183,7 @@ impl Encoder<'_> {
             .quoted("mm", self.amount(asset, view.maintenance))
             .bare("tier", view.tier + 1)
             .quoted_or_null("liq_price", view.liquidation_price.map(|price| self.price(id, price)))
-            .quoted("bankruptcy_price", self.price(id, view.bankruptcy_price))
+            .quoted_or_null("bankruptcy_price", view.bankruptcy_price.map(|price| self.price(id, price)))
             .bare("lights", lights)
             .close();
     }
@@ -207,7 +208,7 @@ fn instrument(overview: Overview<'_>, id: InstrumentId, seq: u64, out: &mut Stri
     let price = |price: Option<i64>| price.map(|price| encoder.price(id, price));
     Line::begin(out, "instrument", seq)
         .quoted("symbol", &at.spec.symbol)
-        .quoted("kind", "linear_perp")
+        .quoted("kind", kind_word(at.spec.unit))
         .quoted_or_null("mark", price(at.mark))
         .quoted_or_null("last", price(at.last))
         .quoted_or_null("bid", price(bid))
@@ -242,7 +243,7 @@ fn fund(overview: Overview<'_>, id: FundId, seq: u64, out: &mut String) -> Resul
                 .quoted("symbol", encoder.symbol(held.instrument))
                 .quoted("side", position_word(held.position.quantity))
                 .quoted("qty", encoder.quantity(held.instrument, held.position.quantity.abs()))
-                .quoted("entry", encoder.entry(held.instrument, &held.position))
+                .quoted_or_null("entry", encoder.entry(held.instrument, &held.position))
                 .quoted("upnl", encoder.amount(spec.asset, held.unrealised))
                 .close();
         })
@@ -272,11 +273,12 @@ fn ladder(overview: Overview<'_>, id: InstrumentId, seq: u64, out: &mut String) 
     let encoder = Encoder::new(overview.market());
     let none = || Rejection::new(Code::NoPrice, format!("{} never had a mark", encoder.symbol(id)));
     let rungs = overview.ladder(id).ok_or_else(none)?;
-    let unit = i128::from(overview.market().instrument(id).spec.unit);
+    let at = overview.market().instrument(id);
     Line::begin(out, "ladder", seq)
         .quoted("symbol", encoder.symbol(id))
         .list("rungs", rungs, |out, (price, rung)| {
-            let notional = (rung.long_lots + rung.short_lots) * price * unit;
+            let lots = Quantity::try_from(rung.long_lots + rung.short_lots).unwrap_or(Quantity::MAX);
+            let notional = at.notional(lots, price);
             Line::object(out)
                 .quoted("price", encoder.price(id, price))
                 .quoted("long_qty", encoder.quantity(id, rung.long_lots))

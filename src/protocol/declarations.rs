@@ -3,6 +3,7 @@
 use super::Rejection;
 use super::desk::{Answer, Desk, steps};
 use super::fields::{Fields, Json, as_word};
+use crate::contract::Unit;
 use crate::decimal::{Decimal, Grid};
 use crate::driver::Driver;
 use crate::kernel::Declaration;
@@ -13,13 +14,14 @@ use crate::number::LIMIT;
 use crate::refusal::{Code, Refusal};
 use crate::tiers::{TierRow, TierRule, TierTable};
 
-const KINDS: &[(&str, bool)] = &[
-    ("linear_perp", true),
-    ("inverse_perp", false),
-    ("linear_future", false),
-    ("inverse_future", false),
-    ("option", false),
-    ("spot", false),
+/// Whether a kind is inverse; none: it is not built.
+const KINDS: &[(&str, Option<bool>)] = &[
+    ("linear_perp", Some(false)),
+    ("inverse_perp", Some(true)),
+    ("linear_future", None),
+    ("inverse_future", None),
+    ("option", None),
+    ("spot", None),
 ];
 const TIER_RULES: &[(&str, Option<TierRule>)] =
     &[("marginal", Some(TierRule::Marginal)), ("step", Some(TierRule::Step)), ("linear", None)];
@@ -115,6 +117,7 @@ struct InstrumentLine {
     ts_ns: Option<u64>,
     /// A word or setting that this version does not build.
     unsupported: Option<&'static str>,
+    inverse: bool,
     steps: [Decimal; 3],
     fees: [Decimal; 3],
     tier_rule: TierRule,
@@ -149,7 +152,8 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
     if fees.iter().any(|&(_, off)| off) {
         return Err(Refusal::OffGrid { what: "a fee: finer than parts per billion, it" }.into());
     }
-    let unit = unit.ok_or(Refusal::Overflow { what: "tick · lot · multiplier" })?;
+    let what = if line.inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
+    let unit = unit.ok_or(Refusal::Overflow { what })?;
     if desk.instruments.contains_key(&line.symbol) {
         return Err(Rejection::new(Code::Duplicate, format!("the instrument {:?} is declared already", line.symbol)));
     }
@@ -221,8 +225,9 @@ impl InstrumentLine {
             rank: fields.word_or("adl_rank", RANKINGS, AdlRank::default())?,
             price: fields.word_or("adl_price", ADL_PRICES, AdlPrice::default())?,
         };
+        let inverse = fields.word("kind", KINDS)?;
         let supported = [
-            (fields.word("kind", KINDS)?, "kind: only \"linear_perp\" is supported"),
+            (inverse.is_some(), "kind: only \"linear_perp\" and \"inverse_perp\" are supported"),
             (tier_rule.is_some(), "tier_rule: only \"marginal\" and \"step\" are supported"),
             (!fraction, "reduce: only \"tier\" and \"all\" are supported"),
             (mark, "mark: only the rule \"external\" is supported"),
@@ -235,6 +240,7 @@ impl InstrumentLine {
             fund: fields.name_or_none("fund")?,
             ts_ns: fields.id_or_none("ts")?,
             unsupported: supported.iter().find(|(built, _)| !built).map(|&(_, what)| what),
+            inverse: inverse.unwrap_or(false),
             steps,
             fees,
             tier_rule: tier_rule.unwrap_or_default(),
@@ -256,8 +262,11 @@ impl InstrumentLine {
     }
 
     /// The unit in quanta; none if it is too large.
-    fn unit(&self, decimals: u32) -> Result<Option<i64>, Rejection> {
+    fn unit(&self, decimals: u32) -> Result<Option<Unit>, Rejection> {
         let [tick, lot, multiplier] = self.grids()?;
+        if self.inverse {
+            return Ok(Unit::inverse(tick, lot, multiplier, decimals));
+        }
         let product = [lot, multiplier].iter().try_fold(tick.step(), |product, grid| {
             let mantissa = product.mantissa().checked_mul(grid.step().mantissa())?;
             Some(Decimal::new(mantissa, product.scale() + grid.step().scale()))
@@ -268,7 +277,7 @@ impl InstrumentLine {
                     format!("tick · lot · multiplier must be whole quanta of {}, of {decimals} decimals", self.settle);
                 Err(Rejection::bad_value(reason))
             }
-            _ => Ok(InstrumentSpec::unit(tick, lot, multiplier, decimals)),
+            _ => Ok(Unit::linear(tick, lot, multiplier, decimals)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Events as lines.
 
 use crate::command::Side;
+use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::event::{Cause, Event, FundReason, Outcome, Owner, PoolName, Step};
 use crate::market::{AssetId, FundId, InstrumentId, Market};
@@ -222,7 +223,7 @@ impl<'a> Encoder<'a> {
                     .quoted("symbol", self.symbol(instrument))
                     .quoted("side", position_word(quantity))
                     .quoted("qty", self.quantity(instrument, quantity.abs()))
-                    .quoted("price", self.price(instrument, price))
+                    .quoted_or_null("price", price.map(|price| self.price(instrument, price)))
                     .quoted("passed", self.amount(self.settle(instrument), passed))
                     .end();
             }
@@ -334,16 +335,25 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// The price at which a position's unrealised result is zero, to four places more than the tick has.
-    pub(super) fn entry(self, instrument: InstrumentId, position: &Position) -> impl Display + use<> {
+    /// The price at which a position's unrealised result is zero, to four places more than the tick has; none for an
+    /// inverse position that cost nothing.
+    pub(super) fn entry(self, instrument: InstrumentId, position: &Position) -> Option<impl Display + use<>> {
         let spec = &self.market.instrument(instrument).spec;
         let tick = spec.tick.step();
         let scale = tick.scale() + ENTRY_DECIMALS;
-        let per_tick = I256::from(position.quantity.unsigned_abs()) * I256::from(spec.unit);
-        let signed_cost = position.cost * i128::from(position.quantity.signum());
-        let numerator = I256::from(signed_cost) * I256::from(tick.mantissa()) * I256::from(10i128.pow(ENTRY_DECIMALS));
-        let entry = div_half_even(numerator, per_tick);
-        Grid::decimals(scale).value(i128::try_from(entry).unwrap_or(i128::MAX))
+        let tick_in_places = I256::from(tick.mantissa()) * I256::from(10i128.pow(ENTRY_DECIMALS));
+        let lots = I256::from(position.quantity.unsigned_abs());
+        let signed_cost = I256::from(position.cost * i128::from(position.quantity.signum()));
+        let (numerator, denominator) = match spec.unit {
+            Unit::Linear(unit) => (signed_cost * tick_in_places, lots * I256::from(unit)),
+            Unit::Inverse { .. } if position.cost == 0 => return None,
+            Unit::Inverse { numerator, denominator } => {
+                let at_one = lots * I256::from(numerator) * tick_in_places * -signed_cost.signum();
+                (at_one, signed_cost.abs() * I256::from(denominator))
+            }
+        };
+        let entry = div_half_even(numerator, denominator);
+        Some(Grid::decimals(scale).value(i128::try_from(entry).unwrap_or(i128::MAX)))
     }
 }
 
@@ -375,6 +385,13 @@ pub(super) fn side_word(side: Side) -> &'static str {
     }
 }
 
+pub(super) fn kind_word(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Linear(_) => "linear_perp",
+        Unit::Inverse { .. } => "inverse_perp",
+    }
+}
+
 /// The side of a position of signed size.
 pub(super) fn position_word(quantity: i64) -> &'static str {
     if quantity > 0 { "long" } else { "short" }
@@ -400,6 +417,7 @@ fn reason_word(reason: FundReason) -> &'static str {
         FundReason::Fee => "fee",
         FundReason::Unwind => "unwind",
         FundReason::Netting => "netting",
+        FundReason::Rounding => "rounding",
         FundReason::Adl => "adl",
         FundReason::AdlResidue => "adl_residue",
         FundReason::Deficit => "deficit",

@@ -4,6 +4,7 @@
 //! grids by its first price, and the table of ETHUSDT.
 
 use super::error::ReplayError;
+use crate::contract::Unit;
 use crate::decimal::{Decimal, Grid};
 use crate::kernel::Kernel;
 use crate::market::{AdlPolicy, AssetId, InstrumentId, InstrumentSpec, ReducePolicy};
@@ -99,7 +100,7 @@ pub(super) fn declare(
     };
     let (tick, lot) = (tick.ok_or_else(level)?, lot.ok_or_else(level)?);
     let multiplier = Grid::decimals(0);
-    let unit = InstrumentSpec::unit(tick, lot, multiplier, ASSET_DECIMALS).ok_or_else(level)?;
+    let unit = Unit::linear(tick, lot, multiplier, ASSET_DECIMALS).ok_or_else(level)?;
     let refused = |refusal| ReplayError::Refused { what: format!("the instrument {symbol}"), refusal };
     let spec = InstrumentSpec {
         symbol: symbol.to_owned(),
@@ -149,7 +150,7 @@ mod tests {
     use super::*;
     use crate::kernel::Settings;
 
-    fn grids(symbol: &str, price: &str) -> Result<(String, String, i64), ReplayError> {
+    fn grids(symbol: &str, price: &str) -> Result<(String, String, Unit), ReplayError> {
         let mut kernel = Kernel::new(Settings::default());
         let settle = kernel.declare_asset(None, ASSET, ASSET_DECIMALS).unwrap();
         let id = declare(&mut kernel, settle, symbol, price.parse().unwrap())?;
@@ -160,7 +161,7 @@ mod tests {
     #[test]
     fn grids_follow_the_price() {
         let written = |symbol, price| grids(symbol, price).unwrap();
-        let grid = |tick: &str, lot: &str, unit| (tick.to_owned(), lot.to_owned(), unit);
+        let grid = |tick: &str, lot: &str, unit| (tick.to_owned(), lot.to_owned(), Unit::Linear(unit));
         assert_eq!(written("BTCUSDT", "87232"), grid("0.1", "0.001", 10_000));
         assert_eq!(written("SOLUSDT", "143.5"), grid("0.01", "1", 1_000_000));
         assert_eq!(written("XBTUSD", "87232.5"), grid("0.1", "0.00001", 100));

@@ -3,7 +3,7 @@
 use crate::event::{Event, FundReason, Outcome, Owner, Step};
 use crate::market::{AssetId, InstrumentId, Market};
 
-/// Sums of an asset, in quanta. Notionals are `quantity · price · unit`, those of takeovers at the mark.
+/// Sums of an asset, in quanta. Notionals are at the price of the fill, those of takeovers at the mark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Money {
     /// Notional filled at the venue in reductions to the tier below.
@@ -84,7 +84,7 @@ impl Tally {
                     }
                 }
                 Event::LiquidationFill { instrument, quantity, price, fee, .. } => {
-                    let notional = market.instrument(instrument).value(quantity, price);
+                    let notional = market.instrument(instrument).notional(quantity, price);
                     let money = self.money(settle(market, instrument));
                     money.fees += fee;
                     match step {
@@ -96,10 +96,10 @@ impl Tally {
                 Event::Takeover { instrument, quantity, .. } => {
                     let at = market.instrument(instrument);
                     self.takeovers += 1;
-                    self.money(at.spec.settle).taken_over += at.value(quantity.abs(), at.mark.unwrap_or(0));
+                    self.money(at.spec.settle).taken_over += at.mark.map_or(0, |mark| at.notional(quantity, mark));
                 }
                 Event::Deleveraged { owner, instrument, quantity, price, .. } => {
-                    let notional = market.instrument(instrument).value(quantity.abs(), price);
+                    let notional = market.instrument(instrument).notional(quantity, price);
                     let money = self.money(settle(market, instrument));
                     money.deleveraged += notional;
                     match owner {

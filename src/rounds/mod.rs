@@ -67,6 +67,8 @@ pub(crate) struct Rounds {
     /// What happened, in order, since the caller last took it.
     pub(crate) events: Events,
     booked: [Vec<Booked>; 2],
+    /// What rounding took from the sides of the present fill.
+    rounding: Option<(InstrumentId, i128)>,
     announced: Vec<(Attention, Event)>,
     begun: Vec<Begun>,
     /// Whether a decision has something to do.
@@ -98,6 +100,7 @@ impl Rounds {
             numbers: OrderNumbers::with_capacity(burst),
             events: Events::with_capacity(1 << 12),
             booked: [Vec::with_capacity(16), Vec::with_capacity(16)],
+            rounding: None,
             announced: Vec::with_capacity(burst),
             begun: Vec::with_capacity(burst),
             undecided: false,
@@ -142,7 +145,8 @@ impl Rounds {
                     self.arbiter.ledger.charge_fee(settle, counter_fee);
                 } else {
                     let (lots, price) = (fill.quantity, fill.price);
-                    self.arbiter.ledger.book_venue(&self.market, fill.instrument, fill.side, lots, price);
+                    let venues = self.arbiter.ledger.book_venue(&self.market, fill.instrument, fill.side, lots, price);
+                    self.note_rounding(fill.instrument, venues);
                 }
                 Ok(())
             }
@@ -208,6 +212,7 @@ impl Rounds {
                 self.booked[usize::from(counter_side)].push(Booked::Event(event));
             }
             Report::Filled(fill) => self.booked[0].push(Booked::Filled(fill)),
+            Report::Rounded { instrument, amount } => self.note_rounding(instrument, amount),
             Report::Announced { attention, event } => self.announced.push((attention, event)),
             Report::Begun { attention, event } => self.stage_begun(attention, BegunTold::Event(event)),
             Report::Order { attention, nth, request } => {
@@ -215,6 +220,12 @@ impl Rounds {
             }
             Report::Undecided => self.undecided = true,
         }
+    }
+
+    /// Adds to what rounding takes from the sides of the present fill: it is told, and the fund's, when both are booked.
+    fn note_rounding(&mut self, instrument: InstrumentId, amount: i128) {
+        let before = self.rounding.map_or(0, |(_, amount)| amount);
+        self.rounding = Some((instrument, before + amount));
     }
 
     fn stage_begun(&mut self, attention: Attention, told: BegunTold) {
@@ -233,6 +244,10 @@ impl Rounds {
                 }
             }
             self.booked[side].clear();
+        }
+        if let Some((instrument, amount)) = self.rounding.take() {
+            let fund = self.market.instrument(instrument).spec.fund;
+            self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
         }
         self.announced.sort_unstable_by_key(|&(attention, _)| attention);
         self.events.extend(self.announced.drain(..).map(|(_, event)| event));
@@ -297,7 +312,7 @@ impl Rounds {
         let liquidation = self.numbers.number(fill.order).unwrap_or(0);
         let OrderFill { instrument, side, price, lots, fund_lots, .. } = *fill;
         if lots > 0 {
-            self.arbiter.ledger.book_venue(&self.market, instrument, side, lots, price);
+            let venues = self.arbiter.ledger.book_venue(&self.market, instrument, side, lots, price);
             self.events.push(Event::LiquidationFill {
                 liquidation,
                 owner: fill.order.owner.owner(),
@@ -310,6 +325,8 @@ impl Rounds {
             });
             let fund = self.market.instrument(instrument).spec.fund;
             self.arbiter.credit(fund, fill.fee, FundReason::Fee, &mut self.events);
+            let own = self.market.instrument(instrument).rounding([side.signed(lots), 0], price);
+            self.arbiter.credit(fund, own + venues, FundReason::Rounding, &mut self.events);
         }
         if fund_lots > 0 {
             let traded = (fund_lots, price);

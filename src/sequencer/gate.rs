@@ -92,7 +92,8 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
                 return Err(Refusal::UnknownLiquidation(order));
             }
             // The checks of the order come first; where they refuse, the open interest is not asked.
-            let price = price.max(market.instrument(instrument).mark.unwrap_or(0));
+            let at = market.instrument(instrument);
+            let price = at.dearer(price, at.mark);
             let fits = facts.open_interest_fits(market, command, off_grid, instrument, price);
             if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · price · unit" }) }
         }
@@ -134,7 +135,8 @@ fn check_fill(
     checks::on_grid(off_grid, "qty")?;
     let overflow = Refusal::Overflow { what: "quantity · price · unit" };
     let instrument = market.instrument(fill.instrument);
-    let price = fill.price.max(instrument.mark.unwrap_or(0));
+    instrument.admitted_value(fill.quantity, fill.price).ok_or(overflow)?;
+    let price = instrument.dearer(fill.price, instrument.mark);
     instrument.admitted_value(fill.quantity, price).ok_or(overflow)?;
     let fits = facts.open_interest_fits(market, command, off_grid, fill.instrument, price);
     if fits { Ok(()) } else { Err(overflow) }

@@ -136,7 +136,7 @@ impl Shard {
         let (pool, instrument) = (self.holdings[holding as usize].pool, self.holdings[holding as usize].instrument);
         let instrument = market.instrument(instrument);
         let realised = self.reduce(market, holding, lots, price);
-        let fee = charge(instrument.value(lots, price), instrument.spec.liquidation_fee_ppb);
+        let fee = charge(instrument.notional(lots, price), instrument.spec.liquidation_fee_ppb);
         let fee = fee.min(self.evaluate(market, pool).equity.max(0));
         self.credit(pool, -fee);
         self.cut_standing_order(holding);

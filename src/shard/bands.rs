@@ -9,6 +9,10 @@
 //! An edge is the last certified mark: crossed means beyond it. Under `step` a long's margin jumps up at a cap while
 //! its mark rises, so it has an edge on that side too, and the corner is taken within the row.
 //!
+//! An inverse contract's notional falls where its price rises. Its longs then gain and its shorts lose, as everywhere;
+//! but it is a long whose margin rises on its adverse side, and a short that meets the caps on its favourable one. A short
+//! can lose no more than its value: where the budget covers that, it has no edge, and its corner is at the highest price.
+//!
 //! A fill or a payment moves `slack` by what it changes in the corner and touches no edge; only when the slack is used
 //! up is the pool evaluated and its edges set anew.
 
@@ -16,16 +20,20 @@ use super::edges::{ABSENT, Edges, Places};
 use super::margin::{excess_at, rounding_loss};
 use super::store::UNCERTIFIED;
 use super::{Shard, Strategy};
+use crate::contract::Unit;
 use crate::market::{Instrument, InstrumentId, Market};
-use crate::number::{LIMIT, Price, ppb_ceil};
+use crate::number::{LIMIT, PPB, Price, Quantity, div_ceil, div_floor, mul_div_ceil, ppb_ceil};
 use crate::position::Position;
-use crate::tiers::TierRule;
+use crate::tiers::{TierRule, TierTable};
 
 /// The part of the spare excess that stays in the certificate, for fills and payments to use up: one in fifty.
 const RESERVE_DIVISOR: i128 = 50;
 
 /// Kept back from every position's budget: what rounding can add to the fall between mark and edge.
 const ROUNDING_MARGIN: u64 = 2;
+
+/// The highest price that an inverse contract can have.
+const HIGHEST: Price = (LIMIT - 1) as Price;
 
 /// The edges of all instruments, by side.
 #[derive(Debug)]
@@ -97,29 +105,38 @@ impl Bands {
     }
 
     /// The adverse edge of a certified position: its worst mark inside the band.
-    fn adverse_edge(&self, instrument: InstrumentId, holding: u32, long: bool) -> Option<Price> {
+    fn adverse_edge(&self, instrument: InstrumentId, unit: Unit, holding: u32, long: bool) -> Option<Price> {
         if long {
             let key = self.lower[instrument.index()].key(&self.lower_places, holding);
-            Some(key.map_or(1, |key| -key)) // without an edge every positive price is inside
+            adverse(unit, long, key.map(|key| -key), None)
         } else {
-            self.upper[instrument.index()].key(&self.upper_places, holding)
+            adverse(unit, long, None, self.upper[instrument.index()].key(&self.upper_places, holding))
         }
     }
 }
 
 /// The band over which a position's part of the excess falls by at most `budget` quanta.
 fn band_for(instrument: &Instrument, position: &Position, mark: Price, budget: u64) -> Band {
-    let tiers = &instrument.spec.tiers;
-    let per_tick = (i128::from(position.quantity.abs()) * i128::from(instrument.spec.unit)) as u64; // below 2^62
-    let tier = tiers.tier(instrument.value(position.quantity, mark).abs());
     let budget = budget.saturating_sub(ROUNDING_MARGIN);
+    match instrument.spec.unit {
+        Unit::Linear(unit) => linear_band(&instrument.spec.tiers, position.quantity, unit, mark, budget),
+        Unit::Inverse { numerator, denominator } => {
+            let size = InverseSize { at_one: i128::from(position.quantity.abs()) * i128::from(numerator), denominator };
+            inverse_band(&instrument.spec.tiers, position.quantity > 0, size, mark, i128::from(budget))
+        }
+    }
+}
+
+fn linear_band(tiers: &TierTable, quantity: Quantity, unit: i64, mark: Price, budget: u64) -> Band {
+    let per_tick = (i128::from(quantity.abs()) * i128::from(unit)) as u64; // below 2^62
+    let tier = tiers.tier(i128::from(mark) * i128::from(per_tick));
     // Under `step` no band leaves its row: there the margin jumps.
     let row = (tiers.rule() == TierRule::Step).then(|| {
         let first = tiers.floor(tier) as u64 / per_tick + 1;
         let last = tiers.ceiling(tier).map(|cap| (cap as u64 / per_tick) as Price);
         (first as Price, last)
     });
-    if position.quantity > 0 {
+    if quantity > 0 {
         // The margin only falls with the price: at most one quantum is lost per quantum of value.
         let steps = Price::try_from(budget / per_tick).unwrap_or(Price::MAX);
         let first = row.map_or(1, |(first, _)| first);
@@ -139,6 +156,78 @@ fn band_for(instrument: &Instrument, position: &Position, mark: Price, budget: u
         }
         let last = row.and_then(|(_, last)| last).unwrap_or(Price::MAX);
         Band { lower: None, upper: Some((edge as Price).min(last).max(mark)) }
+    }
+}
+
+/// The exact size of an inverse position: `at_one / (p · denominator)` quanta of its coin.
+#[derive(Clone, Copy)]
+struct InverseSize {
+    at_one: i128,
+    denominator: i64,
+}
+
+impl InverseSize {
+    /// The lowest price at which the size is at most `quanta`, which is at least 1: below it the notional is more.
+    fn lowest_within(self, quanta: i128) -> Price {
+        let price = div_ceil(self.at_one, quanta.saturating_mul(i128::from(self.denominator)));
+        Price::try_from(price).unwrap_or(Price::MAX)
+    }
+
+    /// The highest price at which the size is at least `quanta`, which is at least 1.
+    fn highest_reaching(self, quanta: i128) -> Price {
+        let price = div_floor(self.at_one, quanta.saturating_mul(i128::from(self.denominator)));
+        Price::try_from(price).unwrap_or(Price::MAX)
+    }
+
+    /// Rounded down, and up.
+    fn at(self, mark: Price) -> (i128, i128) {
+        let divisor = i128::from(mark) * i128::from(self.denominator);
+        (div_floor(self.at_one, divisor), div_ceil(self.at_one, divisor))
+    }
+}
+
+/// As [`linear_band`], with the notional in the place of the price: it falls where the price rises.
+fn inverse_band(tiers: &TierTable, long: bool, size: InverseSize, mark: Price, budget: i128) -> Band {
+    let (floor, notional) = size.at(mark);
+    let tier = tiers.tier(notional);
+    let in_row = tiers.rule() == TierRule::Step;
+    // The cap of the row, where the margin jumps up, lies at the lowest price of the row.
+    let cap = if in_row { tiers.ceiling(tier) } else { None };
+    if long {
+        // Value and margin both go against it, as they do for a linear short.
+        let reach = |tier: usize| {
+            let rate = i128::from(tiers.mmr_ppb(tier));
+            (notional + budget - mul_div_ceil(budget, rate, i128::from(PPB)).min(budget)).min(LIMIT - 1)
+        };
+        let mut most = reach(tier);
+        let reached = tiers.tier(most);
+        if reached != tier {
+            most = reach(reached);
+        }
+        let lower = size.lowest_within(most.min(cap.unwrap_or(most))).min(mark);
+        Band { lower: (lower > 1).then_some(lower), upper: None }
+    } else {
+        // Its value falls with the price's rise, at most to nothing, and the margin only falls with it.
+        let least = floor - budget;
+        let upper = match (budget > 0, least > 0) {
+            (false, _) => Some(mark),
+            (true, true) => Some(size.highest_reaching(least).max(mark)),
+            (true, false) => None,
+        };
+        // Of a row the notional is above its floor: the size is above what has that notional.
+        let last = (in_row && tier > 0).then(|| (size.lowest_within(tiers.floor(tier)) - 1).max(mark));
+        let upper = upper.into_iter().chain(last).min();
+        let upper = upper.filter(|&upper| i128::from(upper) < LIMIT - 1);
+        Band { lower: cap.map(|cap| size.lowest_within(cap)).filter(|&lower| lower > 1), upper }
+    }
+}
+
+/// The worst mark inside a band, at which the corner is taken.
+fn adverse(unit: Unit, long: bool, lower: Option<Price>, upper: Option<Price>) -> Option<Price> {
+    match (unit, long) {
+        (_, true) => Some(lower.unwrap_or(1)), // without an edge every positive price is inside
+        (Unit::Linear(_), false) => upper,
+        (Unit::Inverse { .. }, false) => Some(upper.unwrap_or(HIGHEST)),
     }
 }
 
@@ -194,7 +283,7 @@ impl Shard {
             let instrument = market.instrument(holding.instrument);
             if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
                 envelope += rounding_loss(instrument, &holding.position);
-                notional += instrument.value(holding.position.quantity, mark).abs();
+                notional += instrument.notional(holding.position.quantity, mark);
                 live += 1;
             }
         }
@@ -219,12 +308,13 @@ impl Shard {
             let instrument = market.instrument(holding.instrument);
             if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
                 let position = holding.position;
-                let part = instrument.value(position.quantity, mark).abs();
+                let part = instrument.notional(position.quantity, mark);
                 let budget = if part == notional { budget } else { weighted(budget, part, notional) };
                 let band = band_for(instrument, &position, mark, budget.min(LIMIT) as u64);
                 self.bands.set(holding.instrument, at, band);
-                let adverse = if position.quantity > 0 { band.lower.unwrap_or(1) } else { band.upper.unwrap_or(mark) };
-                fall += excess_at(instrument, &position, mark) - excess_at(instrument, &position, adverse);
+                let worst =
+                    adverse(instrument.spec.unit, position.quantity > 0, band.lower, band.upper).unwrap_or(mark);
+                fall += excess_at(instrument, &position, mark) - excess_at(instrument, &position, worst);
             }
             at = holding.next;
         }
@@ -263,8 +353,8 @@ impl Shard {
         if instrument.mark.is_none() || instrument.spec.tiers.rule() == TierRule::Step {
             return None; // its row, or the absence of an edge, depends on the size: set anew after a change
         }
-        let edge = self.bands.adverse_edge(record.instrument, holding, position.quantity > 0)?;
-        (instrument.value(position.quantity, edge).abs() < LIMIT).then(|| excess_at(instrument, position, edge))
+        let edge = self.bands.adverse_edge(record.instrument, instrument.spec.unit, holding, position.quantity > 0)?;
+        (instrument.notional(position.quantity, edge) < LIMIT).then(|| excess_at(instrument, position, edge))
     }
 }
 
@@ -277,70 +367,70 @@ fn weighted(budget: i128, part: i128, whole: i128) -> i128 {
 mod tests {
     use super::*;
     use crate::decimal::Grid;
-    use crate::market::{AdlPolicy, AssetId, FundId, InstrumentSpec, ReducePolicy};
-    use crate::tiers::{TierRow, TierTable};
+    use crate::market::{AssetId, FundId, InstrumentSpec};
+    use crate::tiers::TierRow;
 
-    fn instrument(rule: TierRule, rows: &[(i128, u64)], unit: i64) -> Instrument {
+    fn instrument(rule: TierRule, rows: &[(i128, u64)], unit: Unit) -> Instrument {
         let rows: Vec<_> =
             rows.iter().map(|&(cap, mmr_ppb)| TierRow { cap, mmr_ppb, max_leverage: 100, deduction: None }).collect();
-        let spec = InstrumentSpec {
-            symbol: "X".into(),
-            underlying: "X".into(),
-            settle: AssetId(0),
-            tick: Grid::decimals(0),
-            lot: Grid::decimals(0),
-            unit,
-            tiers: TierTable::new(rule, &rows).unwrap(),
-            maker_fee_ppb: 0,
-            taker_fee_ppb: 0,
-            liquidation_fee_ppb: 0,
-            reduce: ReducePolicy::default(),
-            adl: AdlPolicy::default(),
-            fund: FundId(0),
-        };
-        Instrument { spec, mark: None, last: None }
+        let (grid, tiers) = (Grid::decimals(0), TierTable::new(rule, &rows).unwrap());
+        Instrument::new(InstrumentSpec::new("X", AssetId(0), FundId(0), (grid, grid), unit, tiers))
     }
 
+    const UNITS: [Unit; 6] = [
+        Unit::Linear(1),
+        Unit::Linear(3),
+        Unit::Inverse { numerator: 1, denominator: 1 },
+        Unit::Inverse { numerator: 30, denominator: 1 },
+        Unit::Inverse { numerator: 100, denominator: 7 },
+        Unit::Inverse { numerator: 420, denominator: 1 },
+    ];
+
     /// All small domains: rates, caps, sizes, units, marks, budgets. Inside its band no price is worse than the
-    /// adverse edge by more than the rounding loss, and the fall to the edge stays within the budget.
+    /// adverse edge by more than the rounding loss, and the fall to the edge stays within the budget. And the loss that
+    /// is allowed for occurs.
     #[test]
     fn no_price_inside_a_band_is_worse_than_its_edge() {
         let rates = [1, 100_000_000, 333_333_333, 500_000_000, 899_999_999];
         let mut checked = 0u64;
-        for rule in [TierRule::Marginal, TierRule::Step] {
-            for (i, &first) in rates.iter().enumerate() {
-                for &second in &rates[i..] {
-                    for cap in [1, 7, 20] {
-                        for unit in [1, 3] {
-                            let instrument =
-                                instrument(rule, &[(cap, first), (cap * 2, second), (cap * 3, second)], unit);
-                            checked += check_domain(&instrument);
+        for unit in UNITS {
+            for rule in [TierRule::Marginal, TierRule::Step] {
+                let mut worst = [i128::MIN; 2];
+                for (i, &first) in rates.iter().enumerate() {
+                    for &second in &rates[i..] {
+                        for cap in [1, 7, 20] {
+                            let rows = [(cap, first), (cap * 2, second), (cap * 3, second)];
+                            checked += check_domain(&instrument(rule, &rows, unit), &mut worst);
                         }
                     }
                 }
+                println!("{unit:?}, {rule:?}: short and long lose at most {worst:?}");
             }
         }
         println!("{checked} prices checked");
         assert!(checked > 1_000_000);
     }
 
-    fn check_domain(instrument: &Instrument) -> u64 {
+    fn check_domain(instrument: &Instrument, lost: &mut [i128; 2]) -> u64 {
         let mut checked = 0;
         for quantity in [-3i64, -1, 1, 2] {
             let position = Position { quantity, cost: 0 };
+            let loss = rounding_loss(instrument, &position);
             for mark in 1..24 {
+                let here = excess_at(instrument, &position, mark);
                 for budget in [0u64, 1, 3, 10, 40] {
                     let band = band_for(instrument, &position, mark, budget);
-                    let adverse = if quantity > 0 { band.lower.unwrap_or(1) } else { band.upper.unwrap() };
-                    let worst = excess_at(instrument, &position, adverse);
-                    let here = excess_at(instrument, &position, mark);
+                    let long = quantity > 0;
+                    let edge = adverse(instrument.spec.unit, long, band.lower, band.upper).unwrap();
+                    let worst = excess_at(instrument, &position, edge);
                     assert!(here - worst <= i128::from(budget), "{position:?} {mark} {budget} {band:?}");
-                    let loss = rounding_loss(instrument, &position);
-                    for price in band.lower.unwrap_or(1)..=band.upper.unwrap_or(60) {
-                        assert!(
-                            excess_at(instrument, &position, price) >= worst - loss,
-                            "{position:?} {price} {band:?}"
-                        );
+                    assert!(
+                        band.lower.is_none_or(|lower| lower <= mark) && band.upper.is_none_or(|upper| upper >= mark)
+                    );
+                    for price in band.lower.unwrap_or(1)..=band.upper.unwrap_or(500).min(500) {
+                        let below = worst - excess_at(instrument, &position, price);
+                        assert!(below <= loss, "{:?} {position:?} {price} {band:?}", instrument.spec);
+                        lost[usize::from(long)] = lost[usize::from(long)].max(below);
                         checked += 1;
                     }
                 }

@@ -44,19 +44,26 @@ impl Shard {
         self.complete_cancellations(market, account, events);
     }
 
+    /// What rounding will take from a side of a fill, in quanta.
+    pub(crate) fn rounding_of(&self, market: &Market, account: u32, fill: &FillSide) -> i128 {
+        let holding = self.holding(account, fill.instrument);
+        let position = holding.map_or(Position::default(), |at| self.holdings[at as usize].position);
+        position.rounding(fill.quantity, fill.price, market.instrument(fill.instrument))
+    }
+
     /// Opens or adds to a position; an isolated one takes its margin from what balance there is.
     fn increase(&mut self, market: &Market, holding: u32, quantity: Quantity, price: Price) {
         let instrument = market.instrument(self.holdings[holding as usize].instrument);
-        self.reposition(market, holding, |position| position.add(quantity, instrument.value(quantity, price)));
+        self.reposition(market, holding, |position| position.add(quantity, instrument.cost(quantity, price)));
         if self.mode(holding) == MarginMode::Cross {
             return;
         }
         let record = &self.holdings[holding as usize];
         let pool = record.pool;
         let tiers = &instrument.spec.tiers;
-        let whole = instrument.value(record.position.quantity, price).abs();
+        let whole = instrument.notional(record.position.quantity, price);
         let leverage = record.leverage.min(tiers.max_leverage(tiers.tier(whole)));
-        let notional = instrument.value(quantity, price).abs();
+        let notional = instrument.notional(quantity, price);
         let wanted = div_ceil(notional * i128::from(LEVERAGE_ONE), i128::from(leverage));
         let cross = self.cross_pool(self.pools[pool as usize].account, instrument.spec.settle);
         let source = &self.pools[cross as usize];

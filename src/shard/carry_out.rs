@@ -120,7 +120,11 @@ impl Shard {
             else {
                 continue;
             };
+            let rounding = self.rounding_of(market, index, &side);
             self.telling(outbox, counter_side, |shard, events| shard.book_fill(market, index, &side, events));
+            if rounding != 0 {
+                outbox.put(Report::Rounded { instrument: fill.instrument, amount: rounding });
+            }
         }
     }
 
@@ -204,6 +208,6 @@ pub(crate) fn fees(market: &Market, fill: &Fill) -> (i128, i128) {
         Some(Liquidity::Taker) => (spec.taker_fee_ppb, spec.maker_fee_ppb),
         None => return (0, 0),
     };
-    let notional = instrument.value(fill.quantity, fill.price);
+    let notional = instrument.notional(fill.quantity, fill.price);
     (charge(notional, own), charge(notional, counter))
 }

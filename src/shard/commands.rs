@@ -89,7 +89,7 @@ impl Shard {
         let holding = self.holding(account, id);
         let position = holding.map_or(Position::default(), |at| self.holdings[at as usize].position);
         let tiers = &instrument.spec.tiers;
-        let maximum = tiers.max_leverage(tiers.tier(position.value(instrument).abs()));
+        let maximum = tiers.max_leverage(tiers.tier(position.notional(instrument)));
         if leverage < LEVERAGE_ONE || leverage > maximum || (off_grid.amount && leverage == maximum) {
             return Err(Refusal::Leverage { maximum });
         }
@@ -127,8 +127,8 @@ impl Shard {
         let instrument = market.instrument(holding.instrument);
         let unrealised = holding.position.unrealised(instrument);
         let margin = self.pools[holding.pool as usize].collateral + change + unrealised.min(0);
-        let notional = holding.position.value(instrument).abs();
-        let needed = instrument.spec.tiers.initial_margin(notional, leverage);
+        let notional = holding.position.notional(instrument);
+        let needed = instrument.initial_margin(holding.position.quantity, notional, leverage);
         if margin < needed { Err(Refusal::InsufficientIsolatedMargin { margin, needed }) } else { Ok(()) }
     }
 

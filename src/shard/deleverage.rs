@@ -3,6 +3,7 @@
 use super::margin::maintenance;
 use super::scores::{pnl_leverage, pnl_margin_ratio, profit_notional};
 use super::{Margin, Shard};
+use crate::contract::Valuation;
 use crate::event::Events;
 use crate::market::{AdlRank, InstrumentId, Market};
 use crate::number::Quantity;
@@ -115,11 +116,11 @@ impl Shard {
         let instrument = market.instrument(holding.instrument);
         let position = &holding.position;
         let unrealised = position.unrealised(instrument);
-        let value = position.value(instrument);
+        let Valuation { value, notional } = position.valuation(instrument);
         match instrument.spec.adl.rank {
             AdlRank::PnlLeverage | AdlRank::ProRata => {
                 let share = margin.share(maintenance(instrument, position));
-                pnl_leverage(unrealised, position.cost, value.abs(), share)
+                pnl_leverage(unrealised, position.cost, notional, share)
             }
             AdlRank::PnlMarginRatio => {
                 let collateral = self.pools[holding.pool as usize].collateral;
@@ -127,8 +128,10 @@ impl Shard {
                 pnl_margin_ratio(unrealised, (collateral, whole_unit), margin.maintenance, margin.equity)
             }
             AdlRank::ProfitNotional => {
-                let (gained, given) = if value > 0 { (value, position.cost) } else { (position.cost, value) };
-                profit_notional(gained, given, value.abs(), margin.equity)
+                // Its value and cost are the higher, the further up, or, where they fall with the price, down it is.
+                let by_value = (position.quantity > 0) != instrument.spec.unit.is_inverse();
+                let (gained, given) = if by_value { (value, position.cost) } else { (position.cost, value) };
+                profit_notional(gained, given, notional, margin.equity)
             }
         }
     }
@@ -149,8 +152,10 @@ impl Shard {
         let margin = self.evaluate(market, holding.pool);
         let instrument = market.instrument(holding.instrument);
         let Some(mark) = instrument.mark else { return false };
-        let closed = lots * holding.position.quantity.signum();
-        let after = margin.equity + instrument.value(closed, price) - instrument.value(closed, mark);
+        let held = holding.position.quantity;
+        let closed = lots * held.signum();
+        let kept = instrument.value(held - closed, mark) - instrument.value(held, mark);
+        let after = margin.equity + instrument.value(closed, price) + kept;
         !margin.in_breach() && after >= 0
     }
 

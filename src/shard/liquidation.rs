@@ -99,8 +99,8 @@ pub(crate) struct Claim {
     pub(crate) quantity: Quantity,
     /// `E_k`: what passes of the pool's equity, in quanta.
     pub(crate) share: i128,
-    /// In ticks; the bankruptcy price of the whole position.
-    pub(crate) price: i128,
+    /// In ticks; the bankruptcy price of the whole position. Where there is none, nobody but the fund can take it.
+    pub(crate) price: Option<i128>,
     holding: u32,
 }
 
@@ -270,7 +270,8 @@ impl Shard {
         best.map(|(_, at)| at)
     }
 
-    /// The order that the instrument's policy asks for; none, or an equity below zero: over to the takeover.
+    /// The order that the instrument's policy asks for; none, an equity below zero, or no price that could be its limit:
+    /// over to the takeover.
     fn reduction(&self, market: &Market, margin: Margin, at: u32) -> Option<OrderRequest> {
         if margin.equity < 0 {
             return None;
@@ -280,17 +281,17 @@ impl Shard {
         let mark = instrument.mark?;
         let held = holding.position.quantity.abs();
         let tiers = &instrument.spec.tiers;
-        let tier = tiers.tier(instrument.value(held, mark));
+        let tier = tiers.tier(instrument.notional(held, mark));
         let (step, quantity) = if instrument.spec.reduce.tier && tier > 0 {
-            let kept = tiers.floor(tier) / instrument.value(1, mark); // rounds down: at most the cap stays
-            (Step::Tier, held - kept as Quantity)
+            let kept = instrument.lots_within(tiers.floor(tier), mark); // fewer than are held
+            (Step::Tier, held - kept)
         } else if instrument.spec.reduce.all {
             (Step::All, held)
         } else {
             return None;
         };
         let share = margin.share(self.maintenance_of(market, at));
-        let limit = bankruptcy_price(instrument, &holding.position, share);
+        let limit = bankruptcy_price(instrument, &holding.position, share)?;
         let side = Side::closing(holding.position.quantity);
         Some(OrderRequest { instrument: holding.instrument, side, quantity, limit: limit as Price, step, holding: at })
     }

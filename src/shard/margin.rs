@@ -3,11 +3,13 @@
 use super::Shard;
 use super::store::OrderBook;
 use crate::command::MarginMode;
+use crate::contract::{Unit, Valuation};
 use crate::event::PoolName;
 use crate::market::{AssetId, Instrument, Market};
-use crate::number::{PPB, Price, div_ceil, div_floor, mul_div_floor};
+use crate::number::{LIMIT, Price, div_ceil, div_floor, mul_div_floor};
 use crate::position::Position;
 use crate::tiers::TierRule;
+use ethnum::I256;
 
 /// A pool at the present marks, in quanta.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,19 +47,19 @@ pub(super) struct Disposable {
 /// Maintenance margin of a position at the present mark.
 #[inline]
 pub(super) fn maintenance(instrument: &Instrument, position: &Position) -> i128 {
-    instrument.spec.tiers.maintenance_margin(position.value(instrument).abs())
+    instrument.maintenance_margin(position.quantity, position.notional(instrument))
 }
 
 /// A position's part of its pool's excess at `price`: `V(q, p) − C − MM`.
 #[inline]
 pub(super) fn excess_at(instrument: &Instrument, position: &Position, price: i64) -> i128 {
-    let value = instrument.value(position.quantity, price);
-    value - position.cost - instrument.spec.tiers.maintenance_margin(value.abs())
+    let Valuation { value, notional } = instrument.valuation(position.quantity, price);
+    value - position.cost - instrument.maintenance_margin(position.quantity, notional)
 }
 
 /// What a position and its orders require, whichever way the orders go: `IM(N_io)`.
 pub(super) fn order_notional(instrument: &Instrument, position: &Position, book: &OrderBook) -> i128 {
-    let signed = position.value(instrument).abs() * i128::from(position.quantity.signum());
+    let signed = position.notional(instrument) * i128::from(position.quantity.signum());
     (signed + book.buys).abs().max((signed - book.sells).abs())
 }
 
@@ -69,79 +71,79 @@ pub(super) fn initial_requirement(
     leverage: u32,
     mode: MarginMode,
 ) -> i128 {
-    let tiers = &instrument.spec.tiers;
-    let with_orders = tiers.initial_margin(order_notional(instrument, position, book), leverage);
+    let required = |notional| instrument.initial_margin(position.quantity, notional, leverage);
+    let with_orders = required(order_notional(instrument, position, book));
     match mode {
         MarginMode::Cross => with_orders,
-        MarginMode::Isolated => {
-            let own = tiers.initial_margin(position.value(instrument).abs(), leverage);
-            (with_orders - own).max(0)
-        }
+        MarginMode::Isolated => (with_orders - required(position.notional(instrument))).max(0),
     }
 }
 
 /// The price at which closing costs exactly the share, in ticks: a long's rounded up, a short's down, at least 1.
-pub(super) fn bankruptcy_price(instrument: &Instrument, position: &Position, share: i128) -> i128 {
-    let per_tick = i128::from(position.quantity.abs()) * i128::from(instrument.spec.unit);
+///
+/// None where no price does: the value of an inverse contract keeps its sign, however far its price goes. An inverse
+/// price stays below 2^62 ticks, like every price.
+pub(super) fn bankruptcy_price(instrument: &Instrument, position: &Position, share: i128) -> Option<i128> {
     let value = position.value(instrument) - share;
-    let price = if position.quantity > 0 { div_ceil(value, per_tick) } else { div_floor(-value, per_tick) };
-    price.max(1)
+    let lots = i128::from(position.quantity.abs());
+    match instrument.spec.unit {
+        Unit::Linear(unit) => {
+            let per_tick = lots * i128::from(unit);
+            let price = if position.quantity > 0 { div_ceil(value, per_tick) } else { div_floor(-value, per_tick) };
+            Some(price.max(1))
+        }
+        Unit::Inverse { numerator, denominator } => {
+            let size = if position.quantity > 0 { -value } else { value };
+            if size <= 0 {
+                return None;
+            }
+            let at_one = lots * i128::from(numerator);
+            // A divisor beyond all numbers: the price is next to nothing.
+            let divisor = size.saturating_mul(i128::from(denominator));
+            let price = if position.quantity > 0 { div_ceil(at_one, divisor) } else { div_floor(at_one, divisor) };
+            Some(price.clamp(1, LIMIT - 1))
+        }
+    }
 }
 
 /// The price at which the unrealised result is zero, rounded to the nearest tick, at least 1.
 pub(super) fn entry_tick(instrument: &Instrument, position: &Position) -> Price {
-    let per_tick = i128::from(position.quantity.abs()) * i128::from(instrument.spec.unit);
-    let nearest = div_floor(position.cost.abs() * 2 + per_tick, per_tick * 2);
-    Price::try_from(nearest.max(1)).unwrap_or(Price::MAX)
-}
-
-/// The tick nearest to `from` at which `rest + V(q, p) − C ≤ MM`: `rest` is what the pool has besides the position.
-///
-/// Within one tier row the excess is monotone in the price, so each row yields one interval of breaching prices, by
-/// one division; across rows rounded deductions may break monotony, so every row is asked. Of two equally near
-/// the lower; none if no positive price breaches.
-pub(super) fn liquidation_price(instrument: &Instrument, position: &Position, rest: i128, from: Price) -> Option<i128> {
-    let tiers = &instrument.spec.tiers;
-    let per_tick = i128::from(position.quantity.abs()) * i128::from(instrument.spec.unit);
-    let from = i128::from(from);
-    let mut best: Option<i128> = None;
-    for tier in 0..tiers.tiers() {
-        let first = tiers.floor(tier) / per_tick + 1; // whole division of positives rounds down
-        let last = tiers.ceiling(tier).map_or(i128::MAX, |cap| cap / per_tick);
-        let base = rest - position.cost + tiers.deduction(tier);
-        let rate = i128::from(tiers.mmr_ppb(tier));
-        let ppb = i128::from(PPB);
-        let (low, high) = if position.quantity > 0 {
-            // base + floor(N · (1 − mmr)) ≤ 0
-            (first, last.min(div_floor((1 - base) * ppb - 1, per_tick * (ppb - rate))))
-        } else {
-            // base − ceil(N · (1 + mmr)) ≤ 0
-            (first.max(div_floor((base - 1) * ppb, per_tick * (ppb + rate)) + 1), last)
-        };
-        if low > high {
-            continue;
+    let (lots, cost) = (i128::from(position.quantity.abs()), position.cost.abs());
+    let nearest = match instrument.spec.unit {
+        Unit::Linear(unit) => {
+            let per_tick = lots * i128::from(unit);
+            div_floor(cost * 2 + per_tick, per_tick * 2)
         }
-        let candidate = from.clamp(low, high);
-        let nearer = best.is_none_or(|best| {
-            let (new, old) = ((candidate - from).abs(), (best - from).abs());
-            new < old || (new == old && candidate < best)
-        });
-        if nearer {
-            best = Some(candidate);
+        Unit::Inverse { .. } if cost == 0 => i128::MAX,
+        Unit::Inverse { numerator, denominator } => {
+            let (at_one, cost) = (I256::from(lots * i128::from(numerator)), I256::from(cost) * I256::from(denominator));
+            i128::try_from((at_one * 2 + cost).div_euclid(cost * 2)).unwrap_or(i128::MAX)
         }
-    }
-    best
+    };
+    Price::try_from(nearest.clamp(1, LIMIT - 1)).unwrap_or(Price::MAX)
 }
 
 /// How much a position's excess can fall, in quanta, although its mark moves in its favour.
 ///
-/// With the exact margin `M*(N) = N · mmr − D*`, which is continuous and rises more slowly than `N`, rounding gives
-/// `M* ≤ MM < M* + 2` under `marginal`: a long's `V − MM` falls short of a rising function by less than 2, so it can
-/// fall by 1. A short's `V` alone gains a whole quantum per tick, which makes up for it. Under `step`, where there is no
-/// deduction and a band stays in its row, `M* ≤ MM < M* + 1`: nothing is lost.
+/// The exact margin `M*(N) = N · mmr − D*` is continuous and rises more slowly than `N`. Rounding gives
+/// `M* ≤ MM < M* + r`, with `r = 2` under `marginal` and, within a row, `r = 1` under `step`, where there is no deduction.
+///
+/// *Its notional falls* (a linear short, an inverse long): `V = −N`. When `N` falls by 1, `MM` rises by less than `r − 0`,
+/// so by at most 1, which the whole quantum of `V` makes up for; and so for every further quantum: nothing is lost.
+///
+/// *Its notional rises* (a linear long): `V = N`, so `V − MM` lies less than `r` below a rising function, and, as a whole
+/// number, can fall by `r − 1` at most.
+///
+/// *An inverse short*: `V` is the notional rounded down instead of up, so `V = N` or `V = N − 1`; between two marks
+/// `N − V` can rise by 1, so one more is lost: `r`.
 #[inline]
 pub(super) fn rounding_loss(instrument: &Instrument, position: &Position) -> i128 {
-    i128::from(position.quantity > 0 && instrument.spec.tiers.rule() == TierRule::Marginal)
+    let deduction = i128::from(instrument.spec.tiers.rule() == TierRule::Marginal);
+    match (instrument.spec.unit, position.quantity > 0) {
+        (Unit::Linear(_), true) => deduction,
+        (Unit::Linear(_), false) | (Unit::Inverse { .. }, true) => 0,
+        (Unit::Inverse { .. }, false) => deduction + 1,
+    }
 }
 
 impl Shard {
@@ -155,9 +157,9 @@ impl Shard {
                 continue;
             }
             let instrument = market.instrument(holding.instrument);
-            let value = holding.position.value(instrument);
+            let Valuation { value, notional } = holding.position.valuation(instrument);
             margin.equity += value - holding.position.cost;
-            margin.maintenance += instrument.spec.tiers.maintenance_margin(value.abs());
+            margin.maintenance += instrument.maintenance_margin(holding.position.quantity, notional);
             margin.holds_position = true;
         }
         margin

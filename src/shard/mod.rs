@@ -12,6 +12,7 @@ mod deleverage;
 mod edges;
 mod ended;
 mod holds;
+mod liq_price;
 mod liquidation;
 mod margin;
 mod orders;

@@ -160,9 +160,11 @@ impl Shard {
     /// Takes `lots` off an order, and the order off the books when nothing is left.
     fn shrink_order(&mut self, market: &Market, account: u32, index: u32, lots: Quantity) {
         let order = &mut self.orders[index as usize];
+        let before = order.rest;
         order.rest -= lots;
         let OpenOrder { holding, side, reduce_only, price, rest, .. } = *order;
-        let freed = market.instrument(self.holdings[holding as usize].instrument).value(lots, price);
+        let instrument = market.instrument(self.holdings[holding as usize].instrument);
+        let freed = instrument.notional(before, price) - instrument.notional(rest, price);
         reserve(self.order_book_mut(holding), side, reduce_only, -lots, -freed);
         if rest == 0 {
             self.remove_order(account, index);

@@ -13,6 +13,8 @@ pub(crate) enum Report {
     Booked { counter_side: bool, event: Event },
     /// The venue's fill of a liquidation order was booked, as far as it is the account's.
     Filled(OrderFill),
+    /// Rounding took so much, in quanta, from a side of a fill.
+    Rounded { instrument: InstrumentId, amount: i128 },
     /// A pool was locked, or is in breach without a living mark.
     Announced { attention: Attention, event: Event },
     /// A locked pool has cancelled its orders, or asked for it.

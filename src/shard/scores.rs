@@ -46,7 +46,7 @@ pub(super) fn pnl_margin_ratio(
 /// The ranking of Hyperliquid: how far the price has gone the position's way, times the account's leverage.
 ///
 /// `(mark / entry, inverted for shorts) · N / max(E, 1)`. The quotient of the prices is that of value and cost: of a
-/// linear long's value by its cost, of a short's cost by its value.
+/// linear long's or an inverse short's value by its cost, of the others' cost by value.
 pub(super) fn profit_notional(gained: i128, given: i128, notional: i128, equity: i128) -> I64F64 {
     factor(gained.abs(), given.abs().max(1)).saturating_mul(factor(notional, equity.max(1)))
 }

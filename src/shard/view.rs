@@ -1,7 +1,8 @@
 //! What a shard shows: accounts, positions, ladders, totals. Read only, exact, and off the hot path.
 
+use super::liq_price::liquidation_price;
 use super::liquidation::Cancelling;
-use super::margin::{bankruptcy_price, entry_tick, liquidation_price, maintenance};
+use super::margin::{bankruptcy_price, entry_tick, maintenance};
 use super::{Margin, Shard};
 use crate::command::{MarginMode, Side};
 use crate::event::PoolName;
@@ -47,8 +48,8 @@ pub struct PositionView {
     pub tier: usize,
     /// The mark nearest to the present one at which its pool is in breach if no other price moves, in ticks.
     pub liquidation_price: Option<i128>,
-    /// The price at which closing costs exactly its share of the equity, in ticks.
-    pub bankruptcy_price: i128,
+    /// The price at which closing costs exactly its share of the equity, in ticks; of an inverse contract there may be none.
+    pub bankruptcy_price: Option<i128>,
 }
 
 /// An open order.
@@ -160,7 +161,8 @@ impl Shard {
     fn initial_of(&self, market: &Market, holding: u32) -> i128 {
         let holding = &self.holdings[holding as usize];
         let instrument = market.instrument(holding.instrument);
-        instrument.spec.tiers.initial_margin(holding.position.value(instrument).abs(), holding.leverage)
+        let position = &holding.position;
+        instrument.initial_margin(position.quantity, position.notional(instrument), holding.leverage)
     }
 
     fn position_view(&self, market: &Market, at: u32) -> Option<PositionView> {
@@ -172,7 +174,7 @@ impl Shard {
         let instrument = market.instrument(holding.instrument);
         let margin = self.evaluate(market, holding.pool);
         let own = maintenance(instrument, &position);
-        let notional = position.value(instrument).abs();
+        let notional = position.notional(instrument);
         Some(PositionView {
             instrument: holding.instrument,
             position,

@@ -1,6 +1,7 @@
 //! A whole engine, small enough for Miri (`scripts/miri`): declarations, fills, marks, liquidations, decisions, questions,
 //! the end. It must tell what the inline kernel tells.
 
+use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, replay};
 use crate::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
@@ -27,7 +28,7 @@ fn instrument() -> Declaration {
         settle: USDT,
         tick: grid("0.1"),
         lot: grid("0.001"),
-        unit: 10_000,
+        unit: Unit::Linear(10_000),
         tiers: TierTable::new(TierRule::Marginal, &[row]).unwrap(),
         maker_fee_ppb: 0,
         taker_fee_ppb: 500_000,

@@ -153,13 +153,14 @@ impl Loader<'_> {
     /// What a position needs at the starting price.
     fn need(&self, holder: &Holder) -> Need {
         let instrument = self.kernel.market().instrument(holder.instrument);
-        let value = instrument.value(holder.side.signed(holder.filled), self.starts[holder.instrument.index()]);
-        let tiers = &instrument.spec.tiers;
+        let quantity = holder.side.signed(holder.filled);
+        let at_start = instrument.valuation(quantity, self.starts[holder.instrument.index()]);
+        let initial = instrument.initial_margin(quantity, at_start.notional, holder.leverage);
         Need {
-            maintenance: tiers.maintenance_margin(value.abs()),
-            initial: if value == 0 { 0 } else { tiers.initial_margin(value.abs(), holder.leverage) },
-            unrealised: value - holder.cost,
-            frozen: tiers.maintenance_margin(holder.cost.abs()),
+            maintenance: instrument.maintenance_margin(quantity, at_start.notional),
+            initial: if quantity == 0 { 0 } else { initial },
+            unrealised: at_start.value - holder.cost,
+            frozen: instrument.maintenance_margin(quantity, holder.cost.abs()),
         }
     }
 }
