@@ -270,6 +270,8 @@ enum terrace_fund_reason
   TERRACE_FUND_REASON_DEFICIT = 5,
   // Money was paid in.
   TERRACE_FUND_REASON_DEPOSIT = 6,
+  // What two sides exchanged was rounded on each.
+  TERRACE_FUND_REASON_ROUNDING = 7,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_fund_reason terrace_fund_reason;
@@ -767,6 +769,7 @@ typedef struct terrace_liquidation_filled {
 typedef struct terrace_takeover {
   uint64_t account;
   int64_t quantity;
+  // Zero where no price is the bankruptcy price.
   struct terrace_amount price;
   struct terrace_amount passed;
   uint32_t instrument;

@@ -215,8 +215,8 @@ fn inverse_band(tiers: &TierTable, long: bool, size: InverseSize, mark: Price, b
             (true, false) => None,
         };
         // Of a row the notional is above its floor: the size is above what has that notional.
-        let last = (in_row && tier > 0).then(|| (size.lowest_within(tiers.floor(tier)) - 1).max(mark));
-        let upper = upper.into_iter().chain(last).min();
+        let row_end = (in_row && tier > 0).then(|| (size.lowest_within(tiers.floor(tier)) - 1).max(mark));
+        let upper = upper.into_iter().chain(row_end).min();
         let upper = upper.filter(|&upper| i128::from(upper) < LIMIT - 1);
         Band { lower: cap.map(|cap| size.lowest_within(cap)).filter(|&lower| lower > 1), upper }
     }

@@ -54,7 +54,7 @@ impl Search<'_> {
             // base − ceil(N · (1 + mmr)) ≤ 0
             ((div_floor((base - 1) * ppb, ppb + rate) + 1).max(*row.start()), *row.end())
         };
-        if first > last { 1..=0 } else { self.prices(first, last) }
+        if first > last { RangeInclusive::new(1, 0) } else { self.prices(first, last) }
     }
 
     /// The prices at which the notional is from `first`, at least 1, to `last`.
