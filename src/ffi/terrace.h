@@ -163,6 +163,42 @@ typedef enum terrace_liquidity terrace_liquidity;
 typedef uint32_t terrace_liquidity;
 #endif // __STDC_VERSION__ >= 202311L
 
+// Whether an account has one position in an instrument or two.
+enum terrace_position_mode
+#if __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  // One, long or short.
+  TERRACE_POSITION_MODE_ONE_WAY = 0,
+  // A long and a short leg beside each other.
+  TERRACE_POSITION_MODE_HEDGE = 1,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum terrace_position_mode terrace_position_mode;
+#else
+typedef uint32_t terrace_position_mode;
+#endif // __STDC_VERSION__ >= 202311L
+
+// Which leg of an account in hedge mode is meant.
+enum terrace_position_side
+#if __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  // None: the account is in one-way mode.
+  TERRACE_POSITION_SIDE_NONE = 0,
+  // The long leg.
+  TERRACE_POSITION_SIDE_LONG = 1,
+  // The short leg.
+  TERRACE_POSITION_SIDE_SHORT = 2,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum terrace_position_side terrace_position_side;
+#else
+typedef uint32_t terrace_position_side;
+#endif // __STDC_VERSION__ >= 202311L
+
 // What a pool holds, and what its id is.
 enum terrace_pool_kind
 #if __STDC_VERSION__ >= 202311L
@@ -173,6 +209,10 @@ enum terrace_pool_kind
   TERRACE_POOL_KIND_CROSS = 0,
   // One position with its own margin; the id is the instrument's.
   TERRACE_POOL_KIND_ISOLATED = 1,
+  // In hedge mode, the long leg with its own margin.
+  TERRACE_POOL_KIND_ISOLATED_LONG = 2,
+  // The short leg.
+  TERRACE_POOL_KIND_ISOLATED_SHORT = 3,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_pool_kind terrace_pool_kind;
@@ -372,6 +412,10 @@ typedef struct terrace_fill {
   uint32_t liquidity;
   // Which of the optional fields are given: `TERRACE_GIVEN_…`, added up.
   uint32_t given;
+  // The account's `terrace_position_side`.
+  uint32_t position_side;
+  // The counterparty's.
+  uint32_t counter_position_side;
 } terrace_fill;
 
 // A limit order, for its margin.
@@ -390,6 +434,8 @@ typedef struct terrace_order {
   uint32_t side;
   // 1: it may only reduce the position; else 0.
   uint32_t reduce_only;
+  // A `terrace_position_side`.
+  uint32_t position_side;
 } terrace_order;
 
 // An order, or a hold, of an account.
@@ -399,6 +445,14 @@ typedef struct terrace_item {
   // The order's id, or the hold's.
   uint64_t id;
 } terrace_item;
+
+// An account before its first deposit.
+typedef struct terrace_account {
+  // Its id.
+  uint64_t account;
+  // A `terrace_position_mode`.
+  uint32_t positions;
+} terrace_account;
 
 // Money of an account.
 typedef struct terrace_payment {
@@ -438,6 +492,8 @@ typedef struct terrace_isolated_margin {
   int64_t amount;
   // The instrument's id.
   uint32_t instrument;
+  // A `terrace_position_side`.
+  uint32_t position_side;
 } terrace_isolated_margin;
 
 // Money put aside for a withdrawal.
@@ -573,7 +629,7 @@ typedef struct terrace_action {
       struct terrace_item cancel;
     };
     struct {
-      uint64_t account;
+      struct terrace_account account;
     };
     struct {
       struct terrace_payment deposit;
@@ -820,6 +876,14 @@ typedef struct terrace_fund_deficit {
   uint32_t fund;
 } terrace_fund_deficit;
 
+// A locked pool closed as many lots of its long leg as of its short one, at the mark.
+typedef struct terrace_offset {
+  uint64_t account;
+  int64_t quantity;
+  int64_t price;
+  uint32_t instrument;
+} terrace_offset;
+
 // What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 enum terrace_happening_Tag
 #if __STDC_VERSION__ >= 202311L
@@ -856,6 +920,8 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_FUND_CHANGE,
   // A fund's equity is below zero. Always the last of them.
   TERRACE_HAPPENING_FUND_DEFICIT,
+  // A pool closed its own legs against each other.
+  TERRACE_HAPPENING_OFFSET,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_happening_Tag terrace_happening_Tag;
@@ -910,6 +976,9 @@ typedef struct terrace_happening {
     };
     struct {
       struct terrace_fund_deficit fund_deficit;
+    };
+    struct {
+      struct terrace_offset offset;
     };
   };
 } terrace_happening;

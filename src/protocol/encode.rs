@@ -1,6 +1,6 @@
 //! Events as lines.
 
-use crate::command::Side;
+use crate::command::{PositionSide, Side};
 use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::event::{Cause, Event, FundReason, Outcome, Owner, PoolName, Step};
@@ -197,6 +197,14 @@ impl<'a> Encoder<'a> {
             Event::OrderMismatch { account, instrument, order, uncovered: lots } => {
                 self.about_order("order_mismatch", seq, (account, order), instrument, lots, out);
             }
+            Event::Offset { account, instrument, quantity, price } => {
+                Line::begin(out, "offset", seq)
+                    .bare("account", account)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("qty", self.quantity(instrument, quantity))
+                    .quoted("price", self.price(instrument, price))
+                    .end();
+            }
             Event::LiquidationOrder { liquidation, owner, instrument, side, quantity, limit, step, .. } => {
                 owner_field(Line::begin(out, "liquidation_order", seq).bare("liquidation", liquidation), owner)
                     .quoted("symbol", self.symbol(instrument))
@@ -317,14 +325,17 @@ impl<'a> Encoder<'a> {
     pub(super) fn pool_asset(self, pool: PoolName) -> AssetId {
         match pool {
             PoolName::Cross(asset) => asset,
-            PoolName::Isolated(instrument) => self.settle(instrument),
+            PoolName::Isolated(instrument, _) => self.settle(instrument),
         }
     }
 
     pub(super) fn pool(self, pool: PoolName) -> String {
         match pool {
             PoolName::Cross(asset) => format!("cross:{}", self.market.asset(asset).name),
-            PoolName::Isolated(instrument) => format!("isolated:{}", self.symbol(instrument)),
+            PoolName::Isolated(instrument, None) => format!("isolated:{}", self.symbol(instrument)),
+            PoolName::Isolated(instrument, Some(side)) => {
+                format!("isolated:{}:{}", self.symbol(instrument), position_side_word(side))
+            }
         }
     }
 
@@ -389,6 +400,13 @@ pub(super) fn kind_word(unit: Unit) -> &'static str {
     match unit {
         Unit::Linear(_) => "linear_perp",
         Unit::Inverse { .. } => "inverse_perp",
+    }
+}
+
+pub(super) fn position_side_word(side: PositionSide) -> &'static str {
+    match side {
+        PositionSide::Long => "long",
+        PositionSide::Short => "short",
     }
 }
 

@@ -120,6 +120,7 @@ impl Rounds {
                     return;
                 }
                 Advance::Waits => return self.note_cancelling(from),
+                Advance::Offset => {}
                 Advance::Order(request) => self.send_order(&mut shards[shard as usize], found, &request),
                 Advance::Claim(claim) => {
                     let place = (shard, pool);

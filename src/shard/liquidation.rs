@@ -11,7 +11,7 @@
 use super::margin::bankruptcy_price;
 use super::store::{NO_LIQUIDATION, NONE};
 use super::{Attention, Margin, Shard};
-use crate::command::{OrderName, OrderOwner, Side};
+use crate::command::{OrderName, OrderOwner, PositionSide, Side};
 use crate::event::{Cause, Event, Events, Outcome, PoolName, Step};
 use crate::market::{FundId, InstrumentId, Market};
 use crate::number::{Price, Quantity, mul_div_floor};
@@ -118,6 +118,8 @@ pub(crate) enum Advance {
     Order(OrderRequest),
     /// It gives lots up.
     Claim(Claim),
+    /// It has closed legs of an instrument against each other, and is to be evaluated again.
+    Offset,
 }
 
 /// The order for which a pool waits, as the venue knows it.
@@ -163,6 +165,9 @@ impl Shard {
     pub(super) fn begin(&mut self, market: &Market, pool: u32, margin: Margin, events: &mut Events) -> Begun {
         if !self.cancel_step(market, pool, events) {
             return Begun::Waits;
+        }
+        if self.to_offset(market, pool).is_some() {
+            return Begun::Undecided;
         }
         match self.largest(market, pool).and_then(|holding| self.reduction(market, margin, holding)) {
             Some(request) => Begun::Order(self.order_sent(market, pool, &request), request),
@@ -244,6 +249,10 @@ impl Shard {
                 return Advance::Claim(self.claim(market, margin, unfilled.holding, left));
             }
         }
+        if let Some(long) = self.to_offset(market, pool) {
+            self.offset(market, long, events);
+            return Advance::Offset;
+        }
         let Some(holding) = self.largest(market, pool) else { return Advance::Waits };
         self.reduction(market, margin, holding).map_or_else(
             || {
@@ -254,7 +263,35 @@ impl Shard {
         )
     }
 
-    /// The holding with the largest maintenance margin among those with a mark, of equals the lowest instrument's.
+    /// The long leg to offset: of the lowest instrument with a mark of which a cross pool in hedge mode holds both legs.
+    fn to_offset(&self, market: &Market, pool: u32) -> Option<u32> {
+        if !self.hedges(self.pools[pool as usize].account) {
+            return None;
+        }
+        let held = |at: u32| {
+            let holding = &self.holdings[at as usize];
+            holding.pool == pool && holding.position.quantity != 0
+        };
+        self.holdings_of(pool).find(|&at| {
+            let holding = &self.holdings[at as usize];
+            let lives = market.instrument(holding.instrument).mark.is_some();
+            lives && holding.side == Some(PositionSide::Long) && held(at) && self.other_leg(at).is_some_and(held)
+        })
+    }
+
+    /// Step 2: closes a long leg and the short one beside it against each other at the mark, as far as both reach.
+    fn offset(&mut self, market: &Market, long: u32, events: &mut Events) {
+        let (Some(short), id) = (self.other_leg(long), self.holdings[long as usize].instrument) else { return };
+        let Some(price) = market.instrument(id).mark else { return };
+        let held = |at: u32| self.holdings[at as usize].position.quantity.abs();
+        let quantity = held(long).min(held(short));
+        self.reduce(market, long, quantity, price);
+        self.reduce(market, short, quantity, price);
+        let account = self.account_of(self.holdings[long as usize].pool);
+        events.push(Event::Offset { account, instrument: id, quantity, price });
+    }
+
+    /// The holding with the largest maintenance margin among those with a mark, of equals the lowest instrument's, and its long leg.
     fn largest(&self, market: &Market, pool: u32) -> Option<u32> {
         let mut best: Option<(i128, u32)> = None;
         for at in self.holdings_of(pool) {
@@ -264,7 +301,7 @@ impl Shard {
             }
             let maintenance = self.maintenance_of(market, at);
             if best.is_none_or(|(largest, _)| maintenance > largest) {
-                best = Some((maintenance, at)); // holdings are in instrument order
+                best = Some((maintenance, at)); // holdings are in instrument order, the long leg first
             }
         }
         best.map(|(_, at)| at)
@@ -361,11 +398,11 @@ impl Shard {
             self.credit(pool, -equity);
             let fund = match name {
                 PoolName::Cross(asset) => market.asset(asset).fund,
-                PoolName::Isolated(instrument) => market.instrument(instrument).spec.fund,
+                PoolName::Isolated(instrument, _) => market.instrument(instrument).spec.fund,
             };
             (fund, -equity)
         });
-        if let PoolName::Isolated(instrument) = name {
+        if let PoolName::Isolated(instrument, _) = name {
             let account = self.pools[pool as usize].account;
             let cross = self.cross_pool(account, market.instrument(instrument).spec.settle);
             let margin = self.pools[pool as usize].collateral;
