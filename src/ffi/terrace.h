@@ -870,12 +870,6 @@ typedef struct terrace_fund_change {
   uint32_t reason;
 } terrace_fund_change;
 
-// A takeover, residue or deficit left a fund's equity below zero.
-typedef struct terrace_fund_deficit {
-  struct terrace_amount equity;
-  uint32_t fund;
-} terrace_fund_deficit;
-
 // A locked pool closed as many lots of its long leg as of its short one, at the mark.
 typedef struct terrace_offset {
   uint64_t account;
@@ -883,6 +877,12 @@ typedef struct terrace_offset {
   int64_t price;
   uint32_t instrument;
 } terrace_offset;
+
+// A takeover, residue or deficit left a fund's equity below zero.
+typedef struct terrace_fund_deficit {
+  struct terrace_amount equity;
+  uint32_t fund;
+} terrace_fund_deficit;
 
 // What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 enum terrace_happening_Tag
@@ -918,10 +918,10 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_LIQUIDATION_ENDED,
   // A fund's balance changed.
   TERRACE_HAPPENING_FUND_CHANGE,
-  // A fund's equity is below zero. Always the last of them.
-  TERRACE_HAPPENING_FUND_DEFICIT,
   // A pool closed its own legs against each other.
   TERRACE_HAPPENING_OFFSET,
+  // A fund's equity is below zero. Always the last of them.
+  TERRACE_HAPPENING_FUND_DEFICIT,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_happening_Tag terrace_happening_Tag;
@@ -975,10 +975,10 @@ typedef struct terrace_happening {
       struct terrace_fund_change fund_change;
     };
     struct {
-      struct terrace_fund_deficit fund_deficit;
+      struct terrace_offset offset;
     };
     struct {
-      struct terrace_offset offset;
+      struct terrace_fund_deficit fund_deficit;
     };
   };
 } terrace_happening;
