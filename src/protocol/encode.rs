@@ -198,12 +198,7 @@ impl<'a> Encoder<'a> {
                 self.about_order("order_mismatch", seq, (account, order), instrument, lots, out);
             }
             Event::Offset { account, instrument, quantity, price } => {
-                Line::begin(out, "offset", seq)
-                    .bare("account", account)
-                    .quoted("symbol", self.symbol(instrument))
-                    .quoted("qty", self.quantity(instrument, quantity))
-                    .quoted("price", self.price(instrument, price))
-                    .end();
+                self.offset(seq, account, instrument, (quantity, price), out);
             }
             Event::LiquidationOrder { liquidation, owner, instrument, side, quantity, limit, step, .. } => {
                 owner_field(Line::begin(out, "liquidation_order", seq).bare("liquidation", liquidation), owner)
@@ -275,6 +270,15 @@ impl<'a> Encoder<'a> {
             }
             Event::FundDeficit { fund, equity } => self.fund_deficit(seq, fund, equity, out),
         }
+    }
+
+    fn offset(self, seq: u64, account: u64, id: InstrumentId, (lots, price): (i64, i64), out: &mut String) {
+        Line::begin(out, "offset", seq)
+            .bare("account", account)
+            .quoted("symbol", self.symbol(id))
+            .quoted("qty", self.quantity(id, lots))
+            .quoted("price", self.price(id, price))
+            .end();
     }
 
     fn fund_deficit(self, seq: u64, fund: FundId, equity: i128, out: &mut String) {
