@@ -119,7 +119,10 @@ pub(crate) enum Advance {
     /// It gives lots up.
     Claim(Claim),
     /// It has closed legs of an instrument against each other, and is to be evaluated again.
-    Offset,
+    Offset {
+        /// The instrument's fund, and what rounding left to it, in quanta.
+        rounding: (FundId, i128),
+    },
 }
 
 /// The order for which a pool waits, as the venue knows it.
@@ -249,9 +252,8 @@ impl Shard {
                 return Advance::Claim(self.claim(market, margin, unfilled.holding, left));
             }
         }
-        if let Some(long) = self.to_offset(market, pool) {
-            self.offset(market, long, events);
-            return Advance::Offset;
+        if let Some((long, short)) = self.to_offset(market, pool) {
+            return Advance::Offset { rounding: self.offset(market, long, short, events) };
         }
         let Some(holding) = self.largest(market, pool) else { return Advance::Waits };
         self.reduction(market, margin, holding).map_or_else(
@@ -263,8 +265,8 @@ impl Shard {
         )
     }
 
-    /// The long leg to offset: of the lowest instrument with a mark of which a cross pool in hedge mode holds both legs.
-    fn to_offset(&self, market: &Market, pool: u32) -> Option<u32> {
+    /// The legs to offset: of the lowest instrument with a mark of which a cross pool in hedge mode holds both.
+    fn to_offset(&self, market: &Market, pool: u32) -> Option<(u32, u32)> {
         if !self.hedges(self.pools[pool as usize].account) {
             return None;
         }
@@ -272,23 +274,31 @@ impl Shard {
             let holding = &self.holdings[at as usize];
             holding.pool == pool && holding.position.quantity != 0
         };
-        self.holdings_of(pool).find(|&at| {
+        let both = |at: u32| {
             let holding = &self.holdings[at as usize];
             let lives = market.instrument(holding.instrument).mark.is_some();
-            lives && holding.side == Some(PositionSide::Long) && held(at) && self.other_leg(at).is_some_and(held)
-        })
+            let is_long = holding.side == Some(PositionSide::Long);
+            let short = self.other_leg(at).filter(|&short| lives && is_long && held(at) && held(short))?;
+            Some((at, short))
+        };
+        self.holdings_of(pool).find_map(both)
     }
 
     /// Step 2: closes a long leg and the short one beside it against each other at the mark, as far as both reach.
-    fn offset(&mut self, market: &Market, long: u32, events: &mut Events) {
-        let (Some(short), id) = (self.other_leg(long), self.holdings[long as usize].instrument) else { return };
-        let Some(price) = market.instrument(id).mark else { return };
+    /// Returns what rounding of the two values leaves to the instrument's fund.
+    fn offset(&mut self, market: &Market, long: u32, short: u32, events: &mut Events) -> (FundId, i128) {
+        let id = self.holdings[long as usize].instrument;
+        let instrument = market.instrument(id);
+        let fund = instrument.spec.fund;
+        let Some(price) = instrument.mark else { return (fund, 0) };
         let held = |at: u32| self.holdings[at as usize].position.quantity.abs();
         let quantity = held(long).min(held(short));
+        let rounding = -(instrument.value(quantity, price) + instrument.value(-quantity, price));
         self.reduce(market, long, quantity, price);
         self.reduce(market, short, quantity, price);
         let account = self.account_of(self.holdings[long as usize].pool);
         events.push(Event::Offset { account, instrument: id, quantity, price });
+        (fund, rounding)
     }
 
     /// The holding with the largest maintenance margin among those with a mark, of equals the lowest instrument's, and its long leg.
