@@ -1,7 +1,7 @@
 //! What comes out: events of fixed size, in the order in which things happened.
 
 use crate::command::{OrderName, OrderOwner, Side};
-use crate::market::{AssetId, FundId, InstrumentId};
+use crate::market::{AssetId, FreezeCause, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
 
 /// A pool, by what it holds. Ordered as pools of an account are announced: cross by asset, then isolated by instrument.
@@ -80,6 +80,10 @@ pub enum FundReason {
 pub enum Event {
     /// A pool in breach was locked.
     LiquidationStarted { account: u64, pool: PoolName, equity: i128, maintenance_margin: i128, cause: Cause },
+    /// A mark lived, and does no more: nothing is liquidated at it.
+    MarkFrozen { instrument: InstrumentId, cause: FreezeCause },
+    /// A frozen mark lives again; `cause` was the last to go.
+    MarkLive { instrument: InstrumentId, cause: FreezeCause },
     /// A pool is in breach, but no mark of its positions lives.
     LiquidationSuppressed { account: u64, pool: PoolName },
     /// The venue is asked to cancel an order of a locked pool; `more` others of the same pool follow.

@@ -103,7 +103,7 @@ impl Arbiter {
         input: u64,
         now_ns: u64,
     ) -> Option<(Side, Quantity, Price)> {
-        let mark = market.instrument(id).mark.filter(|_| self.may_unwind(market, id, input, now_ns))?;
+        let mark = market.instrument(id).living_mark().filter(|_| self.may_unwind(market, id, input, now_ns))?;
         let inventory = &mut self.inventory[id.index()];
         let quantity = inventory.position.quantity;
         let state = &mut inventory.unwinding;
@@ -148,7 +148,7 @@ impl Arbiter {
         let interval_ns = market.fund(instrument.spec.fund).unwind_interval_ns;
         let early = state.last_ns.is_some_and(|last| now_ns - last < interval_ns);
         let idle = inventory.position.quantity == 0 || state.order.is_some();
-        !idle && instrument.mark.is_some() && state.stale && state.last_input != input && !early
+        !idle && instrument.lives() && state.stale && state.last_input != input && !early
     }
 
     /// The venue will fill no more of the order.

@@ -88,7 +88,9 @@ impl Arbiter {
             let id = InstrumentId(index as u32);
             let instrument = market.instrument(id);
             let fund = instrument.spec.fund;
-            let (held, Some(mark)) = (self.inventory[index].position.quantity, instrument.mark) else { continue };
+            let (held, Some(mark)) = (self.inventory[index].position.quantity, instrument.living_mark()) else {
+                continue;
+            };
             if held == 0 || self.equity(market, fund) >= market.fund(fund).floor {
                 continue;
             }

@@ -560,7 +560,9 @@ impl Engine {
     #[inline]
     fn note(&mut self, command: &Command) {
         match *command {
-            Command::Mark { instrument, price } => drop(self.market.set_mark(instrument, price)),
+            Command::Mark { instrument, price } => {
+                self.market.set_mark(instrument, price);
+            }
             Command::Last { instrument, price } => self.market.instruments[instrument.index()].last = Some(price),
             Command::Fill(crate::command::Fill { instrument, .. }) | Command::LiquidationFill { instrument, .. } => {
                 let interest = &mut self.interest[instrument.index()];

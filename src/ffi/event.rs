@@ -4,7 +4,7 @@ use super::command::{terrace_order_name, terrace_pool};
 use super::words::{OPS, Word, code_number, terrace_cause_kind, terrace_owner_kind};
 use crate::engine::{Output, VenueMessage};
 use crate::event::{Cause, Event, Owner, PoolName};
-use crate::market::{FundId, InstrumentId, Market};
+use crate::market::{FreezeCause, FundId, InstrumentId, Market};
 use crate::venue::VenueRequest;
 
 /// A signed amount of 128 bits in two's complement. Where `high == (int64_t)low >> 63` the amount is `(int64_t)low`.
@@ -197,6 +197,16 @@ pub struct terrace_fund_deficit {
     pub fund: u32,
 }
 
+/// Why a mark froze, or lives again.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_mark_life {
+    pub instrument: u32,
+    /// A `terrace_freeze_cause`.
+    pub cause: u32,
+}
+
 /// What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 #[repr(C, u32)]
 #[derive(Clone, Copy, Debug)]
@@ -229,12 +239,16 @@ pub enum terrace_happening {
     LiquidationEnded(terrace_liquidation_ended),
     /// A fund's balance changed.
     FundChange(terrace_fund_change),
+    /// A mark lived, and does no more: nothing is liquidated at it.
+    MarkFrozen(terrace_mark_life),
+    /// A frozen mark lives again; the cause was the last to go.
+    MarkLive(terrace_mark_life),
     /// A fund's equity is below zero. Always the last of them.
     FundDeficit(terrace_fund_deficit),
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 15;
+pub(super) const HAPPENINGS: u32 = 17;
 
 /// One entry of the log.
 #[repr(C)]
@@ -307,6 +321,10 @@ impl From<&VenueMessage> for terrace_request {
         };
         Self { place: message.place, decided_ns: message.decided_ns, what }
     }
+}
+
+fn life(instrument: InstrumentId, cause: FreezeCause) -> terrace_mark_life {
+    terrace_mark_life { instrument: instrument.0, cause: cause.number() }
 }
 
 fn owner(owner: Owner, instrument: InstrumentId) -> terrace_owner {
@@ -434,6 +452,8 @@ impl From<&Event> for terrace_happening {
             Event::FundDeficit { fund, equity } => {
                 Self::FundDeficit(terrace_fund_deficit { equity: equity.into(), fund: fund.0 })
             }
+            Event::MarkFrozen { instrument, cause } => Self::MarkFrozen(life(instrument, cause)),
+            Event::MarkLive { instrument, cause } => Self::MarkLive(life(instrument, cause)),
         }
     }
 }
@@ -560,6 +580,12 @@ impl EventReader<'_> {
                 let equity: i128 = it.equity.into();
                 equity.checked_neg()?;
                 Event::FundDeficit { fund: self.fund(it.fund)?, equity }
+            }
+            terrace_happening::MarkFrozen(it) => {
+                Event::MarkFrozen { instrument: self.instrument(it.instrument)?, cause: Word::read(it.cause)? }
+            }
+            terrace_happening::MarkLive(it) => {
+                Event::MarkLive { instrument: self.instrument(it.instrument)?, cause: Word::read(it.cause)? }
             }
         })
     }

@@ -820,6 +820,13 @@ typedef struct terrace_fund_deficit {
   uint32_t fund;
 } terrace_fund_deficit;
 
+// Why a mark froze, or lives again.
+typedef struct terrace_mark_life {
+  uint32_t instrument;
+  // A `terrace_freeze_cause`.
+  uint32_t cause;
+} terrace_mark_life;
+
 // What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 enum terrace_happening_Tag
 #if __STDC_VERSION__ >= 202311L
@@ -856,6 +863,10 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_FUND_CHANGE,
   // A fund's equity is below zero. Always the last of them.
   TERRACE_HAPPENING_FUND_DEFICIT,
+  // A mark lived, and does no more: nothing is liquidated at it.
+  TERRACE_HAPPENING_MARK_FROZEN,
+  // A frozen mark lives again; the cause was the last to go.
+  TERRACE_HAPPENING_MARK_LIVE,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_happening_Tag terrace_happening_Tag;
@@ -910,6 +921,12 @@ typedef struct terrace_happening {
     };
     struct {
       struct terrace_fund_deficit fund_deficit;
+    };
+    struct {
+      struct terrace_mark_life mark_frozen;
+    };
+    struct {
+      struct terrace_mark_life mark_live;
     };
   };
 } terrace_happening;

@@ -2,6 +2,7 @@
 
 use crate::command::{Liquidity, MarginMode, Side};
 use crate::event::{FundReason, Outcome, Step};
+use crate::market::FreezeCause;
 use crate::refusal::Code;
 
 /// What a call came to.
@@ -138,6 +139,20 @@ pub enum terrace_fund_reason {
     Rounding = 7,
 }
 
+/// Why a mark is frozen.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_freeze_cause {
+    /// Its index is: too few venues are left.
+    Index = 0,
+    /// What it is made of is too old.
+    Stale = 1,
+    /// The instrument is halted.
+    Halted = 2,
+    /// A mark is held back by the airlock.
+    Airlock = 3,
+}
+
 /// How threads wait.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug)]
@@ -245,6 +260,19 @@ impl Word for Step {
             Self::Tier => terrace_step::Tier,
             Self::All => terrace_step::All,
             Self::Unwind => terrace_step::Unwind,
+        }) as u32
+    }
+}
+
+impl Word for FreezeCause {
+    const ALL: &'static [Self] = &[Self::Index, Self::Stale, Self::Halted, Self::Airlock];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::Index => terrace_freeze_cause::Index,
+            Self::Stale => terrace_freeze_cause::Stale,
+            Self::Halted => terrace_freeze_cause::Halted,
+            Self::Airlock => terrace_freeze_cause::Airlock,
         }) as u32
     }
 }

@@ -6,6 +6,8 @@
 
 mod answers;
 mod declare;
+#[cfg(test)]
+mod freezing;
 mod health;
 mod overview;
 
@@ -164,12 +166,14 @@ impl Kernel {
         }
         match *command {
             Command::Mark { instrument, .. } => {
-                let came_to_life = rounds.take_price(command);
+                let change = rounds.take_price(command);
                 for shard in &mut *shards {
-                    shard.on_mark(&rounds.market, instrument, came_to_life);
+                    shard.on_mark(&rounds.market, instrument, change);
                 }
             }
-            Command::Last { .. } => drop(rounds.take_price(command)),
+            Command::Last { .. } => {
+                rounds.take_price(command);
+            }
             _ => {
                 rounds.book(command, off_grid)?;
                 for shard in &mut *shards {

@@ -4,7 +4,7 @@ use crate::command::Side;
 use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::event::{Cause, Event, FundReason, Outcome, Owner, PoolName, Step};
-use crate::market::{AssetId, FundId, InstrumentId, Market};
+use crate::market::{AssetId, FreezeCause, FundId, InstrumentId, Market};
 use crate::number::div_half_even;
 use crate::position::Position;
 use ethnum::I256;
@@ -182,6 +182,8 @@ impl<'a> Encoder<'a> {
                     .quoted("cause", self.cause(cause))
                     .end();
             }
+            Event::MarkFrozen { instrument, cause } => self.about_life("mark_frozen", seq, instrument, cause, out),
+            Event::MarkLive { instrument, cause } => self.about_life("mark_live", seq, instrument, cause, out),
             Event::LiquidationSuppressed { account, pool } => {
                 Line::begin(out, "liquidation_suppressed", seq)
                     .bare("account", account)
@@ -276,6 +278,10 @@ impl<'a> Encoder<'a> {
             .quoted("equity", self.amount(spec.asset, equity))
             .quoted("deficit", self.amount(spec.asset, -equity))
             .end();
+    }
+
+    fn about_life(self, event: &str, seq: u64, id: InstrumentId, cause: FreezeCause, out: &mut String) {
+        Line::begin(out, event, seq).quoted("symbol", self.symbol(id)).quoted("cause", cause.as_str()).end();
     }
 
     fn about_order(

@@ -21,7 +21,7 @@ pub(crate) use numbers::Numbered;
 use crate::arbiter::Arbiter;
 use crate::command::{Command, OffGrid, OrderName, OrderOwner, Side};
 use crate::event::{Cause, Event, Events, FundReason, Step};
-use crate::market::{InstrumentId, Market};
+use crate::market::{InstrumentId, MarkChange, Market};
 use crate::number::{LIMIT, Price, Quantity};
 use crate::refusal::Refusal;
 use crate::shard::{Attention, BURST, Findings, OrderFill, OrderRequest, Report, fees};
@@ -114,19 +114,34 @@ impl Rounds {
         }
     }
 
-    /// Sets the prices that a command brings; whether it is the first mark of its instrument.
+    /// Sets the prices that a command brings; what that did to the mark.
     #[inline]
-    pub(crate) fn take_price(&mut self, command: &Command) -> bool {
+    pub(crate) fn take_price(&mut self, command: &Command) -> MarkChange {
         match *command {
             Command::Mark { instrument, price } => {
-                self.arbiter.on_mark(instrument);
-                self.market.set_mark(instrument, price)
+                let change = self.market.set_mark(instrument, price);
+                self.tell_mark(instrument, change);
+                change
             }
             Command::Last { instrument, price } => {
                 self.market.instruments[instrument.index()].last = Some(price);
-                false
+                MarkChange::None
             }
-            _ => false,
+            _ => MarkChange::None,
+        }
+    }
+
+    /// What the arbiter and the log make of a change of a mark.
+    #[inline]
+    pub(crate) fn tell_mark(&mut self, instrument: InstrumentId, change: MarkChange) {
+        match change {
+            MarkChange::None => {}
+            MarkChange::Moved | MarkChange::First => self.arbiter.on_mark(instrument),
+            MarkChange::Live(cause) => {
+                self.arbiter.on_mark(instrument);
+                self.events.push(Event::MarkLive { instrument, cause });
+            }
+            MarkChange::Frozen(cause) => self.events.push(Event::MarkFrozen { instrument, cause }),
         }
     }
 

@@ -92,8 +92,7 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
                 return Err(Refusal::UnknownLiquidation(order));
             }
             // The checks of the order come first; where they refuse, the open interest is not asked.
-            let at = market.instrument(instrument);
-            let price = at.dearer(price, at.mark);
+            let price = market.instrument(instrument).dearest(price);
             let fits = facts.open_interest_fits(market, command, off_grid, instrument, price);
             if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · price · unit" }) }
         }
@@ -136,7 +135,7 @@ fn check_fill(
     let overflow = Refusal::Overflow { what: "quantity · price · unit" };
     let instrument = market.instrument(fill.instrument);
     instrument.admitted_value(fill.quantity, fill.price).ok_or(overflow)?;
-    let price = instrument.dearer(fill.price, instrument.mark);
+    let price = instrument.dearest(fill.price);
     instrument.admitted_value(fill.quantity, price).ok_or(overflow)?;
     let fits = facts.open_interest_fits(market, command, off_grid, fill.instrument, price);
     if fits { Ok(()) } else { Err(overflow) }

@@ -238,8 +238,10 @@ impl Shard {
             return Advance::Waits;
         }
         if let Some(unfilled) = self.liquidation_mut(pool).unfilled.take() {
-            let left = unfilled.lots.min(self.holdings[unfilled.holding as usize].position.quantity.abs());
-            if left > 0 {
+            let holding = &self.holdings[unfilled.holding as usize];
+            let left = unfilled.lots.min(holding.position.quantity.abs());
+            // What froze meanwhile is passed over: when it lives again, it is asked for anew.
+            if left > 0 && market.instrument(holding.instrument).lives() {
                 self.note_claimed(self.pools[pool as usize].account, unfilled.nth);
                 return Advance::Claim(self.claim(market, margin, unfilled.holding, left));
             }
@@ -254,12 +256,12 @@ impl Shard {
         )
     }
 
-    /// The holding with the largest maintenance margin among those with a mark, of equals the lowest instrument's.
+    /// The holding with the largest maintenance margin among those whose mark lives, of equals the lowest instrument's.
     fn largest(&self, market: &Market, pool: u32) -> Option<u32> {
         let mut best: Option<(i128, u32)> = None;
         for at in self.holdings_of(pool) {
             let holding = &self.holdings[at as usize];
-            if holding.position.quantity == 0 || market.instrument(holding.instrument).mark.is_none() {
+            if holding.position.quantity == 0 || !market.instrument(holding.instrument).lives() {
                 continue;
             }
             let maintenance = self.maintenance_of(market, at);
@@ -278,7 +280,7 @@ impl Shard {
         }
         let holding = &self.holdings[at as usize];
         let instrument = market.instrument(holding.instrument);
-        let mark = instrument.mark?;
+        let mark = instrument.living_mark()?;
         let held = holding.position.quantity.abs();
         let tiers = &instrument.spec.tiers;
         let tier = tiers.tier(instrument.notional(held, mark));
