@@ -814,18 +814,18 @@ typedef struct terrace_fund_change {
   uint32_t reason;
 } terrace_fund_change;
 
-// A takeover, residue or deficit left a fund's equity below zero.
-typedef struct terrace_fund_deficit {
-  struct terrace_amount equity;
-  uint32_t fund;
-} terrace_fund_deficit;
-
 // Why a mark froze, or lives again.
 typedef struct terrace_mark_life {
   uint32_t instrument;
   // A `terrace_freeze_cause`.
   uint32_t cause;
 } terrace_mark_life;
+
+// A takeover, residue or deficit left a fund's equity below zero.
+typedef struct terrace_fund_deficit {
+  struct terrace_amount equity;
+  uint32_t fund;
+} terrace_fund_deficit;
 
 // What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 enum terrace_happening_Tag
@@ -861,12 +861,12 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_LIQUIDATION_ENDED,
   // A fund's balance changed.
   TERRACE_HAPPENING_FUND_CHANGE,
-  // A fund's equity is below zero. Always the last of them.
-  TERRACE_HAPPENING_FUND_DEFICIT,
   // A mark lived, and does no more: nothing is liquidated at it.
   TERRACE_HAPPENING_MARK_FROZEN,
   // A frozen mark lives again; the cause was the last to go.
   TERRACE_HAPPENING_MARK_LIVE,
+  // A fund's equity is below zero. Always the last of them.
+  TERRACE_HAPPENING_FUND_DEFICIT,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_happening_Tag terrace_happening_Tag;
@@ -920,13 +920,13 @@ typedef struct terrace_happening {
       struct terrace_fund_change fund_change;
     };
     struct {
-      struct terrace_fund_deficit fund_deficit;
-    };
-    struct {
       struct terrace_mark_life mark_frozen;
     };
     struct {
       struct terrace_mark_life mark_live;
+    };
+    struct {
+      struct terrace_fund_deficit fund_deficit;
     };
   };
 } terrace_happening;

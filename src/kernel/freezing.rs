@@ -30,6 +30,7 @@ fn kernel(strategy: Strategy, shards: u32) -> Kernel {
             taker_fee_ppb: 0,
             liquidation_fee_ppb: 0,
             reduce: ReducePolicy::default(),
+            adl: Default::default(),
             fund: FundId(0),
         };
         kernel.declare_instrument(None, spec).unwrap();
