@@ -2,9 +2,10 @@
 
 use super::{Kernel, Settings};
 use crate::command::{Command, Fill, MarginMode, Side};
+use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::event::{Cause, Event, Outcome, PoolName};
-use crate::market::{AssetId, FreezeCause, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::market::{AssetId, FreezeCause, FundId, InstrumentId, InstrumentSpec};
 use crate::shard::Strategy;
 use crate::tiers::{TierRow, TierRule, TierTable};
 
@@ -18,21 +19,8 @@ fn kernel(strategy: Strategy, shards: u32) -> Kernel {
     kernel.declare_asset(None, "USD", 0).unwrap();
     for symbol in ["BTC", "ETH"] {
         let row = TierRow { cap: 1_000_000, mmr_ppb: 100_000_000, max_leverage: 500, deduction: None };
-        let spec = InstrumentSpec {
-            symbol: symbol.into(),
-            underlying: symbol.into(),
-            settle: USD,
-            tick: Grid::decimals(0),
-            lot: Grid::decimals(0),
-            unit: 1,
-            tiers: TierTable::new(TierRule::Marginal, &[row]).unwrap(),
-            maker_fee_ppb: 0,
-            taker_fee_ppb: 0,
-            liquidation_fee_ppb: 0,
-            reduce: ReducePolicy::default(),
-            adl: Default::default(),
-            fund: FundId(0),
-        };
+        let (grid, tiers) = (Grid::decimals(0), TierTable::new(TierRule::Marginal, &[row]).unwrap());
+        let spec = InstrumentSpec::new(symbol, USD, FundId(0), (grid, grid), Unit::Linear(1), tiers);
         kernel.declare_instrument(None, spec).unwrap();
     }
     kernel.apply(&Command::FundDeposit { fund: FundId(0), amount: 10_000 }).unwrap();
