@@ -96,6 +96,8 @@ fn build(strategy: Strategy) -> Kernel {
                 quantity,
                 price: START,
                 liquidity: None,
+                position_side: None,
+                counter_position_side: None,
             };
             kernel.apply(&Command::Fill(fill)).unwrap();
         }

@@ -111,6 +111,8 @@ fn main() -> Done {
         quantity: 100,
         price: 100,
         liquidity: None,
+        position_side: None,
+        counter_position_side: None,
     }))?;
     for price in (95..100).rev() {
         beside.submit(&mark(price))?;

@@ -239,10 +239,12 @@ fn ladder() -> Kernel {
             quantity: LOTS,
             price: START,
             liquidity: None,
+            position_side: None,
+            counter_position_side: None,
         }));
         let amount = pair as i64 * RUNG * UNIT * LOTS * (1_000 - MMR) / 1_000;
         if amount > 0 {
-            apply(Command::IsolatedMargin { account, instrument, amount });
+            apply(Command::IsolatedMargin { account, instrument, amount, position_side: None });
         }
     }
     kernel

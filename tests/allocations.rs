@@ -69,6 +69,8 @@ fn open(kernel: &mut Kernel) {
             quantity: 1 + account as i64 % 9,
             price: START,
             liquidity: None,
+            position_side: None,
+            counter_position_side: None,
         };
         kernel.apply(&Command::Fill(fill)).unwrap();
     }

@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use terrace::command::{Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, OrderOwner, Side};
+use terrace::command::{
+    Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, OrderOwner, PositionMode, PositionSide, Side,
+};
 use terrace::contract::Unit;
 use terrace::decimal::{Decimal, Grid};
 use terrace::engine::{Decision, Depth, Entry, VenueAnswer, replay};
@@ -132,6 +134,10 @@ fn order_name(dice: &mut Dice) -> OrderName {
     OrderName { owner, nth: dice.small() }
 }
 
+fn leg(dice: &mut Dice) -> Option<PositionSide> {
+    dice.maybe(|dice| if dice.flag() { PositionSide::Long } else { PositionSide::Short })
+}
+
 const COMMANDS: u64 = 20;
 
 /// The `kind`-th command, with numbers that need make no sense.
@@ -151,6 +157,8 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
             quantity: amount,
             price,
             liquidity: dice.maybe(|dice| if dice.flag() { Liquidity::Maker } else { Liquidity::Taker }),
+            position_side: leg(dice),
+            counter_position_side: leg(dice),
         }),
         3 => Command::Order(Order {
             account,
@@ -160,9 +168,13 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
             quantity: amount,
             price,
             reduce_only: dice.flag(),
+            position_side: leg(dice),
         }),
         4 => Command::Cancel { account, order: dice.number() },
-        5 => Command::Account { account },
+        5 => Command::Account {
+            account,
+            positions: if dice.flag() { PositionMode::Hedge } else { PositionMode::OneWay },
+        },
         6 => Command::Deposit { account, asset, amount },
         7 => Command::Withdraw { account, asset, amount },
         8 => Command::Leverage { account, instrument, leverage: dice.small() },
@@ -170,7 +182,7 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
             let mode = if dice.flag() { MarginMode::Cross } else { MarginMode::Isolated };
             Command::MarginMode { account, instrument, mode }
         }
-        10 => Command::IsolatedMargin { account, instrument, amount },
+        10 => Command::IsolatedMargin { account, instrument, amount, position_side: leg(dice) },
         11 => Command::Hold { account, hold: dice.number(), asset, amount },
         12 => Command::Commit { account, hold: dice.number() },
         13 => Command::Release { account, hold: dice.number() },
@@ -179,7 +191,7 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
         16 => Command::LiquidationExpire { order: order_name(dice) },
         17 => Command::LiquidationUnknown { order: order_name(dice) },
         18 => {
-            let pool = if dice.flag() { PoolName::Cross(asset) } else { PoolName::Isolated(instrument) };
+            let pool = if dice.flag() { PoolName::Cross(asset) } else { PoolName::Isolated(instrument, leg(dice)) };
             Command::CancelAck { account, pool, execution: dice.number() }
         }
         _ => Command::Time { ts_ns: dice.number() },
@@ -335,6 +347,8 @@ fn recorded_run() -> Vec<Entry> {
                 quantity: 3,
                 price: 100_000,
                 liquidity: Some(Liquidity::Taker),
+                position_side: None,
+                counter_position_side: None,
             }))
             .unwrap();
     }

@@ -59,6 +59,8 @@ fn kernel(table: &TierTable, unit: i64, mark: i64) -> Kernel {
                 quantity: size.abs(),
                 price: mark,
                 liquidity: None,
+                position_side: None,
+                counter_position_side: None,
             };
             kernel.apply(&Command::Fill(fill)).unwrap();
         }

@@ -292,6 +292,7 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
                 quantity: 1,
                 price: 900_000,
                 reduce_only: false,
+                position_side: None,
             };
             let _ = kernel.apply(&Command::Order(order)); // as far as the margin allows
         }
@@ -311,6 +312,8 @@ fn fill(account: u64, counterparty: Option<u64>, quantity: i64, price: i64) -> C
         quantity,
         price,
         liquidity: None,
+        position_side: None,
+        counter_position_side: None,
     })
 }
 

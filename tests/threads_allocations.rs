@@ -128,6 +128,8 @@ fn opening(account: u64) -> Command {
         quantity: 1 + account as i64 % 9,
         price: START,
         liquidity: None,
+        position_side: None,
+        counter_position_side: None,
     })
 }
 

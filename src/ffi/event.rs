@@ -164,6 +164,17 @@ pub struct terrace_adl_report {
     pub counterparties: u32,
 }
 
+/// A locked pool closed as many lots of its long leg as of its short one, at the mark.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_offset {
+    pub account: u64,
+    pub quantity: i64,
+    pub price: i64,
+    pub instrument: u32,
+}
+
 /// A liquidation ended, with this equity of the pool.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -243,12 +254,14 @@ pub enum terrace_happening {
     MarkFrozen(terrace_mark_life),
     /// A frozen mark lives again; the cause was the last to go.
     MarkLive(terrace_mark_life),
+    /// A pool closed its own legs against each other.
+    Offset(terrace_offset),
     /// A fund's equity is below zero. Always the last of them.
     FundDeficit(terrace_fund_deficit),
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 17;
+pub(super) const HAPPENINGS: u32 = 18;
 
 /// One entry of the log.
 #[repr(C)]
@@ -383,6 +396,9 @@ impl From<&Event> for terrace_happening {
             Event::OrderMismatch { account, instrument, order, uncovered: quantity } => {
                 Self::OrderMismatch(terrace_order_quantity { account, order, quantity, instrument: instrument.0 })
             }
+            Event::Offset { account, instrument, quantity, price } => {
+                Self::Offset(terrace_offset { account, quantity, price, instrument: instrument.0 })
+            }
             Event::LiquidationOrder { liquidation, owner: of, nth, instrument, side, quantity, limit, step } => {
                 let terrace_owner { id, kind } = owner(of, instrument);
                 Self::LiquidationOrder(terrace_liquidation_order {
@@ -473,7 +489,7 @@ impl EventReader<'_> {
     fn pool(&self, pool: terrace_pool) -> Option<PoolName> {
         pool.read().filter(|name| match name {
             PoolName::Cross(asset) => asset.index() < self.0.assets.len(),
-            PoolName::Isolated(instrument) => instrument.index() < self.0.instruments.len(),
+            PoolName::Isolated(instrument, _) => instrument.index() < self.0.instruments.len(),
         })
     }
 
@@ -519,6 +535,12 @@ impl EventReader<'_> {
                 instrument: self.instrument(it.instrument)?,
                 order: it.order,
                 uncovered: it.quantity,
+            },
+            terrace_happening::Offset(it) => Event::Offset {
+                account: it.account,
+                instrument: self.instrument(it.instrument)?,
+                quantity: it.quantity,
+                price: it.price,
             },
             terrace_happening::LiquidationOrder(it) => Event::LiquidationOrder {
                 liquidation: it.liquidation,

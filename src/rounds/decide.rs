@@ -2,7 +2,7 @@
 
 use super::Rounds;
 use crate::command::{OrderName, OrderOwner, Side};
-use crate::event::Step;
+use crate::event::{FundReason, Step};
 use crate::market::InstrumentId;
 use crate::number::{Price, Quantity};
 use crate::shard::{Advance, Attention, OrderFill, OrderRequest, Shard};
@@ -120,6 +120,9 @@ impl Rounds {
                     return;
                 }
                 Advance::Waits => return self.note_cancelling(from),
+                Advance::Offset { rounding: (fund, amount) } => {
+                    self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
+                }
                 Advance::Order(request) => self.send_order(&mut shards[shard as usize], found, &request),
                 Advance::Claim(claim) => {
                     let place = (shard, pool);

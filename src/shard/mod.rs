@@ -31,9 +31,12 @@ pub(crate) use reports::{OrderFill, Outbox, Report};
 pub(crate) use store::AssetSums;
 pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
 
+use crate::command::{PositionMode, PositionSide};
 use crate::event::{Events, PoolName};
 use crate::map::Map;
 use crate::market::{AssetId, InstrumentId, Market};
+use crate::number::Quantity;
+use crate::position::Position;
 use bands::Bands;
 use ended::EndedOrders;
 use liquidation::Liquidation;
@@ -213,9 +216,23 @@ impl Shard {
         self.long_lots[instrument.index()]
     }
 
-    /// The signed size of an account's position, in lots.
-    pub(crate) fn quantity(&self, account: u32, instrument: InstrumentId) -> i64 {
-        self.holding(account, instrument).map_or(0, |holding| self.holdings[holding as usize].position.quantity)
+    /// By how many lots a fill of signed `quantity` makes an account's long positions larger; negative: smaller.
+    pub(crate) fn long_growth(
+        &self,
+        account: u32,
+        instrument: InstrumentId,
+        side: Option<PositionSide>,
+        quantity: Quantity,
+    ) -> Quantity {
+        let holding = self.holding(account, instrument, side);
+        let position = holding.map_or(Position::default(), |holding| self.holdings[holding as usize].position);
+        let (closing, opening) = position.split(quantity);
+        opening.max(0) - if position.quantity > 0 { closing } else { 0 }
+    }
+
+    /// Whether an account is in hedge mode.
+    pub(crate) fn hedges(&self, account: u32) -> bool {
+        self.accounts[account as usize].positions == PositionMode::Hedge
     }
 
     /// The account that a pool belongs to.
