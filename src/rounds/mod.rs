@@ -119,7 +119,7 @@ impl Rounds {
     pub(crate) fn take_price(&mut self, command: &Command) -> bool {
         match *command {
             Command::Mark { instrument, price } => {
-                self.arbiter.on_mark(instrument);
+                self.arbiter.on_mark(&self.market, instrument);
                 self.market.set_mark(instrument, price)
             }
             Command::Last { instrument, price } => {
@@ -245,13 +245,21 @@ impl Rounds {
             }
             self.booked[side].clear();
         }
+        self.look_at_funds();
+        self.announced.sort_unstable_by_key(|&(attention, _)| attention);
+        self.events.extend(self.announced.drain(..).map(|(_, event)| event));
+        self.begun.sort_unstable_by_key(|begun| (begun.attention, begun.n));
+    }
+
+    /// All that the input itself does is booked: what rounding took is the fund's, and whether a fund comes into drawdown
+    /// or out of it.
+    #[inline]
+    pub(crate) fn look_at_funds(&mut self) {
         if let Some((instrument, amount)) = self.rounding.take() {
             let fund = self.market.instrument(instrument).spec.fund;
             self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
         }
-        self.announced.sort_unstable_by_key(|&(attention, _)| attention);
-        self.events.extend(self.announced.drain(..).map(|(_, event)| event));
-        self.begun.sort_unstable_by_key(|begun| (begun.attention, begun.n));
+        self.arbiter.look_after_input(&self.market, self.now_ns, &mut self.events);
     }
 
     /// Whether what pools began on their own is still to be told.
@@ -327,6 +335,7 @@ impl Rounds {
             self.arbiter.credit(fund, fill.fee, FundReason::Fee, &mut self.events);
             let own = self.market.instrument(instrument).rounding([side.signed(lots), 0], price);
             self.arbiter.credit(fund, own + venues, FundReason::Rounding, &mut self.events);
+            self.arbiter.look(&self.market, &mut self.events);
         }
         if fund_lots > 0 {
             let traded = (fund_lots, price);
