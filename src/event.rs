@@ -70,6 +70,8 @@ pub enum FundReason {
     AdlResidue,
     /// A pool that ended below zero was made good.
     Deficit,
+    /// Positions that gained made good a deficit.
+    Socialised,
     /// Money was paid in.
     Deposit,
 }
@@ -144,6 +146,10 @@ pub enum Event {
     LiquidationEnded { account: u64, pool: PoolName, outcome: Outcome, equity: i128 },
     /// A fund's balance changed.
     Fund { fund: FundId, delta: i128, balance: i128, reason: FundReason },
+    /// A fund came into drawdown, or out of it.
+    FundDrawdown { fund: FundId, active: bool, equity: i128, peak: i128 },
+    /// A position that gained was charged with a part of a fund's deficit.
+    Socialised { account: u64, instrument: InstrumentId, amount: i128 },
     /// A takeover, residue or deficit left a fund's equity below zero.
     FundDeficit { fund: FundId, equity: i128 },
 }

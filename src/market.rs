@@ -73,6 +73,37 @@ pub struct Asset {
     pub fund: FundId,
 }
 
+/// When a fund counts as in drawdown: shares of the largest equity of the window, in parts per billion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct DrawdownRule {
+    /// It begins at or below.
+    pub start_ppb: u64,
+    /// It ends above; at least `start_ppb`, below one.
+    pub stop_ppb: u64,
+    /// In nanoseconds of input time; at least 480.
+    pub window_ns: u64,
+}
+
+impl DrawdownRule {
+    /// Checks the shares and the window.
+    ///
+    /// # Errors
+    ///
+    /// Not `0 < start ≤ stop < 1`, or a window of less than 480 nanoseconds.
+    pub fn check(&self) -> Result<(), Refusal> {
+        if self.start_ppb == 0 || self.stop_ppb < self.start_ppb || self.stop_ppb >= PPB {
+            return Err(Refusal::BadDeclaration {
+                what: "drawdown: start must be above 0, stop at least start and below 1",
+            });
+        }
+        if self.window_ns < 480 {
+            return Err(Refusal::BadDeclaration { what: "drawdown: the window must be at least 480 nanoseconds" });
+        }
+        Ok(())
+    }
+}
+
 /// The settings of an insurance fund.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
@@ -85,6 +116,18 @@ pub struct FundSpec {
     pub floor: i128,
     /// At least so many nanoseconds of input time lie between two unwinding orders of an instrument.
     pub unwind_interval_ns: u64,
+    /// When it bears nothing more because of what it has lost; none: never.
+    pub drawdown: Option<DrawdownRule>,
+    /// Whether positions that gained make good what a deleveraging left it below zero.
+    pub socialise: bool,
+}
+
+impl FundSpec {
+    /// A fund that has nothing but a name, with floor 0.
+    #[must_use]
+    pub fn new(name: String, asset: AssetId) -> Self {
+        Self { name, asset, floor: 0, unwind_interval_ns: 0, drawdown: None, socialise: false }
+    }
 }
 
 /// Which reductions are tried before a takeover.

@@ -13,7 +13,7 @@ use terrace::engine::{Decision, Depth, Entry, VenueAnswer, replay};
 use terrace::event::PoolName;
 use terrace::journal::{Cut, FILE_NAME, Frame, JournalError, MAX_PAYLOAD, Reader, Sequence, Writer, read};
 use terrace::market::{
-    AdlPolicy, AdlPrice, AdlRank, AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy,
+    AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy,
 };
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, Level, VenueMode, VenueRules};
@@ -225,6 +225,12 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
             asset: AssetId(dice.small()),
             floor: i128::from(dice.signed() / 2 - 1).clamp(1 - (1 << 62), (1 << 62) - 1),
             unwind_interval_ns: dice.number(),
+            drawdown: dice.maybe(|dice| {
+                let start_ppb = 1 + dice.below(999_999_998);
+                let stop_ppb = start_ppb + dice.below(1_000_000_000 - start_ppb);
+                DrawdownRule { start_ppb, stop_ppb, window_ns: dice.number().max(480) }
+            }),
+            socialise: dice.flag(),
         }),
         2 => Declaration::Instrument(Box::new(InstrumentSpec {
             symbol: dice.name(),
@@ -586,8 +592,7 @@ fn a_wrong_frame_is_named() {
 fn what_breaks_an_invariant_is_refused_on_both_sides() {
     let declare = |declaration| Entry::Declare { seq: 1, ts_ns: None, declaration };
     let asset = |name: &str, decimals| Declaration::Asset { name: name.to_owned(), decimals };
-    let fund =
-        |floor| Declaration::Fund(FundSpec { name: "F".to_owned(), asset: AssetId(0), floor, unwind_interval_ns: 0 });
+    let fund = |floor| Declaration::Fund(FundSpec { floor, ..FundSpec::new("F".to_owned(), AssetId(0)) });
     let spec = |change: &dyn Fn(&mut InstrumentSpec)| {
         let mut spec = instrument();
         change(&mut spec);

@@ -199,6 +199,28 @@ pub struct terrace_fund_change {
     pub reason: u32,
 }
 
+/// A fund came into drawdown, or out of it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_fund_drawdown {
+    pub equity: terrace_amount,
+    pub peak: terrace_amount,
+    pub fund: u32,
+    /// 1: it begins; 0: it ends.
+    pub active: u32,
+}
+
+/// A position that gained was charged with a part of a fund's deficit.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_socialised {
+    pub account: u64,
+    pub amount: terrace_amount,
+    pub instrument: u32,
+}
+
 /// A takeover, residue or deficit left a fund's equity below zero.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -256,12 +278,16 @@ pub enum terrace_happening {
     MarkLive(terrace_mark_life),
     /// A pool closed its own legs against each other.
     Offset(terrace_offset),
+    /// A fund came into drawdown, or out of it.
+    FundDrawdown(terrace_fund_drawdown),
+    /// A position made good a part of a fund's deficit.
+    Socialised(terrace_socialised),
     /// A fund's equity is below zero. Always the last of them.
     FundDeficit(terrace_fund_deficit),
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 18;
+pub(super) const HAPPENINGS: u32 = 20;
 
 /// One entry of the log.
 #[repr(C)]
@@ -465,6 +491,15 @@ impl From<&Event> for terrace_happening {
                 fund: fund.0,
                 reason: reason.number(),
             }),
+            Event::FundDrawdown { fund, active, equity, peak } => Self::FundDrawdown(terrace_fund_drawdown {
+                equity: equity.into(),
+                peak: peak.into(),
+                fund: fund.0,
+                active: active.into(),
+            }),
+            Event::Socialised { account, instrument, amount } => {
+                Self::Socialised(terrace_socialised { account, amount: amount.into(), instrument: instrument.0 })
+            }
             Event::FundDeficit { fund, equity } => {
                 Self::FundDeficit(terrace_fund_deficit { equity: equity.into(), fund: fund.0 })
             }
@@ -597,6 +632,21 @@ impl EventReader<'_> {
                 delta: it.delta.into(),
                 balance: it.balance.into(),
                 reason: Word::read(it.reason)?,
+            },
+            terrace_happening::FundDrawdown(it) => Event::FundDrawdown {
+                fund: self.fund(it.fund)?,
+                active: match it.active {
+                    0 => false,
+                    1 => true,
+                    _ => return None,
+                },
+                equity: it.equity.into(),
+                peak: it.peak.into(),
+            },
+            terrace_happening::Socialised(it) => Event::Socialised {
+                account: it.account,
+                instrument: self.instrument(it.instrument)?,
+                amount: it.amount.into(),
             },
             terrace_happening::FundDeficit(it) => {
                 let equity: i128 = it.equity.into();

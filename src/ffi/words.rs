@@ -159,10 +159,12 @@ pub enum terrace_fund_reason {
     AdlResidue = 4,
     /// A pool that ended below zero was made good.
     Deficit = 5,
+    /// Positions that gained made good a deficit.
+    Socialised = 6,
     /// Money was paid in.
-    Deposit = 6,
+    Deposit = 7,
     /// What two sides exchanged was rounded on each.
-    Rounding = 7,
+    Rounding = 8,
 }
 
 /// Why a mark is frozen.
@@ -345,6 +347,7 @@ impl Word for FundReason {
         Self::Adl,
         Self::AdlResidue,
         Self::Deficit,
+        Self::Socialised,
         Self::Deposit,
         Self::Rounding,
     ];
@@ -357,6 +360,7 @@ impl Word for FundReason {
             Self::Adl => terrace_fund_reason::Adl,
             Self::AdlResidue => terrace_fund_reason::AdlResidue,
             Self::Deficit => terrace_fund_reason::Deficit,
+            Self::Socialised => terrace_fund_reason::Socialised,
             Self::Deposit => terrace_fund_reason::Deposit,
             Self::Rounding => terrace_fund_reason::Rounding,
         }) as u32

@@ -191,7 +191,9 @@ impl Kernel {
         for shard in &mut *shards {
             shard.find_breaches(&rounds.market, cause, reports);
         }
-        if !reports.is_empty() {
+        if reports.is_empty() {
+            rounds.look_at_funds();
+        } else {
             reports.drain(..).for_each(|report| rounds.stage(&report));
             rounds.merge();
         }
@@ -217,6 +219,7 @@ impl Kernel {
     /// Accepts an input that the shards have no part in.
     fn accept(&mut self, ts_ns: Option<u64>, op: &'static str) {
         self.rounds.accept(ts_ns, Cause::Op(op));
+        self.rounds.look_at_funds();
     }
 
     /// Sets where liquidation and unwinding orders go from now on; cancelling is immediate.

@@ -34,6 +34,8 @@ pub struct FundView {
     pub balance: i128,
     /// Cash and the unrealised result of the inventory.
     pub equity: i128,
+    /// The largest equity over the window of its drawdown rule; none without such a rule.
+    pub peak: Option<i128>,
     /// In instrument order.
     pub inventory: Vec<InventoryView>,
 }
@@ -199,6 +201,7 @@ impl<'a> Overview<'a> {
         Ok(FundView {
             balance: self.rounds.arbiter.balance(fund),
             equity: self.rounds.arbiter.equity(&self.rounds.market, fund),
+            peak: self.rounds.arbiter.peak(fund, self.now_ns),
             inventory,
         })
     }

@@ -4,7 +4,7 @@ use crate::command::{PositionSide, Side};
 use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::event::{Cause, Event, FundReason, Outcome, Owner, PoolName, Step};
-use crate::market::{AssetId, FreezeCause, FundId, InstrumentId, Market};
+use crate::market::{AssetId, FreezeCause, InstrumentId, Market};
 use crate::number::div_half_even;
 use crate::position::Position;
 use ethnum::I256;
@@ -261,6 +261,15 @@ impl<'a> Encoder<'a> {
                     .quoted("equity", self.amount(self.pool_asset(pool), equity))
                     .end();
             }
+            Event::Fund { .. } | Event::FundDrawdown { .. } | Event::Socialised { .. } | Event::FundDeficit { .. } => {
+                self.fund_event(seq, event, out)
+            }
+        }
+    }
+
+    /// Events of a fund, and of those who make good what it lacks.
+    fn fund_event(self, seq: u64, event: &Event, out: &mut String) {
+        match *event {
             Event::Fund { fund, delta, balance, reason } => {
                 let spec = self.market.fund(fund);
                 Line::begin(out, "fund", seq)
@@ -270,7 +279,31 @@ impl<'a> Encoder<'a> {
                     .quoted("reason", reason_word(reason))
                     .end();
             }
-            Event::FundDeficit { fund, equity } => self.fund_deficit(seq, fund, equity, out),
+            Event::FundDrawdown { fund, active, equity, peak } => {
+                let spec = self.market.fund(fund);
+                Line::begin(out, "fund_drawdown", seq)
+                    .quoted("fund", &spec.name)
+                    .bare("active", active)
+                    .quoted("equity", self.amount(spec.asset, equity))
+                    .quoted("peak", self.amount(spec.asset, peak))
+                    .end();
+            }
+            Event::Socialised { account, instrument, amount } => {
+                Line::begin(out, "socialised", seq)
+                    .bare("account", account)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("amount", self.amount(self.settle(instrument), amount))
+                    .end();
+            }
+            Event::FundDeficit { fund, equity } => {
+                let spec = self.market.fund(fund);
+                Line::begin(out, "fund_deficit", seq)
+                    .quoted("fund", &spec.name)
+                    .quoted("equity", self.amount(spec.asset, equity))
+                    .quoted("deficit", self.amount(spec.asset, -equity))
+                    .end();
+            }
+            _ => {}
         }
     }
 
@@ -280,15 +313,6 @@ impl<'a> Encoder<'a> {
             .quoted("symbol", self.symbol(id))
             .quoted("qty", self.quantity(id, lots))
             .quoted("price", self.price(id, price))
-            .end();
-    }
-
-    fn fund_deficit(self, seq: u64, fund: FundId, equity: i128, out: &mut String) {
-        let spec = self.market.fund(fund);
-        Line::begin(out, "fund_deficit", seq)
-            .quoted("fund", &spec.name)
-            .quoted("equity", self.amount(spec.asset, equity))
-            .quoted("deficit", self.amount(spec.asset, -equity))
             .end();
     }
 
@@ -449,6 +473,7 @@ fn reason_word(reason: FundReason) -> &'static str {
         FundReason::Adl => "adl",
         FundReason::AdlResidue => "adl_residue",
         FundReason::Deficit => "deficit",
+        FundReason::Socialised => "socialised",
         FundReason::Deposit => "deposit",
     }
 }

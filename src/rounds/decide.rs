@@ -24,7 +24,7 @@ impl Rounds {
         self.undecided = false;
         self.given.clear();
         self.sent.clear();
-        self.arbiter.new_decision();
+        self.arbiter.new_decision(self.now_ns);
         let Self { numbers, arbiter, .. } = self;
         numbers.prune(|OrderName { owner, nth }| match owner {
             OrderOwner::Account(account) => shards.iter().any(|shard| shard.knows_order(account, nth)),

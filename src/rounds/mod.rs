@@ -136,9 +136,9 @@ impl Rounds {
     pub(crate) fn tell_mark(&mut self, instrument: InstrumentId, change: MarkChange) {
         match change {
             MarkChange::None => {}
-            MarkChange::Moved | MarkChange::First => self.arbiter.on_mark(instrument),
+            MarkChange::Moved | MarkChange::First => self.arbiter.on_mark(&self.market, instrument),
             MarkChange::Live(cause) => {
-                self.arbiter.on_mark(instrument);
+                self.arbiter.on_mark(&self.market, instrument);
                 self.events.push(Event::MarkLive { instrument, cause });
             }
             MarkChange::Frozen(cause) => self.events.push(Event::MarkFrozen { instrument, cause }),
@@ -260,13 +260,21 @@ impl Rounds {
             }
             self.booked[side].clear();
         }
+        self.look_at_funds();
+        self.announced.sort_unstable_by_key(|&(attention, _)| attention);
+        self.events.extend(self.announced.drain(..).map(|(_, event)| event));
+        self.begun.sort_unstable_by_key(|begun| (begun.attention, begun.n));
+    }
+
+    /// All that the input itself does is booked: what rounding took is the fund's, and whether a fund comes into drawdown
+    /// or out of it.
+    #[inline]
+    pub(crate) fn look_at_funds(&mut self) {
         if let Some((instrument, amount)) = self.rounding.take() {
             let fund = self.market.instrument(instrument).spec.fund;
             self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
         }
-        self.announced.sort_unstable_by_key(|&(attention, _)| attention);
-        self.events.extend(self.announced.drain(..).map(|(_, event)| event));
-        self.begun.sort_unstable_by_key(|begun| (begun.attention, begun.n));
+        self.arbiter.look_after_input(&self.market, self.now_ns, &mut self.events);
     }
 
     /// Whether what pools began on their own is still to be told.
@@ -342,6 +350,7 @@ impl Rounds {
             self.arbiter.credit(fund, fill.fee, FundReason::Fee, &mut self.events);
             let own = self.market.instrument(instrument).rounding([side.signed(lots), 0], price);
             self.arbiter.credit(fund, own + venues, FundReason::Rounding, &mut self.events);
+            self.arbiter.look(&self.market, &mut self.events);
         }
         if fund_lots > 0 {
             let traded = (fund_lots, price);
