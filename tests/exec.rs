@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 const SCRIPTS: &[&str] =
-    &["example", "handshake", "holds", "late", "refusals", "repeats", "waterfall", "pending/rankings"];
+    &["example", "funding", "handshake", "holds", "late", "refusals", "repeats", "waterfall", "pending/rankings"];
 
 /// Every code with which Part 1 refuses.
 const CODES: &[&str] = &[

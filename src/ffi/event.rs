@@ -197,6 +197,17 @@ pub struct terrace_fund_deficit {
     pub fund: u32,
 }
 
+/// A settlement of funding is done. What `paid` exceeds `received` by is the fund's.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_funding_settled {
+    pub paid: terrace_amount,
+    pub received: terrace_amount,
+    pub rate_ppb: i64,
+    pub instrument: u32,
+}
+
 /// What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 #[repr(C, u32)]
 #[derive(Clone, Copy, Debug)]
@@ -229,12 +240,14 @@ pub enum terrace_happening {
     LiquidationEnded(terrace_liquidation_ended),
     /// A fund's balance changed.
     FundChange(terrace_fund_change),
+    /// A settlement of funding is done.
+    FundingSettled(terrace_funding_settled),
     /// A fund's equity is below zero. Always the last of them.
     FundDeficit(terrace_fund_deficit),
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 15;
+pub(super) const HAPPENINGS: u32 = 16;
 
 /// One entry of the log.
 #[repr(C)]
@@ -434,6 +447,14 @@ impl From<&Event> for terrace_happening {
             Event::FundDeficit { fund, equity } => {
                 Self::FundDeficit(terrace_fund_deficit { equity: equity.into(), fund: fund.0 })
             }
+            Event::FundingSettled { instrument, rate_ppb, paid, received } => {
+                Self::FundingSettled(terrace_funding_settled {
+                    paid: paid.into(),
+                    received: received.into(),
+                    rate_ppb,
+                    instrument: instrument.0,
+                })
+            }
         }
     }
 }
@@ -560,6 +581,12 @@ impl EventReader<'_> {
                 let equity: i128 = it.equity.into();
                 equity.checked_neg()?;
                 Event::FundDeficit { fund: self.fund(it.fund)?, equity }
+            }
+            terrace_happening::FundingSettled(it) => {
+                let (paid, received): (i128, i128) = (it.paid.into(), it.received.into());
+                paid.checked_sub(received)?; // a line shows the difference
+                let instrument = self.instrument(it.instrument)?;
+                Event::FundingSettled { instrument, rate_ppb: it.rate_ppb, paid, received }
             }
         })
     }

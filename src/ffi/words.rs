@@ -136,6 +136,8 @@ pub enum terrace_fund_reason {
     Deposit = 6,
     /// What two sides exchanged was rounded on each.
     Rounding = 7,
+    /// Its inventory paid or received funding, or the rest of a settlement is its.
+    Funding = 8,
 }
 
 /// How threads wait.
@@ -189,6 +191,7 @@ pub enum terrace_code {
     Gap = 19,
     Expired = 20,
     Halted = 21,
+    Busy = 22,
 }
 
 /// Something that C knows by a number. `ALL` and `number` together are the table.
@@ -270,6 +273,7 @@ impl Word for FundReason {
         Self::Deficit,
         Self::Deposit,
         Self::Rounding,
+        Self::Funding,
     ];
 
     fn number(self) -> u32 {
@@ -282,6 +286,7 @@ impl Word for FundReason {
             Self::Deficit => terrace_fund_reason::Deficit,
             Self::Deposit => terrace_fund_reason::Deposit,
             Self::Rounding => terrace_fund_reason::Rounding,
+            Self::Funding => terrace_fund_reason::Funding,
         }) as u32
     }
 }
@@ -310,11 +315,12 @@ pub(super) fn code_number(code: Code) -> terrace_code {
         Code::Gap => terrace_code::Gap,
         Code::Expired => terrace_code::Expired,
         Code::Halted => terrace_code::Halted,
+        Code::Busy => terrace_code::Busy,
     }
 }
 
 /// The protocol's words of the codes, by number, each with the zero that C needs.
-pub(super) const CODE_WORDS: [&std::ffi::CStr; 22] = [
+pub(super) const CODE_WORDS: [&std::ffi::CStr; 23] = [
     c"",
     c"malformed",
     c"unknown_op",
@@ -337,10 +343,11 @@ pub(super) const CODE_WORDS: [&std::ffi::CStr; 22] = [
     c"gap",
     c"expired",
     c"halted",
+    c"busy",
 ];
 
 /// What can cause a liquidation beside marks and fills, by number.
-pub(super) const OPS: [&std::ffi::CStr; 24] = [
+pub(super) const OPS: [&std::ffi::CStr; 26] = [
     c"last",
     c"order",
     c"cancel",
@@ -365,6 +372,8 @@ pub(super) const OPS: [&std::ffi::CStr; 24] = [
     c"instrument",
     c"venue",
     c"decide",
+    c"funding",
+    c"set",
 ];
 
 #[cfg(test)]
@@ -373,11 +382,13 @@ mod tests {
 
     #[test]
     fn every_code_has_its_word() {
-        for code in [Code::Malformed, Code::UnknownLiquidation, Code::BadTiers, Code::Duplicate, Code::Halted] {
+        for code in
+            [Code::Malformed, Code::UnknownLiquidation, Code::BadTiers, Code::Duplicate, Code::Halted, Code::Busy]
+        {
             let word = CODE_WORDS[code_number(code) as usize];
             assert_eq!(word.to_str(), Ok(code.as_str()));
         }
-        assert_eq!(CODE_WORDS.len(), terrace_code::Halted as usize + 1);
+        assert_eq!(CODE_WORDS.len(), terrace_code::Busy as usize + 1);
     }
 
     #[test]

@@ -266,7 +266,27 @@ impl<'a> Encoder<'a> {
                     .end();
             }
             Event::FundDeficit { fund, equity } => self.fund_deficit(seq, fund, equity, out),
+            Event::FundingSettled { instrument, rate_ppb, paid, received } => {
+                self.funding_settled(seq, (instrument, rate_ppb), (paid, received), out);
+            }
         }
+    }
+
+    fn funding_settled(
+        self,
+        seq: u64,
+        (instrument, rate_ppb): (InstrumentId, i64),
+        (paid, received): (i128, i128),
+        out: &mut String,
+    ) {
+        let amount = |quanta| self.amount(self.settle(instrument), quanta);
+        Line::begin(out, "funding", seq)
+            .quoted("symbol", self.symbol(instrument))
+            .quoted("rate", Grid::ppb().value(i128::from(rate_ppb)))
+            .quoted("paid", amount(paid))
+            .quoted("received", amount(received))
+            .quoted("residue", amount(paid - received))
+            .end();
     }
 
     fn fund_deficit(self, seq: u64, fund: FundId, equity: i128, out: &mut String) {
@@ -422,5 +442,6 @@ fn reason_word(reason: FundReason) -> &'static str {
         FundReason::AdlResidue => "adl_residue",
         FundReason::Deficit => "deficit",
         FundReason::Deposit => "deposit",
+        FundReason::Funding => "funding",
     }
 }
