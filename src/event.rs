@@ -74,6 +74,8 @@ pub enum FundReason {
     Socialised,
     /// Money was paid in.
     Deposit,
+    /// Its inventory paid or received funding, or the rest of a settlement is its.
+    Funding,
 }
 
 /// Something happened. Amounts are in quanta, prices in ticks, quantities in lots.
@@ -152,6 +154,8 @@ pub enum Event {
     Socialised { account: u64, instrument: InstrumentId, amount: i128 },
     /// A takeover, residue or deficit left a fund's equity below zero.
     FundDeficit { fund: FundId, equity: i128 },
+    /// A settlement of funding is done: what all payers paid and all receivers received. The rest is the fund's.
+    FundingSettled { instrument: InstrumentId, rate_ppb: i64, paid: i128, received: i128 },
 }
 
 /// The events of an input, in order.

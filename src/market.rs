@@ -4,6 +4,7 @@
 
 use crate::contract::Unit;
 use crate::decimal::Grid;
+use crate::jobs::{DEFAULT_CHUNK, Job};
 use crate::number::{PPB, Price};
 use crate::refusal::Refusal;
 use crate::tiers::TierTable;
@@ -182,6 +183,20 @@ pub struct AdlPolicy {
     pub price: AdlPrice,
 }
 
+/// How funding is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct FundingRules {
+    /// So many accounts are booked at one place of the sequence, in settlements and in changes of rules; at least 1.
+    pub chunk: u32,
+}
+
+impl Default for FundingRules {
+    fn default() -> Self {
+        Self { chunk: DEFAULT_CHUNK }
+    }
+}
+
 /// The rules of an instrument: a linear or inverse perpetual contract.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
@@ -212,6 +227,8 @@ pub struct InstrumentSpec {
     pub adl: AdlPolicy,
     /// The fund behind it, kept in the settlement asset.
     pub fund: FundId,
+    /// How funding is settled.
+    pub funding: FundingRules,
 }
 
 impl InstrumentSpec {
@@ -239,6 +256,7 @@ impl InstrumentSpec {
             reduce: ReducePolicy::default(),
             adl: AdlPolicy::default(),
             fund,
+            funding: FundingRules::default(),
         }
     }
 
@@ -261,6 +279,9 @@ impl InstrumentSpec {
         }
         if !(0..one).contains(&self.liquidation_fee_ppb) {
             return Err(Refusal::BadDeclaration { what: "liquidation_fee must be at least 0 and below 1" });
+        }
+        if self.funding.chunk == 0 {
+            return Err(Refusal::BadDeclaration { what: "chunk must be at least 1" });
         }
         Ok(())
     }
@@ -398,6 +419,8 @@ pub struct Market {
     pub instruments: Vec<Instrument>,
     /// Where liquidation orders go.
     pub venue: VenueRules,
+    /// What is being booked in pieces, oldest first.
+    pub(crate) jobs: Vec<Job>,
 }
 
 impl Market {

@@ -13,8 +13,18 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-const SCRIPTS: &[&str] =
-    &["example", "handshake", "holds", "late", "refusals", "repeats", "waterfall", "pending/funds", "pending/rankings"];
+const SCRIPTS: &[&str] = &[
+    "example",
+    "funding",
+    "handshake",
+    "holds",
+    "late",
+    "refusals",
+    "repeats",
+    "waterfall",
+    "pending/funds",
+    "pending/rankings",
+];
 
 /// Every code with which Part 1 refuses.
 const CODES: &[&str] = &[

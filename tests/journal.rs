@@ -11,9 +11,11 @@ use terrace::contract::Unit;
 use terrace::decimal::{Decimal, Grid};
 use terrace::engine::{Decision, Depth, Entry, VenueAnswer, replay};
 use terrace::event::PoolName;
+use terrace::jobs::{JobKind, JobName, Part};
 use terrace::journal::{Cut, FILE_NAME, Frame, JournalError, MAX_PAYLOAD, Reader, Sequence, Writer, read};
 use terrace::market::{
-    AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy,
+    AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec,
+    ReducePolicy,
 };
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, Level, VenueMode, VenueRules};
@@ -138,7 +140,7 @@ fn leg(dice: &mut Dice) -> Option<PositionSide> {
     dice.maybe(|dice| if dice.flag() { PositionSide::Long } else { PositionSide::Short })
 }
 
-const COMMANDS: u64 = 20;
+const COMMANDS: u64 = 22;
 
 /// The `kind`-th command, with numbers that need make no sense.
 fn command(dice: &mut Dice, kind: u64) -> Command {
@@ -194,7 +196,13 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
             let pool = if dice.flag() { PoolName::Cross(asset) } else { PoolName::Isolated(instrument, leg(dice)) };
             Command::CancelAck { account, pool, execution: dice.number() }
         }
-        _ => Command::Time { ts_ns: dice.number() },
+        19 => Command::Time { ts_ns: dice.number() },
+        20 => Command::Funding { instrument, rate_ppb: amount },
+        _ => {
+            let kind = if dice.flag() { JobKind::Settlement } else { JobKind::Rules };
+            let part = if dice.flag() { Part::UpTo(account) } else { Part::End };
+            Command::Chunk { job: JobName { instrument, kind }, part }
+        }
     }
 }
 
@@ -249,6 +257,7 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
                 price: if dice.flag() { AdlPrice::Bankruptcy } else { AdlPrice::Mark },
             },
             fund: FundId(dice.small()),
+            funding: FundingRules::default(),
         })),
         _ => {
             let modes = [VenueMode::Mark, VenueMode::Bankruptcy, VenueMode::None, VenueMode::Manual, VenueMode::Book];
@@ -324,6 +333,7 @@ fn instrument() -> InstrumentSpec {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
     }
 }
 

@@ -11,7 +11,7 @@ use terrace::command::{Fill, MarginMode, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, VenueMessage};
-use terrace::market::{AdlPolicy, AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{VenueMode, VenueRequest};
 use terrace::{Capacity, Command, Event, Kernel, OrderOwner, Settings, Strategy, Wait};
@@ -98,6 +98,7 @@ fn kernel(shards: u32, floor: i128) -> Kernel {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();
     kernel.apply(&Command::FundDeposit { fund: FundId(0), amount: FUND }).unwrap();

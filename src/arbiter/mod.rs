@@ -9,6 +9,7 @@ mod ledger;
 mod pro_rata;
 mod queue;
 mod rescored;
+mod settlement;
 mod socialise;
 mod unwind;
 mod waterfall;
@@ -18,6 +19,7 @@ pub(crate) use queue::rank;
 
 use crate::event::{Event, Events, FundReason};
 use crate::market::{DrawdownRule, FundId, InstrumentId, Market};
+use crate::number::Quantity;
 use crate::position::Position;
 use crate::shard::Shard;
 use drawdown::{Turn, Watch};
@@ -44,6 +46,8 @@ pub(crate) struct Arbiter {
     pub(crate) ledger: Ledger,
     /// Whether the last try to deleverage inventory reached nobody, and nothing has changed since that could matter.
     exhausted: bool,
+    /// By instrument: what inventory and external venue account held when funding was last ordered, in lots.
+    to_settle: Vec<[Quantity; 2]>,
     /// By instrument: the queues of the shorts and of the longs.
     queues: Vec<[Queue; 2]>,
     /// Who is asked for a share; kept for its room.
@@ -84,6 +88,7 @@ impl Arbiter {
     pub(crate) fn add_instrument(&mut self) {
         self.inventory.push(Inventory::default());
         self.queues.push(Default::default());
+        self.to_settle.push([0; 2]);
         self.ledger.add_instrument();
     }
 

@@ -118,7 +118,11 @@ impl WorkerOutbox {
             _ => {
                 if let Err(refusal) = shard.book(market, command, slot.off_grid, self.accepted + slot.seq, self) {
                     self.tell(What::Refused(refusal));
-                    return;
+                    if market.jobs.is_empty() {
+                        return;
+                    }
+                } else {
+                    market.note_job(command);
                 }
             }
         }

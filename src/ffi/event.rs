@@ -240,6 +240,17 @@ pub struct terrace_mark_life {
     pub cause: u32,
 }
 
+/// A settlement of funding is done. What `paid` exceeds `received` by is the fund's.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_funding_settled {
+    pub paid: terrace_amount,
+    pub received: terrace_amount,
+    pub rate_ppb: i64,
+    pub instrument: u32,
+}
+
 /// What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 #[repr(C, u32)]
 #[derive(Clone, Copy, Debug)]
@@ -282,12 +293,14 @@ pub enum terrace_happening {
     FundDrawdown(terrace_fund_drawdown),
     /// A position made good a part of a fund's deficit.
     Socialised(terrace_socialised),
+    /// A settlement of funding is done.
+    FundingSettled(terrace_funding_settled),
     /// A fund's equity is below zero. Always the last of them.
     FundDeficit(terrace_fund_deficit),
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 20;
+pub(super) const HAPPENINGS: u32 = 21;
 
 /// One entry of the log.
 #[repr(C)]
@@ -505,6 +518,14 @@ impl From<&Event> for terrace_happening {
             }
             Event::MarkFrozen { instrument, cause } => Self::MarkFrozen(life(instrument, cause)),
             Event::MarkLive { instrument, cause } => Self::MarkLive(life(instrument, cause)),
+            Event::FundingSettled { instrument, rate_ppb, paid, received } => {
+                Self::FundingSettled(terrace_funding_settled {
+                    paid: paid.into(),
+                    received: received.into(),
+                    rate_ppb,
+                    instrument: instrument.0,
+                })
+            }
         }
     }
 }
@@ -658,6 +679,12 @@ impl EventReader<'_> {
             }
             terrace_happening::MarkLive(it) => {
                 Event::MarkLive { instrument: self.instrument(it.instrument)?, cause: Word::read(it.cause)? }
+            }
+            terrace_happening::FundingSettled(it) => {
+                let (paid, received): (i128, i128) = (it.paid.into(), it.received.into());
+                paid.checked_sub(received)?; // a line shows the difference
+                let instrument = self.instrument(it.instrument)?;
+                Event::FundingSettled { instrument, rate_ppb: it.rate_ppb, paid, received }
             }
         })
     }

@@ -103,6 +103,7 @@ enum terrace_code
   TERRACE_CODE_GAP = 19,
   TERRACE_CODE_EXPIRED = 20,
   TERRACE_CODE_HALTED = 21,
+  TERRACE_CODE_BUSY = 22,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_code terrace_code;
@@ -272,6 +273,8 @@ enum terrace_fund_reason
   TERRACE_FUND_REASON_DEPOSIT = 6,
   // What two sides exchanged was rounded on each.
   TERRACE_FUND_REASON_ROUNDING = 7,
+  // Its inventory paid or received funding, or the rest of a settlement is its.
+  TERRACE_FUND_REASON_FUNDING = 7,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_fund_reason terrace_fund_reason;
@@ -500,6 +503,14 @@ typedef struct terrace_cancel_ack {
   struct terrace_pool pool;
 } terrace_cancel_ack;
 
+// Funding is settled at a rate.
+typedef struct terrace_funding {
+  // What a long pays of its notional, in parts per billion, above -1 and below 1; negative: receives.
+  int64_t rate_ppb;
+  // The instrument's id.
+  uint32_t instrument;
+} terrace_funding;
+
 // Everything of fixed size that changes state. Quantities are in lots, prices in ticks, amounts in quanta, all positive
 // and below 2^62 unless stated. Every number is checked; what does not fit is refused.
 enum terrace_action_Tag
@@ -547,6 +558,8 @@ enum terrace_action_Tag
   TERRACE_ACTION_CANCEL_ACK,
   // The input time moves on to this, in nanoseconds since the epoch.
   TERRACE_ACTION_TIME,
+  // Funding is settled now, at the present mark.
+  TERRACE_ACTION_FUNDING,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_action_Tag terrace_action_Tag;
@@ -616,6 +629,9 @@ typedef struct terrace_action {
     };
     struct {
       uint64_t time;
+    };
+    struct {
+      struct terrace_funding funding;
     };
   };
 } terrace_action;
@@ -827,6 +843,14 @@ typedef struct terrace_fund_deficit {
   uint32_t fund;
 } terrace_fund_deficit;
 
+// A settlement of funding is done. What `paid` exceeds `received` by is the fund's.
+typedef struct terrace_funding_settled {
+  struct terrace_amount paid;
+  struct terrace_amount received;
+  int64_t rate_ppb;
+  uint32_t instrument;
+} terrace_funding_settled;
+
 // What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 enum terrace_happening_Tag
 #if __STDC_VERSION__ >= 202311L
@@ -867,6 +891,8 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_MARK_LIVE,
   // A fund's equity is below zero. Always the last of them.
   TERRACE_HAPPENING_FUND_DEFICIT,
+  // A settlement of funding is done.
+  TERRACE_HAPPENING_FUNDING_SETTLED,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_happening_Tag terrace_happening_Tag;
@@ -927,6 +953,9 @@ typedef struct terrace_happening {
     };
     struct {
       struct terrace_fund_deficit fund_deficit;
+    };
+    struct {
+      struct terrace_funding_settled funding_settled;
     };
   };
 } terrace_happening;

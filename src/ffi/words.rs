@@ -165,6 +165,8 @@ pub enum terrace_fund_reason {
     Deposit = 7,
     /// What two sides exchanged was rounded on each.
     Rounding = 8,
+    /// Its inventory paid or received funding, or the rest of a settlement is its.
+    Funding = 9,
 }
 
 /// Why a mark is frozen.
@@ -232,6 +234,7 @@ pub enum terrace_code {
     Gap = 19,
     Expired = 20,
     Halted = 21,
+    Busy = 22,
 }
 
 /// Something that C knows by a number. `ALL` and `number` together are the table.
@@ -350,6 +353,7 @@ impl Word for FundReason {
         Self::Socialised,
         Self::Deposit,
         Self::Rounding,
+        Self::Funding,
     ];
 
     fn number(self) -> u32 {
@@ -363,6 +367,7 @@ impl Word for FundReason {
             Self::Socialised => terrace_fund_reason::Socialised,
             Self::Deposit => terrace_fund_reason::Deposit,
             Self::Rounding => terrace_fund_reason::Rounding,
+            Self::Funding => terrace_fund_reason::Funding,
         }) as u32
     }
 }
@@ -391,11 +396,12 @@ pub(super) fn code_number(code: Code) -> terrace_code {
         Code::Gap => terrace_code::Gap,
         Code::Expired => terrace_code::Expired,
         Code::Halted => terrace_code::Halted,
+        Code::Busy => terrace_code::Busy,
     }
 }
 
 /// The protocol's words of the codes, by number, each with the zero that C needs.
-pub(super) const CODE_WORDS: [&std::ffi::CStr; 22] = [
+pub(super) const CODE_WORDS: [&std::ffi::CStr; 23] = [
     c"",
     c"malformed",
     c"unknown_op",
@@ -418,10 +424,11 @@ pub(super) const CODE_WORDS: [&std::ffi::CStr; 22] = [
     c"gap",
     c"expired",
     c"halted",
+    c"busy",
 ];
 
 /// What can cause a liquidation beside marks and fills, by number.
-pub(super) const OPS: [&std::ffi::CStr; 24] = [
+pub(super) const OPS: [&std::ffi::CStr; 26] = [
     c"last",
     c"order",
     c"cancel",
@@ -446,6 +453,8 @@ pub(super) const OPS: [&std::ffi::CStr; 24] = [
     c"instrument",
     c"venue",
     c"decide",
+    c"funding",
+    c"set",
 ];
 
 #[cfg(test)]
@@ -454,11 +463,13 @@ mod tests {
 
     #[test]
     fn every_code_has_its_word() {
-        for code in [Code::Malformed, Code::UnknownLiquidation, Code::BadTiers, Code::Duplicate, Code::Halted] {
+        for code in
+            [Code::Malformed, Code::UnknownLiquidation, Code::BadTiers, Code::Duplicate, Code::Halted, Code::Busy]
+        {
             let word = CODE_WORDS[code_number(code) as usize];
             assert_eq!(word.to_str(), Ok(code.as_str()));
         }
-        assert_eq!(CODE_WORDS.len(), terrace_code::Halted as usize + 1);
+        assert_eq!(CODE_WORDS.len(), terrace_code::Busy as usize + 1);
     }
 
     #[test]

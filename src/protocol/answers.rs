@@ -307,6 +307,7 @@ fn totals(overview: Overview<'_>, seq: u64, out: &mut String) {
             ("balances", totals.balances),
             ("isolated", totals.isolated),
             ("held", totals.held),
+            ("settling", totals.settling),
             ("funds", totals.funds),
             ("fees", totals.fees),
             ("venue", totals.venue),

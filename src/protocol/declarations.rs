@@ -8,7 +8,8 @@ use crate::decimal::{Decimal, Grid};
 use crate::driver::Driver;
 use crate::kernel::Declaration;
 use crate::market::{
-    AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy,
+    AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec,
+    ReducePolicy,
 };
 use crate::number::LIMIT;
 use crate::refusal::{Code, Refusal};
@@ -163,6 +164,8 @@ struct InstrumentLine {
     tiers: Vec<Json>,
     reduce: ReducePolicy,
     adl: AdlPolicy,
+    /// Accounts that one place of a settlement books.
+    chunk: Option<u64>,
 }
 
 fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejection> {
@@ -174,6 +177,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
     if let Some(what) = line.unsupported {
         return Err(Rejection::bad_value(format!("{what} in this version")));
     }
+    let funding = line.funding()?;
     let [tick, lot, _] = line.grids()?;
     let unit = line.unit(asset.decimals)?;
     let one = Decimal::new(1, 0);
@@ -211,6 +215,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
         reduce: line.reduce,
         adl: line.adl,
         fund,
+        funding,
     };
     desk.kernel.declare(line.ts_ns, Declaration::Instrument(Box::new(spec)))?;
     let id = InstrumentId(desk.kernel.market().instruments.len() as u32 - 1);
@@ -239,6 +244,7 @@ impl InstrumentLine {
             "adl_rank",
             "adl_price",
             "mark",
+            "funding",
             "fund",
         ])?;
         let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);
@@ -265,6 +271,14 @@ impl InstrumentLine {
             price: fields.word_or("adl_price", ADL_PRICES, AdlPrice::default())?,
         };
         let inverse = fields.word("kind", KINDS)?;
+        let chunk = match fields.take("funding") {
+            None => None,
+            Some(value) => {
+                let mut funding = Fields::of(value, "funding")?;
+                funding.only(&["chunk"])?;
+                funding.id_or_none("chunk")?
+            }
+        };
         let supported = [
             (inverse.is_some(), "kind: only \"linear_perp\" and \"inverse_perp\" are supported"),
             (tier_rule.is_some(), "tier_rule: only \"marginal\" and \"step\" are supported"),
@@ -286,7 +300,16 @@ impl InstrumentLine {
             tiers,
             reduce,
             adl,
+            chunk,
         })
+    }
+
+    fn funding(&self) -> Result<FundingRules, Rejection> {
+        let Some(chunk) = self.chunk else { return Ok(FundingRules::default()) };
+        match u32::try_from(chunk) {
+            Ok(chunk @ 1..) => Ok(FundingRules { chunk }),
+            _ => Err(Rejection::bad_value(format!("chunk must be from 1 to {}, not {chunk}", u32::MAX))),
+        }
     }
 
     /// The grids of tick, lot and multiplier.

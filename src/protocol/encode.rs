@@ -261,9 +261,11 @@ impl<'a> Encoder<'a> {
                     .quoted("equity", self.amount(self.pool_asset(pool), equity))
                     .end();
             }
-            Event::Fund { .. } | Event::FundDrawdown { .. } | Event::Socialised { .. } | Event::FundDeficit { .. } => {
-                self.fund_event(seq, event, out)
-            }
+            Event::Fund { .. }
+            | Event::FundingSettled { .. }
+            | Event::FundDrawdown { .. }
+            | Event::Socialised { .. }
+            | Event::FundDeficit { .. } => self.fund_event(seq, event, out),
         }
     }
 
@@ -301,6 +303,16 @@ impl<'a> Encoder<'a> {
                     .quoted("fund", &spec.name)
                     .quoted("equity", self.amount(spec.asset, equity))
                     .quoted("deficit", self.amount(spec.asset, -equity))
+                    .end();
+            }
+            Event::FundingSettled { instrument, rate_ppb, paid, received } => {
+                let amount = |quanta| self.amount(self.settle(instrument), quanta);
+                Line::begin(out, "funding", seq)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("rate", Grid::ppb().value(i128::from(rate_ppb)))
+                    .quoted("paid", amount(paid))
+                    .quoted("received", amount(received))
+                    .quoted("residue", amount(paid - received))
                     .end();
             }
             _ => {}
@@ -475,5 +487,6 @@ fn reason_word(reason: FundReason) -> &'static str {
         FundReason::Deficit => "deficit",
         FundReason::Socialised => "socialised",
         FundReason::Deposit => "deposit",
+        FundReason::Funding => "funding",
     }
 }

@@ -103,6 +103,7 @@ impl Rounds {
     /// Phase (b): a locked pool walks to its end, or until it waits.
     fn walk_pool(&mut self, shards: &mut [Box<Shard>], found: Attention) {
         let Attention { shard, pool, .. } = found;
+        shards[shard as usize].catch_up_pool(&self.market, pool);
         loop {
             if shards[shard as usize].waiting(pool).is_some() {
                 if self.market.venue.is_manual() {

@@ -21,6 +21,7 @@ pub(crate) use numbers::Numbered;
 use crate::arbiter::Arbiter;
 use crate::command::{Command, OffGrid, OrderName, OrderOwner, Side};
 use crate::event::{Cause, Event, Events, FundReason, Step};
+use crate::jobs::{JobKind, JobName, Part};
 use crate::market::{InstrumentId, MarkChange, Market};
 use crate::number::{LIMIT, Price, Quantity};
 use crate::refusal::Refusal;
@@ -71,6 +72,8 @@ pub(crate) struct Rounds {
     rounding: Option<(InstrumentId, i128)>,
     announced: Vec<(Attention, Event)>,
     begun: Vec<Begun>,
+    /// What the accounts paid and received in the settlement that is about to end.
+    settled: (i128, i128),
     /// Whether a decision has something to do.
     undecided: bool,
     findings: Findings,
@@ -103,6 +106,7 @@ impl Rounds {
             rounding: None,
             announced: Vec::with_capacity(burst),
             begun: Vec::with_capacity(burst),
+            settled: (0, 0),
             undecided: false,
             findings: Findings::with_capacity(burst),
             walk: Vec::with_capacity(burst),
@@ -182,6 +186,14 @@ impl Rounds {
                 OrderOwner::Fund(_) => Err(Refusal::UnknownLiquidation(order)),
                 OrderOwner::Account(_) => Ok(()),
             },
+            Command::Funding { instrument, .. } => {
+                self.arbiter.begin_settlement(instrument);
+                Ok(())
+            }
+            Command::Chunk { job, part: Part::End } => {
+                self.end_job(job);
+                Ok(())
+            }
             Command::LiquidationExpire { order: OrderName { owner: OrderOwner::Fund(id), nth } } => {
                 self.arbiter.expire_unwind(id, nth)
             }
@@ -189,6 +201,16 @@ impl Rounds {
                 self.arbiter.unwind_unknown(id, nth)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// All accounts are done: what belongs to none of them, and the event.
+    fn end_job(&mut self, name: JobName) {
+        let accounts = std::mem::take(&mut self.settled);
+        let Some(job) = self.market.jobs.first().filter(|job| job.name == name) else { return };
+        match name.kind {
+            JobKind::Settlement => self.arbiter.end_settlement(&self.market, job, accounts, &mut self.events),
+            JobKind::Rules => {}
         }
     }
 
@@ -215,8 +237,10 @@ impl Rounds {
     /// As [`Rounds::accept`], for a command.
     pub(crate) fn accept_command(&mut self, ts_ns: Option<u64>, command: &Command) {
         self.accept(if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns }, cause_of(command));
-        if let Command::CancelAck { account, pool, .. } = *command {
-            self.numbers.note_cancelling(account, pool, self.now_ns);
+        match *command {
+            Command::CancelAck { account, pool, .. } => self.numbers.note_cancelling(account, pool, self.now_ns),
+            Command::Funding { .. } | Command::Chunk { .. } => self.market.note_job(command),
+            _ => {}
         }
     }
 
@@ -234,6 +258,10 @@ impl Rounds {
                 self.stage_begun(attention, BegunTold::Order { nth, request });
             }
             Report::Undecided => self.undecided = true,
+            Report::Settled { paid, received } => {
+                self.settled.0 += paid;
+                self.settled.1 += received;
+            }
         }
     }
 
@@ -415,6 +443,10 @@ pub(crate) fn cause_of(command: &Command) -> Cause {
         Command::LiquidationExpire { .. } => Cause::Op("liq_expire"),
         Command::LiquidationUnknown { .. } => Cause::Op("liq_unknown"),
         Command::CancelAck { .. } => Cause::Op("cancel_ack"),
+        Command::Funding { .. } | Command::Chunk { job: JobName { kind: JobKind::Settlement, .. }, .. } => {
+            Cause::Op("funding")
+        }
+        Command::Chunk { job: JobName { kind: JobKind::Rules, .. }, .. } => Cause::Op("set"),
         Command::Time { .. } => Cause::Op("time"),
     }
 }

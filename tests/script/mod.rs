@@ -21,7 +21,7 @@ pub struct Features {
 }
 
 /// What the kernel has.
-pub const BUILT: Features = Features { funding: false, computed_prices: false };
+pub const BUILT: Features = Features { funding: true, computed_prices: false };
 
 /// What the reference has, which may be ahead.
 #[allow(dead_code, reason = "not every test plays the reference alone")]
