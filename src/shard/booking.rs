@@ -105,6 +105,7 @@ impl Shard {
         if record.slack >= 0 {
             record.slack = (record.slack + amount).max(UNCERTIFIED);
         }
+        self.spend_slack(pool);
         self.touch(pool);
     }
 
@@ -124,7 +125,10 @@ impl Shard {
         self.long_lots[id.index()] += after.quantity.max(0) - before.quantity.max(0);
         match (before.quantity, after.quantity) {
             (0, 0) => {}
-            (0, _) => self.enter_holders(holding, id),
+            (0, _) => {
+                self.enter_holders(holding, id);
+                self.watch_levels(pool, instrument);
+            }
             (_, 0) => self.leave_holders(holding, id),
             _ => {}
         }
@@ -139,6 +143,7 @@ impl Shard {
         if after.quantity == 0 {
             self.bands.remove(id, holding);
         }
+        self.spend_slack(pool);
         self.touch(pool);
         result
     }

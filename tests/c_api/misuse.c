@@ -142,7 +142,7 @@ static void numbers(void) {
 
 static void events(void) {
   terrace_event odd[] = {
-      {1, {.tag = TERRACE_HAPPENING_FUND_DEFICIT + 1}},
+      {1, {.tag = 63}},
       {1, {.tag = TERRACE_HAPPENING_REFUSED, .refused = 3}},
       {1, {.tag = TERRACE_HAPPENING_TAKEOVER, .takeover = {.account = 1, .quantity = INT64_MIN}}},
       {1, {.tag = TERRACE_HAPPENING_TAKEOVER, .takeover = {.account = 1, .instrument = 9}}},
