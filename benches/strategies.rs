@@ -64,6 +64,7 @@ fn spec(index: u64) -> InstrumentSpec {
         adl: AdlPolicy::default(),
         fund: FundId(0),
         funding: FundingRules::default(),
+        controls: terrace::controls::Controls::default(),
     }
 }
 

@@ -39,6 +39,7 @@ fn build() -> Result<(Kernel, InstrumentId), Box<dyn std::error::Error>> {
             adl: AdlPolicy::default(),
             fund: kernel.market().asset(usdt).fund,
             funding: FundingRules::default(),
+            controls: terrace::controls::Controls::default(),
         },
     )?;
     kernel.declare_and_decide(None, &Declaration::Venue(VenueRules::new(VenueMode::Manual)))?;

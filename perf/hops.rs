@@ -215,6 +215,7 @@ fn ladder() -> Kernel {
         adl: AdlPolicy::default(),
         fund: FundId(0),
         funding: FundingRules::default(),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).expect("a new symbol");
     kernel.set_venue(None, VenueMode::Manual).expect("no order is out");

@@ -3,6 +3,7 @@
 //! A [`Market`] is plain replicated data: each worker may hold a copy of its own, kept equal by the same inputs.
 
 use crate::contract::Unit;
+use crate::controls::Controls;
 use crate::decimal::Grid;
 use crate::jobs::{DEFAULT_CHUNK, Job};
 use crate::number::{PPB, Price};
@@ -229,6 +230,8 @@ pub struct InstrumentSpec {
     pub fund: FundId,
     /// How funding is settled.
     pub funding: FundingRules,
+    /// What holds it in.
+    pub controls: Controls,
 }
 
 impl InstrumentSpec {
@@ -257,6 +260,7 @@ impl InstrumentSpec {
             adl: AdlPolicy::default(),
             fund,
             funding: FundingRules::default(),
+            controls: Controls::default(),
         }
     }
 
@@ -283,7 +287,7 @@ impl InstrumentSpec {
         if self.funding.chunk == 0 {
             return Err(Refusal::BadDeclaration { what: "chunk must be at least 1" });
         }
-        Ok(())
+        self.controls.check()
     }
 }
 

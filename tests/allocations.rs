@@ -36,6 +36,7 @@ fn kernel(shards: u32, strategy: Strategy) -> Kernel {
         adl: AdlPolicy::default(),
         fund: FundId(0),
         funding: FundingRules::default(),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();
     for account in 1..=ACCOUNTS {

@@ -121,6 +121,7 @@ impl<'a> Test<'a> {
                 adl: AdlPolicy::default(),
                 fund: FundId(0),
                 funding: FundingRules::default(),
+                controls: terrace::controls::Controls::default(),
             };
             kernel.declare_instrument(None, spec).unwrap();
         }

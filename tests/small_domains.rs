@@ -33,6 +33,7 @@ fn spec(table: &TierTable, unit: i64) -> InstrumentSpec {
         adl: AdlPolicy::default(),
         fund: FundId(0),
         funding: FundingRules::default(),
+        controls: terrace::controls::Controls::default(),
     }
 }
 

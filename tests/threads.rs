@@ -269,6 +269,7 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
         adl: AdlPolicy::default(),
         fund: terrace::market::FundId(0),
         funding: FundingRules::default(),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();
     if fund > 0 {

@@ -99,6 +99,7 @@ fn kernel(shards: u32, floor: i128) -> Kernel {
         adl: AdlPolicy::default(),
         fund: FundId(0),
         funding: FundingRules::default(),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();
     kernel.apply(&Command::FundDeposit { fund: FundId(0), amount: FUND }).unwrap();

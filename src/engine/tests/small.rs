@@ -37,6 +37,7 @@ fn instrument() -> Declaration {
         adl: AdlPolicy::default(),
         fund: FundId(0),
         funding: FundingRules::default(),
+        controls: crate::controls::Controls::default(),
     }))
 }
 
