@@ -17,7 +17,7 @@ impl Input {
     /// the op.
     pub fn cause(&self) -> String {
         match &self.command {
-            Command::Mark { symbol, .. } => symbol.clone(),
+            Command::Mark { symbol, .. } | Command::Index { symbol, .. } => symbol.clone(),
             Command::Fill(fill) => fill.symbol.clone(),
             _ => self.op.clone(),
         }
@@ -45,6 +45,7 @@ pub enum Command {
     Mark { symbol: String, price: Rat },
     Last { symbol: String, price: Rat },
     Book(Box<BookFields>),
+    Index { symbol: String, venue: String, price: Rat },
     Funding { symbol: String, rate: Option<Rat> },
     Time,
     LiqFill { liquidation: u64, qty: Rat, price: Rat },
@@ -184,6 +185,7 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         "fill" => &["account", "symbol", "side", "qty", "price", "order", "counterparty", "counter_order", "liquidity"],
         "mark" | "last" => &["symbol", "price"],
         "book" => &["symbol", "bid", "ask", "impact_bid", "impact_ask", "bids", "asks"],
+        "index" => &["symbol", "venue", "price"],
         "funding" => &["symbol", "rate"],
         "time" => &[],
         "liq_fill" => &["liquidation", "qty", "price"],
@@ -255,6 +257,11 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
         "mark" => Command::Mark { symbol: f.name("symbol")?, price: f.decimal("price")? },
         "last" => Command::Last { symbol: f.name("symbol")?, price: f.decimal("price")? },
         "book" => Command::Book(Box::new(parse_book(f)?)),
+        "index" => Command::Index {
+            symbol: f.name("symbol")?,
+            venue: f.maybe("venue", Fields::name)?.unwrap_or("index".to_string()),
+            price: f.decimal("price")?,
+        },
         "funding" => Command::Funding { symbol: f.name("symbol")?, rate: f.maybe("rate", Fields::decimal)? },
         "time" => {
             f.id("ts")?;

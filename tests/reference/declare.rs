@@ -3,6 +3,7 @@
 
 use super::command::InstrumentFields;
 use super::input::{Refusal, refuse};
+use super::marks::pricing_of;
 use super::number::{Int, Rat, decimals_of, int, one, pow10, rat, show_exact, significant_digits, zero};
 use super::state::{Account, Asset, Fund, Instrument, Position, State, need, need_below_limit, need_positive, on_grid};
 use super::tiers::Table;
@@ -89,6 +90,7 @@ impl State {
         need_fees(f)?;
         let same = self.funds[fund].asset == settle;
         need(same, "bad_value", format!("fund {} is of another asset", self.funds[fund].name))?;
+        let pricing = pricing_of(f, self.now)?;
         let tiers = Table::read(&f.tiers, f.tier_rule == "step", decimals)?;
         let maker_fee = parts_per_billion(&f.maker_fee)?;
         let taker_fee = parts_per_billion(&f.taker_fee)?;
@@ -115,6 +117,7 @@ impl State {
             told_frozen: false,
             kept_mark: None,
             chunk: chunk as usize,
+            pricing,
             last: None,
             bid: None,
             ask: None,
@@ -156,15 +159,7 @@ fn need_built(f: &InstrumentFields) -> Result<(), Refusal> {
     let fraction = f.reduce.iter().any(|w| w == "fraction");
     need(!fraction, "bad_value", "reduce fraction is not built")?;
     built("adl_rank", &f.adl_rank, "pnl_leverage")?;
-    built("adl_price", &f.adl_price, "bankruptcy")?;
-    need_plain_prices(f)
-}
-
-/// Of the rules of prices only the size of chunks is built.
-fn need_plain_prices(f: &InstrumentFields) -> Result<(), Refusal> {
-    let external = f.mark.as_ref().is_none_or(|mark| mark.rule == "external");
-    need(external, "bad_value", "marks are not computed")?;
-    need(f.index.is_none(), "bad_value", "index is not built")
+    built("adl_price", &f.adl_price, "bankruptcy")
 }
 
 fn need_size(what: &str, x: &Rat) -> Result<(), Refusal> {

@@ -13,7 +13,7 @@ impl State {
         loop {
             self.liquidate(cause);
             self.unwind_inventories();
-            if !self.deleverage_inventories() {
+            if !self.deleverage_inventories() && !self.marks_follow_fills() {
                 break;
             }
         }

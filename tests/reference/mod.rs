@@ -24,6 +24,7 @@
 //! - `price_fields` what an instrument says of its prices
 //! - `index`        the index of several venues
 //! - `funding_rate` premium and rate
+//! - `marks`        what an instrument computes from its prices
 //! - `settlement`   funding settlements, in chunks
 //! - `liquidation`  the phases after each input, and the walk of a pool
 //! - `cancelling`   cancelling the orders of a pool, and the venue's word on it
@@ -60,6 +61,7 @@ mod liquidation;
 mod manual;
 mod margin;
 mod market;
+mod marks;
 mod number;
 mod price_fields;
 mod repeats;

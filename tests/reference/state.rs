@@ -2,6 +2,7 @@
 
 use super::command::{Command, VenueRules};
 use super::input::{Refusal, refuse};
+use super::marks::Pricing;
 use super::number::{Int, Rat, ceil_div, int, limit, pow10, show_exact, show_scaled, steps, zero};
 use super::repeats::Answer;
 use super::settlement::Settlement;
@@ -142,6 +143,7 @@ pub struct Instrument {
     pub kept_mark: Option<Int>,
     /// Accounts in a chunk of a settlement or a change of rules.
     pub chunk: usize,
+    pub pricing: Pricing,
     pub last: Option<Int>,
     pub bid: Option<Int>,
     pub ask: Option<Int>,
@@ -317,6 +319,8 @@ pub struct State {
     pub liquidations: u64,
     /// Instruments that had their unwind order in this input.
     pub unwound: BTreeSet<usize>,
+    /// Instruments whose depth liquidation has met, since their marks were computed.
+    pub moved_by_fills: BTreeSet<usize>,
     /// Those under way, in order.
     pub settlements: Vec<Settlement>,
     pub pool_checks: Cell<u64>,
@@ -338,6 +342,7 @@ impl State {
             ended: Vec::new(),
             liquidations: 0,
             unwound: BTreeSet::new(),
+            moved_by_fills: BTreeSet::new(),
             settlements: Vec::new(),
             pool_checks: Cell::new(0),
         }
@@ -368,8 +373,12 @@ impl State {
             Command::Mark { symbol, price } => self.do_mark(symbol, price),
             Command::Last { symbol, price } => self.do_last(symbol, price),
             Command::Book(fields) => self.do_book(fields),
+            Command::Index { symbol, venue, price } => self.do_index(symbol, venue, price),
             Command::Funding { symbol, rate } => self.do_funding(symbol, rate.as_ref()),
-            Command::Time => Ok(()),
+            Command::Time => {
+                self.do_time();
+                Ok(())
+            }
             Command::LiqFill { liquidation, qty, price } => self.do_liq_fill(*liquidation, qty, price),
             Command::LiqExpire { liquidation } => self.do_liq_expire(*liquidation),
             Command::LiqUnknown { liquidation } => self.do_liq_unknown(*liquidation),

@@ -25,7 +25,7 @@ pub const BUILT: Features = Features { funding: false, computed_prices: false };
 
 /// What the reference has, which may be ahead.
 #[allow(dead_code, reason = "not every test plays the reference alone")]
-pub const KNOWN: Features = Features { funding: true, computed_prices: false };
+pub const KNOWN: Features = Features { funding: true, computed_prices: true };
 
 /// A small generator of numbers: `SplitMix64`.
 pub struct Dice(u64);
