@@ -1,6 +1,7 @@
 //! The commands and their fields (protocol: "Commands"). Only form is checked
 //! here: `malformed`, `unknown_op`, `unknown_field`.
 
+use super::calls;
 use super::input::{Fields, Json, Refusal, is_name, json_decimal, malformed, refuse};
 use super::number::Rat;
 use super::price_fields::{self, FundingFields, IndexFields, MarkFields};
@@ -98,6 +99,7 @@ pub struct InstrumentFields {
     pub index: Option<IndexFields>,
     pub mark: Option<MarkFields>,
     pub funding: Option<FundingFields>,
+    pub margin_calls: Vec<Rat>,
     pub fund: Option<String>,
 }
 
@@ -168,6 +170,7 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
             "index",
             "mark",
             "funding",
+            "margin_calls",
             "fund",
         ],
         "fund" => &["fund", "asset", "floor", "drawdown", "socialise"],
@@ -326,6 +329,7 @@ fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
         index: price_fields::parse_index(f)?,
         mark: price_fields::parse_mark(f)?,
         funding: price_fields::parse_funding(f)?,
+        margin_calls: calls::parse_levels(f)?,
         fund: f.maybe("fund", Fields::name)?,
     })
 }

@@ -1,6 +1,7 @@
 //! Commands that declare things: asset, instrument, fund, account; and money
 //! that comes into a fund.
 
+use super::calls::{need_levels, whole_levels};
 use super::command::InstrumentFields;
 use super::input::{Refusal, refuse};
 use super::marks::pricing_of;
@@ -91,10 +92,12 @@ impl State {
         let same = self.funds[fund].asset == settle;
         need(same, "bad_value", format!("fund {} is of another asset", self.funds[fund].name))?;
         let pricing = pricing_of(f, self.now)?;
+        need_levels(&f.margin_calls)?;
         let tiers = Table::read(&f.tiers, f.tier_rule == "step", decimals)?;
         let maker_fee = parts_per_billion(&f.maker_fee)?;
         let taker_fee = parts_per_billion(&f.taker_fee)?;
         let liquidation_fee = parts_per_billion(&f.liquidation_fee)?;
+        let margin_calls = whole_levels(&f.margin_calls)?;
         need_below_limit("unit", &unit)?;
         let taken = self.instrument_id(&f.symbol).is_ok();
         need(!taken, "duplicate", format!("symbol {} exists", f.symbol))?;
@@ -117,6 +120,7 @@ impl State {
             told_frozen: false,
             kept_mark: None,
             chunk: chunk as usize,
+            margin_calls,
             pricing,
             last: None,
             bid: None,

@@ -27,6 +27,7 @@
 //! - `marks`        what an instrument computes from its prices
 //! - `settlement`   funding settlements, in chunks
 //! - `liquidation`  the phases after each input, and the walk of a pool
+//! - `calls`        margin calls
 //! - `cancelling`   cancelling the orders of a pool, and the venue's word on it
 //! - `venue`        where liquidation and unwind orders go
 //! - `manual`       the manual venue's answers, late ones too
@@ -43,6 +44,7 @@
 
 mod adl;
 mod answers;
+mod calls;
 mod cancelling;
 mod check;
 mod command;

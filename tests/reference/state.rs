@@ -143,6 +143,8 @@ pub struct Instrument {
     pub kept_mark: Option<Int>,
     /// Accounts in a chunk of a settlement or a change of rules.
     pub chunk: usize,
+    /// Rising, in ppb.
+    pub margin_calls: Vec<Int>,
     pub pricing: Pricing,
     pub last: Option<Int>,
     pub bid: Option<Int>,
@@ -321,6 +323,8 @@ pub struct State {
     pub unwound: BTreeSet<usize>,
     /// Instruments whose depth liquidation has met, since their marks were computed.
     pub moved_by_fills: BTreeSet<usize>,
+    /// The highest level of margin calls that each pool has reached, in ppb.
+    pub levels: BTreeMap<PoolId, Int>,
     /// Those under way, in order.
     pub settlements: Vec<Settlement>,
     pub pool_checks: Cell<u64>,
@@ -343,6 +347,7 @@ impl State {
             liquidations: 0,
             unwound: BTreeSet::new(),
             moved_by_fills: BTreeSet::new(),
+            levels: BTreeMap::new(),
             settlements: Vec::new(),
             pool_checks: Cell::new(0),
         }
