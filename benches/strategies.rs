@@ -63,6 +63,7 @@ fn spec(index: u64) -> InstrumentSpec {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: terrace::controls::Controls::default(),
     }
 }
 

@@ -38,6 +38,7 @@ fn build() -> Result<(Kernel, InstrumentId), Box<dyn std::error::Error>> {
             reduce: ReducePolicy::default(),
             adl: AdlPolicy::default(),
             fund: kernel.market().asset(usdt).fund,
+            controls: terrace::controls::Controls::default(),
         },
     )?;
     kernel.declare_and_decide(None, &Declaration::Venue(VenueRules::new(VenueMode::Manual)))?;

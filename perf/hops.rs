@@ -214,6 +214,7 @@ fn ladder() -> Kernel {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).expect("a new symbol");
     kernel.set_venue(None, VenueMode::Manual).expect("no order is out");

@@ -79,6 +79,8 @@ pub enum FundReason {
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
 pub enum Event {
+    /// The margin ratio of a pool rose past a level.
+    MarginCall { account: u64, pool: PoolName, equity: i128, maintenance_margin: i128, level_ppb: u32 },
     /// A pool in breach was locked.
     LiquidationStarted { account: u64, pool: PoolName, equity: i128, maintenance_margin: i128, cause: Cause },
     /// A pool is in breach, but no mark of its positions lives.

@@ -3,6 +3,7 @@
 //! A [`Market`] is plain replicated data: each worker may hold a copy of its own, kept equal by the same inputs.
 
 use crate::contract::Unit;
+use crate::controls::Controls;
 use crate::decimal::Grid;
 use crate::number::{PPB, Price};
 use crate::refusal::Refusal;
@@ -169,6 +170,8 @@ pub struct InstrumentSpec {
     pub adl: AdlPolicy,
     /// The fund behind it, kept in the settlement asset.
     pub fund: FundId,
+    /// What holds it in.
+    pub controls: Controls,
 }
 
 impl InstrumentSpec {
@@ -196,6 +199,7 @@ impl InstrumentSpec {
             reduce: ReducePolicy::default(),
             adl: AdlPolicy::default(),
             fund,
+            controls: Controls::default(),
         }
     }
 
@@ -219,7 +223,7 @@ impl InstrumentSpec {
         if !(0..one).contains(&self.liquidation_fee_ppb) {
             return Err(Refusal::BadDeclaration { what: "liquidation_fee must be at least 0 and below 1" });
         }
-        Ok(())
+        self.controls.check()
     }
 }
 

@@ -35,6 +35,7 @@ fn kernel(shards: u32, strategy: Strategy) -> Kernel {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();
     for account in 1..=ACCOUNTS {

@@ -8,6 +8,7 @@ use terrace::command::{
     Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, OrderOwner, PositionMode, PositionSide, Side,
 };
 use terrace::contract::Unit;
+use terrace::controls::Controls;
 use terrace::decimal::{Decimal, Grid};
 use terrace::engine::{Decision, Depth, Entry, VenueAnswer, replay};
 use terrace::event::PoolName;
@@ -243,6 +244,7 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
                 price: if dice.flag() { AdlPrice::Bankruptcy } else { AdlPrice::Mark },
             },
             fund: FundId(dice.small()),
+            controls: Controls { margin_calls: (0..dice.small() % 4).map(|n| 700_000_000 + n).collect() },
         })),
         _ => {
             let modes = [VenueMode::Mark, VenueMode::Bankruptcy, VenueMode::None, VenueMode::Manual, VenueMode::Book];
@@ -318,6 +320,7 @@ fn instrument() -> InstrumentSpec {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: Controls::default(),
     }
 }
 

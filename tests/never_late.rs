@@ -120,6 +120,7 @@ impl<'a> Test<'a> {
                 reduce: ReducePolicy { tier: index != 1, all: index != 2 },
                 adl: AdlPolicy::default(),
                 fund: FundId(0),
+                controls: terrace::controls::Controls::default(),
             };
             kernel.declare_instrument(None, spec).unwrap();
         }

@@ -32,6 +32,7 @@ fn spec(table: &TierTable, unit: i64) -> InstrumentSpec {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: terrace::controls::Controls::default(),
     }
 }
 

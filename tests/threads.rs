@@ -268,6 +268,7 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: terrace::market::FundId(0),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();
     if fund > 0 {

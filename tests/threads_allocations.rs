@@ -98,6 +98,7 @@ fn kernel(shards: u32, floor: i128) -> Kernel {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();
     kernel.apply(&Command::FundDeposit { fund: FundId(0), amount: FUND }).unwrap();

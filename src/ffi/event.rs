@@ -61,6 +61,19 @@ pub struct terrace_liquidation_started {
     pub cause: terrace_cause,
 }
 
+/// The margin ratio of a pool, `maintenance_margin / equity`, rose past a level.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_margin_call {
+    pub account: u64,
+    pub equity: terrace_amount,
+    pub maintenance_margin: terrace_amount,
+    pub pool: terrace_pool,
+    /// In parts per billion.
+    pub level: u32,
+}
+
 /// A pool of an account.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -244,6 +257,8 @@ pub enum terrace_happening {
     Offset(terrace_offset),
     /// A fund's equity is below zero. Always the last of them.
     FundDeficit(terrace_fund_deficit),
+    /// A pool's margin ratio rose past a level.
+    MarginCall(terrace_margin_call),
 }
 
 /// Number of happenings.
@@ -354,6 +369,15 @@ impl From<&Output> for terrace_event {
 impl From<&Event> for terrace_happening {
     fn from(event: &Event) -> Self {
         match *event {
+            Event::MarginCall { account, pool, equity, maintenance_margin, level_ppb } => {
+                Self::MarginCall(terrace_margin_call {
+                    account,
+                    equity: equity.into(),
+                    maintenance_margin: maintenance_margin.into(),
+                    pool: pool.into(),
+                    level: level_ppb,
+                })
+            }
             Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause: led } => {
                 Self::LiquidationStarted(terrace_liquidation_started {
                     account,
@@ -583,6 +607,13 @@ impl EventReader<'_> {
                 equity.checked_neg()?;
                 Event::FundDeficit { fund: self.fund(it.fund)?, equity }
             }
+            terrace_happening::MarginCall(it) => Event::MarginCall {
+                account: it.account,
+                pool: self.pool(it.pool)?,
+                equity: it.equity.into(),
+                maintenance_margin: it.maintenance_margin.into(),
+                level_ppb: it.level,
+            },
         })
     }
 }

@@ -884,6 +884,16 @@ typedef struct terrace_fund_deficit {
   uint32_t fund;
 } terrace_fund_deficit;
 
+// The margin ratio of a pool, `maintenance_margin / equity`, rose past a level.
+typedef struct terrace_margin_call {
+  uint64_t account;
+  struct terrace_amount equity;
+  struct terrace_amount maintenance_margin;
+  struct terrace_pool pool;
+  // In parts per billion.
+  uint32_t level;
+} terrace_margin_call;
+
 // What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 enum terrace_happening_Tag
 #if __STDC_VERSION__ >= 202311L
@@ -922,6 +932,8 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_OFFSET,
   // A fund's equity is below zero. Always the last of them.
   TERRACE_HAPPENING_FUND_DEFICIT,
+  // A pool's margin ratio rose past a level.
+  TERRACE_HAPPENING_MARGIN_CALL,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_happening_Tag terrace_happening_Tag;
@@ -979,6 +991,9 @@ typedef struct terrace_happening {
     };
     struct {
       struct terrace_fund_deficit fund_deficit;
+    };
+    struct {
+      struct terrace_margin_call margin_call;
     };
   };
 } terrace_happening;

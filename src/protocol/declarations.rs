@@ -1,6 +1,7 @@
 //! `asset`, `fund` and `instrument`: the commands that bring names and tables.
 
 use super::Rejection;
+use super::controls::ControlsLine;
 use super::desk::{Answer, Desk, steps};
 use super::fields::{Fields, Json, as_word};
 use crate::contract::Unit;
@@ -124,6 +125,7 @@ struct InstrumentLine {
     tiers: Vec<Json>,
     reduce: ReducePolicy,
     adl: AdlPolicy,
+    controls: ControlsLine,
 }
 
 fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejection> {
@@ -147,11 +149,13 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
     if desk.kernel.market().fund(fund).asset != settle {
         return Err(Rejection::bad_value(format!("the fund is not kept in {}", line.settle)));
     }
+    line.controls.check()?;
     let tiers = tier_table(line.tier_rule, &line.tiers, asset.decimals)?;
     let fees = line.fees.map(|fee| steps(Grid::ppb(), fee));
     if fees.iter().any(|&(_, off)| off) {
         return Err(Refusal::OffGrid { what: "a fee: finer than parts per billion, it" }.into());
     }
+    let controls = line.controls.place()?;
     let what = if line.inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
     let unit = unit.ok_or(Refusal::Overflow { what })?;
     if desk.instruments.contains_key(&line.symbol) {
@@ -172,6 +176,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
         reduce: line.reduce,
         adl: line.adl,
         fund,
+        controls,
     };
     desk.kernel.declare(line.ts_ns, Declaration::Instrument(Box::new(spec)))?;
     let id = InstrumentId(desk.kernel.market().instruments.len() as u32 - 1);
@@ -201,6 +206,7 @@ impl InstrumentLine {
             "adl_price",
             "mark",
             "fund",
+            "margin_calls",
         ])?;
         let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);
         let one = Decimal::new(1, 0);
@@ -247,6 +253,7 @@ impl InstrumentLine {
             tiers,
             reduce,
             adl,
+            controls: ControlsLine::read(&mut fields)?,
         })
     }
 

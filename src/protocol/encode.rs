@@ -171,6 +171,7 @@ impl<'a> Encoder<'a> {
 
     fn event(self, seq: u64, event: &Event, out: &mut String) {
         match *event {
+            Event::MarginCall { .. } => self.control(seq, event, out),
             Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause } => {
                 let asset = self.pool_asset(pool);
                 Line::begin(out, "liquidation_started", seq)
@@ -279,6 +280,18 @@ impl<'a> Encoder<'a> {
             .quoted("qty", self.quantity(id, lots))
             .quoted("price", self.price(id, price))
             .end();
+    }
+
+    /// The events of what holds the market in.
+    fn control(self, seq: u64, event: &Event, out: &mut String) {
+        if let Event::MarginCall { account, pool, equity, maintenance_margin, level_ppb } = *event {
+            Line::begin(out, "margin_call", seq)
+                .bare("account", account)
+                .quoted("pool", self.pool(pool))
+                .quoted_or_null("ratio", ratio(maintenance_margin, equity))
+                .quoted("level", Grid::ppb().value(i128::from(level_ppb)))
+                .end();
+        }
     }
 
     fn fund_deficit(self, seq: u64, fund: FundId, equity: i128, out: &mut String) {

@@ -84,16 +84,27 @@ impl Rounds {
         self.arbiter.try_again();
         self.findings.breached.clear();
         self.findings.ready.clear();
+        self.findings.called.clear();
         for shard in shards.iter_mut() {
             shard.examine(&self.market, &mut self.findings);
         }
         self.findings.breached.sort_unstable();
+        self.findings.called.sort_unstable_by_key(|called| called.attention);
         self.walk.clear();
+        let mut called = self.findings.called.iter().peekable();
         for &found in &self.findings.breached {
+            while let Some(called) = called.next_if(|called| called.attention < found) {
+                let shard = &shards[called.attention.shard as usize];
+                shard.tell_calls(&self.market, called, |event| self.events.push(event));
+            }
             let shard = &mut shards[found.shard as usize];
             if shard.announce(&self.market, found.pool, self.cause, &mut self.events).is_some() {
                 self.walk.push(found);
             }
+        }
+        for called in called {
+            let shard = &shards[called.attention.shard as usize];
+            shard.tell_calls(&self.market, called, |event| self.events.push(event));
         }
         self.walk.append(&mut self.findings.ready);
         self.walk.sort_unstable();

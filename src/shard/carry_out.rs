@@ -155,6 +155,10 @@ impl Shard {
             self.leave_undecided(attention.pool);
             outbox.put(Report::Undecided);
         }
+        for called in found.called.drain(..) {
+            let attention = called.attention;
+            self.tell_calls(market, &called, |event| outbox.put(Report::Announced { attention, event }));
+        }
         found.breached.sort_unstable();
         let mut told = std::mem::take(&mut self.told);
         for attention in found.breached.drain(..) {

@@ -150,6 +150,7 @@ impl Shard {
         }
         let margin = self.evaluate(market, pool);
         self.unwatch(pool);
+        self.raise_level(pool);
         let index = self.free_liquidations.pop().unwrap_or_else(|| {
             self.liquidations.push(Liquidation::default());
             self.liquidations.len() as u32 - 1

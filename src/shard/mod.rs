@@ -6,6 +6,7 @@
 mod answers;
 mod bands;
 mod booking;
+mod calls;
 mod carry_out;
 mod commands;
 mod deleverage;
@@ -22,6 +23,7 @@ mod store;
 mod view;
 
 pub(crate) use booking::FillSide;
+pub(crate) use calls::Called;
 pub(crate) use carry_out::{fees, shard_of};
 pub(crate) use deleverage::Candidate;
 pub(crate) use ended::ENDED_KEPT;
@@ -85,11 +87,13 @@ pub(crate) struct Findings {
     pub(crate) breached: Vec<Attention>,
     /// Locked, and waiting for nothing.
     pub(crate) ready: Vec<Attention>,
+    /// Unlocked, not in breach, and past a level of margin calls.
+    pub(crate) called: Vec<Called>,
 }
 
 impl Findings {
     pub(crate) fn with_capacity(pools: usize) -> Self {
-        Self { breached: Vec::with_capacity(pools), ready: Vec::with_capacity(pools) }
+        Self { breached: Vec::with_capacity(pools), ready: Vec::with_capacity(pools), called: Vec::new() }
     }
 }
 
@@ -254,7 +258,7 @@ impl Shard {
                 if self.is_ready(pool) {
                     findings.ready.push(self.attention(pool));
                 }
-            } else if self.needs_liquidation(market, pool) {
+            } else if self.needs_liquidation(market, pool, &mut findings.called) {
                 findings.breached.push(self.attention(pool));
             }
         }
@@ -280,8 +284,9 @@ impl Shard {
         Attention { account, name: record.name, shard: self.number, pool }
     }
 
-    /// Evaluates an unlocked pool unless its certificate still holds; certifies it if it is not in breach.
-    fn needs_liquidation(&mut self, market: &Market, pool: u32) -> bool {
+    /// Evaluates an unlocked pool unless its certificate still holds; certifies it if it is not in breach, and notes if it
+    /// rose past a level of margin calls.
+    fn needs_liquidation(&mut self, market: &Market, pool: u32, called: &mut Vec<Called>) -> bool {
         if self.strategy == Strategy::Bands && self.pools[pool as usize].slack >= 0 {
             return false;
         }
@@ -289,8 +294,14 @@ impl Shard {
         if margin.in_breach() {
             return true;
         }
+        if self.watches_levels(pool) {
+            called.extend(self.note_level(market, pool, margin));
+        }
         if self.strategy == Strategy::Bands && margin.holds_position {
-            self.certify(market, pool, margin.equity - margin.maintenance);
+            let by_level = self.watches_levels(pool) && self.certify_levels(market, pool, &margin);
+            if !by_level {
+                self.certify(market, pool, margin.equity - margin.maintenance);
+            }
         }
         false
     }

@@ -51,6 +51,8 @@ pub(super) struct Pool {
     pub(super) changed: bool,
     /// Whether its breach without a living mark has been announced.
     pub(super) suppressed: bool,
+    /// The highest level of margin calls that its ratio has reached, in parts per billion; none: it watches no levels.
+    pub(super) level: Option<u32>,
 }
 
 impl Pool {
@@ -240,6 +242,7 @@ impl Shard {
             touched: false,
             changed: false,
             suppressed: false,
+            level: None,
         });
         match before {
             NONE => self.accounts[account as usize].first_pool = index,

@@ -36,6 +36,7 @@ fn instrument() -> Declaration {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: crate::controls::Controls::default(),
     }))
 }
 
