@@ -52,7 +52,7 @@ pub use record::{Decision, Depth, Divergence, Entry, Retrace, replay};
 pub use slot::{Output, VenueMessage};
 pub use start::EngineSettings;
 
-use crate::command::{Command, OffGrid};
+use crate::command::{Command, OffGrid, PositionMode};
 use crate::jobs::Part;
 use crate::kernel::{Declaration, Kernel, Overview};
 use crate::map::Set;
@@ -113,6 +113,8 @@ pub struct Engine {
     /// The rules and marks as of the last submission.
     market: Market,
     known: Set<u64>,
+    /// Those in hedge mode.
+    hedging: Set<u64>,
     /// The same in order.
     in_order: BTreeSet<u64>,
     /// By instrument: at least the open interest in lots.
@@ -564,7 +566,8 @@ impl Engine {
 
     /// The checks that need no shard; where the bound of the open interest does not suffice, all are asked.
     fn check(&mut self, command: &Command, off_grid: OffGrid) -> Result<(), SubmitError> {
-        let mut bounds = Bounds { known: &self.known, interest: &self.interest, exceeded: None };
+        let Self { known, hedging, interest, .. } = self;
+        let mut bounds = Bounds { known, hedging, interest, exceeded: None };
         sequencer::check(&self.market, &mut bounds, command, off_grid)?;
         match bounds.exceeded {
             None => Ok(()),
@@ -598,19 +601,31 @@ impl Engine {
         Err(Refusal::Overflow { what }.into())
     }
 
+    fn know(&mut self, account: u64) {
+        if self.known.insert(account) {
+            self.in_order.insert(account);
+        }
+    }
+
     /// Notes what a command changes of what the sequencer knows.
     #[inline]
     fn note(&mut self, command: &Command) {
         match *command {
-            Command::Mark { instrument, price } => drop(self.market.set_mark(instrument, price)),
+            Command::Mark { instrument, price } => {
+                self.market.set_mark(instrument, price);
+            }
             Command::Last { instrument, price } => self.market.instruments[instrument.index()].last = Some(price),
             Command::Fill(crate::command::Fill { instrument, .. }) | Command::LiquidationFill { instrument, .. } => {
                 let interest = &mut self.interest[instrument.index()];
                 *interest = interest.saturating_add(sequencer::open_interest_growth(command));
             }
-            Command::Deposit { account, .. } | Command::Account { account } if self.known.insert(account) => {
-                self.in_order.insert(account);
+            Command::Account { account, positions } => {
+                self.know(account);
+                if positions == PositionMode::Hedge {
+                    self.hedging.insert(account);
+                }
             }
+            Command::Deposit { account, .. } => self.know(account),
             Command::Funding { .. } => {
                 self.next_piece_at = self.ring.place(); // its own place is given already
                 self.market.note_job(command);
@@ -623,6 +638,7 @@ impl Engine {
 /// What the sequencer knows without asking anybody.
 struct Bounds<'a> {
     known: &'a Set<u64>,
+    hedging: &'a Set<u64>,
     interest: &'a [Quantity],
     /// Set where the bound of the open interest says nothing.
     exceeded: Option<(InstrumentId, Price)>,
@@ -631,6 +647,10 @@ struct Bounds<'a> {
 impl Facts for Bounds<'_> {
     fn knows(&self, account: u64) -> bool {
         self.known.contains(&account)
+    }
+
+    fn hedges(&self, account: u64) -> bool {
+        self.hedging.contains(&account)
     }
 
     #[inline]

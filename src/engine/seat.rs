@@ -109,6 +109,7 @@ impl Seat {
                 if let Some(Aside::Book(instrument, book)) = self.asides.pop() {
                     self.rounds.venue.update(instrument, &book.update());
                     self.rounds.accept(slot.ts_ns, crate::event::Cause::Op("book"));
+                    self.rounds.look_at_funds();
                     self.told(false);
                 }
             }

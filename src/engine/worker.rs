@@ -111,8 +111,8 @@ impl WorkerOutbox {
         let Desk { market, shard } = desk;
         match *command {
             Command::Mark { instrument, price } => {
-                let came_to_life = market.set_mark(instrument, price);
-                shard.on_mark(market, instrument, came_to_life);
+                let change = market.set_mark(instrument, price);
+                shard.on_mark(market, instrument, change);
             }
             Command::Last { .. } => return,
             _ => {

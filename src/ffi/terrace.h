@@ -274,7 +274,7 @@ enum terrace_fund_reason
   // What two sides exchanged was rounded on each.
   TERRACE_FUND_REASON_ROUNDING = 7,
   // Its inventory paid or received funding, or the rest of a settlement is its.
-  TERRACE_FUND_REASON_FUNDING = 8,
+  TERRACE_FUND_REASON_FUNDING = 7,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_fund_reason terrace_fund_reason;
@@ -556,10 +556,10 @@ enum terrace_action_Tag
   TERRACE_ACTION_LIQUIDATION_UNKNOWN,
   // The venue's answer to a request to cancel.
   TERRACE_ACTION_CANCEL_ACK,
-  // Funding is settled now, at the present mark.
-  TERRACE_ACTION_FUNDING,
   // The input time moves on to this, in nanoseconds since the epoch.
   TERRACE_ACTION_TIME,
+  // Funding is settled now, at the present mark.
+  TERRACE_ACTION_FUNDING,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_action_Tag terrace_action_Tag;
@@ -628,10 +628,10 @@ typedef struct terrace_action {
       struct terrace_cancel_ack cancel_ack;
     };
     struct {
-      struct terrace_funding funding;
+      uint64_t time;
     };
     struct {
-      uint64_t time;
+      struct terrace_funding funding;
     };
   };
 } terrace_action;
@@ -830,6 +830,19 @@ typedef struct terrace_fund_change {
   uint32_t reason;
 } terrace_fund_change;
 
+// Why a mark froze, or lives again.
+typedef struct terrace_mark_life {
+  uint32_t instrument;
+  // A `terrace_freeze_cause`.
+  uint32_t cause;
+} terrace_mark_life;
+
+// A takeover, residue or deficit left a fund's equity below zero.
+typedef struct terrace_fund_deficit {
+  struct terrace_amount equity;
+  uint32_t fund;
+} terrace_fund_deficit;
+
 // A settlement of funding is done. What `paid` exceeds `received` by is the fund's.
 typedef struct terrace_funding_settled {
   struct terrace_amount paid;
@@ -837,12 +850,6 @@ typedef struct terrace_funding_settled {
   int64_t rate_ppb;
   uint32_t instrument;
 } terrace_funding_settled;
-
-// A takeover, residue or deficit left a fund's equity below zero.
-typedef struct terrace_fund_deficit {
-  struct terrace_amount equity;
-  uint32_t fund;
-} terrace_fund_deficit;
 
 // What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 enum terrace_happening_Tag
@@ -878,10 +885,14 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_LIQUIDATION_ENDED,
   // A fund's balance changed.
   TERRACE_HAPPENING_FUND_CHANGE,
-  // A settlement of funding is done.
-  TERRACE_HAPPENING_FUNDING_SETTLED,
+  // A mark lived, and does no more: nothing is liquidated at it.
+  TERRACE_HAPPENING_MARK_FROZEN,
+  // A frozen mark lives again; the cause was the last to go.
+  TERRACE_HAPPENING_MARK_LIVE,
   // A fund's equity is below zero. Always the last of them.
   TERRACE_HAPPENING_FUND_DEFICIT,
+  // A settlement of funding is done.
+  TERRACE_HAPPENING_FUNDING_SETTLED,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_happening_Tag terrace_happening_Tag;
@@ -935,10 +946,16 @@ typedef struct terrace_happening {
       struct terrace_fund_change fund_change;
     };
     struct {
-      struct terrace_funding_settled funding_settled;
+      struct terrace_mark_life mark_frozen;
+    };
+    struct {
+      struct terrace_mark_life mark_live;
     };
     struct {
       struct terrace_fund_deficit fund_deficit;
+    };
+    struct {
+      struct terrace_funding_settled funding_settled;
     };
   };
 } terrace_happening;

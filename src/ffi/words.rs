@@ -1,7 +1,8 @@
 //! Numbers for words. What C passes in is a number that may be anything, so it is read, never taken for an `enum`.
 
-use crate::command::{Liquidity, MarginMode, Side};
+use crate::command::{Liquidity, MarginMode, PositionMode, PositionSide, Side};
 use crate::event::{FundReason, Outcome, Step};
+use crate::market::FreezeCause;
 use crate::refusal::Code;
 
 /// What a call came to.
@@ -42,6 +43,28 @@ pub enum terrace_side {
     Sell = 1,
 }
 
+/// Whether an account has one position in an instrument or two.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_position_mode {
+    /// One, long or short.
+    OneWay = 0,
+    /// A long and a short leg beside each other.
+    Hedge = 1,
+}
+
+/// Which leg of an account in hedge mode is meant.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_position_side {
+    /// None: the account is in one-way mode.
+    None = 0,
+    /// The long leg.
+    Long = 1,
+    /// The short leg.
+    Short = 2,
+}
+
 /// How a position is margined.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +95,10 @@ pub enum terrace_pool_kind {
     Cross = 0,
     /// One position with its own margin; the id is the instrument's.
     Isolated = 1,
+    /// In hedge mode, the long leg with its own margin.
+    IsolatedLong = 2,
+    /// The short leg.
+    IsolatedShort = 3,
 }
 
 /// Whose a liquidation order is, and what its id is.
@@ -132,12 +159,28 @@ pub enum terrace_fund_reason {
     AdlResidue = 4,
     /// A pool that ended below zero was made good.
     Deficit = 5,
+    /// Positions that gained made good a deficit.
+    Socialised = 6,
     /// Money was paid in.
-    Deposit = 6,
+    Deposit = 7,
     /// What two sides exchanged was rounded on each.
-    Rounding = 7,
+    Rounding = 8,
     /// Its inventory paid or received funding, or the rest of a settlement is its.
-    Funding = 8,
+    Funding = 9,
+}
+
+/// Why a mark is frozen.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_freeze_cause {
+    /// Its index is: too few venues are left.
+    Index = 0,
+    /// What it is made of is too old.
+    Stale = 1,
+    /// The instrument is halted.
+    Halted = 2,
+    /// A mark is held back by the airlock.
+    Airlock = 3,
 }
 
 /// How threads wait.
@@ -217,6 +260,29 @@ impl Word for Side {
     }
 }
 
+impl Word for PositionMode {
+    const ALL: &'static [Self] = &[Self::OneWay, Self::Hedge];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::OneWay => terrace_position_mode::OneWay,
+            Self::Hedge => terrace_position_mode::Hedge,
+        }) as u32
+    }
+}
+
+impl Word for Option<PositionSide> {
+    const ALL: &'static [Self] = &[None, Some(PositionSide::Long), Some(PositionSide::Short)];
+
+    fn number(self) -> u32 {
+        (match self {
+            None => terrace_position_side::None,
+            Some(PositionSide::Long) => terrace_position_side::Long,
+            Some(PositionSide::Short) => terrace_position_side::Short,
+        }) as u32
+    }
+}
+
 impl Word for MarginMode {
     const ALL: &'static [Self] = &[Self::Cross, Self::Isolated];
 
@@ -252,6 +318,19 @@ impl Word for Step {
     }
 }
 
+impl Word for FreezeCause {
+    const ALL: &'static [Self] = &[Self::Index, Self::Stale, Self::Halted, Self::Airlock];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::Index => terrace_freeze_cause::Index,
+            Self::Stale => terrace_freeze_cause::Stale,
+            Self::Halted => terrace_freeze_cause::Halted,
+            Self::Airlock => terrace_freeze_cause::Airlock,
+        }) as u32
+    }
+}
+
 impl Word for Outcome {
     const ALL: &'static [Self] = &[Self::Cured, Self::Closed];
 
@@ -271,6 +350,7 @@ impl Word for FundReason {
         Self::Adl,
         Self::AdlResidue,
         Self::Deficit,
+        Self::Socialised,
         Self::Deposit,
         Self::Rounding,
         Self::Funding,
@@ -284,6 +364,7 @@ impl Word for FundReason {
             Self::Adl => terrace_fund_reason::Adl,
             Self::AdlResidue => terrace_fund_reason::AdlResidue,
             Self::Deficit => terrace_fund_reason::Deficit,
+            Self::Socialised => terrace_fund_reason::Socialised,
             Self::Deposit => terrace_fund_reason::Deposit,
             Self::Rounding => terrace_fund_reason::Rounding,
             Self::Funding => terrace_fund_reason::Funding,

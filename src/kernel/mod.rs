@@ -6,6 +6,8 @@
 
 mod answers;
 mod declare;
+#[cfg(test)]
+mod freezing;
 mod health;
 mod overview;
 
@@ -201,12 +203,14 @@ impl Kernel {
         }
         match *command {
             Command::Mark { instrument, .. } => {
-                let came_to_life = rounds.take_price(command);
+                let change = rounds.take_price(command);
                 for shard in &mut *shards {
-                    shard.on_mark(&rounds.market, instrument, came_to_life);
+                    shard.on_mark(&rounds.market, instrument, change);
                 }
             }
-            Command::Last { .. } => drop(rounds.take_price(command)),
+            Command::Last { .. } => {
+                rounds.take_price(command);
+            }
             Command::Chunk { .. } => {
                 for shard in &mut *shards {
                     shard.book(&rounds.market, command, off_grid, *inputs, reports)?;
@@ -235,7 +239,9 @@ impl Kernel {
         for shard in &mut *shards {
             shard.find_breaches(&rounds.market, cause, reports);
         }
-        if !reports.is_empty() {
+        if reports.is_empty() {
+            rounds.look_at_funds();
+        } else {
             reports.drain(..).for_each(|report| rounds.stage(&report));
             rounds.merge();
         }
@@ -261,6 +267,7 @@ impl Kernel {
     /// Accepts an input that the shards have no part in.
     fn accept(&mut self, ts_ns: Option<u64>, op: &'static str) {
         self.rounds.accept(ts_ns, Cause::Op(op));
+        self.rounds.look_at_funds();
     }
 
     /// Sets where liquidation and unwinding orders go from now on; cancelling is immediate.
@@ -401,6 +408,12 @@ impl Facts for Inline<'_> {
     fn knows(&self, account: u64) -> bool {
         let shard = if self.shards.len() == 1 { 0 } else { shard_of(account, self.shards.len() as u32) };
         self.shards[shard as usize].find(account).is_some()
+    }
+
+    fn hedges(&self, account: u64) -> bool {
+        let shard = if self.shards.len() == 1 { 0 } else { shard_of(account, self.shards.len() as u32) };
+        let shard = &self.shards[shard as usize];
+        shard.find(account).is_some_and(|index| shard.hedges(index))
     }
 
     #[inline]

@@ -34,6 +34,8 @@ pub struct FundView {
     pub balance: i128,
     /// Cash and the unrealised result of the inventory.
     pub equity: i128,
+    /// The largest equity over the window of its drawdown rule; none without such a rule.
+    pub peak: Option<i128>,
     /// In instrument order.
     pub inventory: Vec<InventoryView>,
 }
@@ -202,6 +204,7 @@ impl<'a> Overview<'a> {
         Ok(FundView {
             balance: self.rounds.arbiter.balance(fund),
             equity: self.rounds.arbiter.equity(&self.rounds.market, fund),
+            peak: self.rounds.arbiter.peak(fund, self.now_ns),
             inventory,
         })
     }
@@ -280,7 +283,7 @@ impl<'a> Overview<'a> {
         for shard in self.shards {
             shard.for_each_pool(|name, collateral| match name {
                 PoolName::Cross(AssetId(asset)) => totals[asset as usize].balances += collateral,
-                PoolName::Isolated(instrument) => totals[settle(instrument)].isolated += collateral,
+                PoolName::Isolated(instrument, _) => totals[settle(instrument)].isolated += collateral,
             });
         }
         self.for_each_position(|instrument, position| totals[settle(instrument)].open_cost += position.cost);

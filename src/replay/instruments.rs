@@ -117,6 +117,7 @@ pub(super) fn declare(
         adl: AdlPolicy::default(),
         fund: kernel.market().asset(settle).fund,
         funding: FundingRules::default(),
+        controls: crate::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).map_err(refused)
 }

@@ -22,7 +22,7 @@ use crate::arbiter::Arbiter;
 use crate::command::{Command, OffGrid, OrderName, OrderOwner, Side};
 use crate::event::{Cause, Event, Events, FundReason, Step};
 use crate::jobs::{JobKind, JobName, Part};
-use crate::market::{InstrumentId, Market};
+use crate::market::{InstrumentId, MarkChange, Market};
 use crate::number::{LIMIT, Price, Quantity};
 use crate::refusal::Refusal;
 use crate::shard::{Attention, BURST, Findings, OrderFill, OrderRequest, Report, fees};
@@ -70,7 +70,8 @@ pub(crate) struct Rounds {
     booked: [Vec<Booked>; 2],
     /// What rounding took from the sides of the present fill.
     rounding: Option<(InstrumentId, i128)>,
-    announced: Vec<(Attention, Event)>,
+    /// Numbered, to keep what is told of one pool in its order.
+    announced: Vec<(Attention, u32, Event)>,
     begun: Vec<Begun>,
     /// What the accounts paid and received in the settlement that is about to end.
     settled: (i128, i128),
@@ -118,19 +119,34 @@ impl Rounds {
         }
     }
 
-    /// Sets the prices that a command brings; whether it is the first mark of its instrument.
+    /// Sets the prices that a command brings; what that did to the mark.
     #[inline]
-    pub(crate) fn take_price(&mut self, command: &Command) -> bool {
+    pub(crate) fn take_price(&mut self, command: &Command) -> MarkChange {
         match *command {
             Command::Mark { instrument, price } => {
-                self.arbiter.on_mark(instrument);
-                self.market.set_mark(instrument, price)
+                let change = self.market.set_mark(instrument, price);
+                self.tell_mark(instrument, change);
+                change
             }
             Command::Last { instrument, price } => {
                 self.market.instruments[instrument.index()].last = Some(price);
-                false
+                MarkChange::None
             }
-            _ => false,
+            _ => MarkChange::None,
+        }
+    }
+
+    /// What the arbiter and the log make of a change of a mark.
+    #[inline]
+    pub(crate) fn tell_mark(&mut self, instrument: InstrumentId, change: MarkChange) {
+        match change {
+            MarkChange::None => {}
+            MarkChange::Moved | MarkChange::First => self.arbiter.on_mark(&self.market, instrument),
+            MarkChange::Live(cause) => {
+                self.arbiter.on_mark(&self.market, instrument);
+                self.events.push(Event::MarkLive { instrument, cause });
+            }
+            MarkChange::Frozen(cause) => self.events.push(Event::MarkFrozen { instrument, cause }),
         }
     }
 
@@ -237,7 +253,9 @@ impl Rounds {
             }
             Report::Filled(fill) => self.booked[0].push(Booked::Filled(fill)),
             Report::Rounded { instrument, amount } => self.note_rounding(instrument, amount),
-            Report::Announced { attention, event } => self.announced.push((attention, event)),
+            Report::Announced { attention, event } => {
+                self.announced.push((attention, self.announced.len() as u32, event));
+            }
             Report::Begun { attention, event } => self.stage_begun(attention, BegunTold::Event(event)),
             Report::Order { attention, nth, request } => {
                 self.stage_begun(attention, BegunTold::Order { nth, request });
@@ -273,13 +291,21 @@ impl Rounds {
             }
             self.booked[side].clear();
         }
+        self.look_at_funds();
+        self.announced.sort_unstable_by_key(|&(attention, n, _)| (attention, n));
+        self.events.extend(self.announced.drain(..).map(|(.., event)| event));
+        self.begun.sort_unstable_by_key(|begun| (begun.attention, begun.n));
+    }
+
+    /// All that the input itself does is booked: what rounding took is the fund's, and whether a fund comes into drawdown
+    /// or out of it.
+    #[inline]
+    pub(crate) fn look_at_funds(&mut self) {
         if let Some((instrument, amount)) = self.rounding.take() {
             let fund = self.market.instrument(instrument).spec.fund;
             self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
         }
-        self.announced.sort_unstable_by_key(|&(attention, _)| attention);
-        self.events.extend(self.announced.drain(..).map(|(_, event)| event));
-        self.begun.sort_unstable_by_key(|begun| (begun.attention, begun.n));
+        self.arbiter.look_after_input(&self.market, self.now_ns, &mut self.events);
     }
 
     /// Whether what pools began on their own is still to be told.
@@ -355,6 +381,7 @@ impl Rounds {
             self.arbiter.credit(fund, fill.fee, FundReason::Fee, &mut self.events);
             let own = self.market.instrument(instrument).rounding([side.signed(lots), 0], price);
             self.arbiter.credit(fund, own + venues, FundReason::Rounding, &mut self.events);
+            self.arbiter.look(&self.market, &mut self.events);
         }
         if fund_lots > 0 {
             let traded = (fund_lots, price);

@@ -124,18 +124,19 @@ impl Shard {
         }
     }
 
-    /// An account's position pays or receives: from its balance, or its isolated margin.
+    /// An account's position, in hedge mode each leg, pays or receives: from its balance, or its isolated margin.
     fn settle_funding(&mut self, market: &Market, at: usize, account: u32) {
         let job = &market.jobs[at];
-        let Some(holding) = self.holding(account, job.name.instrument) else { return };
-        let record = &self.holdings[holding as usize];
-        let (pool, quantity) = (record.pool, record.position.quantity);
-        let payment = job.payment(market.instrument(job.name.instrument), quantity);
-        if payment != 0 {
-            let share = &mut self.jobs[at];
-            share.paid += payment.max(0);
-            share.received -= payment.min(0);
-            self.credit(pool, -payment);
+        for holding in self.legs(account, job.name.instrument) {
+            let record = &self.holdings[holding as usize];
+            let (pool, quantity) = (record.pool, record.position.quantity);
+            let payment = job.payment(market.instrument(job.name.instrument), quantity);
+            if payment != 0 {
+                let share = &mut self.jobs[at];
+                share.paid += payment.max(0);
+                share.received -= payment.min(0);
+                self.credit(pool, -payment);
+            }
         }
     }
 }
