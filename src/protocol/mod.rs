@@ -10,6 +10,7 @@ mod encode;
 mod fields;
 mod operations;
 mod reasons;
+mod rules;
 mod session;
 mod sources;
 

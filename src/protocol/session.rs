@@ -4,7 +4,7 @@ use super::desk::{Answer, Desk};
 use super::encode::{Encoder, Line};
 use super::fields::Fields;
 use super::sources::{FirstAnswer, Sources};
-use super::{Rejection, answers, declarations, operations};
+use super::{Rejection, answers, declarations, operations, rules};
 use crate::driver::Driver;
 use crate::kernel::{Kernel, Settings};
 use crate::refusal::Code;
@@ -103,6 +103,7 @@ impl<D: Driver> Session<D> {
         let answer = match op.as_str() {
             "asset" | "fund" | "instrument" => declarations::carry_out(&mut self.desk, &op, fields),
             "get" => answers::carry_out(&mut self.desk, fields),
+            "set" => rules::set(&mut self.desk, fields),
             _ => operations::carry_out(&mut self.desk, &op, fields),
         }?;
         match answer {
