@@ -54,6 +54,7 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
     match op {
         "asset" => asset(desk, fields),
         "fund" => fund(desk, fields),
+        "defaults" => return defaults(desk, fields),
         _ => instrument(desk, fields),
     }?;
     Ok(Answer::Events)
@@ -170,7 +171,30 @@ struct InstrumentLine {
     controls: ControlsLine,
 }
 
-fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejection> {
+/// What an instrument must name, for the checks of defaults that leave it open.
+const NAMED: &str = r#"{"symbol":"X","kind":"linear_perp","underlying":"X","settle":"X","tick":1,"lot":1,"tiers":[]}"#;
+
+/// Fields for instruments that are declared later. Their form is checked here, all else with the instrument.
+fn defaults<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<Answer, Rejection> {
+    if fields.has("symbol") {
+        return Err(Rejection::new(
+            Code::UnknownField,
+            "the field \"symbol\" belongs to one instrument, not to defaults",
+        ));
+    }
+    let mut whole = fields.clone();
+    whole.complete(&Fields::read(NAMED)?);
+    let ts_ns = InstrumentLine::read(whole)?.ts_ns;
+    desk.check_time(ts_ns)?;
+    desk.kernel.pass_time(ts_ns);
+    fields.take("ts");
+    fields.complete(&desk.defaults);
+    desk.defaults = fields;
+    Ok(Answer::Line(String::new())) // no input of the kernel's
+}
+
+fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
+    fields.complete(&desk.defaults);
     let line = InstrumentLine::read(fields)?;
     desk.check_time(line.ts_ns)?;
     let settle = desk.asset(&line.settle)?;

@@ -101,7 +101,7 @@ impl<D: Driver> Session<D> {
     fn carry_out(&mut self, mut fields: Fields, out: &mut String) -> Result<(), Rejection> {
         let op = fields.text("op")?;
         let answer = match op.as_str() {
-            "asset" | "fund" | "instrument" => declarations::carry_out(&mut self.desk, &op, fields),
+            "asset" | "fund" | "instrument" | "defaults" => declarations::carry_out(&mut self.desk, &op, fields),
             "get" => answers::carry_out(&mut self.desk, fields),
             "set" => rules::set(&mut self.desk, fields),
             _ => operations::carry_out(&mut self.desk, &op, fields),
