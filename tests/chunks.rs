@@ -138,7 +138,7 @@ fn stream(shards: u32, seed: u64) -> Run {
         match submitted {
             Ok(_) | Err(SubmitError::Full) => {}
             Err(SubmitError::Refused(refusal)) => busy += u32::from(refusal.code() == Code::Busy),
-            Err(SubmitError::Stopped) => panic!("{:?}", engine.failure()),
+            Err(_) => panic!("{:?}", engine.failure()),
         }
         if dice.below(3) == 0 {
             engine.poll(|_| (), |output| log.push(*output));
