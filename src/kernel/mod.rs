@@ -164,17 +164,13 @@ impl Kernel {
         if let Some(record) = record {
             record.push(Entry::Command { seq: *seq, ts_ns, command: *command, off_grid });
         }
-        match *command {
-            Command::Mark { instrument, .. } => {
-                let change = rounds.take_price(command);
-                for shard in &mut *shards {
-                    shard.on_mark(&rounds.market, instrument, change);
-                }
+        match command.price_input() {
+            Some(_) => {
+                rounds.take_prices(command, ts_ns);
+                wake(rounds, shards);
             }
-            Command::Last { .. } => {
-                rounds.take_price(command);
-            }
-            _ => {
+            None => {
+                rounds.changes.clear();
                 rounds.book(command, off_grid)?;
                 for shard in &mut *shards {
                     shard.book(&rounds.market, command, off_grid, *inputs, reports)?;
@@ -182,7 +178,8 @@ impl Kernel {
             }
         }
         rounds.accept_command(ts_ns, command);
-        self.find_breaches(crate::rounds::cause_of(command));
+        let cause = self.rounds.cause_of(command);
+        self.find_breaches(cause);
         Ok(())
     }
 
@@ -212,11 +209,6 @@ impl Kernel {
     /// Forgets the events so far: the caller has taken them.
     pub(crate) fn clear_events(&mut self) {
         self.rounds.events.clear();
-    }
-
-    /// Accepts an input that the shards have no part in.
-    fn accept(&mut self, ts_ns: Option<u64>, op: &'static str) {
-        self.rounds.accept(ts_ns, Cause::Op(op));
     }
 
     /// Sets where liquidation and unwinding orders go from now on; cancelling is immediate.
@@ -267,8 +259,10 @@ impl Kernel {
         if let Some(record) = &mut self.record {
             record.push(Entry::Book { seq: self.seq, ts_ns, instrument, book: Depth::new(update) });
         }
-        self.rounds.venue.update(instrument, update);
-        self.accept(ts_ns, "book");
+        let Self { rounds, shards, .. } = self;
+        rounds.take_book(instrument, update, ts_ns);
+        wake(rounds, shards);
+        self.find_breaches(self.rounds.cause_of_book(instrument));
         Ok(())
     }
 
@@ -344,6 +338,16 @@ impl Kernel {
     /// Inputs so far, refused ones included.
     pub(crate) fn inputs(&self) -> u64 {
         self.inputs
+    }
+}
+
+/// Tells all shards what became of marks.
+#[inline]
+fn wake(rounds: &Rounds, shards: &mut [Box<Shard>]) {
+    for &(instrument, change) in &rounds.changes {
+        for shard in &mut *shards {
+            shard.on_mark(&rounds.market, instrument, change);
+        }
     }
 }
 

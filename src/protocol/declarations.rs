@@ -3,6 +3,7 @@
 use super::Rejection;
 use super::desk::{Answer, Desk, steps};
 use super::fields::{Fields, Json, as_word};
+use super::price_rules::PriceLine;
 use crate::contract::Unit;
 use crate::decimal::{Decimal, Grid};
 use crate::driver::Driver;
@@ -32,8 +33,6 @@ const RANKINGS: &[(&str, AdlRank)] = &[
     ("pro_rata", AdlRank::ProRata),
 ];
 const ADL_PRICES: &[(&str, AdlPrice)] = &[("bankruptcy", AdlPrice::Bankruptcy), ("mark", AdlPrice::Mark)];
-const MARK_RULES: &[(&str, bool)] =
-    &[("external", true), ("median", false), ("fair_basis", false), ("ema_basis", false)];
 
 /// The largest leverage a table may name: 1 000 000.
 const MAX_LEVERAGE_HUNDREDTHS: i64 = 100_000_000;
@@ -124,6 +123,7 @@ struct InstrumentLine {
     tiers: Vec<Json>,
     reduce: ReducePolicy,
     adl: AdlPolicy,
+    prices: PriceLine,
 }
 
 fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejection> {
@@ -147,7 +147,9 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
     if desk.kernel.market().fund(fund).asset != settle {
         return Err(Rejection::bad_value(format!("the fund is not kept in {}", line.settle)));
     }
+    line.prices.rules.check(tick)?;
     let tiers = tier_table(line.tier_rule, &line.tiers, asset.decimals)?;
+    line.prices.check_grid()?;
     let fees = line.fees.map(|fee| steps(Grid::ppb(), fee));
     if fees.iter().any(|&(_, off)| off) {
         return Err(Refusal::OffGrid { what: "a fee: finer than parts per billion, it" }.into());
@@ -172,6 +174,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
         reduce: line.reduce,
         adl: line.adl,
         fund,
+        prices: line.prices.rules,
     };
     desk.kernel.declare(line.ts_ns, Declaration::Instrument(Box::new(spec)))?;
     let id = InstrumentId(desk.kernel.market().instruments.len() as u32 - 1);
@@ -200,6 +203,8 @@ impl InstrumentLine {
             "adl_rank",
             "adl_price",
             "mark",
+            "index",
+            "funding",
             "fund",
         ])?;
         let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);
@@ -213,14 +218,7 @@ impl InstrumentLine {
             fields.list_or_none("tiers")?.ok_or_else(|| Rejection::malformed("the field \"tiers\" is missing"))?;
         let tier_rule = fields.word_or("tier_rule", TIER_RULES, Some(TierRule::Marginal))?;
         let (reduce, fraction) = reduce_policy(fields.list_or_none("reduce")?)?;
-        let mark = match fields.take("mark") {
-            None => true,
-            Some(value) => {
-                let mut mark = Fields::of(value, "mark")?;
-                mark.only(&["rule"])?;
-                mark.word("rule", MARK_RULES)?
-            }
-        };
+        let prices = PriceLine::read(&mut fields)?;
         let adl = AdlPolicy {
             rank: fields.word_or("adl_rank", RANKINGS, AdlRank::default())?,
             price: fields.word_or("adl_price", ADL_PRICES, AdlPrice::default())?,
@@ -230,7 +228,6 @@ impl InstrumentLine {
             (inverse.is_some(), "kind: only \"linear_perp\" and \"inverse_perp\" are supported"),
             (tier_rule.is_some(), "tier_rule: only \"marginal\" and \"step\" are supported"),
             (!fraction, "reduce: only \"tier\" and \"all\" are supported"),
-            (mark, "mark: only the rule \"external\" is supported"),
             (!fields.flag_or("close_fee_in_mm", false)?, "close_fee_in_mm: only false is supported"),
         ];
         Ok(Self {
@@ -247,6 +244,7 @@ impl InstrumentLine {
             tiers,
             reduce,
             adl,
+            prices,
         })
     }
 

@@ -11,6 +11,7 @@ use crate::event::PoolName;
 use crate::kernel::Declaration;
 use crate::market::{AssetId, InstrumentId};
 use crate::number::{LIMIT, Price, Quantity};
+use crate::prices::INDEX_DECIMALS;
 use crate::refusal::{Code, Refusal};
 use crate::venue::{BookUpdate, Level, VenueMode, VenueRules};
 
@@ -50,6 +51,7 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
         "fill" => reader.fill(),
         "mark" => reader.price(true),
         "last" => reader.price(false),
+        "index" => reader.index(),
         "book" => reader.book(),
         "time" => reader.time(),
         "liq_fill" => reader.liquidation_fill(),
@@ -246,6 +248,24 @@ impl<D: Driver> Reader<'_, D> {
         self.apply(ts_ns, &command, OffGrid { amount: false, price: off })
     }
 
+    fn index(&mut self) -> Result<(), Rejection> {
+        self.only(&["symbol", "price", "venue"])?;
+        let (symbol, price) = (self.fields.name("symbol")?, self.fields.decimal("price")?);
+        let venue = self.fields.name_or_none("venue")?;
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.instrument(&symbol)?;
+        let name = venue.as_deref().unwrap_or("index");
+        let venues = &self.desk.kernel.market().instrument(instrument).spec.prices.index.venues;
+        let at = venues.iter().position(|venue| venue.name == name);
+        let venue = at.and_then(|at| u16::try_from(at).ok()).ok_or_else(|| {
+            let names: Vec<&str> = venues.iter().map(|venue| venue.name.as_str()).collect();
+            Rejection::bad_value(format!("the index of {symbol} has no venue {name:?}, only {}", names.join(", ")))
+        })?;
+        let (price, off) = self.place("price", price, Grid::decimals(INDEX_DECIMALS));
+        let command = Command::Index { instrument, venue, price };
+        self.apply(ts_ns, &command, OffGrid { amount: false, price: off })
+    }
+
     fn book(&mut self) -> Result<(), Rejection> {
         let known = ["symbol", "bid", "ask", "impact_bid", "impact_ask", "bids", "asks"];
         self.only(&known)?;
@@ -295,7 +315,8 @@ impl<D: Driver> Reader<'_, D> {
         if [impact_bid, impact_ask].into_iter().flatten().any(|price| !self.fits(instrument, price)) {
             return Err(Refusal::Overflow { what: "price · unit" }.into());
         }
-        let update = BookUpdate { bid, ask, bids: bids.as_deref(), asks: asks.as_deref() };
+        let (bids, asks) = (bids.as_deref(), asks.as_deref());
+        let update = BookUpdate { bid, ask, impact_bid, impact_ask, bids, asks };
         Ok(self.desk.kernel.book(ts_ns, instrument, &update)?)
     }
 
