@@ -151,7 +151,7 @@ impl MarkRules {
 
     /// `ema / sample_every`, rounded down: what `N` is in `2 / (N + 1)`.
     pub(crate) fn smoothing(&self) -> u64 {
-        self.ema_ns / self.sample_every_ns
+        self.ema_ns / self.sample_every_ns.max(1)
     }
 }
 
@@ -241,7 +241,7 @@ impl PriceRules {
         if mark.sample_every_ns == 0 || funding.is_some_and(|funding| funding.sample_every_ns == 0) {
             return bad("sample_every must be at least one nanosecond");
         }
-        if mark.smoothing() > MAX_SMOOTHING {
+        if mark.rule == MarkRule::EmaBasis && mark.smoothing() > MAX_SMOOTHING {
             return bad("ema must be at most 10000 times sample_every");
         }
         if !(1..=PPB / 2).contains(&mark.band_ppb) {
