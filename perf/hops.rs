@@ -29,7 +29,7 @@ use terrace::command::{Fill, MarginMode, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Pinning, VenueMessage};
-use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::ring_parts::{Bell, broadcast, queue};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{VenueMode, VenueRequest};
@@ -215,6 +215,8 @@ fn ladder() -> Kernel {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).expect("a new symbol");
     kernel.set_venue(None, VenueMode::Manual).expect("no order is out");
@@ -240,10 +242,12 @@ fn ladder() -> Kernel {
             quantity: LOTS,
             price: START,
             liquidity: None,
+            position_side: None,
+            counter_position_side: None,
         }));
         let amount = pair as i64 * RUNG * UNIT * LOTS * (1_000 - MMR) / 1_000;
         if amount > 0 {
-            apply(Command::IsolatedMargin { account, instrument, amount });
+            apply(Command::IsolatedMargin { account, instrument, amount, position_side: None });
         }
     }
     kernel

@@ -3,7 +3,9 @@
 //! A [`Market`] is plain replicated data: each worker may hold a copy of its own, kept equal by the same inputs.
 
 use crate::contract::Unit;
+use crate::controls::Controls;
 use crate::decimal::Grid;
+use crate::jobs::{DEFAULT_CHUNK, Job};
 use crate::number::{PPB, Price};
 use crate::prices::{Change, PriceInput, PriceRules, Prices};
 use crate::refusal::Refusal;
@@ -74,6 +76,37 @@ pub struct Asset {
     pub fund: FundId,
 }
 
+/// When a fund counts as in drawdown: shares of the largest equity of the window, in parts per billion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct DrawdownRule {
+    /// It begins at or below.
+    pub start_ppb: u64,
+    /// It ends above; at least `start_ppb`, below one.
+    pub stop_ppb: u64,
+    /// In nanoseconds of input time; at least 480.
+    pub window_ns: u64,
+}
+
+impl DrawdownRule {
+    /// Checks the shares and the window.
+    ///
+    /// # Errors
+    ///
+    /// Not `0 < start ≤ stop < 1`, or a window of less than 480 nanoseconds.
+    pub fn check(&self) -> Result<(), Refusal> {
+        if self.start_ppb == 0 || self.stop_ppb < self.start_ppb || self.stop_ppb >= PPB {
+            return Err(Refusal::BadDeclaration {
+                what: "drawdown: start must be above 0, stop at least start and below 1",
+            });
+        }
+        if self.window_ns < 480 {
+            return Err(Refusal::BadDeclaration { what: "drawdown: the window must be at least 480 nanoseconds" });
+        }
+        Ok(())
+    }
+}
+
 /// The settings of an insurance fund.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
@@ -86,6 +119,18 @@ pub struct FundSpec {
     pub floor: i128,
     /// At least so many nanoseconds of input time lie between two unwinding orders of an instrument.
     pub unwind_interval_ns: u64,
+    /// When it bears nothing more because of what it has lost; none: never.
+    pub drawdown: Option<DrawdownRule>,
+    /// Whether positions that gained make good what a deleveraging left it below zero.
+    pub socialise: bool,
+}
+
+impl FundSpec {
+    /// A fund that has nothing but a name, with floor 0.
+    #[must_use]
+    pub fn new(name: String, asset: AssetId) -> Self {
+        Self { name, asset, floor: 0, unwind_interval_ns: 0, drawdown: None, socialise: false }
+    }
 }
 
 /// Which reductions are tried before a takeover.
@@ -140,6 +185,20 @@ pub struct AdlPolicy {
     pub price: AdlPrice,
 }
 
+/// How funding is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct FundingRules {
+    /// So many accounts are booked at one place of the sequence, in settlements and in changes of rules; at least 1.
+    pub chunk: u32,
+}
+
+impl Default for FundingRules {
+    fn default() -> Self {
+        Self { chunk: DEFAULT_CHUNK }
+    }
+}
+
 /// The rules of an instrument: a linear or inverse perpetual contract.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
@@ -172,6 +231,10 @@ pub struct InstrumentSpec {
     pub fund: FundId,
     /// How its index, its mark and its funding rate come about.
     pub prices: PriceRules,
+    /// How funding is settled.
+    pub funding: FundingRules,
+    /// What holds it in.
+    pub controls: Controls,
 }
 
 impl InstrumentSpec {
@@ -200,6 +263,8 @@ impl InstrumentSpec {
             adl: AdlPolicy::default(),
             fund,
             prices: PriceRules::default(),
+            funding: FundingRules::default(),
+            controls: Controls::default(),
         }
     }
 
@@ -223,6 +288,10 @@ impl InstrumentSpec {
         if !(0..one).contains(&self.liquidation_fee_ppb) {
             return Err(Refusal::BadDeclaration { what: "liquidation_fee must be at least 0 and below 1" });
         }
+        if self.funding.chunk == 0 {
+            return Err(Refusal::BadDeclaration { what: "chunk must be at least 1" });
+        }
+        self.controls.check()?;
         self.prices.check(self.tick)
     }
 }
@@ -381,6 +450,8 @@ pub struct Market {
     pub instruments: Vec<Instrument>,
     /// Where liquidation orders go.
     pub venue: VenueRules,
+    /// What is being booked in pieces, oldest first.
+    pub(crate) jobs: Vec<Job>,
 }
 
 impl Market {

@@ -9,7 +9,7 @@ use terrace::command::{Command, Fill, Liquidity, MarginMode, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::event::{Event, Owner, PoolName};
-use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::{Kernel, Settings, Strategy};
 
@@ -121,6 +121,8 @@ impl<'a> Test<'a> {
                 reduce: ReducePolicy { tier: index != 1, all: index != 2 },
                 adl: AdlPolicy::default(),
                 fund: FundId(0),
+                funding: FundingRules::default(),
+                controls: terrace::controls::Controls::default(),
             };
             kernel.declare_instrument(None, spec).unwrap();
         }
@@ -193,6 +195,8 @@ impl<'a> Test<'a> {
             quantity: self.dice.range(1, self.world.lots / 3 + 1),
             price: self.marks[instrument.index()],
             liquidity: Some(Liquidity::Taker),
+            position_side: None,
+            counter_position_side: None,
         };
         self.apply(&Command::Fill(fill));
         self.stale.extend([account, counterparty]);
@@ -225,7 +229,7 @@ impl<'a> Test<'a> {
         let pool = |pool: &terrace::PoolView| {
             let own = view.positions.iter().filter(|position| match pool.name {
                 PoolName::Cross(_) => position.margin.is_none(),
-                PoolName::Isolated(instrument) => position.instrument == instrument && position.margin.is_some(),
+                PoolName::Isolated(instrument, _) => position.instrument == instrument && position.margin.is_some(),
             });
             let positions: Vec<_> = own
                 .clone()
@@ -233,7 +237,7 @@ impl<'a> Test<'a> {
                 .collect();
             let collateral = match pool.name {
                 PoolName::Cross(asset) => view.balances.iter().find(|&&(of, _)| of == asset).unwrap().1,
-                PoolName::Isolated(_) => own.filter_map(|at| at.margin).sum(),
+                PoolName::Isolated(..) => own.filter_map(|at| at.margin).sum(),
             };
             Pool { name: pool.name, collateral, positions, locked: pool.locked }
         };

@@ -14,7 +14,7 @@ use terrace::engine::{
     Divergence, Engine, EngineSettings, Entry, Failure, Finished, Layout, Output, Pinning, SubmitError, VenueMessage,
     replay,
 };
-use terrace::market::{AdlPolicy, AssetId, InstrumentId, InstrumentSpec, Market, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundingRules, InstrumentId, InstrumentSpec, Market, ReducePolicy};
 use terrace::protocol::Session;
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, VenueMode, VenueRequest, VenueRules};
@@ -269,6 +269,8 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: terrace::market::FundId(0),
+        funding: FundingRules::default(),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();
     if fund > 0 {
@@ -293,6 +295,7 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
                 quantity: 1,
                 price: 900_000,
                 reduce_only: false,
+                position_side: None,
             };
             let _ = kernel.apply(&Command::Order(order)); // as far as the margin allows
         }
@@ -312,6 +315,8 @@ fn fill(account: u64, counterparty: Option<u64>, quantity: i64, price: i64) -> C
         quantity,
         price,
         liquidity: None,
+        position_side: None,
+        counter_position_side: None,
     })
 }
 

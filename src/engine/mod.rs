@@ -52,7 +52,8 @@ pub use record::{Decision, Depth, Divergence, Entry, Retrace, replay};
 pub use slot::{Output, VenueMessage};
 pub use start::EngineSettings;
 
-use crate::command::{Command, OffGrid};
+use crate::command::{Command, OffGrid, PositionMode};
+use crate::jobs::Part;
 use crate::kernel::{Declaration, Kernel, Overview};
 use crate::map::Set;
 use crate::market::{InstrumentId, Market};
@@ -68,7 +69,8 @@ use failure::Shared;
 pub(crate) use seat::hash_of;
 use seat::{Seat, Step};
 use slot::{Aside, Kind, Outgoing, OwnedBook, Slot};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -113,6 +115,10 @@ pub struct Engine {
     /// The rules and marks as of the last submission.
     market: Market,
     known: Set<u64>,
+    /// Those in hedge mode.
+    hedging: Set<u64>,
+    /// The same in order.
+    in_order: BTreeSet<u64>,
     /// By instrument: at least the open interest in lots.
     interest: Vec<Quantity>,
     now_ns: u64,
@@ -132,6 +138,8 @@ pub struct Engine {
     /// Of the workers and the arbiter.
     others: Vec<Bell>,
     decisions: u64,
+    /// What follows from places below this must be told before the next piece of a job gets its place.
+    next_piece_at: u64,
     epoch: Instant,
     heartbeat: Option<Heartbeat>,
     last_submission: Instant,
@@ -204,10 +212,14 @@ impl Engine {
     /// [`SubmitError`]; nothing has changed then.
     pub fn submit_at(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<u64, SubmitError> {
         self.check_open()?;
+        if matches!(command, Command::Chunk { .. }) {
+            return Err(Refusal::NotDue.into()); // the sequencer gives them itself
+        }
         let time_ns = time_of(ts_ns, command);
         self.check_time(time_ns)?;
-        // Prices always tell their time: a worker knows not which of the others' commands were refused.
-        let ts_ns = ts_ns.or_else(|| command.price_input().map(|_| self.now_ns));
+        // Prices and settlements always tell their time: a worker knows not which of the others' commands were refused.
+        let timed = command.price_input().is_some() || matches!(command, Command::Funding { .. });
+        let ts_ns = ts_ns.or_else(|| timed.then_some(self.now_ns));
         self.check(command, off_grid)?;
         if self.ring.is_full() {
             self.full += 1;
@@ -222,6 +234,7 @@ impl Engine {
             record.push(Entry::Command { seq: self.seq, ts_ns, command: *command, off_grid });
         }
         self.insert_decision();
+        self.insert_piece();
         Ok(self.seq)
     }
 
@@ -290,6 +303,7 @@ impl Engine {
             record.extend(entry);
         }
         self.insert_decision();
+        self.insert_piece();
         Ok(self.seq)
     }
 
@@ -405,6 +419,7 @@ impl Engine {
                 while seat.step() == Step::Done {
                     self.take_outputs();
                     self.insert_decision();
+                    self.insert_piece();
                     self.take_requests();
                 }
                 Some(seat)
@@ -413,16 +428,18 @@ impl Engine {
         }
         self.take_outputs();
         self.insert_decision();
+        self.insert_piece();
     }
 
     /// Waits until somebody has something for this thread, or this thread has something to do.
     fn wait_for_work(&mut self) {
-        let Self { bell, seat, shared, outputs, venue, decisions, ring, .. } = self;
+        let Self { bell, seat, shared, outputs, venue, decisions, ring, market, next_piece_at, .. } = self;
         bell.wait(|| {
             shared.has_failed()
                 || outputs.peek().is_some()
                 || venue.iter().any(|queue| queue.peek().is_some())
                 || (shared.wanted() > *decisions && !ring.is_full())
+                || (!market.jobs.is_empty() && shared.settled() >= *next_piece_at && !ring.is_full())
                 || shared.settled() == ring.place()
                 || seat.as_mut().is_some_and(|seat| seat.may_step())
         });
@@ -435,7 +452,7 @@ impl Engine {
     }
 
     fn is_settled(&self) -> bool {
-        self.shared.settled() == self.ring.place() && !self.lacks_decision()
+        self.shared.settled() == self.ring.place() && !self.lacks_decision() && self.market.jobs.is_empty()
     }
 
     fn lacks_decision(&self) -> bool {
@@ -452,6 +469,34 @@ impl Engine {
                 self.undecided.push_back(record.len());
                 record.push(Entry::Decide { outcome: None });
             }
+        }
+    }
+
+    /// Gives the next piece of the oldest job its place, if all that follows from the last is told: one is under way at a
+    /// time, and inputs lie in between.
+    #[inline]
+    fn insert_piece(&mut self) {
+        if !self.market.jobs.is_empty() {
+            self.insert_due_piece();
+        }
+    }
+
+    #[cold]
+    fn insert_due_piece(&mut self) {
+        let Some(job) = self.market.jobs.first() else { return };
+        if self.shared.settled() < self.next_piece_at || self.lacks_decision() || self.ring.is_full() {
+            return;
+        }
+        let chunk = self.market.instrument(job.name.instrument).spec.funding.chunk as usize;
+        let from = job.done.map_or(Bound::Unbounded, Bound::Excluded);
+        let last = self.in_order.range((from, Bound::Unbounded)).take(chunk).last();
+        let part = last.map_or(Part::End, |&last| Part::UpTo(last));
+        let (command, off_grid) = (Command::Chunk { job: job.name, part }, OffGrid::NONE);
+        self.next_piece_at = self.ring.place() + 1;
+        self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Command(command), off_grid });
+        self.market.note_job(&command, self.now_ns);
+        if let Some(record) = &mut self.record {
+            record.push(Entry::Command { seq: self.seq, ts_ns: None, command, off_grid });
         }
     }
 
@@ -530,7 +575,8 @@ impl Engine {
 
     /// The checks that need no shard; where the bound of the open interest does not suffice, all are asked.
     fn check(&mut self, command: &Command, off_grid: OffGrid) -> Result<(), SubmitError> {
-        let mut bounds = Bounds { known: &self.known, interest: &self.interest, exceeded: None };
+        let Self { known, hedging, interest, .. } = self;
+        let mut bounds = Bounds { known, hedging, interest, exceeded: None };
         sequencer::check(&self.market, &mut bounds, command, off_grid)?;
         match bounds.exceeded {
             None => Ok(()),
@@ -564,6 +610,12 @@ impl Engine {
         Err(Refusal::Overflow { what }.into())
     }
 
+    fn know(&mut self, account: u64) {
+        if self.known.insert(account) {
+            self.in_order.insert(account);
+        }
+    }
+
     /// Notes what a command changes of what the sequencer knows.
     #[inline]
     fn note(&mut self, command: &Command, time_ns: Option<u64>) {
@@ -579,7 +631,17 @@ impl Engine {
                 let interest = &mut self.interest[instrument.index()];
                 *interest = interest.saturating_add(sequencer::open_interest_growth(command));
             }
-            Command::Deposit { account, .. } | Command::Account { account } => drop(self.known.insert(account)),
+            Command::Account { account, positions } => {
+                self.know(account);
+                if positions == PositionMode::Hedge {
+                    self.hedging.insert(account);
+                }
+            }
+            Command::Deposit { account, .. } => self.know(account),
+            Command::Funding { .. } => {
+                self.next_piece_at = self.ring.place(); // its own place is given already
+                self.market.note_job(command, time_ns.unwrap_or(self.now_ns));
+            }
             _ => {}
         }
     }
@@ -588,6 +650,7 @@ impl Engine {
 /// What the sequencer knows without asking anybody.
 struct Bounds<'a> {
     known: &'a Set<u64>,
+    hedging: &'a Set<u64>,
     interest: &'a [Quantity],
     /// Set where the bound of the open interest says nothing.
     exceeded: Option<(InstrumentId, Price)>,
@@ -596,6 +659,10 @@ struct Bounds<'a> {
 impl Facts for Bounds<'_> {
     fn knows(&self, account: u64) -> bool {
         self.known.contains(&account)
+    }
+
+    fn hedges(&self, account: u64) -> bool {
+        self.hedging.contains(&account)
     }
 
     #[inline]

@@ -117,7 +117,11 @@ impl WorkerOutbox {
             let Desk { market, shard } = desk;
             if let Err(refusal) = shard.book(market, command, slot.off_grid, self.accepted + slot.seq, self) {
                 self.tell(What::Refused(refusal));
-                return;
+                if market.jobs.is_empty() {
+                    return;
+                }
+            } else {
+                market.note_job(command, slot.ts_ns.unwrap_or(0)); // told with every settlement
             }
             shard.find_breaches(market, cause_of(command, false), self);
             return;

@@ -63,6 +63,19 @@ pub struct terrace_liquidation_started {
     pub cause: terrace_cause,
 }
 
+/// The margin ratio of a pool, `maintenance_margin / equity`, rose past a level.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_margin_call {
+    pub account: u64,
+    pub equity: terrace_amount,
+    pub maintenance_margin: terrace_amount,
+    pub pool: terrace_pool,
+    /// In parts per billion.
+    pub level: u32,
+}
+
 /// A pool of an account.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -166,6 +179,17 @@ pub struct terrace_adl_report {
     pub counterparties: u32,
 }
 
+/// A locked pool closed as many lots of its long leg as of its short one, at the mark.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_offset {
+    pub account: u64,
+    pub quantity: i64,
+    pub price: i64,
+    pub instrument: u32,
+}
+
 /// A liquidation ended, with this equity of the pool.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -188,6 +212,28 @@ pub struct terrace_fund_change {
     pub fund: u32,
     /// A `terrace_fund_reason`.
     pub reason: u32,
+}
+
+/// A fund came into drawdown, or out of it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_fund_drawdown {
+    pub equity: terrace_amount,
+    pub peak: terrace_amount,
+    pub fund: u32,
+    /// 1: it begins; 0: it ends.
+    pub active: u32,
+}
+
+/// A position that gained was charged with a part of a fund's deficit.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_socialised {
+    pub account: u64,
+    pub amount: terrace_amount,
+    pub instrument: u32,
 }
 
 /// A takeover, residue or deficit left a fund's equity below zero.
@@ -242,6 +288,17 @@ pub struct terrace_mark_life {
     pub cause: u32,
 }
 
+/// A settlement of funding is done. What `paid` exceeds `received` by is the fund's.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_funding_settled {
+    pub paid: terrace_amount,
+    pub received: terrace_amount,
+    pub rate_ppb: i64,
+    pub instrument: u32,
+}
+
 /// What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 #[repr(C, u32)]
 #[derive(Clone, Copy, Debug)]
@@ -282,12 +339,22 @@ pub enum terrace_happening {
     MarkFrozen(terrace_mark_life),
     /// A frozen mark lives again; the cause was the last to go.
     MarkLive(terrace_mark_life),
+    /// A pool closed its own legs against each other.
+    Offset(terrace_offset),
+    /// A fund came into drawdown, or out of it.
+    FundDrawdown(terrace_fund_drawdown),
+    /// A position made good a part of a fund's deficit.
+    Socialised(terrace_socialised),
+    /// A settlement of funding is done.
+    FundingSettled(terrace_funding_settled),
     /// A fund's equity is below zero. Always the last of them.
     FundDeficit(terrace_fund_deficit),
+    /// A pool's margin ratio rose past a level.
+    MarginCall(terrace_margin_call),
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 19;
+pub(super) const HAPPENINGS: u32 = 24;
 
 /// One entry of the log.
 #[repr(C)]
@@ -431,6 +498,15 @@ impl From<&Output> for terrace_event {
 impl From<&Event> for terrace_happening {
     fn from(event: &Event) -> Self {
         match *event {
+            Event::MarginCall { account, pool, equity, maintenance_margin, level_ppb } => {
+                Self::MarginCall(terrace_margin_call {
+                    account,
+                    equity: equity.into(),
+                    maintenance_margin: maintenance_margin.into(),
+                    pool: pool.into(),
+                    level: level_ppb,
+                })
+            }
             Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause: led } => {
                 Self::LiquidationStarted(terrace_liquidation_started {
                     account,
@@ -454,6 +530,9 @@ impl From<&Event> for terrace_happening {
             }
             Event::OrderMismatch { account, instrument, order, uncovered: quantity } => {
                 Self::OrderMismatch(terrace_order_quantity { account, order, quantity, instrument: instrument.0 })
+            }
+            Event::Offset { account, instrument, quantity, price } => {
+                Self::Offset(terrace_offset { account, quantity, price, instrument: instrument.0 })
             }
             Event::LiquidationOrder { liquidation, owner: of, nth, instrument, side, quantity, limit, step } => {
                 let terrace_owner { id, kind } = owner(of, instrument);
@@ -521,6 +600,15 @@ impl From<&Event> for terrace_happening {
                 fund: fund.0,
                 reason: reason.number(),
             }),
+            Event::FundDrawdown { fund, active, equity, peak } => Self::FundDrawdown(terrace_fund_drawdown {
+                equity: equity.into(),
+                peak: peak.into(),
+                fund: fund.0,
+                active: active.into(),
+            }),
+            Event::Socialised { account, instrument, amount } => {
+                Self::Socialised(terrace_socialised { account, amount: amount.into(), instrument: instrument.0 })
+            }
             Event::FundDeficit { fund, equity } => {
                 Self::FundDeficit(terrace_fund_deficit { equity: equity.into(), fund: fund.0 })
             }
@@ -530,6 +618,14 @@ impl From<&Event> for terrace_happening {
             Event::Mark { instrument, price, inputs } => Self::ComputedMark(computed_mark(instrument, price, inputs)),
             Event::MarkFrozen { instrument, cause } => Self::MarkFrozen(life(instrument, cause)),
             Event::MarkLive { instrument, cause } => Self::MarkLive(life(instrument, cause)),
+            Event::FundingSettled { instrument, rate_ppb, paid, received } => {
+                Self::FundingSettled(terrace_funding_settled {
+                    paid: paid.into(),
+                    received: received.into(),
+                    rate_ppb,
+                    instrument: instrument.0,
+                })
+            }
         }
     }
 }
@@ -549,7 +645,7 @@ impl EventReader<'_> {
     fn pool(&self, pool: terrace_pool) -> Option<PoolName> {
         pool.read().filter(|name| match name {
             PoolName::Cross(asset) => asset.index() < self.0.assets.len(),
-            PoolName::Isolated(instrument) => instrument.index() < self.0.instruments.len(),
+            PoolName::Isolated(instrument, _) => instrument.index() < self.0.instruments.len(),
         })
     }
 
@@ -595,6 +691,12 @@ impl EventReader<'_> {
                 instrument: self.instrument(it.instrument)?,
                 order: it.order,
                 uncovered: it.quantity,
+            },
+            terrace_happening::Offset(it) => Event::Offset {
+                account: it.account,
+                instrument: self.instrument(it.instrument)?,
+                quantity: it.quantity,
+                price: it.price,
             },
             terrace_happening::LiquidationOrder(it) => Event::LiquidationOrder {
                 liquidation: it.liquidation,
@@ -652,6 +754,21 @@ impl EventReader<'_> {
                 balance: it.balance.into(),
                 reason: Word::read(it.reason)?,
             },
+            terrace_happening::FundDrawdown(it) => Event::FundDrawdown {
+                fund: self.fund(it.fund)?,
+                active: match it.active {
+                    0 => false,
+                    1 => true,
+                    _ => return None,
+                },
+                equity: it.equity.into(),
+                peak: it.peak.into(),
+            },
+            terrace_happening::Socialised(it) => Event::Socialised {
+                account: it.account,
+                instrument: self.instrument(it.instrument)?,
+                amount: it.amount.into(),
+            },
             terrace_happening::FundDeficit(it) => {
                 let equity: i128 = it.equity.into();
                 equity.checked_neg()?;
@@ -669,6 +786,19 @@ impl EventReader<'_> {
             terrace_happening::MarkLive(it) => {
                 Event::MarkLive { instrument: self.instrument(it.instrument)?, cause: Word::read(it.cause)? }
             }
+            terrace_happening::FundingSettled(it) => {
+                let (paid, received): (i128, i128) = (it.paid.into(), it.received.into());
+                paid.checked_sub(received)?; // a line shows the difference
+                let instrument = self.instrument(it.instrument)?;
+                Event::FundingSettled { instrument, rate_ppb: it.rate_ppb, paid, received }
+            }
+            terrace_happening::MarginCall(it) => Event::MarginCall {
+                account: it.account,
+                pool: self.pool(it.pool)?,
+                equity: it.equity.into(),
+                maintenance_margin: it.maintenance_margin.into(),
+                level_ppb: it.level,
+            },
         })
     }
 }

@@ -45,6 +45,8 @@ fn long(kernel: &mut Kernel, account: u64, instrument: InstrumentId, quantity: i
         quantity,
         price: 100,
         liquidity: None,
+        position_side: None,
+        counter_position_side: None,
     };
     kernel.apply(&Command::Fill(fill)).unwrap();
 }

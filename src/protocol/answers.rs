@@ -2,7 +2,9 @@
 
 use super::Rejection;
 use super::desk::{Answer, Desk};
-use super::encode::{Encoder, Line, index, kind_word, position_word, rate, ratio, score, side_word};
+use super::encode::{
+    Encoder, Line, index, kind_word, position_side_word, position_word, rate, ratio, score, side_word,
+};
 use super::fields::Fields;
 use crate::driver::Driver;
 use crate::event::{Owner, PoolName};
@@ -153,7 +155,7 @@ impl Encoder<'_> {
         let asset = self.pool_asset(view.name);
         let kind = match view.name {
             PoolName::Cross(_) => "cross",
-            PoolName::Isolated(_) => "isolated",
+            PoolName::Isolated(..) => "isolated",
         };
         Line::object(out)
             .quoted("pool", self.pool(view.name))
@@ -190,11 +192,14 @@ impl Encoder<'_> {
     }
 
     fn order_view(self, out: &mut String, view: &OrderView) {
-        Line::object(out)
-            .bare("order", view.order)
+        let mut line = Line::object(out);
+        line.bare("order", view.order)
             .quoted("symbol", self.symbol(view.instrument))
-            .quoted("side", side_word(view.side))
-            .quoted("qty", self.quantity(view.instrument, view.rest))
+            .quoted("side", side_word(view.side));
+        if let Some(side) = view.position_side {
+            line.quoted("position_side", position_side_word(side));
+        }
+        line.quoted("qty", self.quantity(view.instrument, view.rest))
             .quoted("price", self.price(view.instrument, view.price))
             .bare("reduce_only", view.reduce_only)
             .close();
@@ -255,7 +260,7 @@ fn fund(overview: Overview<'_>, id: FundId, seq: u64, out: &mut String) -> Resul
         .quoted("balance", encoder.amount(spec.asset, view.balance))
         .quoted("equity", encoder.amount(spec.asset, view.equity))
         .quoted("floor", encoder.amount(spec.asset, spec.floor))
-        .bare("peak", "null")
+        .quoted_or_null("peak", view.peak.map(|peak| encoder.amount(spec.asset, peak)))
         .list("inventory", &view.inventory, |out, held| {
             Line::object(out)
                 .quoted("symbol", encoder.symbol(held.instrument))
@@ -322,6 +327,7 @@ fn totals(overview: Overview<'_>, seq: u64, out: &mut String) {
             ("balances", totals.balances),
             ("isolated", totals.isolated),
             ("held", totals.held),
+            ("settling", totals.settling),
             ("funds", totals.funds),
             ("fees", totals.fees),
             ("venue", totals.venue),
@@ -367,7 +373,7 @@ impl Encoder<'_> {
         };
         let mut line = Line::object(out);
         match (waiting.owner, waiting.pool) {
-            (Owner::Fund, PoolName::Isolated(instrument)) => {
+            (Owner::Fund, PoolName::Isolated(instrument, _)) => {
                 line.quoted("account", "fund").quoted("pool", self.symbol(instrument))
             }
             (Owner::Account(account), pool) => line.bare("account", account).quoted("pool", self.pool(pool)),

@@ -1,10 +1,10 @@
 //! Events as lines.
 
-use crate::command::Side;
+use crate::command::{PositionSide, Side};
 use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::event::{Cause, Event, FundReason, Outcome, Owner, PoolName, Step};
-use crate::market::{AssetId, FreezeCause, FundId, InstrumentId, Market};
+use crate::market::{AssetId, FreezeCause, InstrumentId, Market};
 use crate::number::{Price, div_half_even};
 use crate::position::Position;
 use crate::prices::{INDEX_DECIMALS, MarkInputs};
@@ -178,6 +178,7 @@ impl<'a> Encoder<'a> {
 
     fn event(self, seq: u64, event: &Event, out: &mut String) {
         match *event {
+            Event::MarginCall { .. } => self.control(seq, event, out),
             Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause } => {
                 let asset = self.pool_asset(pool);
                 Line::begin(out, "liquidation_started", seq)
@@ -212,6 +213,9 @@ impl<'a> Encoder<'a> {
             }
             Event::OrderMismatch { account, instrument, order, uncovered: lots } => {
                 self.about_order("order_mismatch", seq, (account, order), instrument, lots, out);
+            }
+            Event::Offset { account, instrument, quantity, price } => {
+                self.offset(seq, account, instrument, (quantity, price), out);
             }
             Event::LiquidationOrder { liquidation, owner, instrument, side, quantity, limit, step, .. } => {
                 owner_field(Line::begin(out, "liquidation_order", seq).bare("liquidation", liquidation), owner)
@@ -272,6 +276,17 @@ impl<'a> Encoder<'a> {
                     .quoted("equity", self.amount(self.pool_asset(pool), equity))
                     .end();
             }
+            Event::Fund { .. }
+            | Event::FundingSettled { .. }
+            | Event::FundDrawdown { .. }
+            | Event::Socialised { .. }
+            | Event::FundDeficit { .. } => self.fund_event(seq, event, out),
+        }
+    }
+
+    /// Events of a fund, and of those who make good what it lacks.
+    fn fund_event(self, seq: u64, event: &Event, out: &mut String) {
+        match *event {
             Event::Fund { fund, delta, balance, reason } => {
                 let spec = self.market.fund(fund);
                 Line::begin(out, "fund", seq)
@@ -281,16 +296,62 @@ impl<'a> Encoder<'a> {
                     .quoted("reason", reason_word(reason))
                     .end();
             }
-            Event::FundDeficit { fund, equity } => self.fund_deficit(seq, fund, equity, out),
+            Event::FundDrawdown { fund, active, equity, peak } => {
+                let spec = self.market.fund(fund);
+                Line::begin(out, "fund_drawdown", seq)
+                    .quoted("fund", &spec.name)
+                    .bare("active", active)
+                    .quoted("equity", self.amount(spec.asset, equity))
+                    .quoted("peak", self.amount(spec.asset, peak))
+                    .end();
+            }
+            Event::Socialised { account, instrument, amount } => {
+                Line::begin(out, "socialised", seq)
+                    .bare("account", account)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("amount", self.amount(self.settle(instrument), amount))
+                    .end();
+            }
+            Event::FundDeficit { fund, equity } => {
+                let spec = self.market.fund(fund);
+                Line::begin(out, "fund_deficit", seq)
+                    .quoted("fund", &spec.name)
+                    .quoted("equity", self.amount(spec.asset, equity))
+                    .quoted("deficit", self.amount(spec.asset, -equity))
+                    .end();
+            }
+            Event::FundingSettled { instrument, rate_ppb, paid, received } => {
+                let amount = |quanta| self.amount(self.settle(instrument), quanta);
+                Line::begin(out, "funding", seq)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("rate", Grid::ppb().value(i128::from(rate_ppb)))
+                    .quoted("paid", amount(paid))
+                    .quoted("received", amount(received))
+                    .quoted("residue", amount(paid - received))
+                    .end();
+            }
+            _ => {}
         }
     }
 
-    fn fund_deficit(self, seq: u64, fund: FundId, equity: i128, out: &mut String) {
-        let spec = self.market.fund(fund);
-        Line::begin(out, "fund_deficit", seq)
-            .quoted("fund", &spec.name)
-            .quoted("equity", self.amount(spec.asset, equity))
-            .quoted("deficit", self.amount(spec.asset, -equity))
+    /// The events of what holds the market in.
+    fn control(self, seq: u64, event: &Event, out: &mut String) {
+        if let Event::MarginCall { account, pool, equity, maintenance_margin, level_ppb } = *event {
+            Line::begin(out, "margin_call", seq)
+                .bare("account", account)
+                .quoted("pool", self.pool(pool))
+                .quoted_or_null("ratio", ratio(maintenance_margin, equity))
+                .quoted("level", Grid::ppb().value(i128::from(level_ppb)))
+                .end();
+        }
+    }
+
+    fn offset(self, seq: u64, account: u64, id: InstrumentId, (lots, price): (i64, i64), out: &mut String) {
+        Line::begin(out, "offset", seq)
+            .bare("account", account)
+            .quoted("symbol", self.symbol(id))
+            .quoted("qty", self.quantity(id, lots))
+            .quoted("price", self.price(id, price))
             .end();
     }
 
@@ -363,14 +424,17 @@ impl<'a> Encoder<'a> {
     pub(super) fn pool_asset(self, pool: PoolName) -> AssetId {
         match pool {
             PoolName::Cross(asset) => asset,
-            PoolName::Isolated(instrument) => self.settle(instrument),
+            PoolName::Isolated(instrument, _) => self.settle(instrument),
         }
     }
 
     pub(super) fn pool(self, pool: PoolName) -> String {
         match pool {
             PoolName::Cross(asset) => format!("cross:{}", self.market.asset(asset).name),
-            PoolName::Isolated(instrument) => format!("isolated:{}", self.symbol(instrument)),
+            PoolName::Isolated(instrument, None) => format!("isolated:{}", self.symbol(instrument)),
+            PoolName::Isolated(instrument, Some(side)) => {
+                format!("isolated:{}:{}", self.symbol(instrument), position_side_word(side))
+            }
         }
     }
 
@@ -454,6 +518,13 @@ pub(super) fn kind_word(unit: Unit) -> &'static str {
     }
 }
 
+pub(super) fn position_side_word(side: PositionSide) -> &'static str {
+    match side {
+        PositionSide::Long => "long",
+        PositionSide::Short => "short",
+    }
+}
+
 /// The side of a position of signed size.
 pub(super) fn position_word(quantity: i64) -> &'static str {
     if quantity > 0 { "long" } else { "short" }
@@ -483,6 +554,8 @@ fn reason_word(reason: FundReason) -> &'static str {
         FundReason::Adl => "adl",
         FundReason::AdlResidue => "adl_residue",
         FundReason::Deficit => "deficit",
+        FundReason::Socialised => "socialised",
         FundReason::Deposit => "deposit",
+        FundReason::Funding => "funding",
     }
 }

@@ -20,6 +20,8 @@ const COMBINATIONS: &[(&str, Combine)] = &[("mean", Combine::Mean), ("median", C
 #[derive(Debug, Default)]
 pub(super) struct PriceLine {
     pub(super) rules: PriceRules,
+    /// Accounts that one place of a settlement books.
+    pub(super) chunk: Option<u64>,
     /// A rate or weight that is finer than a part per billion.
     off_grid: Option<&'static str>,
 }
@@ -95,7 +97,11 @@ impl PriceLine {
     }
 
     fn read_funding(&mut self, mut fields: Fields) -> Result<(), Rejection> {
-        fields.only(&["interval", "anchor", "interest", "clamp", "cap", "sample_every", "auto"])?;
+        fields.only(&["interval", "anchor", "interest", "clamp", "cap", "sample_every", "auto", "chunk"])?;
+        self.chunk = fields.id_or_none("chunk")?;
+        if fields.is_empty() {
+            return Ok(()); // how a settlement is booked, and nothing of its rate
+        }
         let mut rules = RateRules::default();
         for (name, field) in [
             ("interval", &mut rules.interval_ns),

@@ -7,7 +7,7 @@ use super::error::ReplayError;
 use crate::contract::Unit;
 use crate::decimal::{Decimal, Grid};
 use crate::kernel::Kernel;
-use crate::market::{AdlPolicy, AssetId, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::market::{AdlPolicy, AssetId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use crate::prices::PriceRules;
 use crate::tiers::{TierRow, TierRule, TierTable};
 
@@ -118,6 +118,8 @@ pub(super) fn declare(
         adl: AdlPolicy::default(),
         fund: kernel.market().asset(settle).fund,
         prices: PriceRules::default(),
+        funding: FundingRules::default(),
+        controls: crate::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).map_err(refused)
 }

@@ -4,7 +4,7 @@
 use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, replay};
-use crate::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use crate::tiers::{TierRow, TierRule, TierTable};
 use crate::venue::{VenueMode, VenueRules};
 use crate::{Command, Declaration, Driver, Event, Kernel, OffGrid, Settings, Wait};
@@ -37,6 +37,8 @@ fn instrument() -> Declaration {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
+        controls: crate::controls::Controls::default(),
     }))
 }
 
@@ -56,6 +58,8 @@ fn commands() -> Vec<Command> {
         quantity: 100,
         price: 1_000_000,
         liquidity: None,
+        position_side: None,
+        counter_position_side: None,
     }));
     commands.extend([995_000, 990_000, 985_000].map(|price| Command::Mark { instrument: BTC, price }));
     commands
