@@ -192,8 +192,8 @@ fn the_funding_rate_follows_the_premium() {
     assert_eq!(script.get()["funding_rate"], "-0.0007");
     script.time(1_000);
     assert_eq!(script.get()["next_funding"], 1007);
-    // 95 more: (0.4 − 97 · 0.5) / 99 = −0.48585858…, plus 0.05.
-    assert_eq!(script.get()["funding_rate"], "-0.004358586");
+    // 60 to 1000 are 95, so 96 in all: (0.4 − 96 · 0.5) / 99 = −0.48080808…, plus 0.05.
+    assert_eq!(script.get()["funding_rate"], "-0.004308081");
 }
 
 /// Each rule refuses a mark that is given; what is wrong in rules is named.
