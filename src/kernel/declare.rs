@@ -176,9 +176,13 @@ fn check_rules(market: &Market, id: InstrumentId, spec: &InstrumentSpec) -> Resu
     let present = &market.instruments.get(id.index()).ok_or(Refusal::UnknownInstrument(id.0))?.spec;
     let grids = |spec: &InstrumentSpec| (spec.tick.step(), spec.lot.step(), spec.unit);
     let names = |spec: &InstrumentSpec| (spec.symbol.clone(), spec.underlying.clone(), spec.settle, spec.fund);
-    if grids(present) != grids(spec) || names(present) != names(spec) || present.controls != spec.controls {
+    if grids(present) != grids(spec)
+        || names(present) != names(spec)
+        || present.controls != spec.controls
+        || present.prices != spec.prices
+    {
         return Err(Refusal::BadDeclaration {
-            what: "names, grids, unit, fund and controls of an instrument cannot be changed",
+            what: "names, grids, unit, fund, prices and controls of an instrument cannot be changed",
         });
     }
     spec.check()?;
