@@ -62,6 +62,7 @@ mod ring;
 mod rounds;
 mod sequencer;
 mod shard;
+pub mod slope;
 #[cfg(feature = "cli")]
 pub mod ticks;
 pub mod tiers;

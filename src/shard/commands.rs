@@ -88,8 +88,7 @@ impl Shard {
         let instrument = market.instrument(id);
         let holding = self.holding(account, id);
         let position = holding.map_or(Position::default(), |at| self.holdings[at as usize].position);
-        let tiers = &instrument.spec.tiers;
-        let maximum = tiers.max_leverage(tiers.tier(position.notional(instrument)));
+        let maximum = instrument.max_leverage(position.quantity, position.notional(instrument));
         if leverage < LEVERAGE_ONE || leverage > maximum || (off_grid.amount && leverage == maximum) {
             return Err(Refusal::Leverage { maximum });
         }
