@@ -64,6 +64,7 @@ fn spec(index: u64) -> InstrumentSpec {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: terrace::controls::Controls::default(),
     }
 }
 
@@ -97,6 +98,8 @@ fn build(strategy: Strategy) -> Kernel {
                 quantity,
                 price: START,
                 liquidity: None,
+                position_side: None,
+                counter_position_side: None,
             };
             kernel.apply(&Command::Fill(fill)).unwrap();
         }

@@ -39,6 +39,7 @@ fn build() -> Result<(Kernel, InstrumentId), Box<dyn std::error::Error>> {
             reduce: ReducePolicy::default(),
             adl: AdlPolicy::default(),
             fund: kernel.market().asset(usdt).fund,
+            controls: terrace::controls::Controls::default(),
         },
     )?;
     kernel.declare_and_decide(None, &Declaration::Venue(VenueRules::new(VenueMode::Manual)))?;
@@ -112,6 +113,8 @@ fn main() -> Done {
         quantity: 100,
         price: 100,
         liquidity: None,
+        position_side: None,
+        counter_position_side: None,
     }))?;
     for price in (95..100).rev() {
         beside.submit(&mark(price))?;

@@ -215,6 +215,7 @@ fn ladder() -> Kernel {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).expect("a new symbol");
     kernel.set_venue(None, VenueMode::Manual).expect("no order is out");
@@ -240,10 +241,12 @@ fn ladder() -> Kernel {
             quantity: LOTS,
             price: START,
             liquidity: None,
+            position_side: None,
+            counter_position_side: None,
         }));
         let amount = pair as i64 * RUNG * UNIT * LOTS * (1_000 - MMR) / 1_000;
         if amount > 0 {
-            apply(Command::IsolatedMargin { account, instrument, amount });
+            apply(Command::IsolatedMargin { account, instrument, amount, position_side: None });
         }
     }
     kernel

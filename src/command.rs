@@ -43,6 +43,38 @@ impl Side {
     }
 }
 
+/// One of the two positions that an account in hedge mode has in an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum PositionSide {
+    /// The long leg.
+    Long,
+    /// The short leg.
+    Short,
+}
+
+impl PositionSide {
+    /// The side whose fills open this leg; the other one closes it.
+    #[must_use]
+    pub fn opening(self) -> Side {
+        match self {
+            Self::Long => Side::Buy,
+            Self::Short => Side::Sell,
+        }
+    }
+}
+
+/// Whether an account has one position in an instrument or two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum PositionMode {
+    /// One, long or short.
+    #[default]
+    OneWay,
+    /// A long and a short leg beside each other, each a position of its own.
+    Hedge,
+}
+
 /// How a position is margined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
@@ -85,6 +117,10 @@ pub struct Fill {
     pub price: Price,
     /// Which fee the account pays; none: no fee on either side.
     pub liquidity: Option<Liquidity>,
+    /// Which of its legs it concerns, in hedge mode; none in one-way mode.
+    pub position_side: Option<PositionSide>,
+    /// The same of the counterparty.
+    pub counter_position_side: Option<PositionSide>,
 }
 
 /// A limit order, for its margin.
@@ -103,8 +139,10 @@ pub struct Order {
     pub quantity: Quantity,
     /// Limit, in ticks.
     pub price: Price,
-    /// Whether it may only reduce the position.
+    /// Whether it may only reduce the position; in hedge mode every order against its leg does.
     pub reduce_only: bool,
+    /// Which leg it concerns, in hedge mode; none in one-way mode.
+    pub position_side: Option<PositionSide>,
 }
 
 /// A liquidation or unwinding order as the venue knows it: whose it is, and its how-manieth.
@@ -177,6 +215,8 @@ pub enum Command {
     Account {
         /// The account.
         account: u64,
+        /// Whether it has a long and a short position beside each other.
+        positions: PositionMode,
     },
     /// Money in.
     Deposit {
@@ -222,6 +262,8 @@ pub enum Command {
         instrument: InstrumentId,
         /// In quanta, into the margin; negative out of it.
         amount: i64,
+        /// Which leg's, in hedge mode; none in one-way mode.
+        position_side: Option<PositionSide>,
     },
     /// Money put aside for a withdrawal: out of the balance, not yet out of the venue.
     Hold {

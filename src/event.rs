@@ -1,17 +1,18 @@
 //! What comes out: events of fixed size, in the order in which things happened.
 
-use crate::command::{OrderName, OrderOwner, Side};
+use crate::command::{OrderName, OrderOwner, PositionSide, Side};
 use crate::market::{AssetId, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
 
-/// A pool, by what it holds. Ordered as pools of an account are announced: cross by asset, then isolated by instrument.
+/// A pool, by what it holds. Ordered as pools of an account are announced: cross by asset, then isolated by instrument,
+/// the long leg before the short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub enum PoolName {
     /// The account's balance of an asset and the positions margined by it.
     Cross(AssetId),
-    /// One position with its own margin.
-    Isolated(InstrumentId),
+    /// One position with its own margin; in hedge mode one leg.
+    Isolated(InstrumentId, Option<PositionSide>),
 }
 
 /// Whose liquidation order or deleveraging it is.
@@ -80,6 +81,8 @@ pub enum FundReason {
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
 pub enum Event {
+    /// The margin ratio of a pool rose past a level.
+    MarginCall { account: u64, pool: PoolName, equity: i128, maintenance_margin: i128, level_ppb: u32 },
     /// A pool in breach was locked.
     LiquidationStarted { account: u64, pool: PoolName, equity: i128, maintenance_margin: i128, cause: Cause },
     /// A pool is in breach, but no mark of its positions lives.
@@ -92,6 +95,8 @@ pub enum Event {
     OrderCut { account: u64, instrument: InstrumentId, order: u64, left: Quantity },
     /// A fill named an order that does not cover `uncovered` of it.
     OrderMismatch { account: u64, instrument: InstrumentId, order: u64, uncovered: Quantity },
+    /// A locked pool closed as many lots of its long leg as of its short one, at the mark.
+    Offset { account: u64, instrument: InstrumentId, quantity: Quantity, price: Price },
     /// An order for the venue: immediate or cancel. `nth` counts the orders of its owner, from 1.
     LiquidationOrder {
         liquidation: u64,

@@ -40,6 +40,7 @@ mod arbiter;
 mod checks;
 pub mod command;
 pub mod contract;
+pub mod controls;
 pub mod decimal;
 pub mod driver;
 pub mod engine;

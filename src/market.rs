@@ -3,6 +3,7 @@
 //! A [`Market`] is plain replicated data: each worker may hold a copy of its own, kept equal by the same inputs.
 
 use crate::contract::Unit;
+use crate::controls::Controls;
 use crate::decimal::Grid;
 use crate::number::{PPB, Price};
 use crate::refusal::Refusal;
@@ -173,6 +174,8 @@ pub struct InstrumentSpec {
     pub adl: AdlPolicy,
     /// The fund behind it, kept in the settlement asset.
     pub fund: FundId,
+    /// What holds it in.
+    pub controls: Controls,
 }
 
 impl InstrumentSpec {
@@ -201,6 +204,7 @@ impl InstrumentSpec {
             reduce: ReducePolicy::default(),
             adl: AdlPolicy::default(),
             fund,
+            controls: Controls::default(),
         }
     }
 
@@ -240,7 +244,7 @@ impl InstrumentSpec {
                 what: "the maintenance margin rate and the taker fee must be below 1",
             });
         }
-        Ok(())
+        self.controls.check()
     }
 }
 

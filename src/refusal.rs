@@ -104,6 +104,10 @@ pub enum Refusal {
     NoIsolatedPosition { account: u64 },
     #[error("account {0} cannot fill against itself")]
     SelfFill(u64),
+    #[error("account {account} is in hedge mode, so position_side must say which leg is meant")]
+    LegMissing { account: u64 },
+    #[error("account {account} is in one-way mode, so position_side must not be given")]
+    LegInOneWay { account: u64 },
     #[error("a reduce-only order must be on the side that closes the position")]
     ReduceOnlySide,
     #[error("reduce-only orders may close at most {position} lots, {ordered} of which are ordered already")]
@@ -171,6 +175,8 @@ impl Refusal {
             | Self::ModeInUse { .. }
             | Self::NoIsolatedPosition { .. }
             | Self::SelfFill(_)
+            | Self::LegMissing { .. }
+            | Self::LegInOneWay { .. }
             | Self::ReduceOnlySide
             | Self::ReduceOnlySize { .. }
             | Self::BeyondOpen { .. }

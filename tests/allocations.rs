@@ -36,6 +36,7 @@ fn kernel(shards: u32, strategy: Strategy) -> Kernel {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();
     for account in 1..=ACCOUNTS {
@@ -70,6 +71,8 @@ fn open(kernel: &mut Kernel) {
             quantity: 1 + account as i64 % 9,
             price: START,
             liquidity: None,
+            position_side: None,
+            counter_position_side: None,
         };
         kernel.apply(&Command::Fill(fill)).unwrap();
     }

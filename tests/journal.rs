@@ -4,8 +4,11 @@
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use terrace::command::{Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, OrderOwner, Side};
+use terrace::command::{
+    Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, OrderOwner, PositionMode, PositionSide, Side,
+};
 use terrace::contract::Unit;
+use terrace::controls::Controls;
 use terrace::decimal::{Decimal, Grid};
 use terrace::engine::{Decision, Depth, Entry, VenueAnswer, replay};
 use terrace::event::PoolName;
@@ -132,6 +135,10 @@ fn order_name(dice: &mut Dice) -> OrderName {
     OrderName { owner, nth: dice.small() }
 }
 
+fn leg(dice: &mut Dice) -> Option<PositionSide> {
+    dice.maybe(|dice| if dice.flag() { PositionSide::Long } else { PositionSide::Short })
+}
+
 const COMMANDS: u64 = 20;
 
 /// The `kind`-th command, with numbers that need make no sense.
@@ -151,6 +158,8 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
             quantity: amount,
             price,
             liquidity: dice.maybe(|dice| if dice.flag() { Liquidity::Maker } else { Liquidity::Taker }),
+            position_side: leg(dice),
+            counter_position_side: leg(dice),
         }),
         3 => Command::Order(Order {
             account,
@@ -160,9 +169,13 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
             quantity: amount,
             price,
             reduce_only: dice.flag(),
+            position_side: leg(dice),
         }),
         4 => Command::Cancel { account, order: dice.number() },
-        5 => Command::Account { account },
+        5 => Command::Account {
+            account,
+            positions: if dice.flag() { PositionMode::Hedge } else { PositionMode::OneWay },
+        },
         6 => Command::Deposit { account, asset, amount },
         7 => Command::Withdraw { account, asset, amount },
         8 => Command::Leverage { account, instrument, leverage: dice.small() },
@@ -170,7 +183,7 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
             let mode = if dice.flag() { MarginMode::Cross } else { MarginMode::Isolated };
             Command::MarginMode { account, instrument, mode }
         }
-        10 => Command::IsolatedMargin { account, instrument, amount },
+        10 => Command::IsolatedMargin { account, instrument, amount, position_side: leg(dice) },
         11 => Command::Hold { account, hold: dice.number(), asset, amount },
         12 => Command::Commit { account, hold: dice.number() },
         13 => Command::Release { account, hold: dice.number() },
@@ -179,7 +192,7 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
         16 => Command::LiquidationExpire { order: order_name(dice) },
         17 => Command::LiquidationUnknown { order: order_name(dice) },
         18 => {
-            let pool = if dice.flag() { PoolName::Cross(asset) } else { PoolName::Isolated(instrument) };
+            let pool = if dice.flag() { PoolName::Cross(asset) } else { PoolName::Isolated(instrument, leg(dice)) };
             Command::CancelAck { account, pool, execution: dice.number() }
         }
         _ => Command::Time { ts_ns: dice.number() },
@@ -232,6 +245,7 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
                 price: if dice.flag() { AdlPrice::Bankruptcy } else { AdlPrice::Mark },
             },
             fund: FundId(dice.small()),
+            controls: Controls { margin_calls: (0..dice.small() % 4).map(|n| 700_000_000 + n).collect() },
         })),
         _ => {
             let modes = [VenueMode::Mark, VenueMode::Bankruptcy, VenueMode::None, VenueMode::Manual, VenueMode::Book];
@@ -308,6 +322,7 @@ fn instrument() -> InstrumentSpec {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: Controls::default(),
     }
 }
 
@@ -337,6 +352,8 @@ fn recorded_run() -> Vec<Entry> {
                 quantity: 3,
                 price: 100_000,
                 liquidity: Some(Liquidity::Taker),
+                position_side: None,
+                counter_position_side: None,
             }))
             .unwrap();
     }

@@ -121,6 +121,7 @@ impl<'a> Test<'a> {
                 reduce: ReducePolicy { tier: index != 1, fraction_ppb: 0, all: index != 2 },
                 adl: AdlPolicy::default(),
                 fund: FundId(0),
+                controls: terrace::controls::Controls::default(),
             };
             kernel.declare_instrument(None, spec).unwrap();
         }
@@ -193,6 +194,8 @@ impl<'a> Test<'a> {
             quantity: self.dice.range(1, self.world.lots / 3 + 1),
             price: self.marks[instrument.index()],
             liquidity: Some(Liquidity::Taker),
+            position_side: None,
+            counter_position_side: None,
         };
         self.apply(&Command::Fill(fill));
         self.stale.extend([account, counterparty]);
@@ -225,7 +228,7 @@ impl<'a> Test<'a> {
         let pool = |pool: &terrace::PoolView| {
             let own = view.positions.iter().filter(|position| match pool.name {
                 PoolName::Cross(_) => position.margin.is_none(),
-                PoolName::Isolated(instrument) => position.instrument == instrument && position.margin.is_some(),
+                PoolName::Isolated(instrument, _) => position.instrument == instrument && position.margin.is_some(),
             });
             let positions: Vec<_> = own
                 .clone()
@@ -233,7 +236,7 @@ impl<'a> Test<'a> {
                 .collect();
             let collateral = match pool.name {
                 PoolName::Cross(asset) => view.balances.iter().find(|&&(of, _)| of == asset).unwrap().1,
-                PoolName::Isolated(_) => own.filter_map(|at| at.margin).sum(),
+                PoolName::Isolated(..) => own.filter_map(|at| at.margin).sum(),
             };
             Pool { name: pool.name, collateral, positions, locked: pool.locked }
         };

@@ -33,6 +33,7 @@ fn spec(table: &TierTable, unit: i64) -> InstrumentSpec {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: terrace::controls::Controls::default(),
     }
 }
 
@@ -60,6 +61,8 @@ fn kernel(table: &TierTable, unit: i64, mark: i64) -> Kernel {
                 quantity: size.abs(),
                 price: mark,
                 liquidity: None,
+                position_side: None,
+                counter_position_side: None,
             };
             kernel.apply(&Command::Fill(fill)).unwrap();
         }

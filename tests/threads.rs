@@ -269,6 +269,7 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: terrace::market::FundId(0),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();
     if fund > 0 {
@@ -293,6 +294,7 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
                 quantity: 1,
                 price: 900_000,
                 reduce_only: false,
+                position_side: None,
             };
             let _ = kernel.apply(&Command::Order(order)); // as far as the margin allows
         }
@@ -312,6 +314,8 @@ fn fill(account: u64, counterparty: Option<u64>, quantity: i64, price: i64) -> C
         quantity,
         price,
         liquidity: None,
+        position_side: None,
+        counter_position_side: None,
     })
 }
 

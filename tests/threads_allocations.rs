@@ -99,6 +99,7 @@ fn kernel(shards: u32, floor: i128) -> Kernel {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();
     kernel.apply(&Command::FundDeposit { fund: FundId(0), amount: FUND }).unwrap();
@@ -129,6 +130,8 @@ fn opening(account: u64) -> Command {
         quantity: 1 + account as i64 % 9,
         price: START,
         liquidity: None,
+        position_side: None,
+        counter_position_side: None,
     })
 }
 

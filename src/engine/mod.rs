@@ -52,7 +52,7 @@ pub use record::{Decision, Depth, Divergence, Entry, Retrace, replay};
 pub use slot::{Output, VenueMessage};
 pub use start::EngineSettings;
 
-use crate::command::{Command, OffGrid};
+use crate::command::{Command, OffGrid, PositionMode};
 use crate::kernel::{Declaration, Kernel, Overview};
 use crate::map::Set;
 use crate::market::{InstrumentId, Market};
@@ -111,6 +111,8 @@ pub struct Engine {
     /// The rules and marks as of the last submission.
     market: Market,
     known: Set<u64>,
+    /// Those in hedge mode.
+    hedging: Set<u64>,
     /// By instrument: at least the open interest in lots.
     interest: Vec<Quantity>,
     now_ns: u64,
@@ -522,7 +524,8 @@ impl Engine {
 
     /// The checks that need no shard; where the bound of the open interest does not suffice, all are asked.
     fn check(&mut self, command: &Command, off_grid: OffGrid) -> Result<(), SubmitError> {
-        let mut bounds = Bounds { known: &self.known, interest: &self.interest, exceeded: None };
+        let Self { known, hedging, interest, .. } = self;
+        let mut bounds = Bounds { known, hedging, interest, exceeded: None };
         sequencer::check(&self.market, &mut bounds, command, off_grid)?;
         match bounds.exceeded {
             None => Ok(()),
@@ -566,7 +569,13 @@ impl Engine {
                 let interest = &mut self.interest[instrument.index()];
                 *interest = interest.saturating_add(sequencer::open_interest_growth(command));
             }
-            Command::Deposit { account, .. } | Command::Account { account } => drop(self.known.insert(account)),
+            Command::Account { account, positions } => {
+                self.known.insert(account);
+                if positions == PositionMode::Hedge {
+                    self.hedging.insert(account);
+                }
+            }
+            Command::Deposit { account, .. } => drop(self.known.insert(account)),
             _ => {}
         }
     }
@@ -575,6 +584,7 @@ impl Engine {
 /// What the sequencer knows without asking anybody.
 struct Bounds<'a> {
     known: &'a Set<u64>,
+    hedging: &'a Set<u64>,
     interest: &'a [Quantity],
     /// Set where the bound of the open interest says nothing.
     exceeded: Option<(InstrumentId, Price)>,
@@ -583,6 +593,10 @@ struct Bounds<'a> {
 impl Facts for Bounds<'_> {
     fn knows(&self, account: u64) -> bool {
         self.known.contains(&account)
+    }
+
+    fn hedges(&self, account: u64) -> bool {
+        self.hedging.contains(&account)
     }
 
     #[inline]

@@ -112,7 +112,7 @@ struct Common {
 /// Makes rings, queues, and those at their ends.
 fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, Box<Seat>, Vec<Crew>) {
     let epoch = Instant::now();
-    let (known, interest) = facts(&kernel);
+    let Facts { known, hedging, interest } = facts(&kernel);
     let caller = Bell::new(shape.wait);
     let common = Common {
         shared: Arc::new(Shared::default()),
@@ -166,6 +166,7 @@ fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, B
     let engine = Engine {
         market,
         known,
+        hedging,
         interest,
         now_ns,
         seq: 0,
@@ -252,10 +253,19 @@ fn check(kernel: &Kernel, settings: &EngineSettings, shape: &Shape) -> Result<()
 }
 
 /// What the sequencer needs to know of the accounts as a whole.
-fn facts(kernel: &Kernel) -> (Set<u64>, Vec<i64>) {
-    let known = kernel.accounts().into_iter().collect();
+struct Facts {
+    known: Set<u64>,
+    hedging: Set<u64>,
+    interest: Vec<i64>,
+}
+
+fn facts(kernel: &Kernel) -> Facts {
     let instruments = 0..kernel.market().instruments.len() as u32;
-    (known, instruments.map(|index| kernel.open_interest_of(InstrumentId(index))).collect())
+    Facts {
+        known: kernel.accounts().into_iter().collect(),
+        hedging: kernel.hedging().into_iter().collect(),
+        interest: instruments.map(|index| kernel.open_interest_of(InstrumentId(index))).collect(),
+    }
 }
 
 /// Starts a thread, and waits until it is pinned.

@@ -61,6 +61,19 @@ pub struct terrace_liquidation_started {
     pub cause: terrace_cause,
 }
 
+/// The margin ratio of a pool, `maintenance_margin / equity`, rose past a level.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_margin_call {
+    pub account: u64,
+    pub equity: terrace_amount,
+    pub maintenance_margin: terrace_amount,
+    pub pool: terrace_pool,
+    /// In parts per billion.
+    pub level: u32,
+}
+
 /// A pool of an account.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -164,6 +177,17 @@ pub struct terrace_adl_report {
     pub counterparties: u32,
 }
 
+/// A locked pool closed as many lots of its long leg as of its short one, at the mark.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_offset {
+    pub account: u64,
+    pub quantity: i64,
+    pub price: i64,
+    pub instrument: u32,
+}
+
 /// A liquidation ended, with this equity of the pool.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -229,12 +253,16 @@ pub enum terrace_happening {
     LiquidationEnded(terrace_liquidation_ended),
     /// A fund's balance changed.
     FundChange(terrace_fund_change),
+    /// A pool closed its own legs against each other.
+    Offset(terrace_offset),
     /// A fund's equity is below zero. Always the last of them.
     FundDeficit(terrace_fund_deficit),
+    /// A pool's margin ratio rose past a level.
+    MarginCall(terrace_margin_call),
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 15;
+pub(super) const HAPPENINGS: u32 = 16;
 
 /// One entry of the log.
 #[repr(C)]
@@ -341,6 +369,15 @@ impl From<&Output> for terrace_event {
 impl From<&Event> for terrace_happening {
     fn from(event: &Event) -> Self {
         match *event {
+            Event::MarginCall { account, pool, equity, maintenance_margin, level_ppb } => {
+                Self::MarginCall(terrace_margin_call {
+                    account,
+                    equity: equity.into(),
+                    maintenance_margin: maintenance_margin.into(),
+                    pool: pool.into(),
+                    level: level_ppb,
+                })
+            }
             Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause: led } => {
                 Self::LiquidationStarted(terrace_liquidation_started {
                     account,
@@ -364,6 +401,9 @@ impl From<&Event> for terrace_happening {
             }
             Event::OrderMismatch { account, instrument, order, uncovered: quantity } => {
                 Self::OrderMismatch(terrace_order_quantity { account, order, quantity, instrument: instrument.0 })
+            }
+            Event::Offset { account, instrument, quantity, price } => {
+                Self::Offset(terrace_offset { account, quantity, price, instrument: instrument.0 })
             }
             Event::LiquidationOrder { liquidation, owner: of, nth, instrument, side, quantity, limit, step } => {
                 let terrace_owner { id, kind } = owner(of, instrument);
@@ -453,7 +493,7 @@ impl EventReader<'_> {
     fn pool(&self, pool: terrace_pool) -> Option<PoolName> {
         pool.read().filter(|name| match name {
             PoolName::Cross(asset) => asset.index() < self.0.assets.len(),
-            PoolName::Isolated(instrument) => instrument.index() < self.0.instruments.len(),
+            PoolName::Isolated(instrument, _) => instrument.index() < self.0.instruments.len(),
         })
     }
 
@@ -499,6 +539,12 @@ impl EventReader<'_> {
                 instrument: self.instrument(it.instrument)?,
                 order: it.order,
                 uncovered: it.quantity,
+            },
+            terrace_happening::Offset(it) => Event::Offset {
+                account: it.account,
+                instrument: self.instrument(it.instrument)?,
+                quantity: it.quantity,
+                price: it.price,
             },
             terrace_happening::LiquidationOrder(it) => Event::LiquidationOrder {
                 liquidation: it.liquidation,
@@ -561,6 +607,13 @@ impl EventReader<'_> {
                 equity.checked_neg()?;
                 Event::FundDeficit { fund: self.fund(it.fund)?, equity }
             }
+            terrace_happening::MarginCall(it) => Event::MarginCall {
+                account: it.account,
+                pool: self.pool(it.pool)?,
+                equity: it.equity.into(),
+                maintenance_margin: it.maintenance_margin.into(),
+                level_ppb: it.level,
+            },
         })
     }
 }

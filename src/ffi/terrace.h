@@ -163,6 +163,42 @@ typedef enum terrace_liquidity terrace_liquidity;
 typedef uint32_t terrace_liquidity;
 #endif // __STDC_VERSION__ >= 202311L
 
+// Whether an account has one position in an instrument or two.
+enum terrace_position_mode
+#if __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  // One, long or short.
+  TERRACE_POSITION_MODE_ONE_WAY = 0,
+  // A long and a short leg beside each other.
+  TERRACE_POSITION_MODE_HEDGE = 1,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum terrace_position_mode terrace_position_mode;
+#else
+typedef uint32_t terrace_position_mode;
+#endif // __STDC_VERSION__ >= 202311L
+
+// Which leg of an account in hedge mode is meant.
+enum terrace_position_side
+#if __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  // None: the account is in one-way mode.
+  TERRACE_POSITION_SIDE_NONE = 0,
+  // The long leg.
+  TERRACE_POSITION_SIDE_LONG = 1,
+  // The short leg.
+  TERRACE_POSITION_SIDE_SHORT = 2,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum terrace_position_side terrace_position_side;
+#else
+typedef uint32_t terrace_position_side;
+#endif // __STDC_VERSION__ >= 202311L
+
 // What a pool holds, and what its id is.
 enum terrace_pool_kind
 #if __STDC_VERSION__ >= 202311L
@@ -173,6 +209,10 @@ enum terrace_pool_kind
   TERRACE_POOL_KIND_CROSS = 0,
   // One position with its own margin; the id is the instrument's.
   TERRACE_POOL_KIND_ISOLATED = 1,
+  // In hedge mode, the long leg with its own margin.
+  TERRACE_POOL_KIND_ISOLATED_LONG = 2,
+  // The short leg.
+  TERRACE_POOL_KIND_ISOLATED_SHORT = 3,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_pool_kind terrace_pool_kind;
@@ -372,6 +412,10 @@ typedef struct terrace_fill {
   uint32_t liquidity;
   // Which of the optional fields are given: `TERRACE_GIVEN_…`, added up.
   uint32_t given;
+  // The account's `terrace_position_side`.
+  uint32_t position_side;
+  // The counterparty's.
+  uint32_t counter_position_side;
 } terrace_fill;
 
 // A limit order, for its margin.
@@ -390,6 +434,8 @@ typedef struct terrace_order {
   uint32_t side;
   // 1: it may only reduce the position; else 0.
   uint32_t reduce_only;
+  // A `terrace_position_side`.
+  uint32_t position_side;
 } terrace_order;
 
 // An order, or a hold, of an account.
@@ -399,6 +445,14 @@ typedef struct terrace_item {
   // The order's id, or the hold's.
   uint64_t id;
 } terrace_item;
+
+// An account before its first deposit.
+typedef struct terrace_account {
+  // Its id.
+  uint64_t account;
+  // A `terrace_position_mode`.
+  uint32_t positions;
+} terrace_account;
 
 // Money of an account.
 typedef struct terrace_payment {
@@ -438,6 +492,8 @@ typedef struct terrace_isolated_margin {
   int64_t amount;
   // The instrument's id.
   uint32_t instrument;
+  // A `terrace_position_side`.
+  uint32_t position_side;
 } terrace_isolated_margin;
 
 // Money put aside for a withdrawal.
@@ -573,7 +629,7 @@ typedef struct terrace_action {
       struct terrace_item cancel;
     };
     struct {
-      uint64_t account;
+      struct terrace_account account;
     };
     struct {
       struct terrace_payment deposit;
@@ -814,11 +870,29 @@ typedef struct terrace_fund_change {
   uint32_t reason;
 } terrace_fund_change;
 
+// A locked pool closed as many lots of its long leg as of its short one, at the mark.
+typedef struct terrace_offset {
+  uint64_t account;
+  int64_t quantity;
+  int64_t price;
+  uint32_t instrument;
+} terrace_offset;
+
 // A takeover, residue or deficit left a fund's equity below zero.
 typedef struct terrace_fund_deficit {
   struct terrace_amount equity;
   uint32_t fund;
 } terrace_fund_deficit;
+
+// The margin ratio of a pool, `maintenance_margin / equity`, rose past a level.
+typedef struct terrace_margin_call {
+  uint64_t account;
+  struct terrace_amount equity;
+  struct terrace_amount maintenance_margin;
+  struct terrace_pool pool;
+  // In parts per billion.
+  uint32_t level;
+} terrace_margin_call;
 
 // What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 enum terrace_happening_Tag
@@ -854,8 +928,12 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_LIQUIDATION_ENDED,
   // A fund's balance changed.
   TERRACE_HAPPENING_FUND_CHANGE,
+  // A pool closed its own legs against each other.
+  TERRACE_HAPPENING_OFFSET,
   // A fund's equity is below zero. Always the last of them.
   TERRACE_HAPPENING_FUND_DEFICIT,
+  // A pool's margin ratio rose past a level.
+  TERRACE_HAPPENING_MARGIN_CALL,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_happening_Tag terrace_happening_Tag;
@@ -909,7 +987,13 @@ typedef struct terrace_happening {
       struct terrace_fund_change fund_change;
     };
     struct {
+      struct terrace_offset offset;
+    };
+    struct {
       struct terrace_fund_deficit fund_deficit;
+    };
+    struct {
+      struct terrace_margin_call margin_call;
     };
   };
 } terrace_happening;

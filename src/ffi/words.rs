@@ -1,6 +1,6 @@
 //! Numbers for words. What C passes in is a number that may be anything, so it is read, never taken for an `enum`.
 
-use crate::command::{Liquidity, MarginMode, Side};
+use crate::command::{Liquidity, MarginMode, PositionMode, PositionSide, Side};
 use crate::event::{FundReason, Outcome, Step};
 use crate::refusal::Code;
 
@@ -42,6 +42,28 @@ pub enum terrace_side {
     Sell = 1,
 }
 
+/// Whether an account has one position in an instrument or two.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_position_mode {
+    /// One, long or short.
+    OneWay = 0,
+    /// A long and a short leg beside each other.
+    Hedge = 1,
+}
+
+/// Which leg of an account in hedge mode is meant.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_position_side {
+    /// None: the account is in one-way mode.
+    None = 0,
+    /// The long leg.
+    Long = 1,
+    /// The short leg.
+    Short = 2,
+}
+
 /// How a position is margined.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +94,10 @@ pub enum terrace_pool_kind {
     Cross = 0,
     /// One position with its own margin; the id is the instrument's.
     Isolated = 1,
+    /// In hedge mode, the long leg with its own margin.
+    IsolatedLong = 2,
+    /// The short leg.
+    IsolatedShort = 3,
 }
 
 /// Whose a liquidation order is, and what its id is.
@@ -212,6 +238,29 @@ impl Word for Side {
         (match self {
             Self::Buy => terrace_side::Buy,
             Self::Sell => terrace_side::Sell,
+        }) as u32
+    }
+}
+
+impl Word for PositionMode {
+    const ALL: &'static [Self] = &[Self::OneWay, Self::Hedge];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::OneWay => terrace_position_mode::OneWay,
+            Self::Hedge => terrace_position_mode::Hedge,
+        }) as u32
+    }
+}
+
+impl Word for Option<PositionSide> {
+    const ALL: &'static [Self] = &[None, Some(PositionSide::Long), Some(PositionSide::Short)];
+
+    fn number(self) -> u32 {
+        (match self {
+            None => terrace_position_side::None,
+            Some(PositionSide::Long) => terrace_position_side::Long,
+            Some(PositionSide::Short) => terrace_position_side::Short,
         }) as u32
     }
 }

@@ -355,6 +355,12 @@ impl Facts for Inline<'_> {
         self.shards[shard as usize].find(account).is_some()
     }
 
+    fn hedges(&self, account: u64) -> bool {
+        let shard = if self.shards.len() == 1 { 0 } else { shard_of(account, self.shards.len() as u32) };
+        let shard = &self.shards[shard as usize];
+        shard.find(account).is_some_and(|index| shard.hedges(index))
+    }
+
     #[inline]
     fn open_interest_fits(
         &mut self,

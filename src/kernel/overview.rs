@@ -274,7 +274,7 @@ impl<'a> Overview<'a> {
         for shard in self.shards {
             shard.for_each_pool(|name, collateral| match name {
                 PoolName::Cross(AssetId(asset)) => totals[asset as usize].balances += collateral,
-                PoolName::Isolated(instrument) => totals[settle(instrument)].isolated += collateral,
+                PoolName::Isolated(instrument, _) => totals[settle(instrument)].isolated += collateral,
             });
         }
         self.for_each_position(|instrument, position| totals[settle(instrument)].open_cost += position.cost);

@@ -2,7 +2,7 @@
 
 use super::Rejection;
 use super::desk::{Answer, Desk};
-use super::encode::{Encoder, Line, kind_word, position_word, ratio, score, side_word};
+use super::encode::{Encoder, Line, kind_word, position_side_word, position_word, ratio, score, side_word};
 use super::fields::Fields;
 use crate::driver::Driver;
 use crate::event::{Owner, PoolName};
@@ -152,7 +152,7 @@ impl Encoder<'_> {
         let asset = self.pool_asset(view.name);
         let kind = match view.name {
             PoolName::Cross(_) => "cross",
-            PoolName::Isolated(_) => "isolated",
+            PoolName::Isolated(..) => "isolated",
         };
         Line::object(out)
             .quoted("pool", self.pool(view.name))
@@ -189,11 +189,14 @@ impl Encoder<'_> {
     }
 
     fn order_view(self, out: &mut String, view: &OrderView) {
-        Line::object(out)
-            .bare("order", view.order)
+        let mut line = Line::object(out);
+        line.bare("order", view.order)
             .quoted("symbol", self.symbol(view.instrument))
-            .quoted("side", side_word(view.side))
-            .quoted("qty", self.quantity(view.instrument, view.rest))
+            .quoted("side", side_word(view.side));
+        if let Some(side) = view.position_side {
+            line.quoted("position_side", position_side_word(side));
+        }
+        line.quoted("qty", self.quantity(view.instrument, view.rest))
             .quoted("price", self.price(view.instrument, view.price))
             .bare("reduce_only", view.reduce_only)
             .close();
@@ -349,7 +352,7 @@ impl Encoder<'_> {
         };
         let mut line = Line::object(out);
         match (waiting.owner, waiting.pool) {
-            (Owner::Fund, PoolName::Isolated(instrument)) => {
+            (Owner::Fund, PoolName::Isolated(instrument, _)) => {
                 line.quoted("account", "fund").quoted("pool", self.symbol(instrument))
             }
             (Owner::Account(account), pool) => line.bare("account", account).quoted("pool", self.pool(pool)),

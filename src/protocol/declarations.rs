@@ -1,6 +1,7 @@
 //! `asset`, `fund` and `instrument`: the commands that bring names and tables.
 
 use super::Rejection;
+use super::controls::ControlsLine;
 use super::desk::{Answer, Desk, steps};
 use super::fields::{Fields, Json, as_word};
 use crate::contract::Unit;
@@ -129,6 +130,7 @@ struct InstrumentLine {
     reduce: Vec<Reduction>,
     fraction: Option<Decimal>,
     adl: AdlPolicy,
+    controls: ControlsLine,
 }
 
 fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejection> {
@@ -153,11 +155,13 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
         return Err(Rejection::bad_value(format!("the fund is not kept in {}", line.settle)));
     }
     line.check_fraction()?;
+    line.controls.check()?;
     let tiers = line.tier_table(unit, tick, asset.decimals)?;
     let fees = line.fees.map(|fee| steps(Grid::ppb(), fee));
     if fees.iter().any(|&(_, off)| off) {
         return Err(Refusal::OffGrid { what: "a fee: finer than parts per billion, it" }.into());
     }
+    let controls = line.controls.place()?;
     let what = if line.inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
     let unit = unit.ok_or(Refusal::Overflow { what })?;
     let tiers = tiers.ok_or(Refusal::Overflow { what: "lot · multiplier, the size of a lot," })?;
@@ -181,6 +185,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
         reduce,
         adl: line.adl,
         fund,
+        controls,
     };
     desk.kernel.declare(line.ts_ns, Declaration::Instrument(Box::new(spec)))?;
     let id = InstrumentId(desk.kernel.market().instruments.len() as u32 - 1);
@@ -214,6 +219,7 @@ impl InstrumentLine {
             "adl_price",
             "mark",
             "fund",
+            "margin_calls",
         ])?;
         let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);
         let one = Decimal::new(1, 0);
@@ -270,6 +276,7 @@ impl InstrumentLine {
             reduce,
             fraction,
             adl,
+            controls: ControlsLine::read(&mut fields)?,
         })
     }
 

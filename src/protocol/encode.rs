@@ -1,6 +1,6 @@
 //! Events as lines.
 
-use crate::command::Side;
+use crate::command::{PositionSide, Side};
 use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::event::{Cause, Event, FundReason, Outcome, Owner, PoolName, Step};
@@ -171,6 +171,7 @@ impl<'a> Encoder<'a> {
 
     fn event(self, seq: u64, event: &Event, out: &mut String) {
         match *event {
+            Event::MarginCall { .. } => self.control(seq, event, out),
             Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause } => {
                 let asset = self.pool_asset(pool);
                 Line::begin(out, "liquidation_started", seq)
@@ -196,6 +197,9 @@ impl<'a> Encoder<'a> {
             }
             Event::OrderMismatch { account, instrument, order, uncovered: lots } => {
                 self.about_order("order_mismatch", seq, (account, order), instrument, lots, out);
+            }
+            Event::Offset { account, instrument, quantity, price } => {
+                self.offset(seq, account, instrument, (quantity, price), out);
             }
             Event::LiquidationOrder { liquidation, owner, instrument, side, quantity, limit, step, .. } => {
                 owner_field(Line::begin(out, "liquidation_order", seq).bare("liquidation", liquidation), owner)
@@ -269,6 +273,27 @@ impl<'a> Encoder<'a> {
         }
     }
 
+    fn offset(self, seq: u64, account: u64, id: InstrumentId, (lots, price): (i64, i64), out: &mut String) {
+        Line::begin(out, "offset", seq)
+            .bare("account", account)
+            .quoted("symbol", self.symbol(id))
+            .quoted("qty", self.quantity(id, lots))
+            .quoted("price", self.price(id, price))
+            .end();
+    }
+
+    /// The events of what holds the market in.
+    fn control(self, seq: u64, event: &Event, out: &mut String) {
+        if let Event::MarginCall { account, pool, equity, maintenance_margin, level_ppb } = *event {
+            Line::begin(out, "margin_call", seq)
+                .bare("account", account)
+                .quoted("pool", self.pool(pool))
+                .quoted_or_null("ratio", ratio(maintenance_margin, equity))
+                .quoted("level", Grid::ppb().value(i128::from(level_ppb)))
+                .end();
+        }
+    }
+
     fn fund_deficit(self, seq: u64, fund: FundId, equity: i128, out: &mut String) {
         let spec = self.market.fund(fund);
         Line::begin(out, "fund_deficit", seq)
@@ -317,14 +342,17 @@ impl<'a> Encoder<'a> {
     pub(super) fn pool_asset(self, pool: PoolName) -> AssetId {
         match pool {
             PoolName::Cross(asset) => asset,
-            PoolName::Isolated(instrument) => self.settle(instrument),
+            PoolName::Isolated(instrument, _) => self.settle(instrument),
         }
     }
 
     pub(super) fn pool(self, pool: PoolName) -> String {
         match pool {
             PoolName::Cross(asset) => format!("cross:{}", self.market.asset(asset).name),
-            PoolName::Isolated(instrument) => format!("isolated:{}", self.symbol(instrument)),
+            PoolName::Isolated(instrument, None) => format!("isolated:{}", self.symbol(instrument)),
+            PoolName::Isolated(instrument, Some(side)) => {
+                format!("isolated:{}:{}", self.symbol(instrument), position_side_word(side))
+            }
         }
     }
 
@@ -389,6 +417,13 @@ pub(super) fn kind_word(unit: Unit) -> &'static str {
     match unit {
         Unit::Linear(_) => "linear_perp",
         Unit::Inverse { .. } => "inverse_perp",
+    }
+}
+
+pub(super) fn position_side_word(side: PositionSide) -> &'static str {
+    match side {
+        PositionSide::Long => "long",
+        PositionSide::Short => "short",
     }
 }
 

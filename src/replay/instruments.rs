@@ -117,6 +117,7 @@ pub(super) fn declare(
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: kernel.market().asset(settle).fund,
+        controls: crate::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).map_err(refused)
 }

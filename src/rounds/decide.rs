@@ -2,7 +2,7 @@
 
 use super::Rounds;
 use crate::command::{OrderName, OrderOwner, Side};
-use crate::event::Step;
+use crate::event::{FundReason, Step};
 use crate::market::InstrumentId;
 use crate::number::{Price, Quantity};
 use crate::shard::{Advance, Attention, OrderFill, OrderRequest, Shard};
@@ -84,16 +84,27 @@ impl Rounds {
         self.arbiter.try_again();
         self.findings.breached.clear();
         self.findings.ready.clear();
+        self.findings.called.clear();
         for shard in shards.iter_mut() {
             shard.examine(&self.market, &mut self.findings);
         }
         self.findings.breached.sort_unstable();
+        self.findings.called.sort_unstable_by_key(|called| called.attention);
         self.walk.clear();
+        let mut called = self.findings.called.iter().peekable();
         for &found in &self.findings.breached {
+            while let Some(called) = called.next_if(|called| called.attention < found) {
+                let shard = &shards[called.attention.shard as usize];
+                shard.tell_calls(&self.market, called, |event| self.events.push(event));
+            }
             let shard = &mut shards[found.shard as usize];
             if shard.announce(&self.market, found.pool, self.cause, &mut self.events).is_some() {
                 self.walk.push(found);
             }
+        }
+        for called in called {
+            let shard = &shards[called.attention.shard as usize];
+            shard.tell_calls(&self.market, called, |event| self.events.push(event));
         }
         self.walk.append(&mut self.findings.ready);
         self.walk.sort_unstable();
@@ -120,6 +131,9 @@ impl Rounds {
                     return;
                 }
                 Advance::Waits => return self.note_cancelling(from),
+                Advance::Offset { fund, rounding } => {
+                    self.arbiter.credit(fund, rounding, FundReason::Rounding, &mut self.events);
+                }
                 Advance::Order(request) => self.send_order(&mut shards[shard as usize], found, &request),
                 Advance::Claim(claim) => {
                     let place = (shard, pool);

@@ -69,7 +69,8 @@ pub(crate) struct Rounds {
     booked: [Vec<Booked>; 2],
     /// What rounding took from the sides of the present fill.
     rounding: Option<(InstrumentId, i128)>,
-    announced: Vec<(Attention, Event)>,
+    /// Numbered, to keep what is told of one pool in its order.
+    announced: Vec<(Attention, u32, Event)>,
     begun: Vec<Begun>,
     /// Whether a decision has something to do.
     undecided: bool,
@@ -213,7 +214,9 @@ impl Rounds {
             }
             Report::Filled(fill) => self.booked[0].push(Booked::Filled(fill)),
             Report::Rounded { instrument, amount } => self.note_rounding(instrument, amount),
-            Report::Announced { attention, event } => self.announced.push((attention, event)),
+            Report::Announced { attention, event } => {
+                self.announced.push((attention, self.announced.len() as u32, event));
+            }
             Report::Begun { attention, event } => self.stage_begun(attention, BegunTold::Event(event)),
             Report::Order { attention, nth, request } => {
                 self.stage_begun(attention, BegunTold::Order { nth, request });
@@ -249,8 +252,8 @@ impl Rounds {
             let fund = self.market.instrument(instrument).spec.fund;
             self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
         }
-        self.announced.sort_unstable_by_key(|&(attention, _)| attention);
-        self.events.extend(self.announced.drain(..).map(|(_, event)| event));
+        self.announced.sort_unstable_by_key(|&(attention, n, _)| (attention, n));
+        self.events.extend(self.announced.drain(..).map(|(.., event)| event));
         self.begun.sort_unstable_by_key(|begun| (begun.attention, begun.n));
     }
 

@@ -6,7 +6,7 @@
 
 use crate::arbiter::Arbiter;
 use crate::checks;
-use crate::command::{Command, Fill, OffGrid, OrderOwner};
+use crate::command::{Command, Fill, OffGrid, OrderOwner, PositionSide};
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{Price, Quantity};
 use crate::refusal::Refusal;
@@ -17,6 +17,9 @@ use crate::venue::{BookUpdate, Level};
 pub(crate) trait Facts {
     /// Whether an account exists.
     fn knows(&self, account: u64) -> bool;
+
+    /// Whether an account that exists is in hedge mode.
+    fn hedges(&self, account: u64) -> bool;
 
     /// Whether the value of the open interest at `price` stays below 2^62 after `command`.
     fn open_interest_fits(
@@ -69,7 +72,7 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
             check_instrument(market, instrument)?;
             check_account(facts, account)
         }
-        Command::Account { account } if facts.knows(account) => Err(Refusal::DuplicateAccount(account)),
+        Command::Account { account, .. } if facts.knows(account) => Err(Refusal::DuplicateAccount(account)),
         Command::Account { .. } | Command::Mark { .. } | Command::Fill(_) | Command::Time { .. } => Ok(()),
         Command::Deposit { asset, amount, .. } => {
             check_asset(market, asset)?;
@@ -127,6 +130,10 @@ fn check_fill(
     check_instrument(market, fill.instrument)?;
     check_account(facts, fill.account)?;
     fill.counterparty.map_or(Ok(()), |account| check_account(facts, account))?;
+    checks::position_side(fill.account, fill.position_side, facts.hedges(fill.account))?;
+    if let Some(counterparty) = fill.counterparty {
+        checks::position_side(counterparty, fill.counter_position_side, facts.hedges(counterparty))?;
+    }
     if fill.counterparty == Some(fill.account) {
         return Err(Refusal::SelfFill(fill.account));
     }
@@ -208,34 +215,37 @@ pub(crate) fn open_interest_after(
     instrument: InstrumentId,
 ) -> Option<Quantity> {
     let longer = |before: Quantity, change: Quantity| (before + change).max(0) - before.max(0);
-    let quantity = |account: u64| {
+    let growth = |account: u64, side: Option<PositionSide>, change: Quantity| {
         let shard = shards.iter().find(|shard| shard.owns(account));
-        shard.and_then(|shard| Some(shard.quantity(shard.find(account)?, instrument))).unwrap_or(0)
+        shard.and_then(|shard| Some(shard.long_growth(shard.find(account)?, instrument, side, change))).unwrap_or(0)
     };
     let venue = arbiter.ledger.venue_positions[instrument.index()].quantity;
     let present = open_interest(shards, arbiter, instrument);
     let grown = match *command {
         Command::Fill(ref fill) => {
             let change = fill.side.signed(fill.quantity);
-            longer(quantity(fill.account), change) + longer(fill.counterparty.map_or(venue, quantity), -change)
+            let counter = match fill.counterparty {
+                Some(account) => growth(account, fill.counter_position_side, -change),
+                None => longer(venue, -change),
+            };
+            growth(fill.account, fill.position_side, change) + counter
         }
         Command::LiquidationFill { order, quantity: lots, price, .. } => {
             let inventory = arbiter.inventory()[instrument.index()].position.quantity;
-            let (side, own, held) = match order.owner {
+            let (side, own) = match order.owner {
                 OrderOwner::Account(account) => {
                     let shard = shards.iter().find(|shard| shard.owns(account))?;
                     let asked = (order, instrument);
                     let plan = shard.plan_fill(market, shard.find(account)?, asked, (lots, price), off_grid).ok()?;
-                    (plan.side, plan.lots, quantity(account))
+                    (plan.side, plan.lots)
                 }
                 OrderOwner::Fund(id) => {
                     let side = arbiter.check_unwind_fill(market, (id, order.nth), (lots, price), off_grid).ok()?;
-                    (side, 0, 0)
+                    (side, 0)
                 }
             };
-            longer(held, side.signed(own))
-                + longer(inventory, side.signed(lots - own))
-                + longer(venue, -side.signed(lots))
+            // An order closes: what is the account's of it makes no position longer.
+            side.signed(own).min(0) + longer(inventory, side.signed(lots - own)) + longer(venue, -side.signed(lots))
         }
         _ => 0,
     };

@@ -33,7 +33,7 @@ const RESERVE_DIVISOR: i128 = 50;
 const ROUNDING_MARGIN: u64 = 3;
 
 /// The highest price that an inverse contract can have.
-const HIGHEST: Price = (LIMIT - 1) as Price;
+pub(super) const HIGHEST: Price = (LIMIT - 1) as Price;
 
 /// The edges of all instruments, by side.
 #[derive(Debug)]
@@ -48,9 +48,9 @@ pub(super) struct Bands {
 
 /// The prices within which a position is certified; none where no price crosses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Band {
-    lower: Option<Price>,
-    upper: Option<Price>,
+pub(super) struct Band {
+    pub(super) lower: Option<Price>,
+    pub(super) upper: Option<Price>,
 }
 
 impl Bands {
@@ -75,7 +75,7 @@ impl Bands {
         self.upper[instrument.index()].reserve(holders);
     }
 
-    fn set(&mut self, instrument: InstrumentId, holding: u32, band: Band) {
+    pub(super) fn set(&mut self, instrument: InstrumentId, holding: u32, band: Band) {
         let index = instrument.index();
         match band.lower {
             Some(price) => self.lower[index].set(&mut self.lower_places, holding, -price),
@@ -281,7 +281,11 @@ impl Shard {
         for at in 0..self.holders[instrument.index()].len() {
             let holding = self.holders[instrument.index()][at];
             let pool = self.holdings[holding as usize].pool;
-            if !self.pools[pool as usize].is_locked() && self.evaluate_counted(market, pool).in_breach() {
+            if self.pools[pool as usize].is_locked() {
+                continue;
+            }
+            let margin = self.evaluate_counted(market, pool);
+            if margin.in_breach() || self.level_changes(market, pool, &margin) {
                 self.touch(pool);
             }
         }
@@ -347,7 +351,7 @@ impl Shard {
     }
 
     /// Both edges at the mark: too little is spare for any certificate, so every move of any mark is looked at.
-    fn pin(&mut self, market: &Market, pool: u32) {
+    pub(super) fn pin(&mut self, market: &Market, pool: u32) {
         self.pools[pool as usize].slack = UNCERTIFIED;
         let mut at = self.pools[pool as usize].first_holding;
         while let Some(holding) = self.holdings.get(at as usize) {

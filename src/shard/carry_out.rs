@@ -42,8 +42,8 @@ impl Shard {
             Command::Deposit { account, asset, amount } if self.owns(account) => {
                 self.deposit(account, asset, amount, off_grid)
             }
-            Command::Account { account } if self.owns(account) => {
-                self.add_account(account);
+            Command::Account { account, positions } if self.owns(account) => {
+                self.add_account(account, positions);
                 Ok(())
             }
             _ => self.book_settings(market, command, off_grid, outbox),
@@ -80,8 +80,8 @@ impl Shard {
                 self.set_leverage(market, index, instrument, leverage, off_grid)
             }
             Command::MarginMode { instrument, mode, .. } => self.set_margin_mode(market, index, instrument, mode),
-            Command::IsolatedMargin { instrument, amount, .. } => {
-                self.move_margin(market, index, instrument, amount, off_grid)
+            Command::IsolatedMargin { instrument, amount, position_side, .. } => {
+                self.move_margin(market, index, (instrument, position_side), amount, off_grid)
             }
             Command::Hold { hold, asset, amount, .. } => self.hold(market, index, hold, (asset, amount), off_grid),
             Command::Commit { hold, .. } => self.commit(index, hold),
@@ -106,15 +106,16 @@ impl Shard {
     /// Both sides of a fill, as far as they are here.
     fn book_sides(&mut self, market: &Market, fill: &Fill, outbox: &mut impl Outbox) {
         let (fee, counter_fee) = fees(market, fill);
-        let side = |order, side: Side, fee| FillSide {
+        let side = |order, side: Side, position_side, fee| FillSide {
             order,
             instrument: fill.instrument,
+            position_side,
             quantity: side.signed(fill.quantity),
             price: fill.price,
             fee,
         };
-        let own = side(fill.order, fill.side, fee);
-        let counter = side(fill.counter_order, fill.side.opposite(), counter_fee);
+        let own = side(fill.order, fill.side, fill.position_side, fee);
+        let counter = side(fill.counter_order, fill.side.opposite(), fill.counter_position_side, counter_fee);
         for (account, side, counter_side) in [(Some(fill.account), own, false), (fill.counterparty, counter, true)] {
             let Some(index) = account.filter(|&account| self.owns(account)).and_then(|account| self.find(account))
             else {
@@ -153,6 +154,10 @@ impl Shard {
         for attention in found.ready.drain(..) {
             self.leave_undecided(attention.pool);
             outbox.put(Report::Undecided);
+        }
+        for called in found.called.drain(..) {
+            let attention = called.attention;
+            self.tell_calls(market, &called, |event| outbox.put(Report::Announced { attention, event }));
         }
         found.breached.sort_unstable();
         let mut told = std::mem::take(&mut self.told);

@@ -11,7 +11,7 @@
 use super::margin::bankruptcy_price;
 use super::store::{NO_LIQUIDATION, NONE};
 use super::{Attention, Margin, Shard};
-use crate::command::{OrderName, OrderOwner, Side};
+use crate::command::{OrderName, OrderOwner, PositionSide, Side};
 use crate::event::{Cause, Event, Events, Outcome, PoolName, Step};
 use crate::market::{FundId, InstrumentId, Market};
 use crate::number::{PPB, Price, Quantity, mul_div_ceil, mul_div_floor};
@@ -118,6 +118,13 @@ pub(crate) enum Advance {
     Order(OrderRequest),
     /// It gives lots up.
     Claim(Claim),
+    /// It has closed legs of an instrument against each other, and is to be evaluated again.
+    Offset {
+        /// The instrument's.
+        fund: FundId,
+        /// What rounding left to it, in quanta.
+        rounding: i128,
+    },
 }
 
 /// The order for which a pool waits, as the venue knows it.
@@ -143,6 +150,7 @@ impl Shard {
         }
         let margin = self.evaluate(market, pool);
         self.unwatch(pool);
+        self.raise_level(pool);
         let index = self.free_liquidations.pop().unwrap_or_else(|| {
             self.liquidations.push(Liquidation::default());
             self.liquidations.len() as u32 - 1
@@ -163,6 +171,9 @@ impl Shard {
     pub(super) fn begin(&mut self, market: &Market, pool: u32, margin: Margin, events: &mut Events) -> Begun {
         if !self.cancel_step(market, pool, events) {
             return Begun::Waits;
+        }
+        if self.to_offset(market, pool).is_some() {
+            return Begun::Undecided;
         }
         match self.largest(market, pool).and_then(|holding| self.reduction(market, margin, holding)) {
             Some(request) => Begun::Order(self.order_sent(market, pool, &request), request),
@@ -244,6 +255,10 @@ impl Shard {
                 return Advance::Claim(self.claim(market, margin, unfilled.holding, left));
             }
         }
+        if let Some((long, short)) = self.to_offset(market, pool) {
+            let fund = market.instrument(self.holdings[long as usize].instrument).spec.fund;
+            return Advance::Offset { fund, rounding: self.offset(market, long, short, events) };
+        }
         let Some(holding) = self.largest(market, pool) else { return Advance::Waits };
         self.reduction(market, margin, holding).map_or_else(
             || {
@@ -254,7 +269,42 @@ impl Shard {
         )
     }
 
-    /// The holding with the largest maintenance margin among those with a mark, of equals the lowest instrument's.
+    /// The legs to offset: of the lowest instrument with a mark of which a cross pool in hedge mode holds both.
+    fn to_offset(&self, market: &Market, pool: u32) -> Option<(u32, u32)> {
+        if !self.hedges(self.pools[pool as usize].account) {
+            return None;
+        }
+        let held = |at: u32| {
+            let holding = &self.holdings[at as usize];
+            holding.pool == pool && holding.position.quantity != 0
+        };
+        let both = |at: u32| {
+            let holding = &self.holdings[at as usize];
+            let lives = market.instrument(holding.instrument).mark.is_some();
+            let is_long = holding.side == Some(PositionSide::Long);
+            let short = self.other_leg(at).filter(|&short| lives && is_long && held(at) && held(short))?;
+            Some((at, short))
+        };
+        self.holdings_of(pool).find_map(both)
+    }
+
+    /// Step 2: closes a long leg and the short one beside it against each other at the mark, as far as both reach.
+    /// Returns what rounding of the two values leaves to the instrument's fund.
+    fn offset(&mut self, market: &Market, long: u32, short: u32, events: &mut Events) -> i128 {
+        let id = self.holdings[long as usize].instrument;
+        let instrument = market.instrument(id);
+        let Some(price) = instrument.mark else { return 0 };
+        let held = |at: u32| self.holdings[at as usize].position.quantity.abs();
+        let quantity = held(long).min(held(short));
+        let rounding = -(instrument.value(quantity, price) + instrument.value(-quantity, price));
+        self.reduce(market, long, quantity, price);
+        self.reduce(market, short, quantity, price);
+        let account = self.account_of(self.holdings[long as usize].pool);
+        events.push(Event::Offset { account, instrument: id, quantity, price });
+        rounding
+    }
+
+    /// The holding with the largest maintenance margin among those with a mark, of equals the lowest instrument's, and its long leg.
     fn largest(&self, market: &Market, pool: u32) -> Option<u32> {
         let mut best: Option<(i128, u32)> = None;
         for at in self.holdings_of(pool) {
@@ -264,7 +314,7 @@ impl Shard {
             }
             let maintenance = self.maintenance_of(market, at);
             if best.is_none_or(|(largest, _)| maintenance > largest) {
-                best = Some((maintenance, at)); // holdings are in instrument order
+                best = Some((maintenance, at)); // holdings are in instrument order, the long leg first
             }
         }
         best.map(|(_, at)| at)
@@ -364,11 +414,11 @@ impl Shard {
             self.credit(pool, -equity);
             let fund = match name {
                 PoolName::Cross(asset) => market.asset(asset).fund,
-                PoolName::Isolated(instrument) => market.instrument(instrument).spec.fund,
+                PoolName::Isolated(instrument, _) => market.instrument(instrument).spec.fund,
             };
             (fund, -equity)
         });
-        if let PoolName::Isolated(instrument) = name {
+        if let PoolName::Isolated(instrument, _) = name {
             let account = self.pools[pool as usize].account;
             let cross = self.cross_pool(account, market.instrument(instrument).spec.settle);
             let margin = self.pools[pool as usize].collateral;

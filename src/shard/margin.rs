@@ -2,7 +2,7 @@
 
 use super::Shard;
 use super::store::OrderBook;
-use crate::command::MarginMode;
+use crate::command::{MarginMode, PositionSide};
 use crate::contract::{Unit, Valuation};
 use crate::event::PoolName;
 use crate::market::{AssetId, Instrument, Market};
@@ -194,23 +194,38 @@ impl Shard {
         for pool in self.pools_of(account) {
             let mode = match self.pools[pool as usize].name {
                 PoolName::Cross(of) if of == asset => MarginMode::Cross,
-                PoolName::Isolated(of) if market.instrument(of).spec.settle == asset => MarginMode::Isolated,
+                PoolName::Isolated(of, _) if market.instrument(of).spec.settle == asset => MarginMode::Isolated,
                 _ => continue,
             };
             if mode == MarginMode::Cross {
                 balance = self.pools[pool as usize].collateral;
             }
+            // Of the legs of a cross pool, which stand side by side in its list, the larger one counts.
+            let mut long_leg = 0;
             for index in self.holdings_of(pool) {
                 let holding = &self.holdings[index as usize];
-                let instrument = market.instrument(holding.instrument);
-                let book = self.order_book(index);
-                initial += initial_requirement(instrument, &holding.position, &book, holding.leverage, mode);
+                let required = self.requirement_of(market, index, holding.leverage);
+                initial += match (mode, holding.side) {
+                    (MarginMode::Cross, Some(PositionSide::Long)) => {
+                        long_leg = required;
+                        required
+                    }
+                    (MarginMode::Cross, Some(PositionSide::Short)) => (required - long_leg).max(0),
+                    _ => required,
+                };
                 if mode == MarginMode::Cross {
-                    unrealised += holding.position.unrealised(instrument);
+                    unrealised += holding.position.unrealised(market.instrument(holding.instrument));
                 }
             }
         }
         Disposable { initial, available: balance + unrealised.min(0) - initial }
+    }
+
+    /// What a holding requires with its orders, at this leverage: see [`initial_requirement`].
+    pub(super) fn requirement_of(&self, market: &Market, at: u32, leverage: u32) -> i128 {
+        let holding = &self.holdings[at as usize];
+        let (instrument, book) = (market.instrument(holding.instrument), self.order_book(at));
+        initial_requirement(instrument, &holding.position, &book, leverage, self.mode(at))
     }
 
     /// Whether any position of a pool has a mark.

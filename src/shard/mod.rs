@@ -6,6 +6,7 @@
 mod answers;
 mod bands;
 mod booking;
+mod calls;
 mod carry_out;
 mod commands;
 mod deleverage;
@@ -22,6 +23,7 @@ mod store;
 mod view;
 
 pub(crate) use booking::FillSide;
+pub(crate) use calls::Called;
 pub(crate) use carry_out::{fees, shard_of};
 pub(crate) use deleverage::Candidate;
 pub(crate) use ended::ENDED_KEPT;
@@ -31,9 +33,12 @@ pub(crate) use reports::{OrderFill, Outbox, Report};
 pub(crate) use store::AssetSums;
 pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
 
+use crate::command::{PositionMode, PositionSide};
 use crate::event::{Events, PoolName};
 use crate::map::Map;
 use crate::market::{AssetId, InstrumentId, Market};
+use crate::number::Quantity;
+use crate::position::Position;
 use bands::Bands;
 use ended::EndedOrders;
 use liquidation::Liquidation;
@@ -82,11 +87,13 @@ pub(crate) struct Findings {
     pub(crate) breached: Vec<Attention>,
     /// Locked, and waiting for nothing.
     pub(crate) ready: Vec<Attention>,
+    /// Unlocked, not in breach, and past a level of margin calls.
+    pub(crate) called: Vec<Called>,
 }
 
 impl Findings {
     pub(crate) fn with_capacity(pools: usize) -> Self {
-        Self { breached: Vec::with_capacity(pools), ready: Vec::with_capacity(pools) }
+        Self { breached: Vec::with_capacity(pools), ready: Vec::with_capacity(pools), called: Vec::new() }
     }
 }
 
@@ -213,9 +220,23 @@ impl Shard {
         self.long_lots[instrument.index()]
     }
 
-    /// The signed size of an account's position, in lots.
-    pub(crate) fn quantity(&self, account: u32, instrument: InstrumentId) -> i64 {
-        self.holding(account, instrument).map_or(0, |holding| self.holdings[holding as usize].position.quantity)
+    /// By how many lots a fill of signed `quantity` makes an account's long positions larger; negative: smaller.
+    pub(crate) fn long_growth(
+        &self,
+        account: u32,
+        instrument: InstrumentId,
+        side: Option<PositionSide>,
+        quantity: Quantity,
+    ) -> Quantity {
+        let holding = self.holding(account, instrument, side);
+        let position = holding.map_or(Position::default(), |holding| self.holdings[holding as usize].position);
+        let (closing, opening) = position.split(quantity);
+        opening.max(0) - if position.quantity > 0 { closing } else { 0 }
+    }
+
+    /// Whether an account is in hedge mode.
+    pub(crate) fn hedges(&self, account: u32) -> bool {
+        self.accounts[account as usize].positions == PositionMode::Hedge
     }
 
     /// The account that a pool belongs to.
@@ -237,7 +258,7 @@ impl Shard {
                 if self.is_ready(pool) {
                     findings.ready.push(self.attention(pool));
                 }
-            } else if self.needs_liquidation(market, pool) {
+            } else if self.needs_liquidation(market, pool, &mut findings.called) {
                 findings.breached.push(self.attention(pool));
             }
         }
@@ -263,8 +284,9 @@ impl Shard {
         Attention { account, name: record.name, shard: self.number, pool }
     }
 
-    /// Evaluates an unlocked pool unless its certificate still holds; certifies it if it is not in breach.
-    fn needs_liquidation(&mut self, market: &Market, pool: u32) -> bool {
+    /// Evaluates an unlocked pool unless its certificate still holds; certifies it if it is not in breach, and notes if it
+    /// rose past a level of margin calls.
+    fn needs_liquidation(&mut self, market: &Market, pool: u32, called: &mut Vec<Called>) -> bool {
         if self.strategy == Strategy::Bands && self.pools[pool as usize].slack >= 0 {
             return false;
         }
@@ -272,8 +294,14 @@ impl Shard {
         if margin.in_breach() {
             return true;
         }
+        if self.watches_levels(pool) {
+            called.extend(self.note_level(market, pool, margin));
+        }
         if self.strategy == Strategy::Bands && margin.holds_position {
-            self.certify(market, pool, margin.equity - margin.maintenance);
+            let by_level = self.watches_levels(pool) && self.certify_levels(market, pool, &margin);
+            if !by_level {
+                self.certify(market, pool, margin.equity - margin.maintenance);
+            }
         }
         false
     }

@@ -25,8 +25,12 @@ impl Shard {
         off_grid: OffGrid,
         accepted: u64,
     ) -> Result<(), Refusal> {
+        checks::position_side(order.account, order.position_side, self.hedges(account))?;
         let instrument = market.instrument(order.instrument);
-        let holding = self.holding(account, order.instrument);
+        let holding = self.holding(account, order.instrument, order.position_side);
+        // Against its leg an order can only close, whether it says so or not.
+        let closes = order.position_side.is_some_and(|side| side.opening() != order.side);
+        let order = &Order { reduce_only: order.reduce_only || closes, ..*order };
         let position = holding.map_or(Position::default(), |at| self.holdings[at as usize].position);
         let book = holding.map_or(OrderBook::EMPTY, |at| self.order_book(at));
         checks::positive("qty", order.quantity, off_grid.amount)?;
@@ -44,7 +48,7 @@ impl Shard {
         if self.order_ids.contains_key(&(account, order.order)) {
             return Err(Refusal::DuplicateOrder { account: order.account, order: order.order });
         }
-        let holding = self.ensure_holding(market, account, order.instrument);
+        let holding = self.ensure_holding(market, account, order.instrument, order.position_side);
         *self.order_book_mut(holding) = after;
         self.append_order(account, holding, order, accepted);
         Ok(())
@@ -52,7 +56,8 @@ impl Shard {
 
     fn check_unlocked(&self, account: u32, order: &Order, market: &Market) -> Result<(), Refusal> {
         let settle = market.instrument(order.instrument).spec.settle;
-        let own = self.holding(account, order.instrument).map(|at| self.holdings[at as usize].pool);
+        let own =
+            self.holding(account, order.instrument, order.position_side).map(|at| self.holdings[at as usize].pool);
         let cross = self.find_pool(account, PoolName::Cross(settle));
         let locked = own.into_iter().chain(cross).any(|pool| self.pools[pool as usize].is_locked());
         if locked { Err(Refusal::Locked { account: order.account }) } else { Ok(()) }
@@ -66,14 +71,18 @@ impl Shard {
         after: &OrderBook,
     ) -> Result<(), Refusal> {
         let instrument = market.instrument(order.instrument);
-        let (position, before, leverage, mode) = match self.holding(account, order.instrument) {
+        let holding = self.holding(account, order.instrument, order.position_side);
+        let (position, before, leverage, mode) = match holding {
             Some(at) => {
                 let holding = &self.holdings[at as usize];
                 (holding.position, self.order_book(at), holding.leverage, self.mode(at))
             }
             None => (Position::default(), OrderBook::EMPTY, instrument.spec.tiers.max_leverage(0), MarginMode::Cross),
         };
-        let requirement = |book| initial_requirement(instrument, &position, book, leverage, mode);
+        // Of the legs of a cross pool the larger one counts.
+        let beside = holding.filter(|_| mode == MarginMode::Cross).and_then(|at| self.other_leg(at));
+        let beside = beside.map_or(0, |leg| self.requirement_of(market, leg, leverage));
+        let requirement = |book| initial_requirement(instrument, &position, book, leverage, mode).max(beside);
         let rise = requirement(after) - requirement(&before);
         let available = self.disposable(market, account, instrument.spec.settle).available;
         if available - rise < 0 && rise > 0 {
@@ -298,7 +307,7 @@ fn check_reach(instrument: &Instrument, before: [Reach; 2], after: [Reach; 2]) -
 /// Whether orders of a holding margined by pool `of` reserve on pool `name` of the same account.
 fn reserves(market: &Market, name: PoolName, of: PoolName) -> bool {
     match (name, of) {
-        (PoolName::Cross(asset), PoolName::Isolated(of)) => market.instrument(of).spec.settle == asset,
+        (PoolName::Cross(asset), PoolName::Isolated(of, _)) => market.instrument(of).spec.settle == asset,
         (own, of) => own == of,
     }
 }
@@ -319,7 +328,8 @@ fn reserve(book: &mut OrderBook, side: Side, reduce_only: bool, lots: Quantity, 
 }
 
 fn check_reduce_only(order: &Order, off_grid: OffGrid, position: &Position, book: &OrderBook) -> Result<(), Refusal> {
-    if position.quantity != 0 && order.side != Side::closing(position.quantity) {
+    let opens = order.position_side.is_some_and(|side| side.opening() == order.side);
+    if opens || (position.quantity != 0 && order.side != Side::closing(position.quantity)) {
         return Err(Refusal::ReduceOnlySide);
     }
     let room = position.quantity.abs() - book.reducing;

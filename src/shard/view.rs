@@ -4,7 +4,7 @@ use super::liq_price::liquidation_price;
 use super::liquidation::Cancelling;
 use super::margin::{bankruptcy_price, entry_tick, maintenance};
 use super::{Margin, Shard};
-use crate::command::{MarginMode, Side};
+use crate::command::{MarginMode, PositionMode, PositionSide, Side};
 use crate::event::PoolName;
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{Price, Quantity};
@@ -69,6 +69,8 @@ pub struct OrderView {
     pub price: Price,
     /// Whether it may only reduce the position.
     pub reduce_only: bool,
+    /// Which leg it concerns, in hedge mode.
+    pub position_side: Option<PositionSide>,
 }
 
 /// Everything of an account.
@@ -80,7 +82,7 @@ pub struct AccountView {
     pub balances: Vec<(AssetId, i128)>,
     /// Cross pools by asset, then isolated pools with a position by instrument.
     pub pools: Vec<PoolView>,
-    /// Positions in instrument order.
+    /// Positions in instrument order, a long leg before its short one.
     pub positions: Vec<PositionView>,
     /// Open orders in order of acceptance.
     pub orders: Vec<OrderView>,
@@ -117,6 +119,12 @@ impl Shard {
         self.accounts.iter().map(|account| account.id)
     }
 
+    /// The ids of the accounts in hedge mode.
+    pub(crate) fn hedging(&self) -> impl Iterator<Item = u64> + '_ {
+        let hedging = self.accounts.iter().filter(|account| account.positions == PositionMode::Hedge);
+        hedging.map(|account| account.id)
+    }
+
     /// Everything of an account.
     pub(crate) fn account_view(&self, market: &Market, account: u32) -> AccountView {
         let mut view = AccountView {
@@ -136,7 +144,7 @@ impl Shard {
                 view.orders.extend(self.orders_of(holding).map(|order| self.order_view(holding, order)));
             }
         }
-        view.positions.sort_unstable_by_key(|position| position.instrument);
+        view.positions.sort_unstable_by_key(|at| (at.instrument, at.position.quantity < 0));
         view.orders.sort_unstable_by_key(|order| order.accepted);
         view
     }
@@ -149,8 +157,8 @@ impl Shard {
                 let disposable = self.disposable(market, account, asset);
                 (disposable.initial, Some(disposable.available))
             }
-            PoolName::Isolated(_) if !margin.holds_position => return None,
-            PoolName::Isolated(_) => {
+            PoolName::Isolated(..) if !margin.holds_position => return None,
+            PoolName::Isolated(..) => {
                 (self.holdings_of(pool).map(|holding| self.initial_of(market, holding)).sum(), None)
             }
         };
@@ -211,6 +219,7 @@ impl Shard {
             rest: record.rest,
             price: record.price,
             reduce_only: record.reduce_only,
+            position_side: self.holdings[holding as usize].side,
         }
     }
 

@@ -37,6 +37,7 @@ fn instrument() -> Declaration {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        controls: crate::controls::Controls::default(),
     }))
 }
 
@@ -56,6 +57,8 @@ fn commands() -> Vec<Command> {
         quantity: 100,
         price: 1_000_000,
         liquidity: None,
+        position_side: None,
+        counter_position_side: None,
     }));
     commands.extend([995_000, 990_000, 985_000].map(|price| Command::Mark { instrument: BTC, price }));
     commands
