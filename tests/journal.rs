@@ -269,7 +269,8 @@ fn any_spec(dice: &mut Dice) -> InstrumentSpec {
         maker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
         taker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
         liquidation_fee_ppb: dice.below(1_000_000_000) as i64,
-        reduce: ReducePolicy { tier: dice.flag(), all: dice.flag() },
+        close_fee_in_mm: dice.flag(),
+        reduce: ReducePolicy { tier: dice.flag(), fraction_ppb: dice.below(1_000_000_001), all: dice.flag() },
         adl: AdlPolicy {
             rank: RANKS[dice.below(4) as usize],
             price: if dice.flag() { AdlPrice::Bankruptcy } else { AdlPrice::Mark },
@@ -347,6 +348,7 @@ fn instrument() -> InstrumentSpec {
         maker_fee_ppb: -100_000,
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 12_500_000,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
