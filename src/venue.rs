@@ -158,6 +158,29 @@ impl Venue {
         replace(&mut book.asks, &mut book.ask, update.asks, update.ask);
     }
 
+    /// The visible depth, in lots: that of the thinner side.
+    pub(crate) fn visible(&self, instrument: InstrumentId) -> i128 {
+        let lots = |levels: &[Level]| levels.iter().map(|level| i128::from(level.quantity)).sum::<i128>();
+        let book = &self.books[instrument.index()];
+        lots(&book.bids).min(lots(&book.asks))
+    }
+
+    /// Takes from the depth what a recorded answer filled.
+    pub(crate) fn take(&mut self, instrument: InstrumentId, side: Side, (lots, price): (Quantity, Price)) {
+        let book = &mut self.books[instrument.index()];
+        let (levels, best) = match side {
+            Side::Sell => (&mut book.bids, &mut book.bid),
+            Side::Buy => (&mut book.asks, &mut book.ask),
+        };
+        if let Some(level) = levels.last_mut().filter(|level| level.price == price) {
+            level.quantity -= lots.min(level.quantity);
+            if level.quantity == 0 {
+                levels.pop();
+            }
+            *best = levels.last().map(|level| level.price);
+        }
+    }
+
     /// The next fill of an order of which `rest` lots are left, and takes it from the depth; none: the rest expires.
     pub(crate) fn fill(
         &mut self,
@@ -179,19 +202,12 @@ impl Venue {
             VenueMode::Bankruptcy => Some((rest, limit)),
             VenueMode::None | VenueMode::Manual => None,
             VenueMode::Book => {
-                let book = &mut self.books[instrument.index()];
-                let (levels, best) = match side {
-                    Side::Sell => (&mut book.bids, &mut book.bid),
-                    Side::Buy => (&mut book.asks, &mut book.ask),
-                };
-                let level = levels.last_mut().filter(|level| allows(level.price))?;
-                let (lots, price) = (level.quantity.min(rest), level.price);
-                level.quantity -= lots;
-                if level.quantity == 0 {
-                    levels.pop();
-                }
-                *best = levels.last().map(|level| level.price);
-                Some((lots, price))
+                let book = &self.books[instrument.index()];
+                let levels = if side == Side::Sell { &book.bids } else { &book.asks };
+                let level = levels.last().filter(|level| allows(level.price))?;
+                let fill = (level.quantity.min(rest), level.price);
+                self.take(instrument, side, fill);
+                Some(fill)
             }
         }
     }

@@ -117,7 +117,7 @@ impl<'a> Test<'a> {
                 maker_fee_ppb: 0,
                 taker_fee_ppb: 500_000,
                 liquidation_fee_ppb: 2_000_000,
-                reduce: ReducePolicy { tier: index != 1, all: index != 2 },
+                reduce: ReducePolicy { tier: index != 1, all: index != 2, pacing: None },
                 adl: AdlPolicy::default(),
                 fund: FundId(0),
                 funding: FundingRules::default(),

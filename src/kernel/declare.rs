@@ -173,12 +173,11 @@ pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Opt
             Some(fund) => rounds.arbiter.set_drawdown(fund, spec.drawdown),
             None => rounds.arbiter.add_fund(spec.drawdown),
         },
-        Declaration::Instrument(_) => {
+        Declaration::Instrument(spec) => {
             for shard in shards {
                 shard.add_instrument();
             }
-            rounds.arbiter.add_instrument();
-            rounds.venue.add_instrument();
+            rounds.add_instrument(spec.reduce.pacing.is_some());
         }
         // An order that stands is still answered by whom it went to.
         Declaration::Venue(_) => {}

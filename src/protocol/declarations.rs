@@ -10,9 +10,9 @@ use crate::driver::Driver;
 use crate::kernel::Declaration;
 use crate::market::{
     AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec,
-    ReducePolicy,
+    Pacing, ReducePolicy,
 };
-use crate::number::LIMIT;
+use crate::number::{LIMIT, Quantity};
 use crate::refusal::{Code, Refusal};
 use crate::tiers::{TierRow, TierRule, TierTable};
 
@@ -149,6 +149,49 @@ impl DrawdownLine {
     }
 }
 
+/// A `pacing` whose form is right.
+#[derive(Clone, Copy)]
+enum PacingLine {
+    Lots(u64),
+    DepthShare(Decimal),
+}
+
+impl PacingLine {
+    fn read(value: Json) -> Result<Self, Rejection> {
+        let mut fields = Fields::of(value, "pacing")?;
+        fields.only(&["lots", "depth_share"])?;
+        match (fields.id_or_none("lots")?, fields.decimal_or_none("depth_share")?) {
+            (Some(lots), None) => Ok(Self::Lots(lots)),
+            (None, Some(share)) => Ok(Self::DepthShare(share)),
+            _ => Err(Rejection::malformed("pacing takes either lots or depth_share")),
+        }
+    }
+
+    /// The values, as they stand in the line.
+    fn check(self) -> Result<(), Rejection> {
+        match self {
+            Self::Lots(lots) if Quantity::try_from(lots).is_ok_and(|lots| lots > 0) => Ok(()),
+            Self::Lots(lots) => {
+                Err(Rejection::bad_value(format!("pacing: lots must be from 1 to {}, not {lots}", Quantity::MAX)))
+            }
+            Self::DepthShare(share) if share.is_nonpositive() || share > Decimal::new(1, 0) => {
+                Err(Rejection::bad_value(format!("pacing: depth_share must be above 0 and at most 1, not {share}")))
+            }
+            Self::DepthShare(_) => Ok(()),
+        }
+    }
+
+    fn rule(self) -> Result<Pacing, Rejection> {
+        match self {
+            Self::Lots(lots) => Ok(Pacing::Lots(lots as Quantity)), // checked
+            Self::DepthShare(share) => match steps(Grid::ppb(), share) {
+                (share_ppb, false) => Ok(Pacing::DepthShare(share_ppb as u64)), // above zero, at most one
+                _ => Err(Refusal::OffGrid { what: "depth_share: finer than parts per billion, it" }.into()),
+            },
+        }
+    }
+}
+
 /// An `instrument` line whose form is right.
 struct InstrumentLine {
     symbol: String,
@@ -165,6 +208,7 @@ struct InstrumentLine {
     tiers: Vec<Json>,
     reduce: ReducePolicy,
     adl: AdlPolicy,
+    pacing: Option<PacingLine>,
     /// Accounts that one place of a settlement books.
     chunk: Option<u64>,
     controls: ControlsLine,
@@ -193,12 +237,14 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
         return Err(Rejection::bad_value(format!("the fund is not kept in {}", line.settle)));
     }
     line.controls.check()?;
+    line.pacing.map_or(Ok(()), PacingLine::check)?;
     let tiers = tier_table(line.tier_rule, &line.tiers, asset.decimals)?;
     let fees = line.fees.map(|fee| steps(Grid::ppb(), fee));
     if fees.iter().any(|&(_, off)| off) {
         return Err(Refusal::OffGrid { what: "a fee: finer than parts per billion, it" }.into());
     }
     let controls = line.controls.place()?;
+    let pacing = line.pacing.map(PacingLine::rule).transpose()?;
     let what = if line.inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
     let unit = unit.ok_or(Refusal::Overflow { what })?;
     if desk.instruments.contains_key(&line.symbol) {
@@ -216,7 +262,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
         maker_fee_ppb,
         taker_fee_ppb,
         liquidation_fee_ppb,
-        reduce: line.reduce,
+        reduce: ReducePolicy { pacing, ..line.reduce },
         adl: line.adl,
         fund,
         funding,
@@ -252,6 +298,7 @@ impl InstrumentLine {
             "funding",
             "fund",
             "margin_calls",
+            "pacing",
         ])?;
         let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);
         let one = Decimal::new(1, 0);
@@ -276,6 +323,7 @@ impl InstrumentLine {
             rank: fields.word_or("adl_rank", RANKINGS, AdlRank::default())?,
             price: fields.word_or("adl_price", ADL_PRICES, AdlPrice::default())?,
         };
+        let pacing = fields.take("pacing").map(PacingLine::read).transpose()?;
         let inverse = fields.word("kind", KINDS)?;
         let chunk = match fields.take("funding") {
             None => None,
@@ -306,6 +354,7 @@ impl InstrumentLine {
             tiers,
             reduce,
             adl,
+            pacing,
             chunk,
             controls: ControlsLine::read(&mut fields)?,
         })
@@ -363,7 +412,8 @@ fn reduce_policy(list: Option<Vec<Json>>) -> Result<(ReducePolicy, bool), Reject
     if (1..words.len()).any(|at| words[..at].contains(&words[at])) {
         return Err(Rejection::malformed("reduce names a step twice"));
     }
-    let policy = ReducePolicy { tier: words.contains(&Reduction::Tier), all: words.contains(&Reduction::All) };
+    let policy =
+        ReducePolicy { tier: words.contains(&Reduction::Tier), all: words.contains(&Reduction::All), pacing: None };
     Ok((policy, words.contains(&Reduction::Fraction)))
 }
 
