@@ -245,9 +245,11 @@ impl<'a> Overview<'a> {
     pub fn ladder(&self, instrument: InstrumentId) -> Option<Vec<(i128, LadderRung)>> {
         let mark = i128::from(self.rounds.market.instrument(instrument).mark?);
         let mut rungs: BTreeMap<(i128, i128), LadderRung> = BTreeMap::new();
-        for (price, quantity) in self.shards.iter().flat_map(|shard| shard.rungs(&self.rounds.market, instrument)) {
+        for (price, quantity, counts) in
+            self.shards.iter().flat_map(|shard| shard.rungs(&self.rounds.market, instrument))
+        {
             let rung = rungs.entry(((price - mark).abs(), price)).or_default();
-            rung.accounts += 1;
+            rung.accounts += u64::from(counts);
             rung.long_lots += i128::from(quantity.max(0));
             rung.short_lots += i128::from((-quantity).max(0));
         }
