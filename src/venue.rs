@@ -6,6 +6,7 @@ use crate::command::{OrderName, Side};
 use crate::event::{PoolName, Step};
 use crate::market::{InstrumentId, Market};
 use crate::number::{Price, Quantity};
+use crate::prices::Top;
 
 /// How orders are answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,10 +110,27 @@ pub struct BookUpdate<'a> {
     pub bid: Option<Price>,
     /// Best ask, in ticks; if only the asks are given, their first.
     pub ask: Option<Price>,
+    /// What a sale of the impact notional would fetch, in ticks: for the premium.
+    pub impact_bid: Option<Price>,
+    /// What a purchase of the impact notional would cost, in ticks: for the premium.
+    pub impact_ask: Option<Price>,
     /// Bids, best first, falling.
     pub bids: Option<&'a [Level]>,
     /// Asks, best first, rising.
     pub asks: Option<&'a [Level]>,
+}
+
+impl BookUpdate<'_> {
+    /// What it says of the best prices.
+    pub(crate) fn top(&self) -> Top {
+        let first = |levels: Option<&[Level]>| levels.map(|levels| levels.first().map(|level| level.price));
+        Top {
+            bid: Top::best(self.bid, first(self.bids)),
+            ask: Top::best(self.ask, first(self.asks)),
+            impact_bid: self.impact_bid.unwrap_or(Top::SILENT),
+            impact_ask: self.impact_ask.unwrap_or(Top::SILENT),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -165,22 +183,6 @@ impl Venue {
         lots(&book.bids).min(lots(&book.asks))
     }
 
-    /// Takes from the depth what a recorded answer filled.
-    pub(crate) fn take(&mut self, instrument: InstrumentId, side: Side, (lots, price): (Quantity, Price)) {
-        let book = &mut self.books[instrument.index()];
-        let (levels, best) = match side {
-            Side::Sell => (&mut book.bids, &mut book.bid),
-            Side::Buy => (&mut book.asks, &mut book.ask),
-        };
-        if let Some(level) = levels.last_mut().filter(|level| level.price == price) {
-            level.quantity -= lots.min(level.quantity);
-            if level.quantity == 0 {
-                levels.pop();
-            }
-            *best = levels.last().map(|level| level.price);
-        }
-    }
-
     /// The next fill of an order of which `rest` lots are left, and takes it from the depth; none: the rest expires.
     pub(crate) fn fill(
         &mut self,
@@ -202,12 +204,19 @@ impl Venue {
             VenueMode::Bankruptcy => Some((rest, limit)),
             VenueMode::None | VenueMode::Manual => None,
             VenueMode::Book => {
-                let book = &self.books[instrument.index()];
-                let levels = if side == Side::Sell { &book.bids } else { &book.asks };
-                let level = levels.last().filter(|level| allows(level.price))?;
-                let fill = (level.quantity.min(rest), level.price);
-                self.take(instrument, side, fill);
-                Some(fill)
+                let book = &mut self.books[instrument.index()];
+                let (levels, best) = match side {
+                    Side::Sell => (&mut book.bids, &mut book.bid),
+                    Side::Buy => (&mut book.asks, &mut book.ask),
+                };
+                let level = levels.last_mut().filter(|level| allows(level.price))?;
+                let (lots, price) = (level.quantity.min(rest), level.price);
+                level.quantity -= lots;
+                if level.quantity == 0 {
+                    levels.pop();
+                }
+                *best = levels.last().map(|level| level.price);
+                Some((lots, price))
             }
         }
     }

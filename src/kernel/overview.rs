@@ -240,6 +240,16 @@ impl<'a> Overview<'a> {
         queue.iter().enumerate().map(entry).collect()
     }
 
+    /// The funding rate of an instrument as a settlement now would compute it, and when the next is due, in nanoseconds
+    /// since the epoch; none without funding rules.
+    #[must_use]
+    pub fn funding(&self, instrument: InstrumentId) -> Option<(Option<i64>, u64)> {
+        let (market, now_ns) = (&self.rounds.market, self.now_ns());
+        let rules = market.instrument(instrument).spec.prices.funding?;
+        let next_ns = now_ns.saturating_add(rules.time_left(now_ns));
+        Some((market.funding_rate(instrument, now_ns), next_ns))
+    }
+
     /// What would be liquidated at which price, from the mark outward; none without a mark.
     #[must_use]
     pub fn ladder(&self, instrument: InstrumentId) -> Option<Vec<(i128, LadderRung)>> {
