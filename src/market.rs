@@ -6,7 +6,7 @@ use crate::contract::Unit;
 use crate::controls::Controls;
 use crate::decimal::Grid;
 use crate::jobs::{DEFAULT_CHUNK, Job};
-use crate::number::{PPB, Price};
+use crate::number::{PPB, Price, Quantity};
 use crate::prices::{Change, PriceInput, PriceRules, Prices};
 use crate::refusal::Refusal;
 use crate::tiers::TierTable;
@@ -143,11 +143,35 @@ pub struct ReducePolicy {
     pub fraction_ppb: u64,
     /// Close all.
     pub all: bool,
+    /// How much of it may be in flight at once; none: all of it.
+    pub pacing: Option<Pacing>,
 }
 
 impl Default for ReducePolicy {
     fn default() -> Self {
-        Self { tier: true, fraction_ppb: 0, all: true }
+        Self { tier: true, fraction_ppb: 0, all: true, pacing: None }
+    }
+}
+
+/// How much liquidation quantity may be in flight at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum Pacing {
+    /// So many lots.
+    Lots(Quantity),
+    /// A share of the visible depth, that of the thinner side, in parts per billion; at least one lot.
+    DepthShare(u64),
+}
+
+impl Pacing {
+    fn check(self) -> Result<(), Refusal> {
+        match self {
+            Self::Lots(lots) if lots < 1 => Err(Refusal::BadDeclaration { what: "pacing: lots must be at least 1" }),
+            Self::DepthShare(share) if !(1..=PPB).contains(&share) => {
+                Err(Refusal::BadDeclaration { what: "pacing: depth_share must be above 0 and at most 1" })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -312,6 +336,7 @@ impl InstrumentSpec {
         if self.funding.chunk == 0 {
             return Err(Refusal::BadDeclaration { what: "chunk must be at least 1" });
         }
+        self.reduce.pacing.map_or(Ok(()), Pacing::check)?;
         self.controls.check()?;
         self.prices.check(self.tick)
     }

@@ -16,7 +16,7 @@ use terrace::jobs::{JobKind, JobName, Part};
 use terrace::journal::{Cut, FILE_NAME, Frame, JournalError, MAX_PAYLOAD, Reader, Sequence, Writer, read};
 use terrace::market::{
     AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec,
-    ReducePolicy,
+    Pacing, ReducePolicy,
 };
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, Level, VenueMode, VenueRules};
@@ -270,7 +270,18 @@ fn any_spec(dice: &mut Dice) -> InstrumentSpec {
         taker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
         liquidation_fee_ppb: dice.below(1_000_000_000) as i64,
         close_fee_in_mm: dice.flag(),
-        reduce: ReducePolicy { tier: dice.flag(), fraction_ppb: dice.below(1_000_000_001), all: dice.flag() },
+        reduce: ReducePolicy {
+            tier: dice.flag(),
+            fraction_ppb: dice.below(1_000_000_001),
+            all: dice.flag(),
+            pacing: dice.maybe(|dice| {
+                if dice.flag() {
+                    Pacing::Lots(1 + dice.below(1 << 62) as i64)
+                } else {
+                    Pacing::DepthShare(1 + dice.below(1_000_000_000))
+                }
+            }),
+        },
         adl: AdlPolicy {
             rank: RANKS[dice.below(4) as usize],
             price: if dice.flag() { AdlPrice::Bankruptcy } else { AdlPrice::Mark },

@@ -11,9 +11,9 @@ use crate::driver::Driver;
 use crate::kernel::Declaration;
 use crate::market::{
     AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec,
-    ReducePolicy,
+    Pacing, ReducePolicy,
 };
-use crate::number::LIMIT;
+use crate::number::{LIMIT, Quantity};
 use crate::refusal::{Code, Refusal};
 use crate::slope::{SizeStep, Slope};
 use crate::tiers::{TierError, TierRow, TierRule, TierTable};
@@ -150,6 +150,49 @@ impl DrawdownLine {
     }
 }
 
+/// A `pacing` whose form is right.
+#[derive(Clone, Copy)]
+enum PacingLine {
+    Lots(u64),
+    DepthShare(Decimal),
+}
+
+impl PacingLine {
+    fn read(value: Json) -> Result<Self, Rejection> {
+        let mut fields = Fields::of(value, "pacing")?;
+        fields.only(&["lots", "depth_share"])?;
+        match (fields.id_or_none("lots")?, fields.decimal_or_none("depth_share")?) {
+            (Some(lots), None) => Ok(Self::Lots(lots)),
+            (None, Some(share)) => Ok(Self::DepthShare(share)),
+            _ => Err(Rejection::malformed("pacing takes either lots or depth_share")),
+        }
+    }
+
+    /// The values, as they stand in the line.
+    fn check(self) -> Result<(), Rejection> {
+        match self {
+            Self::Lots(lots) if Quantity::try_from(lots).is_ok_and(|lots| lots > 0) => Ok(()),
+            Self::Lots(lots) => {
+                Err(Rejection::bad_value(format!("pacing: lots must be from 1 to {}, not {lots}", Quantity::MAX)))
+            }
+            Self::DepthShare(share) if share.is_nonpositive() || share > Decimal::new(1, 0) => {
+                Err(Rejection::bad_value(format!("pacing: depth_share must be above 0 and at most 1, not {share}")))
+            }
+            Self::DepthShare(_) => Ok(()),
+        }
+    }
+
+    fn rule(self) -> Result<Pacing, Rejection> {
+        match self {
+            Self::Lots(lots) => Ok(Pacing::Lots(lots as Quantity)), // checked
+            Self::DepthShare(share) => match steps(Grid::ppb(), share) {
+                (share_ppb, false) => Ok(Pacing::DepthShare(share_ppb as u64)), // above zero, at most one
+                _ => Err(Refusal::OffGrid { what: "depth_share: finer than parts per billion, it" }.into()),
+            },
+        }
+    }
+}
+
 /// An `instrument` line whose form is right.
 struct InstrumentLine {
     symbol: String,
@@ -170,6 +213,7 @@ struct InstrumentLine {
     reduce: Vec<Reduction>,
     fraction: Option<Decimal>,
     adl: AdlPolicy,
+    pacing: Option<PacingLine>,
     prices: PriceLine,
     controls: ControlsLine,
 }
@@ -219,11 +263,13 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), R
     line.prices.rules.check(tick)?;
     line.check_fraction()?;
     line.controls.check()?;
+    line.pacing.map_or(Ok(()), PacingLine::check)?;
     let tiers = line.tier_table(unit, tick, asset.decimals)?;
     line.prices.check_grid()?;
     let [maker_fee_ppb, taker_fee_ppb, liquidation_fee_ppb] = fees_of(line.fees)?;
     let reduce = line.reduce_policy()?;
     let controls = line.controls.place()?;
+    let pacing = line.pacing.map(PacingLine::rule).transpose()?;
     let what = if line.inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
     let unit = unit.ok_or(Refusal::Overflow { what })?;
     let tiers = tiers.ok_or(Refusal::Overflow { what: "lot · multiplier, the size of a lot," })?;
@@ -242,7 +288,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), R
         taker_fee_ppb,
         liquidation_fee_ppb,
         close_fee_in_mm: line.close_fee_in_mm,
-        reduce,
+        reduce: ReducePolicy { pacing, ..reduce },
         adl: line.adl,
         fund,
         prices: line.prices.rules,
@@ -284,6 +330,7 @@ impl InstrumentLine {
             "funding",
             "fund",
             "margin_calls",
+            "pacing",
         ])?;
         let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);
         let one = Decimal::new(1, 0);
@@ -311,6 +358,7 @@ impl InstrumentLine {
             rank: fields.word_or("adl_rank", RANKINGS, AdlRank::default())?,
             price: fields.word_or("adl_price", ADL_PRICES, AdlPrice::default())?,
         };
+        let pacing = fields.take("pacing").map(PacingLine::read).transpose()?;
         let inverse = fields.word("kind", KINDS)?;
         let supported = [(inverse.is_some(), "kind: only \"linear_perp\" and \"inverse_perp\" are supported")];
         Ok(Self {
@@ -330,6 +378,7 @@ impl InstrumentLine {
             reduce,
             fraction,
             adl,
+            pacing,
             prices,
             controls: ControlsLine::read(&mut fields)?,
         })
@@ -355,6 +404,7 @@ impl InstrumentLine {
             tier: lists(Reduction::Tier),
             fraction_ppb: u64::try_from(fraction).unwrap_or(0),
             all: lists(Reduction::All),
+            pacing: None,
         })
     }
 

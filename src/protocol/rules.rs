@@ -97,6 +97,7 @@ impl RulesLine {
                 tier: listed.contains(&Reduction::Tier),
                 fraction_ppb: 0,
                 all: listed.contains(&Reduction::All),
+                pacing: None,
             }),
             adl_rank: fields.word_or("adl_rank", &optional(RANKINGS), None)?,
             adl_price: fields.word_or("adl_price", &optional(ADL_PRICES), None)?,
@@ -136,8 +137,10 @@ impl RulesLine {
                 *fee = placed;
             }
         }
-        super::declarations::bad_tiers(spec.tiers.check_close_fee(spec.close_fee_ppb()))?;
-        spec.reduce = self.reduce.unwrap_or(spec.reduce);
+        spec.tiers =
+            super::declarations::bad_tiers(spec.tiers.check_close_fee(spec.close_fee_ppb()).map(|()| spec.tiers))?;
+        let reduce = self.reduce.unwrap_or(spec.reduce);
+        spec.reduce = ReducePolicy { pacing: spec.reduce.pacing, ..reduce };
         spec.adl.rank = self.adl_rank.unwrap_or(spec.adl.rank);
         spec.adl.price = self.adl_price.unwrap_or(spec.adl.price);
         Ok(spec)
