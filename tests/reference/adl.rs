@@ -1,13 +1,14 @@
 //! Auto-deleveraging (model section 7).
 
-use super::number::{Int, Rat, ceil_div, floor_div, int, show_rounded, trunc_div, zero};
-use super::state::{Side, State, sum};
+use super::number::{Int, ceil_div, floor_div, int, trunc_div, zero};
+use super::state::{At, Side, State, sum};
 use num_traits::{Signed, Zero};
 use serde_json::{Value, json};
 
 /// A position in the queue of its side.
 pub struct Ranked {
     pub account: u64,
+    pub at: At,
     pub qty: Int,
     /// With 64 fractional bits.
     pub score: Int,
@@ -21,13 +22,15 @@ impl State {
     pub fn adl_queue(&self, i: usize, long: bool) -> Vec<Ranked> {
         let mut queue: Vec<Ranked> = Vec::new();
         for &account in self.accounts.keys() {
-            let position = self.holding(account, i).position;
-            if position.q.is_zero() || position.q.is_positive() != long {
-                continue;
+            for at in self.places(account, i) {
+                let position = self.position(account, at);
+                if position.q.is_zero() || position.q.is_positive() != long {
+                    continue;
+                }
+                let profitable = self.upnl(i, &position).is_positive();
+                let (qty, score) = (position.size(), self.adl_score(account, at));
+                queue.push(Ranked { account, at, qty, score, rank: 0, lights: 0, profitable });
             }
-            let profitable = self.upnl(i, &position).is_positive();
-            let (qty, score) = (position.size(), self.adl_score(account, i));
-            queue.push(Ranked { account, qty, score, rank: 0, lights: 0, profitable });
         }
         queue.sort_by(|a, b| {
             let profitable = b.profitable.cmp(&a.profitable);
@@ -40,12 +43,12 @@ impl State {
     /// `pnl_leverage`: `pnl = uPnL / max(|C|, 1)` and `lev = N / max(E_i, 1)`
     /// with 32 fractional bits; `pnl · lev` if uPnL > 0, else `pnl / lev`, with
     /// 64, saturating.
-    fn adl_score(&self, account: u64, i: usize) -> Int {
-        let position = self.holding(account, i).position;
-        let upnl = self.upnl(i, &position);
+    fn adl_score(&self, account: u64, at: At) -> Int {
+        let position = self.position(account, at);
+        let upnl = self.upnl(at.i, &position);
         let pnl = trunc_div(&(&upnl << 32), &position.cost.abs().max(int(1)));
-        let share = self.share(account, i).max(int(1));
-        let lev = trunc_div(&(self.notional(i, &position) << 32), &share);
+        let share = self.share(account, at).max(int(1));
+        let lev = trunc_div(&(self.notional(at.i, &position) << 32), &share);
         let score = if upnl.is_positive() { pnl * lev } else { trunc_div(&(pnl << 64), &lev.max(int(1))) };
         let end: Int = int(1) << 127;
         let (most, least) = (&end - 1, -&end);
@@ -54,38 +57,42 @@ impl State {
 
     /// Passed over: locked pools, pools in breach, pools that the trade would
     /// leave with negative equity.
-    fn may_be_deleveraged(&self, account: u64, i: usize, k: &Int, price: &Int) -> bool {
-        let pool = self.own_pool(account, i);
+    fn may_be_deleveraged(&self, account: u64, at: At, k: &Int, price: &Int) -> bool {
+        let (i, pool) = (at.i, self.own_pool(account, at));
         if self.is_locked(pool) || self.in_breach(pool) {
             return false;
         }
         let mark = self.instruments[i].mark.clone().expect("only instruments with a mark");
-        let part = self.holding(account, i).position.part(k);
-        let change = self.value_at(i, &part, price) - self.value_at(i, &part, &mark);
+        // What the pool has after it: the part leaves at the price, the rest stays at mark.
+        let position = self.position(account, at);
+        let part = position.part(k);
+        let rest = self.value_at(i, &(&position.q - &part), &mark);
+        let change = self.value_at(i, &part, price) + rest - self.value(i, &position);
         !(self.equity(pool) + change).is_negative()
     }
 
     /// The opposite positions take up to `|q|` lots of the signed `q` at the
-    /// price, in order of rank, ranked once. Returns how many were traded.
-    pub fn trade_with_counters(&mut self, bankrupt: &Value, i: usize, q: &Int, price: &Int) -> Int {
+    /// price, in order of rank, ranked once. Returns how many were traded, and
+    /// the sum of the values at which they were booked on the counterparties.
+    pub fn trade_with_counters(&mut self, bankrupt: &Value, i: usize, q: &Int, price: &Int) -> (Int, Int) {
         let side = if q.is_positive() { Side::Buy } else { Side::Sell };
-        let mut left = q.abs();
-        let mut trades: Vec<Int> = Vec::new();
+        let (mut left, mut booked) = (q.abs(), zero());
         for counter in self.adl_queue(i, q.is_negative()) {
             if left.is_zero() {
                 break;
             }
             let k = counter.qty.clone().min(left.clone());
-            if !self.may_be_deleveraged(counter.account, i, &k, price) {
+            if !self.may_be_deleveraged(counter.account, counter.at, &k, price) {
                 continue;
             }
             self.settle_first(counter.account);
-            if !self.may_be_deleveraged(counter.account, i, &k, price) {
+            if !self.may_be_deleveraged(counter.account, counter.at, &k, price) {
                 continue;
             }
-            let part = self.holding(counter.account, i).position.part(&k);
+            let part = self.position(counter.account, counter.at).part(&k);
             let value = self.value_at(i, &part, price);
-            let realised = self.reduce(counter.account, i, &k, &value);
+            let realised = self.reduce(counter.account, counter.at, &k, &value);
+            booked += value;
             let fields = json!({
                 "account": bankrupt,
                 "counter": counter.account,
@@ -97,42 +104,25 @@ impl State {
                 "rank": counter.rank,
             });
             self.emit("adl", fields);
-            self.cut_reduce_only(counter.account, i);
-            left -= &k;
-            trades.push(k);
+            self.cut_reduce_only(counter.account, counter.at);
+            left -= k;
         }
-        self.report_adl(bankrupt, i, &q.abs(), &trades);
-        q.abs() - left
-    }
-
-    /// Per deleveraging: needed, reduced, by how many, and the share of the
-    /// largest. Of inventory, only where somebody traded.
-    fn report_adl(&mut self, bankrupt: &Value, i: usize, needed: &Int, trades: &[Int]) {
-        if trades.is_empty() && bankrupt.is_string() {
-            return;
-        }
-        let reduced = sum(trades.iter().cloned());
-        let largest = trades.iter().max().map(|most| show_rounded(&Rat::new(most.clone(), reduced.clone()), 8));
-        let fields = json!({
-            "account": bankrupt,
-            "symbol": self.instruments[i].symbol,
-            "needed": self.show_qty(i, needed),
-            "reduced": self.show_qty(i, &reduced),
-            "counterparties": trades.len(),
-            "largest": largest,
-        });
-        self.emit("adl_report", fields);
+        (q.abs() - left, booked)
     }
 
     /// Step 5: the pool is booked out at `X` as in step 4; counterparties take
     /// the lots at the bankruptcy price; the fund takes the residue and what
-    /// they do not reach.
-    pub fn deleverage_for(&mut self, account: u64, i: usize, k: &Int) {
-        let passing = self.passing(account, i, k);
-        let q = self.holding(account, i).position.part(k);
+    /// they do not reach. Without such a price nobody is deleveraged.
+    pub fn deleverage_for(&mut self, account: u64, at: At, k: &Int) {
+        let i = at.i;
+        let passing = self.passing(account, at, k);
+        let Some(price) = passing.price.clone() else {
+            return self.take_over(account, at, k);
+        };
+        let q = self.position(account, at).part(k);
         let x = &passing.value - &passing.share;
-        self.reduce(account, i, k, &x);
-        let traded = self.trade_with_counters(&json!(account), i, &q, &passing.price);
+        self.reduce(account, at, k, &x);
+        let (traded, booked) = self.trade_with_counters(&json!(account), i, &q, &price);
         self.cut_standing(i);
 
         // The rest: k' lots at V(k', mark) − floor(E_k · k' / k).
@@ -143,15 +133,14 @@ impl State {
         let left_x = self.value_at(i, &left_q, &mark) - &left_share;
 
         // What counterparties paid, against the part of X that is theirs.
-        let paid = self.value_at(i, &(q.signum() * &traded), &passing.price);
-        let residue = paid - (x - &left_x);
+        let residue = -booked - (x - &left_x);
         let fund = self.instruments[i].fund;
         if !residue.is_zero() {
             self.change_fund(fund, &residue, "adl_residue");
             self.report_fund_deficit(fund);
         }
         if left.is_positive() {
-            self.enter_inventory(account, i, &left_q, &left_x, &left_share, &passing.price);
+            self.enter_inventory(account, at, &left_q, &left_x, &left_share, &passing.price);
         }
     }
 }
@@ -170,8 +159,8 @@ fn number_queue(queue: &mut [Ranked]) {
 
 impl Ranked {
     /// Of one account's position.
-    pub fn lights_of(queue: &[Ranked], account: u64) -> u64 {
-        let ranked = queue.iter().find(|r| r.account == account);
+    pub fn lights_of(queue: &[Ranked], account: u64, at: At) -> u64 {
+        let ranked = queue.iter().find(|r| r.account == account && r.at == at);
         ranked.expect("the position is in its queue").lights
     }
 }

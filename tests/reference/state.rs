@@ -50,6 +50,46 @@ impl Side {
     }
 }
 
+/// Which position in an instrument: the only one of a one-way account, or a leg
+/// of one in hedge mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Leg {
+    Net,
+    Long,
+    Short,
+}
+
+impl Leg {
+    pub fn read(word: &str) -> Leg {
+        if word == "long" { Leg::Long } else { Leg::Short }
+    }
+
+    pub fn other(self) -> Leg {
+        match self {
+            Leg::Net => Leg::Net,
+            Leg::Long => Leg::Short,
+            Leg::Short => Leg::Long,
+        }
+    }
+
+    /// Whether a position here may have that sign.
+    pub fn allows(self, side: Side) -> bool {
+        match self {
+            Leg::Net => true,
+            Leg::Long => side == Side::Buy,
+            Leg::Short => side == Side::Sell,
+        }
+    }
+}
+
+/// The place of a position in an account: its instrument and leg. Sorts as
+/// positions are shown and pools walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct At {
+    pub i: usize,
+    pub leg: Leg,
+}
+
 /// Signed size and signed cost (model section 2).
 #[derive(Clone, Debug, Default)]
 pub struct Position {
@@ -125,8 +165,10 @@ pub struct Instrument {
     pub fund: usize,
     pub tick: Rat,
     pub lot: Rat,
-    /// Quanta of one lot at one tick.
-    pub unit: Int,
+    /// Linear: quanta of one lot at one tick. Inverse: of one lot at a price of
+    /// one tick, that is `lot · multiplier · 10^decimals / tick`, exact.
+    pub unit: Rat,
+    pub inverse: bool,
     pub tiers: Table,
     pub maker_fee: Int,
     pub taker_fee: Int,
@@ -195,7 +237,7 @@ pub struct Begun {
 /// What an order of step 3 is to be.
 #[derive(Clone, Debug)]
 pub struct Reduction {
-    pub instrument: usize,
+    pub at: At,
     pub lots: Int,
     pub limit: Int,
     pub step: &'static str,
@@ -204,7 +246,7 @@ pub struct Reduction {
 #[derive(Clone, Debug)]
 pub struct Unfilled {
     pub liquidation: u64,
-    pub instrument: usize,
+    pub at: At,
     pub lots: Int,
 }
 
@@ -214,14 +256,19 @@ pub struct CrossPool {
     pub lock: Lock,
 }
 
-/// What an account has in one instrument: position and settings.
+/// What an account has set for one instrument, for both legs.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    pub isolated: bool,
+    /// Hundredths; none until set: the first row's maximum.
+    pub leverage: Option<Int>,
+}
+
+/// What an account has at one place.
 #[derive(Clone, Debug, Default)]
 pub struct Holding {
     pub position: Position,
-    pub isolated: bool,
     pub margin: Int,
-    /// Hundredths; none until set: the first row's maximum.
-    pub leverage: Option<Int>,
     /// Of the isolated pool.
     pub lock: Lock,
 }
@@ -229,7 +276,7 @@ pub struct Holding {
 #[derive(Clone)]
 pub struct Order {
     pub id: u64,
-    pub instrument: usize,
+    pub at: At,
     pub side: Side,
     pub rest: Int,
     pub price: Int,
@@ -245,10 +292,13 @@ pub struct Hold {
 
 #[derive(Clone, Default)]
 pub struct Account {
+    /// Two legs an instrument.
+    pub hedge: bool,
     /// By asset.
     pub pools: BTreeMap<usize, CrossPool>,
+    pub holdings: BTreeMap<At, Holding>,
     /// By instrument.
-    pub holdings: BTreeMap<usize, Holding>,
+    pub terms: BTreeMap<usize, Terms>,
     /// In order of acceptance.
     pub orders: Vec<Order>,
     /// Open ones, by id.
@@ -268,7 +318,7 @@ pub struct PoolId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PoolKind {
     Cross(usize),
-    Isolated(usize),
+    Isolated(At),
 }
 
 /// Whose liquidation or unwind order it is.
@@ -283,7 +333,8 @@ pub enum Owner {
 pub struct VenueOrder {
     pub id: u64,
     pub owner: Owner,
-    pub instrument: usize,
+    /// Of the fund: where an inventory lies, without legs.
+    pub at: At,
     pub side: Side,
     /// What the venue has not filled of it, and may yet fill.
     pub open: Int,
@@ -449,13 +500,33 @@ impl State {
     // Parts of the state.
 
     /// A copy; a default one where the account never had anything there.
-    pub fn holding(&self, account: u64, i: usize) -> Holding {
-        self.accounts[&account].holdings.get(&i).cloned().unwrap_or_default()
+    pub fn holding(&self, account: u64, at: At) -> Holding {
+        self.accounts[&account].holdings.get(&at).cloned().unwrap_or_default()
     }
 
-    pub fn holding_mut(&mut self, account: u64, i: usize) -> &mut Holding {
+    pub fn position(&self, account: u64, at: At) -> Position {
+        self.holding(account, at).position
+    }
+
+    pub fn holding_mut(&mut self, account: u64, at: At) -> &mut Holding {
         let account = self.accounts.get_mut(&account).expect("account was checked");
-        account.holdings.entry(i).or_default()
+        account.holdings.entry(at).or_default()
+    }
+
+    /// A copy; the default where nothing was set.
+    pub fn terms(&self, account: u64, i: usize) -> Terms {
+        self.accounts[&account].terms.get(&i).cloned().unwrap_or_default()
+    }
+
+    pub fn terms_mut(&mut self, account: u64, i: usize) -> &mut Terms {
+        let account = self.accounts.get_mut(&account).expect("account was checked");
+        account.terms.entry(i).or_default()
+    }
+
+    /// The places that the account may have positions in.
+    pub fn places(&self, account: u64, i: usize) -> Vec<At> {
+        let legs: &[Leg] = if self.accounts[&account].hedge { &[Leg::Long, Leg::Short] } else { &[Leg::Net] };
+        legs.iter().map(|&leg| At { i, leg }).collect()
     }
 
     /// A copy; an empty one where there is none.

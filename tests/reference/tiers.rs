@@ -1,7 +1,7 @@
 //! Tier tables (model section 3). Anything wrong in one is `bad_tiers`.
 
 use super::input::{Json, Refusal, json_decimal, refuse};
-use super::number::{Int, Rat, ceil_div, floor_div, int, limit, pow10, ppb, steps, zero};
+use super::number::{Int, Rat, ceil_div, floor_div, int, limit, pow10, ppb, rat, steps, zero};
 use num_traits::{Signed, Zero};
 
 #[derive(Clone)]
@@ -14,9 +14,23 @@ pub struct Row {
     pub deduction: Int,
 }
 
+/// How a requirement follows from the notional.
+#[derive(Clone)]
+pub enum Rule {
+    Marginal,
+    Step,
+    /// By the size in the underlying, exact.
+    Linear {
+        base: Rat,
+        slope: Rat,
+        im_base: Rat,
+    },
+}
+
 #[derive(Clone)]
 pub struct Table {
     pub rows: Vec<Row>,
+    pub rule: Rule,
 }
 
 /// A row as given; the deduction may be missing.
@@ -29,7 +43,7 @@ struct Given {
 
 impl Table {
     /// Reads the rows, checks them, and computes the deductions.
-    pub fn read(list: &[Json], step: bool, decimals: u32) -> Result<Table, Refusal> {
+    pub fn read(list: &[Json], rule: Rule, decimals: u32) -> Result<Table, Refusal> {
         if list.is_empty() {
             return refuse("bad_tiers", "tiers is empty");
         }
@@ -43,8 +57,9 @@ impl Table {
         for n in 0..given.len() {
             check_row(&given, n).or_else(|what| bad(n, what))?;
         }
-        check_deductions(&given, step)?;
-        Ok(Table { rows: with_deductions(given, step) })
+        let marginal = matches!(rule, Rule::Marginal);
+        check_deductions(&given, !marginal)?;
+        Ok(Table { rows: with_deductions(given, !marginal), rule })
     }
 
     /// The first row with `N ≤ cap`; above the last cap the last row.
@@ -53,8 +68,12 @@ impl Table {
         fits.unwrap_or(self.rows.len() - 1)
     }
 
-    /// `ceil(N · mmr_n) − D_n`; under `step` every deduction is zero.
-    pub fn mm(&self, notional: &Int) -> Int {
+    /// `ceil(N · mmr_n) − D_n`; under `step` every deduction is zero; under
+    /// `linear` the rate is `base + slope · size`.
+    pub fn mm(&self, notional: &Int, size: impl FnOnce() -> Rat) -> Int {
+        if let Rule::Linear { base, slope, .. } = &self.rule {
+            return (rat(notional) * (base + slope * size())).ceil().to_integer();
+        }
         let row = &self.rows[self.row_of(notional)];
         ceil_div(&(notional * &row.mmr), &ppb()) - &row.deduction
     }
@@ -63,9 +82,14 @@ impl Table {
         &self.rows[self.row_of(notional)].max_leverage
     }
 
-    /// `ceil(N / min(leverage, max_leverage of N's tier))`
-    pub fn im(&self, notional: &Int, leverage: &Int) -> Int {
+    /// `ceil(N / min(leverage, max_leverage of N's tier))`; under `linear`
+    /// `ceil(N · max(im_base + slope · size, 1 / leverage))`.
+    pub fn im(&self, notional: &Int, size: impl FnOnce() -> Rat, leverage: &Int) -> Int {
         let leverage = leverage.min(self.max_leverage(notional));
+        if let Rule::Linear { slope, im_base, .. } = &self.rule {
+            let rate = (im_base + slope * size()).max(Rat::new(int(100), leverage.clone()));
+            return (rat(notional) * rate).ceil().to_integer();
+        }
         ceil_div(&(notional * int(100)), leverage)
     }
 
