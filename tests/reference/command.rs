@@ -38,7 +38,7 @@ pub enum Command {
     Release { account: u64, hold: u64 },
     Leverage { account: u64, symbol: String, leverage: Rat },
     MarginMode { account: u64, symbol: String, isolated: bool },
-    IsolatedMargin { account: u64, symbol: String, amount: Rat },
+    IsolatedMargin { account: u64, symbol: String, amount: Rat, leg: Option<String> },
     Order(OrderFields),
     Cancel { account: u64, order: u64 },
     Fill(Box<FillFields>),
@@ -75,6 +75,7 @@ impl VenueRules {
 /// A pool as commands name it: of an asset, of a symbol.
 pub enum PoolName {
     Cross(String),
+    /// Symbol, or symbol and leg.
     Isolated(String),
 }
 
@@ -87,11 +88,16 @@ pub struct InstrumentFields {
     pub multiplier: Rat,
     pub tiers: Vec<Json>,
     pub tier_rule: String,
+    /// Of the rule `linear`.
+    pub base: Option<Rat>,
+    pub slope: Option<Rat>,
+    pub im_base: Option<Rat>,
     pub maker_fee: Rat,
     pub taker_fee: Rat,
     pub liquidation_fee: Rat,
     pub close_fee_in_mm: bool,
     pub reduce: Vec<String>,
+    pub fraction: Option<Rat>,
     pub adl_rank: String,
     pub adl_price: String,
     pub index: Option<IndexFields>,
@@ -108,6 +114,7 @@ pub struct OrderFields {
     pub qty: Rat,
     pub price: Rat,
     pub reduce_only: bool,
+    pub position_side: Option<String>,
 }
 
 pub struct FillFields {
@@ -120,6 +127,8 @@ pub struct FillFields {
     pub counterparty: Option<u64>,
     pub counter_order: Option<u64>,
     pub liquidity: Option<String>,
+    pub position_side: Option<String>,
+    pub counter_position_side: Option<String>,
 }
 
 pub struct BookFields {
@@ -157,11 +166,15 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
             "multiplier",
             "tiers",
             "tier_rule",
+            "base",
+            "slope",
+            "im_base",
             "maker_fee",
             "taker_fee",
             "liquidation_fee",
             "close_fee_in_mm",
             "reduce",
+            "fraction",
             "adl_rank",
             "adl_price",
             "index",
@@ -178,10 +191,22 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         "commit" | "release" => &["account", "hold"],
         "leverage" => &["account", "symbol", "leverage"],
         "margin_mode" => &["account", "symbol", "mode"],
-        "isolated_margin" => &["account", "symbol", "amount"],
-        "order" => &["account", "order", "symbol", "side", "qty", "price", "reduce_only"],
+        "isolated_margin" => &["account", "symbol", "amount", "position_side"],
+        "order" => &["account", "order", "symbol", "side", "qty", "price", "reduce_only", "position_side"],
         "cancel" => &["account", "order"],
-        "fill" => &["account", "symbol", "side", "qty", "price", "order", "counterparty", "counter_order", "liquidity"],
+        "fill" => &[
+            "account",
+            "symbol",
+            "side",
+            "qty",
+            "price",
+            "order",
+            "counterparty",
+            "counter_order",
+            "liquidity",
+            "position_side",
+            "counter_position_side",
+        ],
         "mark" | "last" => &["symbol", "price"],
         "book" => &["symbol", "bid", "ask", "impact_bid", "impact_ask", "bids", "asks"],
         "funding" => &["symbol", "rate"],
@@ -248,6 +273,7 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
             account: f.id("account")?,
             symbol: f.name("symbol")?,
             amount: f.decimal("amount")?,
+            leg: parse_leg(f, "position_side")?,
         },
         "order" => Command::Order(parse_order(f)?),
         "cancel" => Command::Cancel { account: f.id("account")?, order: f.id("order")? },
@@ -309,11 +335,15 @@ fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
         multiplier: f.decimal_or("multiplier", 1)?,
         tiers: f.list("tiers")?.clone(),
         tier_rule: f.word_or("tier_rule", &["marginal", "step", "linear"], "marginal")?,
+        base: f.maybe("base", Fields::decimal)?,
+        slope: f.maybe("slope", Fields::decimal)?,
+        im_base: f.maybe("im_base", Fields::decimal)?,
         maker_fee: f.decimal_or("maker_fee", 0)?,
         taker_fee: f.decimal_or("taker_fee", 0)?,
         liquidation_fee: f.decimal_or("liquidation_fee", 0)?,
         close_fee_in_mm: f.flag_or("close_fee_in_mm", false)?,
         reduce: parse_reduce(f)?,
+        fraction: f.maybe("fraction", Fields::decimal)?,
         adl_rank: f.word_or("adl_rank", &ranks, "pnl_leverage")?,
         adl_price: f.word_or("adl_price", &["bankruptcy", "mark"], "bankruptcy")?,
         index: price_fields::parse_index(f)?,
@@ -321,6 +351,10 @@ fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
         funding: price_fields::parse_funding(f)?,
         fund: f.maybe("fund", Fields::name)?,
     })
+}
+
+fn parse_leg(f: &Fields, key: &str) -> Result<Option<String>, Refusal> {
+    f.maybe(key, |f, k| f.word(k, &["long", "short"]))
 }
 
 /// A list of distinct words.
@@ -367,6 +401,7 @@ fn parse_order(f: &Fields) -> Result<OrderFields, Refusal> {
         qty: f.decimal("qty")?,
         price: f.decimal("price")?,
         reduce_only: f.flag_or("reduce_only", false)?,
+        position_side: parse_leg(f, "position_side")?,
     })
 }
 
@@ -381,9 +416,12 @@ fn parse_fill(f: &Fields) -> Result<FillFields, Refusal> {
         counterparty: f.maybe("counterparty", Fields::id)?,
         counter_order: f.maybe("counter_order", Fields::id)?,
         liquidity: f.maybe("liquidity", |f, k| f.word(k, &["maker", "taker"]))?,
+        position_side: parse_leg(f, "position_side")?,
+        counter_position_side: parse_leg(f, "counter_position_side")?,
     };
-    if fill.counter_order.is_some() && fill.counterparty.is_none() {
-        return malformed("counter_order without counterparty");
+    let of_counter = fill.counter_order.is_some() || fill.counter_position_side.is_some();
+    if of_counter && fill.counterparty.is_none() {
+        return malformed("counter_order or counter_position_side without counterparty");
     }
     Ok(fill)
 }

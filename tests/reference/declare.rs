@@ -5,7 +5,7 @@ use super::command::InstrumentFields;
 use super::input::{Refusal, refuse};
 use super::number::{Int, Rat, decimals_of, int, one, pow10, rat, show_exact, significant_digits, zero};
 use super::state::{Account, Asset, Fund, Instrument, Position, State, need, need_below_limit, need_positive, on_grid};
-use super::tiers::Table;
+use super::tiers::{Rule, Table};
 use num_traits::{Signed, Zero};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,9 +65,8 @@ impl State {
 
     pub fn do_account(&mut self, id: u64, margin: &str, positions: &str) -> Result<(), Refusal> {
         need(margin == "single", "bad_value", format!("margin {margin} is not built"))?;
-        need(positions == "one_way", "bad_value", format!("positions {positions} is not built"))?;
         need(!self.accounts.contains_key(&id), "duplicate", format!("account {id} exists"))?;
-        self.accounts.insert(id, Account::default());
+        self.accounts.insert(id, Account { hedge: positions == "hedge", ..Account::default() });
         Ok(())
     }
 
@@ -85,15 +84,18 @@ impl State {
         let chunk = f.funding.as_ref().and_then(|funding| funding.chunk).unwrap_or(4096);
         need((1..1 << 32).contains(&chunk), "bad_value", format!("chunk {chunk} is out of range"))?;
         let decimals = self.assets[settle].decimals;
-        let unit = whole_unit(f, decimals)?;
+        let inverse = f.kind == "inverse_perp";
+        let unit = if inverse { inverse_unit(f, decimals) } else { whole_unit(f, decimals)? };
         need_fees(f)?;
         let same = self.funds[fund].asset == settle;
         need(same, "bad_value", format!("fund {} is of another asset", self.funds[fund].name))?;
-        let tiers = Table::read(&f.tiers, f.tier_rule == "step", decimals)?;
+        let rule = tier_rule(f)?;
+        need_fraction(f)?;
+        let tiers = Table::read(&f.tiers, rule, decimals)?;
         let maker_fee = parts_per_billion(&f.maker_fee)?;
         let taker_fee = parts_per_billion(&f.taker_fee)?;
         let liquidation_fee = parts_per_billion(&f.liquidation_fee)?;
-        need_below_limit("unit", &unit)?;
+        need_below_limit("unit", &unit.ceil().to_integer())?;
         let taken = self.instrument_id(&f.symbol).is_ok();
         need(!taken, "duplicate", format!("symbol {} exists", f.symbol))?;
         self.instruments.push(Instrument {
@@ -103,13 +105,16 @@ impl State {
             fund,
             tick: f.tick.clone(),
             lot: f.lot.clone(),
+            multiplier: f.multiplier.clone(),
             unit,
+            inverse,
             tiers,
             maker_fee,
             taker_fee,
             liquidation_fee,
-            reduce_tier: f.reduce.iter().any(|w| w == "tier"),
-            reduce_all: f.reduce.iter().any(|w| w == "all"),
+            close_fee_in_mm: f.close_fee_in_mm,
+            reduce: f.reduce.clone(),
+            fraction: f.fraction.clone(),
             mark: None,
             frozen: BTreeSet::new(),
             told_frozen: false,
@@ -150,11 +155,8 @@ fn new_fund(name: &str, asset: usize, floor: Int, declared: bool) -> Fund {
 fn need_built(f: &InstrumentFields) -> Result<(), Refusal> {
     let built =
         |what: &str, given: &str, only: &str| need(given == only, "bad_value", format!("{what} {given} is not built"));
-    built("kind", &f.kind, "linear_perp")?;
-    need(f.tier_rule != "linear", "bad_value", "tier_rule linear is not built")?;
-    need(!f.close_fee_in_mm, "bad_value", "close_fee_in_mm is not built")?;
-    let fraction = f.reduce.iter().any(|w| w == "fraction");
-    need(!fraction, "bad_value", "reduce fraction is not built")?;
+    let perpetual = ["linear_perp", "inverse_perp"].contains(&f.kind.as_str());
+    need(perpetual, "bad_value", format!("kind {} is not built", f.kind))?;
     built("adl_rank", &f.adl_rank, "pnl_leverage")?;
     built("adl_price", &f.adl_price, "bankruptcy")?;
     need_plain_prices(f)
@@ -174,12 +176,48 @@ fn need_size(what: &str, x: &Rat) -> Result<(), Refusal> {
 }
 
 /// `unit = tick × lot × multiplier` in quanta, whole and at least 1.
-fn whole_unit(f: &InstrumentFields, decimals: u32) -> Result<Int, Refusal> {
+fn whole_unit(f: &InstrumentFields, decimals: u32) -> Result<Rat, Refusal> {
     let unit = &f.tick * &f.lot * &f.multiplier * rat(&pow10(decimals));
     if unit.is_integer() && unit >= one() {
-        Ok(unit.to_integer())
+        Ok(unit)
     } else {
         refuse("bad_value", "one lot at one tick is not a whole number of quanta")
+    }
+}
+
+/// What one lot is worth at one tick, in quanta: any positive number.
+fn inverse_unit(f: &InstrumentFields, decimals: u32) -> Rat {
+    &f.lot * &f.multiplier * rat(&pow10(decimals)) / &f.tick
+}
+
+fn tier_rule(f: &InstrumentFields) -> Result<Rule, Refusal> {
+    match f.tier_rule.as_str() {
+        "step" => Ok(Rule::Step),
+        "linear" => {
+            let part = |what: &str, given: &Option<Rat>| match given {
+                Some(x) => Ok(x.clone()),
+                None => refuse("bad_tiers", format!("tier_rule linear needs {what}")),
+            };
+            Ok(Rule::Linear {
+                base: part("base", &f.base)?,
+                slope: part("slope", &f.slope)?,
+                im_base: part("im_base", &f.im_base)?,
+            })
+        }
+        _ => Ok(Rule::Marginal),
+    }
+}
+
+fn need_fraction(f: &InstrumentFields) -> Result<(), Refusal> {
+    match &f.fraction {
+        None => {
+            let listed = f.reduce.iter().any(|w| w == "fraction");
+            need(!listed, "bad_value", "reduce names fraction, and there is none")
+        }
+        Some(fraction) => {
+            let fits = fraction.is_positive() && *fraction <= one();
+            need(fits, "bad_value", format!("fraction {} is not above 0 and at most 1", show_exact(fraction)))
+        }
     }
 }
 

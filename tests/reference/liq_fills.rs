@@ -4,7 +4,6 @@
 
 use super::number::{Int, ceil_div, ppb, zero};
 use super::state::{Owner, State, VenueOrder};
-use num_traits::Signed;
 use serde_json::{Value, json};
 
 impl State {

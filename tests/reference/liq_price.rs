@@ -2,26 +2,29 @@
 //! present mark at which the position's pool is in breach if no other price
 //! moves.
 //!
-//! Within one row of the tier table the exact excess, without any rounding, is
+//! Within one row of the tier table (of each leg) the exact excess, without any rounding, is
 //! monotone or has one peak in the price: between two prices it is nowhere
 //! lower than at the lower of its ends. The excess that counts differs from it
 //! by a few quanta. So an interval whose ends lie well above zero holds no
 //! breach; every other one is halved, down to single prices.
 
 use super::number::{Int, Rat, floor_div, int, ppb, rat, round_half_up};
-use super::state::{At, State, sum};
+use super::state::{At, State};
 use super::tiers::Rule;
 use num_traits::{Signed, Zero};
 
-/// How far rounding can move the excess: value, notional, MM, deduction, fee.
-const ROUNDING: i64 = 8;
+/// How far rounding can move the excess: value, notional, MM, deduction,
+/// fee of two legs.
+const ROUNDING: i64 = 16;
 
-/// One position in its pool, all else standing still.
+/// A position in its pool, all other prices standing still; both legs of an
+/// instrument in one pool move together.
 struct Probe<'a> {
     state: &'a State,
     i: usize,
-    q: Int,
-    /// `equity − MM` of the pool without this position's value and MM.
+    /// The signed sizes that move.
+    legs: Vec<Int>,
+    /// `equity − MM` of the pool without the values and MM of these.
     rest: Int,
 }
 
@@ -40,14 +43,17 @@ impl State {
 
     fn probe(&self, account: u64, at: At) -> Probe<'_> {
         let pool = self.own_pool(account, at);
-        let others = self.pool_positions(pool).into_iter().filter(|&other| other != at);
-        let excess_of_others = sum(others.map(|other| {
+        let mut probe = Probe { state: self, i: at.i, legs: Vec::new(), rest: self.pool_money(pool) };
+        for other in self.pool_positions(pool) {
             let position = self.position(account, other);
-            self.upnl(other.i, &position) - self.position_mm(other.i, &position)
-        }));
-        let position = self.position(account, at);
-        let rest = self.pool_money(pool) + excess_of_others - &position.cost;
-        Probe { state: self, i: at.i, q: position.q, rest }
+            if other.i == at.i {
+                probe.rest -= &position.cost;
+                probe.legs.push(position.q);
+            } else {
+                probe.rest += self.upnl(other.i, &position) - self.position_mm(other.i, &position);
+            }
+        }
+        probe
     }
 
     /// In ticks, exact: where uPnL is zero. None of an inverse position without
@@ -79,83 +85,89 @@ fn nearest(start: &Int, below: Option<Int>, above: Option<Int>) -> Option<Int> {
 }
 
 impl Probe<'_> {
-    fn breach(&self, price: &Int) -> bool {
-        let value = self.state.value_at(self.i, &self.q, price);
-        let notional = self.state.notional_at(self.i, &self.q, price);
-        let mm = self.state.mm_of(self.i, &self.q.abs(), &notional);
-        &self.rest + value - mm <= int(0)
+    /// Value and notional of each leg.
+    fn worth(&self, price: &Int) -> Vec<(Int, Int)> {
+        let worth = |q: &Int| (self.state.value_at(self.i, q, price), self.state.notional_at(self.i, q, price));
+        self.legs.iter().map(worth).collect()
     }
 
-    /// The excess without rounding, by the rule of a row.
-    fn exact(&self, row: usize, price: &Int) -> Rat {
+    fn breach(&self, price: &Int) -> bool {
+        let mut excess = self.rest.clone();
+        for (q, (value, notional)) in self.legs.iter().zip(self.worth(price)) {
+            excess += value - self.state.mm_of(self.i, &q.abs(), &notional);
+        }
+        !excess.is_positive()
+    }
+
+    /// The excess without rounding, by the rule of a row for each leg.
+    fn exact(&self, rows: &[usize], price: &Int) -> Rat {
+        let parts = self.legs.iter().zip(rows).map(|(q, &row)| self.exact_part(q, row, price));
+        parts.fold(rat(&self.rest), |a, b| a + b)
+    }
+
+    fn exact_part(&self, q: &Int, row: usize, price: &Int) -> Rat {
         let instrument = &self.state.instruments[self.i];
-        let size_unit = rat(&self.q.abs()) * &instrument.unit;
+        let size_unit = rat(&q.abs()) * &instrument.unit;
         let notional = if instrument.inverse { size_unit / rat(price) } else { size_unit * rat(price) };
         let table = &instrument.tiers;
         let mm = match &table.rule {
             Rule::Linear { base, slope, .. } => {
-                let size = self.state.exact_size_of(self.i, &self.q.abs(), &notional);
+                let size = self.state.exact_size_of(self.i, &q.abs(), &notional);
                 &notional * (base + slope * size)
             }
             _ => &notional * Rat::new(table.rows[row].mmr.clone(), ppb()) - rat(&table.rows[row].deduction),
         };
         let fee = if instrument.close_fee_in_mm { instrument.taker_fee.clone().max(int(0)) } else { int(0) };
         let fee = &notional * Rat::new(fee, ppb());
-        let negative = self.q.is_positive() == instrument.inverse;
+        let negative = q.is_positive() == instrument.inverse;
         let value = if negative { -notional } else { notional };
-        rat(&self.rest) + value - mm - fee
+        value - mm - fee
     }
 
     /// No price between the two, in one row, breaches; the two themselves do not.
-    fn is_safe(&self, row: usize, low: &Int, high: &Int) -> bool {
-        let worth = |price: &Int| {
-            (self.state.value_at(self.i, &self.q, price), self.state.notional_at(self.i, &self.q, price))
-        };
-        if worth(low) == worth(high) {
+    fn is_safe(&self, rows: &[usize], low: &Int, high: &Int) -> bool {
+        if self.worth(low) == self.worth(high) {
             return !self.breach(low);
         }
         let least = rat(&int(ROUNDING));
-        self.exact(row, low) > least && self.exact(row, high) > least
+        self.exact(rows, low) > least && self.exact(rows, high) > least
     }
 
-    /// The prices of each row with one, lowest first: `(row, first, last)`; the
-    /// row of the highest prices has no last.
-    fn rows(&self) -> Vec<(usize, Int, Option<Int>)> {
+    /// The prices between two changes of any leg's row, lowest first: the rows,
+    /// first and last price; the highest prices have no last.
+    fn stretches(&self) -> Vec<(Vec<usize>, Int, Option<Int>)> {
+        let mut firsts = vec![int(1)];
+        for q in &self.legs {
+            firsts.extend(self.first_prices(q));
+        }
+        firsts.sort();
+        firsts.dedup();
+        let lasts = firsts.iter().skip(1).map(|next| Some(next - 1)).chain([None]);
+        let table = &self.state.instruments[self.i].tiers;
+        let rows = |price: &Int| self.worth(price).iter().map(|(_, notional)| table.row_of(notional)).collect();
+        firsts.iter().zip(lasts).map(|(first, last)| (rows(first), first.clone(), last)).collect()
+    }
+
+    /// Where the row of a leg changes: the first price of each.
+    fn first_prices(&self, q: &Int) -> Vec<Int> {
         let instrument = &self.state.instruments[self.i];
-        let table = &instrument.tiers;
-        if matches!(table.rule, Rule::Linear { .. }) {
-            return vec![(0, int(1), None)];
-        }
-        let size_unit = rat(&self.q.abs()) * &instrument.unit;
-        let mut rows = Vec::new();
-        if instrument.inverse {
-            // The first price at which the notional, rounded up, is within the cap.
-            let mut last = None;
-            for (n, row) in table.rows.iter().enumerate() {
-                let within = (&size_unit / rat(&row.cap)).ceil().to_integer();
-                let first = if n + 1 == table.rows.len() { int(1) } else { within.max(int(1)) };
-                rows.push((n, first.clone(), last));
-                last = Some(first - 1);
-            }
-            rows.reverse();
-        } else {
-            let mut first = int(1);
-            for (n, row) in table.rows.iter().enumerate() {
-                let last = (rat(&row.cap) / &size_unit).floor().to_integer();
-                let is_last = n + 1 == table.rows.len();
-                rows.push((n, first.clone(), (!is_last).then(|| last.clone())));
-                first = int(1).max(last + 1);
-            }
-        }
-        rows.retain(|(_, first, last)| last.as_ref().is_none_or(|last| first <= last));
-        rows
+        let size_unit = rat(&q.abs()) * &instrument.unit;
+        let rows = &instrument.tiers.rows;
+        let caps = rows[..rows.len() - 1].iter().map(|row| rat(&row.cap));
+        let first = |cap: Rat| {
+            // Linear: the first price above the cap; inverse: the first within it.
+            let price =
+                if instrument.inverse { (&size_unit / cap).ceil() } else { (cap / &size_unit).floor() + rat(&int(1)) };
+            price.to_integer().max(int(1))
+        };
+        caps.map(first).collect()
     }
 
     fn highest_below(&self, start: &Int) -> Option<Int> {
-        for (row, low, last) in self.rows().into_iter().rev() {
+        for (rows, low, last) in self.stretches().into_iter().rev() {
             let high = last.map_or(start - 1, |last| last.min(start - 1));
             if low <= high
-                && let Some(found) = self.last_breach(row, &low, &high)
+                && let Some(found) = self.last_breach(&rows, &low, &high)
             {
                 return Some(found);
             }
@@ -164,11 +176,11 @@ impl Probe<'_> {
     }
 
     fn lowest_above(&self, start: &Int) -> Option<Int> {
-        for (row, first, last) in self.rows() {
+        for (rows, first, last) in self.stretches() {
             let low = first.max(start + 1);
-            let high = last.unwrap_or_else(|| self.far_above(row, &low));
+            let high = last.unwrap_or_else(|| self.far_above(&rows, &low));
             if low <= high
-                && let Some(found) = self.first_breach(row, &low, &high)
+                && let Some(found) = self.first_breach(&rows, &low, &high)
             {
                 return Some(found);
             }
@@ -176,51 +188,52 @@ impl Probe<'_> {
         None
     }
 
-    fn last_breach(&self, row: usize, low: &Int, high: &Int) -> Option<Int> {
+    fn last_breach(&self, rows: &[usize], low: &Int, high: &Int) -> Option<Int> {
         if self.breach(high) {
             return Some(high.clone());
         }
-        if low == high || self.is_safe(row, low, high) {
+        if low == high || self.is_safe(rows, low, high) {
             return None;
         }
         let middle = floor_div(&(low + high), &int(2));
         if &middle + 1 < *high
-            && let Some(found) = self.last_breach(row, &(&middle + 1), &(high - 1))
+            && let Some(found) = self.last_breach(rows, &(&middle + 1), &(high - 1))
         {
             return Some(found);
         }
-        self.last_breach(row, low, &middle)
+        self.last_breach(rows, low, &middle)
     }
 
-    fn first_breach(&self, row: usize, low: &Int, high: &Int) -> Option<Int> {
+    fn first_breach(&self, rows: &[usize], low: &Int, high: &Int) -> Option<Int> {
         if self.breach(low) {
             return Some(low.clone());
         }
-        if low == high || self.is_safe(row, low, high) {
+        if low == high || self.is_safe(rows, low, high) {
             return None;
         }
         let middle = floor_div(&(low + high), &int(2));
         if low < &middle
-            && let Some(found) = self.first_breach(row, &(low + 1), &middle)
+            && let Some(found) = self.first_breach(rows, &(low + 1), &middle)
         {
             return Some(found);
         }
-        self.first_breach(row, &(&middle + 1), high)
+        self.first_breach(rows, &(&middle + 1), high)
     }
 
     /// A price beyond which nothing new happens: a linear position is in breach
     /// there, or so far from it that it only gets better; an inverse one is worth
     /// less than a quantum.
-    fn far_above(&self, row: usize, low: &Int) -> Int {
+    fn far_above(&self, rows: &[usize], low: &Int) -> Int {
         let instrument = &self.state.instruments[self.i];
         if instrument.inverse {
-            let size_unit = rat(&self.q.abs()) * &instrument.unit;
+            let most = self.legs.iter().map(|q| q.abs()).max().expect("the position itself");
+            let size_unit = rat(&most) * &instrument.unit;
             return size_unit.ceil().to_integer().max(low.clone()) + 1;
         }
-        let rises = |price: &Int| self.exact(row, &(price * 2)) > self.exact(row, price);
+        let rises = |price: &Int| self.exact(rows, &(price * 2)) > self.exact(rows, price);
         let mut price = low.clone();
         while !self.breach(&price)
-            && !(rises(&price) && self.exact(row, &price) > rat(&int(ROUNDING)))
+            && !(rises(&price) && self.exact(rows, &price) > rat(&int(ROUNDING)))
             && price < int(1) << 130
         {
             price *= 2;

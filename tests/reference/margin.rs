@@ -233,10 +233,7 @@ impl State {
             let counted = || orders.clone().filter(|o| o.at == at && o.side == side && !o.reduce_only);
             let notional = sum(counted().map(|o| self.notional_at(at.i, &o.rest, &o.price)));
             let lots = sum(counted().map(|o| o.rest.clone()));
-            Reach {
-                notional: (&s + side.signed(&notional)).abs(),
-                lots: (&position.q + side.signed(&lots)).abs(),
-            }
+            Reach { notional: (&s + side.signed(&notional)).abs(), lots: (&position.q + side.signed(&lots)).abs() }
         })
     }
 

@@ -13,7 +13,7 @@ impl State {
         let price = self.ticks(i, price)?;
         need_below_limit("price", &price)?;
         let interest = self.open_interest(i).max(int(1));
-        need_below_limit("open interest · mark · unit", &self.value_at(i, &interest, &price))?;
+        need_below_limit("open interest · mark · unit", &self.notional_at(i, &interest, &price))?;
         self.set_mark(i, price);
         Ok(())
     }
@@ -76,7 +76,7 @@ impl State {
     fn book_price(&self, i: usize, price: &Rat) -> Result<Int, Refusal> {
         let price = self.ticks(i, price)?;
         need_below_limit("price", &price)?;
-        need_below_limit("price · unit", &self.value_at(i, &int(1), &price))?;
+        need_below_limit("price · unit", &self.notional_at(i, &int(1), &price))?;
         Ok(price)
     }
 
@@ -86,7 +86,7 @@ impl State {
             let price = self.book_price(i, price)?;
             let qty = self.lots(i, qty)?;
             need_below_limit("qty", &qty)?;
-            need_below_limit("qty · price · unit", &self.value_at(i, &qty, &price))?;
+            need_below_limit("qty · price · unit", &self.notional_at(i, &qty, &price))?;
             levels.push((price, qty));
         }
         Ok(levels)

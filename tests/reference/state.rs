@@ -72,6 +72,14 @@ impl Leg {
         }
     }
 
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Leg::Net => None,
+            Leg::Long => Some("long"),
+            Leg::Short => Some("short"),
+        }
+    }
+
     /// Whether a position here may have that sign.
     pub fn allows(self, side: Side) -> bool {
         match self {
@@ -165,6 +173,7 @@ pub struct Instrument {
     pub fund: usize,
     pub tick: Rat,
     pub lot: Rat,
+    pub multiplier: Rat,
     /// Linear: quanta of one lot at one tick. Inverse: of one lot at a price of
     /// one tick, that is `lot · multiplier · 10^decimals / tick`, exact.
     pub unit: Rat,
@@ -173,8 +182,11 @@ pub struct Instrument {
     pub maker_fee: Int,
     pub taker_fee: Int,
     pub liquidation_fee: Int,
-    pub reduce_tier: bool,
-    pub reduce_all: bool,
+    pub close_fee_in_mm: bool,
+    /// The words listed; their order means nothing.
+    pub reduce: Vec<String>,
+    /// Of `fraction`.
+    pub fraction: Option<Rat>,
     pub mark: Option<Int>,
     /// What keeps the mark from living.
     pub frozen: BTreeSet<&'static str>,
@@ -195,6 +207,12 @@ pub struct Instrument {
     pub unwind_due: bool,
     /// The external venue account's position.
     pub venue: Position,
+}
+
+impl Instrument {
+    pub fn reduces(&self, word: &str) -> bool {
+        self.reduce.iter().any(|listed| listed == word)
+    }
 }
 
 /// The part of a pool's state that liquidation adds.
@@ -412,7 +430,9 @@ impl State {
             Command::Release { account, hold } => self.do_release(*account, *hold),
             Command::Leverage { account, symbol, leverage } => self.do_leverage(*account, symbol, leverage),
             Command::MarginMode { account, symbol, isolated } => self.do_margin_mode(*account, symbol, *isolated),
-            Command::IsolatedMargin { account, symbol, amount } => self.do_isolated_margin(*account, symbol, amount),
+            Command::IsolatedMargin { account, symbol, amount, leg } => {
+                self.do_isolated_margin(*account, symbol, amount, leg)
+            }
             Command::Order(fields) => self.do_order(fields),
             Command::Cancel { account, order } => self.do_cancel(*account, *order),
             Command::Fill(fields) => self.do_fill(fields),

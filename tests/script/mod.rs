@@ -511,7 +511,7 @@ impl Writer {
 /// The signed size of an account's position, in lots.
 fn held(reference: &Reference, account: u64, symbol: &str) -> i64 {
     if reference.accounts().contains(&account) {
-        reference.position_lots(account, symbol).parse().unwrap_or(0)
+        reference.position_lots(account, symbol)[0].parse().unwrap_or(0)
     } else {
         0
     }
