@@ -232,10 +232,8 @@ impl Probe<'_> {
         }
         let rises = |price: &Int| self.exact(rows, &(price * 2)) > self.exact(rows, price);
         let mut price = low.clone();
-        while !self.breach(&price)
-            && !(rises(&price) && self.exact(rows, &price) > rat(&int(ROUNDING)))
-            && price < int(1) << 130
-        {
+        let settled = |price: &Int| self.breach(price) || rises(price) && self.exact(rows, price) > rat(&int(ROUNDING));
+        while !settled(&price) && price < int(1) << 130 {
             price *= 2;
         }
         price
