@@ -187,7 +187,7 @@ impl State {
             "balance": self.show_money(f.asset, &f.balance),
             "equity": self.show_money(f.asset, &self.fund_equity(fund)),
             "floor": self.show_money(f.asset, &f.floor),
-            "peak": Value::Null,
+            "peak": self.fund_peak(fund).map(|peak| self.show_money(f.asset, &peak)),
             "inventory": held.map(show).collect::<Vec<_>>(),
         })
     }

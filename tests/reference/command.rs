@@ -27,7 +27,7 @@ impl Input {
 pub enum Command {
     Asset { asset: String, decimals: u64 },
     Instrument(Box<InstrumentFields>),
-    Fund { fund: String, asset: String, floor: Rat, socialise: bool, drawdown: bool },
+    Fund(FundFields),
     FundDeposit { fund: String, amount: Rat },
     Venue(VenueRules),
     Account { account: u64, margin: String, positions: String },
@@ -86,7 +86,7 @@ pub struct InstrumentFields {
     pub tick: Rat,
     pub lot: Rat,
     pub multiplier: Rat,
-    pub tiers: Vec<Json>,
+    pub tiers: Option<Vec<Json>>,
     pub tier_rule: String,
     /// Of the rule `linear`.
     pub base: Option<Rat>,
@@ -104,6 +104,22 @@ pub struct InstrumentFields {
     pub mark: Option<MarkFields>,
     pub funding: Option<FundingFields>,
     pub fund: Option<String>,
+}
+
+pub struct FundFields {
+    pub fund: String,
+    pub asset: String,
+    pub floor: Rat,
+    pub socialise: bool,
+    pub drawdown: Option<DrawdownFields>,
+    /// In nanoseconds.
+    pub unwind_interval: u64,
+}
+
+pub struct DrawdownFields {
+    pub start: Rat,
+    pub stop: Rat,
+    pub window: u64,
 }
 
 pub struct OrderFields {
@@ -182,7 +198,7 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
             "funding",
             "fund",
         ],
-        "fund" => &["fund", "asset", "floor", "drawdown", "socialise"],
+        "fund" => &["fund", "asset", "floor", "drawdown", "socialise", "unwind_interval"],
         "fund_deposit" => &["fund", "amount"],
         "venue" => &["mode", "cancel_ack", "cancel_timeout", "order_timeout"],
         "account" => &["account", "margin", "positions"],
@@ -333,7 +349,7 @@ fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
         tick: f.decimal("tick")?,
         lot: f.decimal("lot")?,
         multiplier: f.decimal_or("multiplier", 1)?,
-        tiers: f.list("tiers")?.clone(),
+        tiers: parse_tiers(f)?,
         tier_rule: f.word_or("tier_rule", &["marginal", "step", "linear"], "marginal")?,
         base: f.maybe("base", Fields::decimal)?,
         slope: f.maybe("slope", Fields::decimal)?,
@@ -342,8 +358,8 @@ fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
         taker_fee: f.decimal_or("taker_fee", 0)?,
         liquidation_fee: f.decimal_or("liquidation_fee", 0)?,
         close_fee_in_mm: f.flag_or("close_fee_in_mm", false)?,
+        fraction: parse_fraction(f)?,
         reduce: parse_reduce(f)?,
-        fraction: f.maybe("fraction", Fields::decimal)?,
         adl_rank: f.word_or("adl_rank", &ranks, "pnl_leverage")?,
         adl_price: f.word_or("adl_price", &["bankruptcy", "mark"], "bankruptcy")?,
         index: price_fields::parse_index(f)?,
@@ -351,6 +367,18 @@ fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
         funding: price_fields::parse_funding(f)?,
         fund: f.maybe("fund", Fields::name)?,
     })
+}
+
+/// Only the rule `linear` has none.
+fn parse_tiers(f: &Fields) -> Result<Option<Vec<Json>>, Refusal> {
+    let by_size = matches!(f.get("tier_rule"), Some(Json::Text(rule)) if rule == "linear");
+    if by_size && !f.has("tiers") { Ok(None) } else { Ok(Some(f.list("tiers")?.clone())) }
+}
+
+/// Needed where `reduce` lists it.
+fn parse_fraction(f: &Fields) -> Result<Option<Rat>, Refusal> {
+    let listed = parse_reduce(f)?.iter().any(|word| word == "fraction");
+    if listed { f.decimal("fraction").map(Some) } else { f.maybe("fraction", Fields::decimal) }
 }
 
 fn parse_leg(f: &Fields, key: &str) -> Result<Option<String>, Refusal> {
@@ -378,18 +406,28 @@ fn parse_reduce(f: &Fields) -> Result<Vec<String>, Refusal> {
 }
 
 fn parse_fund(f: &Fields) -> Result<Command, Refusal> {
-    let drawdown = match f.get("drawdown") {
-        None => false,
-        Some(Json::Object(_)) => true,
-        Some(_) => return malformed("drawdown is not an object"),
-    };
-    Ok(Command::Fund {
+    Ok(Command::Fund(FundFields {
         fund: f.name("fund")?,
         asset: f.name("asset")?,
         floor: f.decimal_or("floor", 0)?,
         socialise: f.flag_or("socialise", false)?,
-        drawdown,
-    })
+        drawdown: parse_drawdown(f)?,
+        unwind_interval: f.maybe("unwind_interval", Fields::id)?.unwrap_or(0),
+    }))
+}
+
+/// `{start, stop, window}`, all of them.
+fn parse_drawdown(f: &Fields) -> Result<Option<DrawdownFields>, Refusal> {
+    let entries = match f.get("drawdown") {
+        None => return Ok(None),
+        Some(Json::Object(entries)) => entries.clone(),
+        Some(_) => return malformed("drawdown is not an object"),
+    };
+    if let Some((key, _)) = entries.iter().find(|(key, _)| !["start", "stop", "window"].contains(&key.as_str())) {
+        return malformed(format!("drawdown does not take {key:?}"));
+    }
+    let f = Fields { entries };
+    Ok(Some(DrawdownFields { start: f.decimal("start")?, stop: f.decimal("stop")?, window: f.id("window")? }))
 }
 
 fn parse_order(f: &Fields) -> Result<OrderFields, Refusal> {

@@ -3,7 +3,7 @@
 
 use super::command::FillFields;
 use super::input::{Refusal, refuse};
-use super::number::{Int, ceil_div, floor_div, int, ppb, zero};
+use super::number::{Int, ceil_div, floor_div, ppb, rat, zero};
 use super::state::{At, Leg, Lock, Order, PoolId, PoolKind, Side, State, need, need_below_limit, need_positive, sum};
 use num_traits::{Signed, Zero};
 use serde_json::json;
@@ -63,7 +63,9 @@ impl State {
     /// inverse contract is against both, and the fund's.
     pub fn book_rounding(&mut self, i: usize, booked: &Int) {
         assert!(!booked.is_positive(), "a trade has created money");
-        self.change_fund(self.instruments[i].fund, &-booked, "rounding");
+        let fund = self.instruments[i].fund;
+        self.change_fund(fund, &-booked, "rounding");
+        self.look_after_change(fund, booked);
     }
 
     /// `max(OI after, qty)` lots at the price or the mark, where they are worth
@@ -225,10 +227,12 @@ impl State {
         if cross.lock.locked {
             return;
         }
-        let whole = self.notional_at(i, &self.position(account, at).size(), price);
-        let max_leverage = self.instruments[i].tiers.max_leverage(&whole).clone();
-        let leverage = self.leverage(account, i).min(max_leverage);
-        let wanted = ceil_div(&(self.notional_at(i, k, price) * int(100)), &leverage);
+        let lots = self.position(account, at).size();
+        let whole = self.notional_at(i, &lots, price);
+        let leverage = self.terms(account, i).leverage;
+        let size = || self.size_of(i, &lots, &whole);
+        let rate = self.instruments[i].tiers.im_rate(&whole, size, leverage.as_ref());
+        let wanted = (rat(&self.notional_at(i, k, price)) * rate).ceil().to_integer();
         let taken = wanted.min(cross.balance.max(zero()));
         self.cross_mut(account, asset).balance -= &taken;
         self.holding_mut(account, at).margin += &taken;

@@ -49,7 +49,7 @@ impl State {
     pub fn fund_can_bear(&self, account: u64, at: At, k: &Int) -> bool {
         let fund = self.instruments[at.i].fund;
         let share = self.passing(account, at, k).share;
-        self.fund_equity(fund) + share >= self.funds[fund].floor
+        self.fund_equity(fund) + share >= self.funds[fund].floor && !self.in_drawdown(fund)
     }
 
     /// Step 4: at `X = V(k, mark) − E_k` the pool realises `X − C_k`, the
@@ -78,6 +78,7 @@ impl State {
         let realised = self.net(i, q, x);
         self.change_fund(fund, &realised, "netting");
         self.report_fund_deficit(fund);
+        self.look_in_rounds(fund);
         self.cut_reduce_only(account, at);
         self.cut_standing(i);
     }
@@ -162,7 +163,12 @@ impl State {
             if inventory.q.is_zero() || in_flight || !due || !self.lives(i) {
                 continue;
             }
+            let interval = self.funds[self.instruments[i].fund].unwind_interval;
+            if self.instruments[i].unwound_at.is_some_and(|last| self.now - last < interval) {
+                continue;
+            }
             let mark = self.instruments[i].mark.clone().expect("it lives");
+            self.instruments[i].unwound_at = Some(self.now);
             self.instruments[i].unwind_due = false;
             self.unwound.insert(i);
             let side = Side::closing(&inventory.q);
@@ -178,7 +184,7 @@ impl State {
         for i in 0..self.instruments.len() {
             let fund = self.instruments[i].fund;
             let inventory = self.inventory(i);
-            let low = self.fund_equity(fund) < self.funds[fund].floor;
+            let low = self.fund_equity(fund) < self.funds[fund].floor || self.in_drawdown(fund);
             if inventory.q.is_zero() || !low || !self.lives(i) {
                 continue;
             }
@@ -188,7 +194,8 @@ impl State {
                 let value = self.value_at(i, &inventory.part(&traded), &mark);
                 let realised = self.reduce_inventory(i, &traded, &value);
                 self.change_fund(fund, &realised, "adl");
-                self.change_fund(fund, &-(value + booked), "rounding");
+                self.look_after_change(fund, &realised);
+                self.book_rounding(i, &(value + booked));
                 any = true;
             }
         }

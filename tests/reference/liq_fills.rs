@@ -30,6 +30,7 @@ impl State {
         self.report_fill(order, &json!(account), qty, price, &fee, &realised);
         let fund = self.instruments[i].fund;
         self.change_fund(fund, &fee, "fee");
+        self.look_after_change(fund, &fee);
         self.book_rounding(i, &(value + venues));
         self.cut_standing(i);
     }
@@ -42,6 +43,7 @@ impl State {
         self.report_fill(order, &json!("fund"), qty, price, &zero(), &realised);
         let fund = self.instruments[i].fund;
         self.change_fund(fund, &realised, "unwind");
+        self.look_after_change(fund, &realised);
         self.book_rounding(i, &(booked + venues));
     }
 

@@ -8,7 +8,7 @@
 //! by a few quanta. So an interval whose ends lie well above zero holds no
 //! breach; every other one is halved, down to single prices.
 
-use super::number::{Int, Rat, floor_div, int, ppb, rat, round_half_up};
+use super::number::{Int, Rat, floor_div, int, limit, ppb, rat, round_half_up};
 use super::state::{At, State};
 use super::tiers::Rule;
 use num_traits::{Signed, Zero};
@@ -38,7 +38,8 @@ impl State {
         if probe.breach(&start) {
             return Some(start);
         }
-        nearest(&start, probe.highest_below(&start), probe.lowest_above(&start))
+        let found = nearest(&start, probe.highest_below(&start), probe.lowest_above(&start));
+        found.filter(|price| *price < limit())
     }
 
     fn probe(&self, account: u64, at: At) -> Probe<'_> {
@@ -71,6 +72,10 @@ impl State {
     fn entry_tick(&self, account: u64, at: At) -> Int {
         let position = self.position(account, at);
         let entry = self.entry(at.i, &position.q, &position.cost);
+        if self.instruments[at.i].inverse {
+            let tick = entry.map_or(limit() - 1, |entry| round_half_up(&entry.abs()));
+            return tick.max(int(1)).min(limit() - 1);
+        }
         entry.map_or(int(1), |entry| round_half_up(&entry).max(int(1)))
     }
 }
@@ -117,8 +122,7 @@ impl Probe<'_> {
             }
             _ => &notional * Rat::new(table.rows[row].mmr.clone(), ppb()) - rat(&table.rows[row].deduction),
         };
-        let fee = if instrument.close_fee_in_mm { instrument.taker_fee.clone().max(int(0)) } else { int(0) };
-        let fee = &notional * Rat::new(fee, ppb());
+        let fee = &notional * self.state.close_fee_rate(self.i);
         let negative = q.is_positive() == instrument.inverse;
         let value = if negative { -notional } else { notional };
         value - mm - fee
@@ -153,7 +157,7 @@ impl Probe<'_> {
         let instrument = &self.state.instruments[self.i];
         let size_unit = rat(&q.abs()) * &instrument.unit;
         let rows = &instrument.tiers.rows;
-        let caps = rows[..rows.len() - 1].iter().map(|row| rat(&row.cap));
+        let caps = rows.iter().rev().skip(1).map(|row| rat(&row.cap));
         let first = |cap: Rat| {
             // Linear: the first price above the cap; inverse: the first within it.
             let price =

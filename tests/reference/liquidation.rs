@@ -10,6 +10,8 @@ impl State {
     /// Rounds of (a) to (c), then (d) the funds; if that led to ADL, again.
     pub fn follow_up(&mut self, cause: &str) {
         self.unwound.clear();
+        self.look_at_all_funds();
+        self.in_rounds = true;
         loop {
             self.liquidate(cause);
             self.unwind_inventories();
@@ -17,6 +19,7 @@ impl State {
                 break;
             }
         }
+        self.in_rounds = false;
     }
 
     fn liquidate(&mut self, cause: &str) {
@@ -307,6 +310,7 @@ impl State {
         self.pool_money_mut(pool).set_zero();
         self.change_fund(fund, &money, "deficit");
         self.report_fund_deficit(fund);
+        self.look_in_rounds(fund);
     }
 
     pub fn pool_name(&self, pool: PoolId) -> String {

@@ -1,7 +1,7 @@
 //! Valuation, pools, initial margin, `available`, shares and bankruptcy prices
 //! (model sections 2, 3 and 5), each computed from scratch.
 
-use super::number::{Int, Rat, ceil_div, floor_div, int, pow10, ppb, rat, zero};
+use super::number::{Int, Rat, floor_div, int, limit, pow10, ppb, rat, zero};
 use super::state::{At, Cancelling, PoolId, PoolKind, Position, Side, State, sum};
 use num_traits::{Signed, Zero};
 
@@ -70,18 +70,20 @@ impl State {
         self.instruments[i].tiers.mm(notional, || self.size_of(i, k, notional)) + self.close_fee(i, notional)
     }
 
-    /// `close_fee_in_mm`: the taker fee of the whole; a rebate lowers nothing.
-    fn close_fee(&self, i: usize, notional: &Int) -> Int {
+    /// `close_fee_in_mm`: the taker fee; a rebate lowers nothing.
+    pub fn close_fee_rate(&self, i: usize) -> Rat {
         let instrument = &self.instruments[i];
-        if !instrument.close_fee_in_mm {
-            return zero();
-        }
-        ceil_div(&(notional * instrument.taker_fee.clone().max(zero())), &ppb())
+        let fee = if instrument.close_fee_in_mm { instrument.taker_fee.clone().max(zero()) } else { zero() };
+        Rat::new(fee, ppb())
+    }
+
+    fn close_fee(&self, i: usize, notional: &Int) -> Int {
+        (rat(notional) * self.close_fee_rate(i)).ceil().to_integer()
     }
 
     /// The size in the underlying, which the rule `linear` goes by: lots, or the
     /// notional of an inverse contract in its coin.
-    fn size_of(&self, i: usize, k: &Int, notional: &Int) -> Rat {
+    pub fn size_of(&self, i: usize, k: &Int, notional: &Int) -> Rat {
         self.exact_size_of(i, k, &rat(notional))
     }
 
@@ -206,22 +208,38 @@ impl State {
 
     // Initial margin (model section 3).
 
-    /// Hundredths; until set, the first row's maximum.
+    /// Hundredths; until set, the first row's maximum, under `linear` that of the
+    /// present size.
     pub fn leverage(&self, account: u64, i: usize) -> Int {
-        let first = &self.instruments[i].tiers.rows[0].max_leverage;
-        self.terms(account, i).leverage.unwrap_or(first.clone())
+        let most = || match self.instruments[i].tiers.rows.first() {
+            Some(first) => first.max_leverage.clone(),
+            None => self.max_leverage(account, i),
+        };
+        self.terms(account, i).leverage.unwrap_or_else(most)
+    }
+
+    /// Of the present position, of the larger leg.
+    pub fn max_leverage(&self, account: u64, i: usize) -> Int {
+        let of_place = |at: At| {
+            let reach = self.present(account, at);
+            self.instruments[i].tiers.max_leverage(&reach.notional, || self.size_of(i, &reach.lots, &reach.notional))
+        };
+        self.places(account, i).into_iter().map(of_place).min().expect("an account has places")
+    }
+
+    fn present(&self, account: u64, at: At) -> Reach {
+        let position = self.position(account, at);
+        Reach { notional: self.notional(at.i, &position), lots: position.size() }
     }
 
     fn im(&self, account: u64, i: usize, reach: &Reach) -> Int {
         let size = || self.size_of(i, &reach.lots, &reach.notional);
-        self.instruments[i].tiers.im(&reach.notional, size, &self.leverage(account, i))
+        self.instruments[i].tiers.im(&reach.notional, size, self.terms(account, i).leverage.as_ref())
     }
 
     /// `IM(|S|)`
     pub fn position_im(&self, account: u64, at: At) -> Int {
-        let position = self.position(account, at);
-        let reach = Reach { notional: self.notional(at.i, &position), lots: position.size() };
-        self.im(account, at.i, &reach)
+        self.im(account, at.i, &self.present(account, at))
     }
 
     /// `|S + B|` and `|S − A|`, `S = sign(q) · N`, and the lots of each.
@@ -237,10 +255,17 @@ impl State {
         })
     }
 
-    /// `N_io = max(|S + B|, |S − A|)`
-    pub fn notional_with_orders(&self, account: u64, at: At) -> Int {
-        let [buys, sells] = self.reaches(account, at);
-        buys.notional.max(sells.notional)
+    /// `N_io = max(|S + B|, |S − A|)`, whether that is beyond what is allowed, and
+    /// by how many lots it is reached.
+    pub fn reach_with_orders(&self, account: u64, at: At) -> (Int, Int, bool) {
+        let reaches = self.reaches(account, at);
+        let fee = self.close_fee_rate(at.i);
+        let beyond = reaches.iter().any(|reach| {
+            let size = || self.size_of(at.i, &reach.lots, &reach.notional);
+            self.instruments[at.i].tiers.is_beyond(&reach.notional, size, &fee)
+        });
+        let [buys, sells] = reaches;
+        (buys.notional.max(sells.notional), buys.lots.max(sells.lots), beyond)
     }
 
     /// `IM(N_io)`
@@ -301,7 +326,8 @@ impl State {
             rat(&value) / (rat(&position.q) * &instrument.unit)
         };
         let price = if position.q.is_positive() { exact.ceil() } else { exact.floor() };
-        Some(price.to_integer().max(int(1)))
+        let price = price.to_integer().max(int(1));
+        Some(if instrument.inverse { price.min(limit() - 1) } else { price })
     }
 
     // Open interest (model section 9).

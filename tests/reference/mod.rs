@@ -31,7 +31,9 @@
 //! - `manual`       the manual venue's answers, late ones too
 //! - `liq_fills`    booking of what the venue fills of such orders
 //! - `funds`        takeover, netting, deficits, unwinding, deleveraging
+//! - `drawdown`     whether a fund is in drawdown
 //! - `adl`          ranking and deleveraging of counterparties
+//! - `socialise`    what no fund can bear, charged to profits
 //! - `answers`      get
 //! - `health`       what waits for the venue
 //! - `check`        the invariants
@@ -46,6 +48,7 @@ mod cancelling;
 mod check;
 mod command;
 mod declare;
+mod drawdown;
 mod fills;
 mod freezing;
 mod funding_rate;
@@ -64,6 +67,7 @@ mod number;
 mod price_fields;
 mod repeats;
 mod settlement;
+mod socialise;
 mod state;
 mod tiers;
 mod trading;

@@ -163,6 +163,22 @@ pub struct Fund {
     /// Whether `fund` has set or declared it: a second time is a duplicate.
     pub declared: bool,
     pub inventory: BTreeMap<usize, Position>,
+    pub drawdown: Option<Drawdown>,
+    pub socialise: bool,
+    /// In nanoseconds.
+    pub unwind_interval: u64,
+}
+
+/// The setting, and all values of the fund's equity that were noted.
+#[derive(Clone)]
+pub struct Drawdown {
+    pub start: Rat,
+    pub stop: Rat,
+    /// In nanoseconds.
+    pub bucket: u64,
+    /// When, and what; in order.
+    pub noted: Vec<(u64, Int)>,
+    pub active: bool,
 }
 
 #[derive(Clone)]
@@ -187,6 +203,8 @@ pub struct Instrument {
     pub reduce: Vec<String>,
     /// Of `fraction`.
     pub fraction: Option<Rat>,
+    pub adl_rank: String,
+    pub adl_price: String,
     pub mark: Option<Int>,
     /// What keeps the mark from living.
     pub frozen: BTreeSet<&'static str>,
@@ -205,6 +223,8 @@ pub struct Instrument {
     /// The fund's inventory changed, or the mark was set, since the last
     /// unwind order.
     pub unwind_due: bool,
+    /// When the last unwind order went out.
+    pub unwound_at: Option<u64>,
     /// The external venue account's position.
     pub venue: Position,
 }
@@ -386,6 +406,8 @@ pub struct State {
     pub liquidations: u64,
     /// Instruments that had their unwind order in this input.
     pub unwound: BTreeSet<usize>,
+    /// Whether what happens follows from an input, and is not its own booking.
+    pub in_rounds: bool,
     /// Those under way, in order.
     pub settlements: Vec<Settlement>,
     pub pool_checks: Cell<u64>,
@@ -407,6 +429,7 @@ impl State {
             ended: Vec::new(),
             liquidations: 0,
             unwound: BTreeSet::new(),
+            in_rounds: false,
             settlements: Vec::new(),
             pool_checks: Cell::new(0),
         }
@@ -417,9 +440,7 @@ impl State {
         match command {
             Command::Asset { asset, decimals } => self.do_asset(asset, *decimals),
             Command::Instrument(fields) => self.do_instrument(fields),
-            Command::Fund { fund, asset, floor, socialise, drawdown } => {
-                self.do_fund(fund, asset, floor, *socialise || *drawdown)
-            }
+            Command::Fund(fields) => self.do_fund(fields),
             Command::FundDeposit { fund, amount } => self.do_fund_deposit(fund, amount),
             Command::Venue(rules) => self.do_venue(rules),
             Command::Account { account, margin, positions } => self.do_account(*account, margin, positions),

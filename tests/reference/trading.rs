@@ -47,9 +47,7 @@ impl State {
         let i = self.instrument_id(symbol)?;
         self.need_account(account)?;
         let places = self.places(account, i);
-        let notional = |at: &At| self.notional(i, &self.position(account, *at));
-        let largest = places.iter().map(notional).max().expect("an account has places");
-        let most = self.instruments[i].tiers.max_leverage(&largest).clone();
+        let most = self.max_leverage(account, i);
         let fits = *leverage >= rat(&int(1)) && *leverage <= Rat::new(most, int(100));
         need(fits, "bad_value", format!("leverage {} is out of range", show_exact(leverage)))?;
         let new = on_grid(leverage, &Rat::new(int(1), pow10(2)), "hundredth")?;
@@ -165,11 +163,17 @@ impl State {
         let (id, at) = (order.id, order.at);
         let asset = self.settle_of(at.i);
         let taken = self.accounts[&account].orders.iter().any(|o| o.id == id);
-        let before = (self.available(account, asset), self.notional_with_orders(account, at));
+        let before = (self.available(account, asset), self.reach_with_orders(account, at));
         self.orders_mut(account).push(order);
-        let after = (self.available(account, asset), self.notional_with_orders(account, at));
-        let cap = self.instruments[at.i].tiers.last_cap();
-        let beyond = after.1 > *cap && after.1 > before.1;
+        let after = (self.available(account, asset), self.reach_with_orders(account, at));
+        // Beyond the last cap, or the last rate, and further than before.
+        let (notional, lots, beyond) = &after.1;
+        let grows = if self.instruments[at.i].tiers.rows.is_empty() && !self.instruments[at.i].inverse {
+            *lots > before.1.1
+        } else {
+            *notional > before.1.0
+        };
+        let beyond = *beyond && grows;
         let outcome = need(!beyond, "insufficient_margin", "beyond the last cap")
             .and_then(|()| need_available(&before.0, &after.0))
             .and_then(|()| need(!taken, "duplicate", format!("order {id} is open")));
