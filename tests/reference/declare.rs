@@ -186,8 +186,6 @@ fn new_fund(name: &str, asset: usize, floor: Int, declared: bool) -> Fund {
 
 /// Words of the protocol that Part 1 does not build are bad values.
 fn need_built(f: &InstrumentFields) -> Result<(), Refusal> {
-    let built =
-        |what: &str, given: &str, only: &str| need(given == only, "bad_value", format!("{what} {given} is not built"));
     let perpetual = ["linear_perp", "inverse_perp"].contains(&f.kind.as_str());
     need(perpetual, "bad_value", format!("kind {} is not built", f.kind))?;
     need_plain_prices(f)
