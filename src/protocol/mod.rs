@@ -3,6 +3,7 @@
 //! One object a line. It is what scripts, tests, gateways and journals speak; README lists commands and events.
 
 mod answers;
+mod controls;
 mod declarations;
 mod desk;
 mod encode;

@@ -24,7 +24,7 @@ impl Rounds {
         self.undecided = false;
         self.given.clear();
         self.sent.clear();
-        self.arbiter.new_decision();
+        self.arbiter.new_decision(self.now_ns);
         let Self { numbers, arbiter, .. } = self;
         numbers.prune(|OrderName { owner, nth }| match owner {
             OrderOwner::Account(account) => shards.iter().any(|shard| shard.knows_order(account, nth)),
@@ -84,16 +84,27 @@ impl Rounds {
         self.arbiter.try_again();
         self.findings.breached.clear();
         self.findings.ready.clear();
+        self.findings.called.clear();
         for shard in shards.iter_mut() {
             shard.examine(&self.market, &mut self.findings);
         }
         self.findings.breached.sort_unstable();
+        self.findings.called.sort_unstable_by_key(|called| called.attention);
         self.walk.clear();
+        let mut called = self.findings.called.iter().peekable();
         for &found in &self.findings.breached {
+            while let Some(called) = called.next_if(|called| called.attention < found) {
+                let shard = &shards[called.attention.shard as usize];
+                shard.tell_calls(&self.market, called, |event| self.events.push(event));
+            }
             let shard = &mut shards[found.shard as usize];
             if shard.announce(&self.market, found.pool, self.cause, &mut self.events).is_some() {
                 self.walk.push(found);
             }
+        }
+        for called in called {
+            let shard = &shards[called.attention.shard as usize];
+            shard.tell_calls(&self.market, called, |event| self.events.push(event));
         }
         self.walk.append(&mut self.findings.ready);
         self.walk.sort_unstable();
@@ -103,6 +114,7 @@ impl Rounds {
     /// Phase (b): a locked pool walks to its end, or until it waits.
     fn walk_pool(&mut self, shards: &mut [Box<Shard>], found: Attention) {
         let Attention { shard, pool, .. } = found;
+        shards[shard as usize].catch_up_pool(&self.market, pool);
         loop {
             if shards[shard as usize].waiting(pool).is_some() {
                 if self.market.venue.is_manual() {

@@ -21,7 +21,7 @@ use super::margin::{excess_at, rounding_loss};
 use super::store::UNCERTIFIED;
 use super::{Shard, Strategy};
 use crate::contract::Unit;
-use crate::market::{Instrument, InstrumentId, Market};
+use crate::market::{Instrument, InstrumentId, MarkChange, Market};
 use crate::number::{LIMIT, PPB, Price, Quantity, div_ceil, div_floor, mul_div_ceil, ppb_ceil};
 use crate::position::Position;
 use crate::tiers::{TierRule, TierTable};
@@ -33,7 +33,7 @@ const RESERVE_DIVISOR: i128 = 50;
 const ROUNDING_MARGIN: u64 = 2;
 
 /// The highest price that an inverse contract can have.
-const HIGHEST: Price = (LIMIT - 1) as Price;
+pub(super) const HIGHEST: Price = (LIMIT - 1) as Price;
 
 /// The edges of all instruments, by side.
 #[derive(Debug)]
@@ -48,9 +48,9 @@ pub(super) struct Bands {
 
 /// The prices within which a position is certified; none where no price crosses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Band {
-    lower: Option<Price>,
-    upper: Option<Price>,
+pub(super) struct Band {
+    pub(super) lower: Option<Price>,
+    pub(super) upper: Option<Price>,
 }
 
 impl Bands {
@@ -75,7 +75,7 @@ impl Bands {
         self.upper[instrument.index()].reserve(holders);
     }
 
-    fn set(&mut self, instrument: InstrumentId, holding: u32, band: Band) {
+    pub(super) fn set(&mut self, instrument: InstrumentId, holding: u32, band: Band) {
         let index = instrument.index();
         match band.lower {
             Some(price) => self.lower[index].set(&mut self.lower_places, holding, -price),
@@ -232,11 +232,17 @@ fn adverse(unit: Unit, long: bool, lower: Option<Price>, upper: Option<Price>) -
 }
 
 impl Shard {
-    /// A mark came: finds every pool that it could have put in breach and leaves it among the touched.
-    pub(crate) fn on_mark(&mut self, market: &Market, instrument: InstrumentId, came_to_life: bool) {
-        let Some(mark) = market.instrument(instrument).mark else { return };
-        if came_to_life {
+    /// A mark changed: finds every pool that this could have put in breach and leaves it among the touched.
+    ///
+    /// While a mark is frozen it stands still, and so inside every edge: certificates hold, and edges fire not.
+    #[inline]
+    pub(crate) fn on_mark(&mut self, market: &Market, instrument: InstrumentId, change: MarkChange) {
+        let Some(mark) = market.instrument(instrument).living_mark() else { return };
+        if change.revives() {
             self.revive(instrument);
+            return;
+        }
+        if change != MarkChange::Moved {
             return;
         }
         match self.strategy {
@@ -256,13 +262,17 @@ impl Shard {
         for at in 0..self.holders[instrument.index()].len() {
             let holding = self.holders[instrument.index()][at];
             let pool = self.holdings[holding as usize].pool;
-            if !self.pools[pool as usize].is_locked() && self.evaluate_counted(market, pool).in_breach() {
+            if self.pools[pool as usize].is_locked() {
+                continue;
+            }
+            let margin = self.evaluate_counted(market, pool);
+            if margin.in_breach() || self.level_changes(market, pool, &margin) {
                 self.touch(pool);
             }
         }
     }
 
-    /// The first mark of an instrument: every holder is looked at, the locked ones too.
+    /// The mark of an instrument came to life: every holder is looked at, the locked ones too.
     fn revive(&mut self, instrument: InstrumentId) {
         for at in 0..self.holders[instrument.index()].len() {
             let holding = self.holders[instrument.index()][at];
@@ -322,7 +332,7 @@ impl Shard {
     }
 
     /// Both edges at the mark: too little is spare for any certificate, so every move of any mark is looked at.
-    fn pin(&mut self, market: &Market, pool: u32) {
+    pub(super) fn pin(&mut self, market: &Market, pool: u32) {
         self.pools[pool as usize].slack = UNCERTIFIED;
         let mut at = self.pools[pool as usize].first_holding;
         while let Some(holding) = self.holdings.get(at as usize) {

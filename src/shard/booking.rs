@@ -118,6 +118,7 @@ impl Shard {
         if record.slack >= 0 {
             record.slack = (record.slack + amount).max(UNCERTIFIED);
         }
+        self.spend_slack(pool);
         self.touch(pool);
     }
 
@@ -137,7 +138,10 @@ impl Shard {
         self.long_lots[id.index()] += after.quantity.max(0) - before.quantity.max(0);
         match (before.quantity, after.quantity) {
             (0, 0) => {}
-            (0, _) => self.enter_holders(holding, id),
+            (0, _) => {
+                self.enter_holders(holding, id);
+                self.watch_levels(pool, instrument);
+            }
             (_, 0) => self.leave_holders(holding, id),
             _ => {}
         }
@@ -152,6 +156,7 @@ impl Shard {
         if after.quantity == 0 {
             self.bands.remove(id, holding);
         }
+        self.spend_slack(pool);
         self.touch(pool);
         result
     }

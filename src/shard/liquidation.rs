@@ -150,6 +150,7 @@ impl Shard {
         }
         let margin = self.evaluate(market, pool);
         self.unwatch(pool);
+        self.raise_level(pool);
         let index = self.free_liquidations.pop().unwrap_or_else(|| {
             self.liquidations.push(Liquidation::default());
             self.liquidations.len() as u32 - 1
@@ -248,8 +249,10 @@ impl Shard {
             return Advance::Waits;
         }
         if let Some(unfilled) = self.liquidation_mut(pool).unfilled.take() {
-            let left = unfilled.lots.min(self.holdings[unfilled.holding as usize].position.quantity.abs());
-            if left > 0 {
+            let holding = &self.holdings[unfilled.holding as usize];
+            let left = unfilled.lots.min(holding.position.quantity.abs());
+            // What froze meanwhile is passed over: when it lives again, it is asked for anew.
+            if left > 0 && market.instrument(holding.instrument).lives() {
                 self.note_claimed(self.pools[pool as usize].account, unfilled.nth);
                 return Advance::Claim(self.claim(market, margin, unfilled.holding, left));
             }
@@ -268,7 +271,7 @@ impl Shard {
         )
     }
 
-    /// The legs to offset: of the lowest instrument with a mark of which a cross pool in hedge mode holds both.
+    /// The legs to offset: of the lowest instrument whose mark lives and of which a cross pool in hedge mode holds both.
     fn to_offset(&self, market: &Market, pool: u32) -> Option<(u32, u32)> {
         if !self.hedges(self.pools[pool as usize].account) {
             return None;
@@ -279,7 +282,7 @@ impl Shard {
         };
         let both = |at: u32| {
             let holding = &self.holdings[at as usize];
-            let lives = market.instrument(holding.instrument).mark.is_some();
+            let lives = market.instrument(holding.instrument).lives();
             let is_long = holding.side == Some(PositionSide::Long);
             let short = self.other_leg(at).filter(|&short| lives && is_long && held(at) && held(short))?;
             Some((at, short))
@@ -303,12 +306,12 @@ impl Shard {
         rounding
     }
 
-    /// The holding with the largest maintenance margin among those with a mark, of equals the lowest instrument's, and its long leg.
+    /// The holding with the largest maintenance margin among those whose mark lives, of equals the lowest instrument's, and its long leg.
     fn largest(&self, market: &Market, pool: u32) -> Option<u32> {
         let mut best: Option<(i128, u32)> = None;
         for at in self.holdings_of(pool) {
             let holding = &self.holdings[at as usize];
-            if holding.position.quantity == 0 || market.instrument(holding.instrument).mark.is_none() {
+            if holding.position.quantity == 0 || !market.instrument(holding.instrument).lives() {
                 continue;
             }
             let maintenance = self.maintenance_of(market, at);
@@ -327,7 +330,7 @@ impl Shard {
         }
         let holding = &self.holdings[at as usize];
         let instrument = market.instrument(holding.instrument);
-        let mark = instrument.mark?;
+        let mark = instrument.living_mark()?;
         let held = holding.position.quantity.abs();
         let tiers = &instrument.spec.tiers;
         let tier = tiers.tier(instrument.notional(held, mark));

@@ -6,12 +6,14 @@
 mod answers;
 mod bands;
 mod booking;
+mod calls;
 mod carry_out;
 mod commands;
 mod deleverage;
 mod edges;
 mod ended;
 mod holds;
+mod jobs;
 mod liq_price;
 mod liquidation;
 mod margin;
@@ -22,6 +24,7 @@ mod store;
 mod view;
 
 pub(crate) use booking::FillSide;
+pub(crate) use calls::Called;
 pub(crate) use carry_out::{fees, shard_of};
 pub(crate) use deleverage::Candidate;
 pub(crate) use ended::ENDED_KEPT;
@@ -39,7 +42,9 @@ use crate::number::Quantity;
 use crate::position::Position;
 use bands::Bands;
 use ended::EndedOrders;
+use jobs::JobShare;
 use liquidation::Liquidation;
+use std::collections::BTreeMap;
 use store::{Account, Holding, NONE, OpenOrder, OrderBook, Pool};
 
 /// How a shard finds the pools that a mark puts in breach.
@@ -85,11 +90,13 @@ pub(crate) struct Findings {
     pub(crate) breached: Vec<Attention>,
     /// Locked, and waiting for nothing.
     pub(crate) ready: Vec<Attention>,
+    /// Unlocked, not in breach, and past a level of margin calls.
+    pub(crate) called: Vec<Called>,
 }
 
 impl Findings {
     pub(crate) fn with_capacity(pools: usize) -> Self {
-        Self { breached: Vec::with_capacity(pools), ready: Vec::with_capacity(pools) }
+        Self { breached: Vec::with_capacity(pools), ready: Vec::with_capacity(pools), called: Vec::new() }
     }
 }
 
@@ -102,6 +109,10 @@ pub(crate) struct Shard {
     strategy: Strategy,
     accounts: Vec<Account>,
     by_id: Map<u64, u32>,
+    /// The same in the order of ids: jobs take their turns in it.
+    in_order: BTreeMap<u64, u32>,
+    /// As the market's jobs: what is kept of them here.
+    jobs: Vec<JobShare>,
     pools: Vec<Pool>,
     holdings: Vec<Holding>,
     by_instrument: Map<(u32, InstrumentId), u32>,
@@ -151,6 +162,8 @@ impl Shard {
             strategy,
             accounts: Vec::with_capacity(capacity.accounts),
             by_id: Map::default(),
+            in_order: BTreeMap::new(),
+            jobs: Vec::new(),
             pools: Vec::with_capacity(capacity.accounts.max(capacity.positions)),
             holdings: Vec::with_capacity(capacity.positions),
             by_instrument: Map::default(),
@@ -254,8 +267,13 @@ impl Shard {
                 if self.is_ready(pool) {
                     findings.ready.push(self.attention(pool));
                 }
-            } else if self.needs_liquidation(market, pool) {
-                findings.breached.push(self.attention(pool));
+            } else if self.needs_liquidation(market, pool, &mut findings.called) {
+                if self.is_behind(market, pool) && self.has_living_mark(market, pool) {
+                    self.catch_up_pool(market, pool);
+                    self.touch(pool); // looked at again, with all that is booked for it
+                } else {
+                    findings.breached.push(self.attention(pool));
+                }
             }
         }
     }
@@ -280,8 +298,9 @@ impl Shard {
         Attention { account, name: record.name, shard: self.number, pool }
     }
 
-    /// Evaluates an unlocked pool unless its certificate still holds; certifies it if it is not in breach.
-    fn needs_liquidation(&mut self, market: &Market, pool: u32) -> bool {
+    /// Evaluates an unlocked pool unless its certificate still holds; certifies it if it is not in breach, and notes if it
+    /// rose past a level of margin calls.
+    fn needs_liquidation(&mut self, market: &Market, pool: u32, called: &mut Vec<Called>) -> bool {
         if self.strategy == Strategy::Bands && self.pools[pool as usize].slack >= 0 {
             return false;
         }
@@ -289,8 +308,14 @@ impl Shard {
         if margin.in_breach() {
             return true;
         }
+        if self.watches_levels(pool) {
+            called.extend(self.note_level(market, pool, margin));
+        }
         if self.strategy == Strategy::Bands && margin.holds_position {
-            self.certify(market, pool, margin.equity - margin.maintenance);
+            let by_level = self.watches_levels(pool) && self.certify_levels(market, pool, &margin);
+            if !by_level {
+                self.certify(market, pool, margin.equity - margin.maintenance);
+            }
         }
         false
     }

@@ -51,6 +51,8 @@ pub(super) struct Pool {
     pub(super) changed: bool,
     /// Whether its breach without a living mark has been announced.
     pub(super) suppressed: bool,
+    /// The highest level of margin calls that its ratio has reached, in parts per billion; none: it watches no levels.
+    pub(super) level: Option<u32>,
 }
 
 impl Pool {
@@ -130,6 +132,8 @@ impl Shard {
         let index = self.accounts.len() as u32;
         self.accounts.push(Account { id, first_pool: NONE, orders_sent: 0, executions: 0, positions });
         self.by_id.insert(id, index);
+        self.in_order.insert(id, index);
+        self.enter_jobs(index);
         index
     }
 
@@ -240,6 +244,7 @@ impl Shard {
             touched: false,
             changed: false,
             suppressed: false,
+            level: None,
         });
         match before {
             NONE => self.accounts[account as usize].first_pool = index,

@@ -1,6 +1,6 @@
 //! The invariants 1, 2 and 3 of model section 8.
 
-use super::number::Int;
+use super::number::{Int, zero};
 use super::state::{Cancelling, Owner, State, sum};
 use num_traits::{Signed, Zero};
 
@@ -80,6 +80,7 @@ impl State {
             ("balances", balances),
             ("isolated", isolated),
             ("held", held),
+            ("settling", zero()), // no settlement runs between lines
             ("funds", funds),
             ("fees", a.fees.clone()),
             ("venue", a.venue.clone()),

@@ -1,6 +1,7 @@
 //! The commands and their fields (protocol: "Commands"). Only form is checked
 //! here: `malformed`, `unknown_op`, `unknown_field`.
 
+use super::calls;
 use super::input::{Fields, Json, Refusal, is_name, json_decimal, malformed, refuse};
 use super::number::Rat;
 use super::price_fields::{self, FundingFields, IndexFields, MarkFields};
@@ -17,7 +18,7 @@ impl Input {
     /// the op.
     pub fn cause(&self) -> String {
         match &self.command {
-            Command::Mark { symbol, .. } => symbol.clone(),
+            Command::Mark { symbol, .. } | Command::Index { symbol, .. } => symbol.clone(),
             Command::Fill(fill) => fill.symbol.clone(),
             _ => self.op.clone(),
         }
@@ -45,6 +46,7 @@ pub enum Command {
     Mark { symbol: String, price: Rat },
     Last { symbol: String, price: Rat },
     Book(Box<BookFields>),
+    Index { symbol: String, venue: String, price: Rat },
     Funding { symbol: String, rate: Option<Rat> },
     Time,
     LiqFill { liquidation: u64, qty: Rat, price: Rat },
@@ -103,6 +105,7 @@ pub struct InstrumentFields {
     pub index: Option<IndexFields>,
     pub mark: Option<MarkFields>,
     pub funding: Option<FundingFields>,
+    pub margin_calls: Vec<Rat>,
     pub fund: Option<String>,
 }
 
@@ -196,6 +199,7 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
             "index",
             "mark",
             "funding",
+            "margin_calls",
             "fund",
         ],
         "fund" => &["fund", "asset", "floor", "drawdown", "socialise", "unwind_interval"],
@@ -225,6 +229,7 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         ],
         "mark" | "last" => &["symbol", "price"],
         "book" => &["symbol", "bid", "ask", "impact_bid", "impact_ask", "bids", "asks"],
+        "index" => &["symbol", "venue", "price"],
         "funding" => &["symbol", "rate"],
         "time" => &[],
         "liq_fill" => &["liquidation", "qty", "price"],
@@ -297,6 +302,11 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
         "mark" => Command::Mark { symbol: f.name("symbol")?, price: f.decimal("price")? },
         "last" => Command::Last { symbol: f.name("symbol")?, price: f.decimal("price")? },
         "book" => Command::Book(Box::new(parse_book(f)?)),
+        "index" => Command::Index {
+            symbol: f.name("symbol")?,
+            venue: f.maybe("venue", Fields::name)?.unwrap_or("index".to_string()),
+            price: f.decimal("price")?,
+        },
         "funding" => Command::Funding { symbol: f.name("symbol")?, rate: f.maybe("rate", Fields::decimal)? },
         "time" => {
             f.id("ts")?;
@@ -365,6 +375,7 @@ fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
         index: price_fields::parse_index(f)?,
         mark: price_fields::parse_mark(f)?,
         funding: price_fields::parse_funding(f)?,
+        margin_calls: calls::parse_levels(f)?,
         fund: f.maybe("fund", Fields::name)?,
     })
 }

@@ -1,8 +1,10 @@
 //! Commands that declare things: asset, instrument, fund, account; and money
 //! that comes into a fund.
 
+use super::calls::{need_levels, whole_levels};
 use super::command::{FundFields, InstrumentFields};
 use super::input::{Refusal, refuse};
+use super::marks::pricing_of;
 use super::number::{Int, Rat, decimals_of, int, one, pow10, rat, show_exact, significant_digits, zero};
 use super::state::{
     Account, Asset, Drawdown, Fund, Instrument, Position, State, need, need_below_limit, need_positive, on_grid,
@@ -109,11 +111,14 @@ impl State {
         let same = self.funds[fund].asset == settle;
         need(same, "bad_value", format!("fund {} is of another asset", self.funds[fund].name))?;
         need_fraction(f)?;
+        let pricing = pricing_of(f, self.now)?;
+        need_levels(&f.margin_calls)?;
         let tiers = tiers(f, decimals)?;
         let maker_fee = parts_per_billion(&f.maker_fee)?;
         let taker_fee = parts_per_billion(&f.taker_fee)?;
         let liquidation_fee = parts_per_billion(&f.liquidation_fee)?;
         f.fraction.as_ref().map(parts_per_billion).transpose()?;
+        let margin_calls = whole_levels(&f.margin_calls)?;
         need_below_limit("unit", unit.numer())?;
         need_below_limit("unit", unit.denom())?;
         let taken = self.instrument_id(&f.symbol).is_ok();
@@ -142,6 +147,8 @@ impl State {
             told_frozen: false,
             kept_mark: None,
             chunk: chunk as usize,
+            margin_calls,
+            pricing,
             last: None,
             bid: None,
             ask: None,
@@ -187,15 +194,7 @@ fn new_fund(name: &str, asset: usize, floor: Int, declared: bool) -> Fund {
 /// Words of the protocol that Part 1 does not build are bad values.
 fn need_built(f: &InstrumentFields) -> Result<(), Refusal> {
     let perpetual = ["linear_perp", "inverse_perp"].contains(&f.kind.as_str());
-    need(perpetual, "bad_value", format!("kind {} is not built", f.kind))?;
-    need_plain_prices(f)
-}
-
-/// Of the rules of prices only the size of chunks is built.
-fn need_plain_prices(f: &InstrumentFields) -> Result<(), Refusal> {
-    let external = f.mark.as_ref().is_none_or(|mark| mark.rule == "external");
-    need(external, "bad_value", "marks are not computed")?;
-    need(f.index.is_none(), "bad_value", "index is not built")
+    need(perpetual, "bad_value", format!("kind {} is not built", f.kind))
 }
 
 fn need_size(what: &str, x: &Rat) -> Result<(), Refusal> {

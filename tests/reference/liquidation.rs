@@ -15,29 +15,23 @@ impl State {
         loop {
             self.liquidate(cause);
             self.unwind_inventories();
-            if !self.deleverage_inventories() {
+            if !self.deleverage_inventories() && !self.marks_follow_fills() {
                 break;
             }
         }
         self.in_rounds = false;
     }
 
+    /// From (a) to (b), again as long as (a) has something to tell.
     fn liquidate(&mut self, cause: &str) {
+        self.lock_and_announce(cause);
         loop {
-            self.lock_and_announce(cause);
             self.begin();
             self.walk_locked_pools();
-            if self.unlocked_breach().is_none() && !self.has_untold_breach() {
+            if !self.lock_and_announce(cause) {
                 break;
             }
         }
-    }
-
-    /// Whether a pool is in breach without a living mark, and that was not announced.
-    fn has_untold_breach(&self) -> bool {
-        self.all_pools().into_iter().any(|pool| {
-            !self.is_locked(pool) && self.in_breach(pool) && !self.has_live_mark(pool) && !self.is_suppressed(pool)
-        })
     }
 
     /// The first unlocked pool in breach that has a living mark.
@@ -46,29 +40,36 @@ impl State {
         candidates.into_iter().find(|&pool| self.has_live_mark(pool) && self.in_breach(pool))
     }
 
-    /// Phase (a).
-    fn lock_and_announce(&mut self, cause: &str) {
+    /// Phase (a). True: something was told, or is to be.
+    fn lock_and_announce(&mut self, cause: &str) -> bool {
+        let mut told = false;
+        self.forget_levels_of_empty_pools();
         for pool in self.all_pools() {
             let live = self.has_live_mark(pool);
             if live || self.pool_positions(pool).is_empty() {
                 self.lock_mut(pool).suppressed = false;
             }
-            if self.is_locked(pool) || !self.in_breach(pool) {
+            if self.is_locked(pool) {
                 continue;
             }
-            if live {
-                self.settle_first(pool.account);
-                if !self.in_breach(pool) {
-                    continue; // what it received has cured it
-                }
+            if live && self.in_breach(pool) {
+                self.settle_first(pool.account); // what it receives may cure it
+            }
+            if !self.in_breach(pool) {
+                told |= self.call(pool);
+            } else if live {
                 self.lock_mut(pool).locked = true;
+                self.note_above_all_levels(pool);
                 self.announce(pool, cause);
+                told = true;
             } else if !self.lock_mut(pool).suppressed {
                 self.lock_mut(pool).suppressed = true;
                 let fields = json!({"account": pool.account, "pool": self.pool_name(pool)});
                 self.emit("liquidation_suppressed", fields);
+                told = true;
             }
         }
+        told || self.unlocked_breach().is_some()
     }
 
     fn announce(&mut self, pool: PoolId, cause: &str) {

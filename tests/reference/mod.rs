@@ -24,8 +24,10 @@
 //! - `price_fields` what an instrument says of its prices
 //! - `index`        the index of several venues
 //! - `funding_rate` premium and rate
+//! - `marks`        what an instrument computes from its prices
 //! - `settlement`   funding settlements, in chunks
 //! - `liquidation`  the phases after each input, and the walk of a pool
+//! - `calls`        margin calls
 //! - `cancelling`   cancelling the orders of a pool, and the venue's word on it
 //! - `venue`        where liquidation and unwind orders go
 //! - `manual`       the manual venue's answers, late ones too
@@ -44,6 +46,7 @@
 
 mod adl;
 mod answers;
+mod calls;
 mod cancelling;
 mod check;
 mod command;
@@ -63,6 +66,7 @@ mod liquidation;
 mod manual;
 mod margin;
 mod market;
+mod marks;
 mod number;
 mod price_fields;
 mod repeats;

@@ -38,13 +38,18 @@ impl State {
         need(self.instruments[i].mark.is_some(), "no_price", format!("{symbol} has no mark"))?;
         let rate = match given {
             Some(rate) => rate,
-            None => return refuse("bad_value", "no rate is computed"),
+            None => match self.instruments[i].pricing.rate() {
+                Some(rate) => rate,
+                None => return refuse("no_price", format!("{symbol} has no premium to compute a rate from")),
+            },
         };
         self.begin_settlement(i, rate);
         Ok(())
     }
 
     pub fn begin_settlement(&mut self, i: usize, rate: Int) {
+        self.instruments[i].pricing.last_rate = rate.clone();
+        self.instruments[i].pricing.premiums = (zero(), zero());
         self.settlements.push(Settlement {
             instrument: i,
             rate,

@@ -2,6 +2,7 @@
 
 use super::command::{Command, VenueRules};
 use super::input::{Refusal, refuse};
+use super::marks::Pricing;
 use super::number::{Int, Rat, ceil_div, int, limit, pow10, show_exact, show_scaled, steps, zero};
 use super::repeats::Answer;
 use super::settlement::Settlement;
@@ -214,6 +215,9 @@ pub struct Instrument {
     pub kept_mark: Option<Int>,
     /// Accounts in a chunk of a settlement or a change of rules.
     pub chunk: usize,
+    /// Rising, in ppb.
+    pub margin_calls: Vec<Int>,
+    pub pricing: Pricing,
     pub last: Option<Int>,
     pub bid: Option<Int>,
     pub ask: Option<Int>,
@@ -408,6 +412,10 @@ pub struct State {
     pub unwound: BTreeSet<usize>,
     /// Whether what happens follows from an input, and is not its own booking.
     pub in_rounds: bool,
+    /// Instruments whose depth liquidation has met, since their marks were computed.
+    pub moved_by_fills: BTreeSet<usize>,
+    /// The highest level of margin calls that each pool has reached, in ppb.
+    pub levels: BTreeMap<PoolId, Int>,
     /// Those under way, in order.
     pub settlements: Vec<Settlement>,
     pub pool_checks: Cell<u64>,
@@ -430,6 +438,8 @@ impl State {
             liquidations: 0,
             unwound: BTreeSet::new(),
             in_rounds: false,
+            moved_by_fills: BTreeSet::new(),
+            levels: BTreeMap::new(),
             settlements: Vec::new(),
             pool_checks: Cell::new(0),
         }
@@ -460,8 +470,12 @@ impl State {
             Command::Mark { symbol, price } => self.do_mark(symbol, price),
             Command::Last { symbol, price } => self.do_last(symbol, price),
             Command::Book(fields) => self.do_book(fields),
+            Command::Index { symbol, venue, price } => self.do_index(symbol, venue, price),
             Command::Funding { symbol, rate } => self.do_funding(symbol, rate.as_ref()),
-            Command::Time => Ok(()),
+            Command::Time => {
+                self.do_time();
+                Ok(())
+            }
             Command::LiqFill { liquidation, qty, price } => self.do_liq_fill(*liquidation, qty, price),
             Command::LiqExpire { liquidation } => self.do_liq_expire(*liquidation),
             Command::LiqUnknown { liquidation } => self.do_liq_unknown(*liquidation),

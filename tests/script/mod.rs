@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 pub struct Features {
     pub funding: bool,
     pub computed_prices: bool,
+    pub margin_calls: bool,
     pub inverse: bool,
     pub close_fee: bool,
     pub linear_tiers: bool,
@@ -36,6 +37,7 @@ impl Features {
             *match name {
                 "funding" => &mut self.funding,
                 "computed_prices" => &mut self.computed_prices,
+                "margin_calls" => &mut self.margin_calls,
                 "inverse" => &mut self.inverse,
                 "close_fee" => &mut self.close_fee,
                 "linear_tiers" => &mut self.linear_tiers,
@@ -52,14 +54,15 @@ impl Features {
 
 /// What the kernel has.
 pub const BUILT: Features = Features {
-    funding: false,
+    funding: true,
     computed_prices: false,
+    margin_calls: true,
     inverse: true,
     close_fee: false,
     linear_tiers: false,
     fraction: false,
     rankings: true,
-    fund_rules: false,
+    fund_rules: true,
     hedge: true,
 };
 
@@ -67,7 +70,8 @@ pub const BUILT: Features = Features {
 #[allow(dead_code, reason = "not every test plays the reference alone")]
 pub const KNOWN: Features = Features {
     funding: true,
-    computed_prices: false,
+    computed_prices: true,
+    margin_calls: true,
     inverse: true,
     close_fee: true,
     linear_tiers: true,
@@ -219,6 +223,9 @@ impl Writer {
         let symbol = format!("{index}{letters}.{asset}");
         line["symbol"] = json!(symbol);
         let priced = self.price_rules(dice, &mut line);
+        if self.features.margin_calls && dice.chance(40) {
+            line["margin_calls"] = Self::margin_calls(dice);
+        }
         self.prologue.push(line.to_string());
         self.instruments.push(Traded { symbol, asset, tick_scale, lot_scale, lot_value, start, mark: start, priced });
     }
@@ -254,6 +261,14 @@ impl Writer {
                 self.prologue.push(line.to_string());
             }
         }
+    }
+
+    fn margin_calls(dice: &mut Dice) -> Value {
+        let mut levels: Vec<i64> = (0..=dice.below(3)).map(|_| dice.range(1, 999)).collect();
+        levels.sort_unstable();
+        levels.dedup();
+        let levels: Vec<String> = levels.into_iter().map(|level| decimal(i128::from(level), 3)).collect();
+        if dice.chance(40) { json!(dice.chance(90)) } else { json!(levels) }
     }
 
     fn tiers(dice: &mut Dice, lot_value: i128, decimals: u32) -> Value {
