@@ -132,8 +132,8 @@ impl Rounds {
                     return;
                 }
                 Advance::Waits => return self.note_cancelling(from),
-                Advance::Offset { rounding: (fund, amount) } => {
-                    self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
+                Advance::Offset { fund, rounding } => {
+                    self.arbiter.credit(fund, rounding, FundReason::Rounding, &mut self.events);
                 }
                 Advance::Order(request) => self.send_order(&mut shards[shard as usize], found, &request),
                 Advance::Claim(claim) => {

@@ -120,8 +120,10 @@ pub(crate) enum Advance {
     Claim(Claim),
     /// It has closed legs of an instrument against each other, and is to be evaluated again.
     Offset {
-        /// The instrument's fund, and what rounding left to it, in quanta.
-        rounding: (FundId, i128),
+        /// The instrument's.
+        fund: FundId,
+        /// What rounding left to it, in quanta.
+        rounding: i128,
     },
 }
 
@@ -256,7 +258,8 @@ impl Shard {
             }
         }
         if let Some((long, short)) = self.to_offset(market, pool) {
-            return Advance::Offset { rounding: self.offset(market, long, short, events) };
+            let fund = market.instrument(self.holdings[long as usize].instrument).spec.fund;
+            return Advance::Offset { fund, rounding: self.offset(market, long, short, events) };
         }
         let Some(holding) = self.largest(market, pool) else { return Advance::Waits };
         self.reduction(market, margin, holding).map_or_else(
@@ -289,11 +292,10 @@ impl Shard {
 
     /// Step 2: closes a long leg and the short one beside it against each other at the mark, as far as both reach.
     /// Returns what rounding of the two values leaves to the instrument's fund.
-    fn offset(&mut self, market: &Market, long: u32, short: u32, events: &mut Events) -> (FundId, i128) {
+    fn offset(&mut self, market: &Market, long: u32, short: u32, events: &mut Events) -> i128 {
         let id = self.holdings[long as usize].instrument;
         let instrument = market.instrument(id);
-        let fund = instrument.spec.fund;
-        let Some(price) = instrument.mark else { return (fund, 0) };
+        let Some(price) = instrument.mark else { return 0 };
         let held = |at: u32| self.holdings[at as usize].position.quantity.abs();
         let quantity = held(long).min(held(short));
         let rounding = -(instrument.value(quantity, price) + instrument.value(-quantity, price));
@@ -301,7 +303,7 @@ impl Shard {
         self.reduce(market, short, quantity, price);
         let account = self.account_of(self.holdings[long as usize].pool);
         events.push(Event::Offset { account, instrument: id, quantity, price });
-        (fund, rounding)
+        rounding
     }
 
     /// The holding with the largest maintenance margin among those whose mark lives, of equals the lowest instrument's, and its long leg.
