@@ -52,6 +52,7 @@ fn spec(index: u64) -> InstrumentSpec {
     InstrumentSpec {
         symbol: format!("C{index}"),
         underlying: "C".to_owned(),
+        prices: Default::default(),
         settle: ASSET,
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),

@@ -27,6 +27,7 @@ fn build() -> Result<(Kernel, InstrumentId), Box<dyn std::error::Error>> {
         InstrumentSpec {
             symbol: "XUSDT".to_owned(),
             underlying: "X".to_owned(),
+            prices: Default::default(),
             settle: usdt,
             tick: Grid::decimals(0),
             lot: Grid::decimals(0),

@@ -203,6 +203,7 @@ fn ladder() -> Kernel {
     let spec = InstrumentSpec {
         symbol: "C".to_owned(),
         underlying: "C".to_owned(),
+        prices: Default::default(),
         settle: ASSET,
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),

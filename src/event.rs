@@ -3,6 +3,7 @@
 use crate::command::{OrderName, OrderOwner, PositionSide, Side};
 use crate::market::{AssetId, FreezeCause, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
+use crate::prices::MarkInputs;
 
 /// A pool, by what it holds. Ordered as pools of an account are announced: cross by asset, then isolated by instrument,
 /// the long leg before the short.
@@ -91,6 +92,10 @@ pub enum Event {
     MarkFrozen { instrument: InstrumentId, cause: FreezeCause },
     /// A frozen mark lives again; `cause` was the last to go.
     MarkLive { instrument: InstrumentId, cause: FreezeCause },
+    /// The index of an instrument lived, and does no more: too few venues are left. It stays what it was.
+    IndexFrozen { instrument: InstrumentId, index: i64 },
+    /// A computed mark is another than before.
+    Mark { instrument: InstrumentId, price: Price, inputs: MarkInputs },
     /// A pool is in breach, but no mark of its positions lives.
     LiquidationSuppressed { account: u64, pool: PoolName },
     /// The venue is asked to cancel an order of a locked pool; `more` others of the same pool follow.

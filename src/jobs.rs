@@ -82,9 +82,12 @@ impl Market {
     }
 
     /// Notes what a command that was booked says of jobs.
-    pub(crate) fn note_job(&mut self, command: &Command) {
+    pub(crate) fn note_job(&mut self, command: &Command, now_ns: u64) {
         match *command {
-            Command::Funding { instrument, rate_ppb } => self.begin_settlement(instrument, rate_ppb),
+            Command::Funding { instrument, rate_ppb } => {
+                self.begin_settlement(instrument, rate_ppb);
+                self.note_funding(instrument, rate_ppb, now_ns);
+            }
             Command::Chunk { part, .. } => self.part_done(part),
             _ => {}
         }

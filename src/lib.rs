@@ -22,6 +22,7 @@
 //!
 //! - [`decimal`], [`number`]: exact numbers and their rounding.
 //! - [`market`], [`tiers`], [`position`]: instruments, margin tables, signed size and cost.
+//! - [`prices`]: the index of several venues, computed marks, the funding rate.
 //! - [`command`], [`refusal`]: what goes in, and why it may be refused.
 //! - [`jobs`]: what concerns every account, and is booked in pieces.
 //! - `shard`: the accounts of one writer; evaluation, trigger bands, liquidation steps.
@@ -56,6 +57,7 @@ mod map;
 pub mod market;
 pub mod number;
 pub mod position;
+pub mod prices;
 #[cfg(feature = "protocol")]
 pub mod protocol;
 pub mod refusal;

@@ -7,6 +7,7 @@ use crate::controls::Controls;
 use crate::decimal::Grid;
 use crate::jobs::{DEFAULT_CHUNK, Job};
 use crate::number::{PPB, Price};
+use crate::prices::{Change, PriceInput, PriceRules, Prices};
 use crate::refusal::Refusal;
 use crate::tiers::TierTable;
 use crate::venue::VenueRules;
@@ -228,6 +229,8 @@ pub struct InstrumentSpec {
     pub adl: AdlPolicy,
     /// The fund behind it, kept in the settlement asset.
     pub fund: FundId,
+    /// How its index, its mark and its funding rate come about.
+    pub prices: PriceRules,
     /// How funding is settled.
     pub funding: FundingRules,
     /// What holds it in.
@@ -259,6 +262,7 @@ impl InstrumentSpec {
             reduce: ReducePolicy::default(),
             adl: AdlPolicy::default(),
             fund,
+            prices: PriceRules::default(),
             funding: FundingRules::default(),
             controls: Controls::default(),
         }
@@ -287,7 +291,8 @@ impl InstrumentSpec {
         if self.funding.chunk == 0 {
             return Err(Refusal::BadDeclaration { what: "chunk must be at least 1" });
         }
-        self.controls.check()
+        self.controls.check()?;
+        self.prices.check(self.tick)
     }
 }
 
@@ -305,13 +310,18 @@ pub struct Instrument {
     pub frozen: Frozen,
     /// The newest mark that came while it was frozen: taken when it lives.
     pub(crate) awaited: Option<Price>,
+    /// What its index and a computed mark are made of.
+    pub(crate) prices: Prices,
 }
 
 impl Instrument {
     /// An instrument that has no price yet.
     #[must_use]
     pub fn new(spec: InstrumentSpec) -> Self {
-        Self { spec, mark: None, last: None, frozen: Frozen::default(), awaited: None }
+        let prices = Prices::new(&spec.prices, spec.tick);
+        // A computed mark waits for its index from the start.
+        let frozen = if spec.prices.mark.is_computed() { Frozen(FreezeCause::Index as u8) } else { Frozen::default() };
+        Self { spec, mark: None, last: None, frozen, awaited: None, prices }
     }
 
     /// The mark, if it lives: there is one, and nothing keeps it frozen. Nothing is liquidated at any other.
@@ -332,7 +342,24 @@ impl Instrument {
     /// bounded there.
     #[must_use]
     pub(crate) fn dearest(&self, price: Price) -> Price {
-        self.dearer(self.dearer(price, self.mark), self.awaited)
+        let given = self.dearer(self.dearer(price, self.mark), self.awaited);
+        match self.prices.index_bounds().filter(|_| self.spec.prices.mark.is_computed()) {
+            None => given,
+            Some((low, high)) => self.dearest_between(given, low, high),
+        }
+    }
+
+    /// As [`Instrument::dearest`], also of all marks that may be computed from an index price, in steps of 10^-8.
+    #[must_use]
+    pub(crate) fn dearest_with_index(&self, price: i64) -> Price {
+        let (low, high) = self.prices.index_bounds().unwrap_or((price, price));
+        let (low, high) = (low.min(price), high.max(price));
+        self.dearest_between(self.prices.mark_bounds(low, high).0, low, high)
+    }
+
+    fn dearest_between(&self, price: Price, low: i64, high: i64) -> Price {
+        let (lowest, highest) = self.prices.mark_bounds(low, high);
+        self.dearer(self.dearer(price, Some(lowest)), Some(highest))
     }
 }
 
@@ -476,8 +503,77 @@ impl Market {
         if instrument.mark.replace(price).is_none() { MarkChange::First } else { MarkChange::Moved }
     }
 
+    /// Takes what came in of an instrument's prices, at this time, and makes index and mark anew.
+    pub(crate) fn reprice(&mut self, id: InstrumentId, input: PriceInput, now_ns: u64) -> Change {
+        let instrument = &mut self.instruments[id.index()];
+        let rules = &instrument.spec.prices;
+        let (computed, has_age) = (rules.mark.is_computed(), rules.mark.stale_after_ns.is_some());
+        if let (PriceInput::Mark(price), false) = (input, has_age) {
+            return Change { mark: self.set_mark(id, price), index_froze: false };
+        }
+        let index_froze = instrument.prices.take(rules, input, now_ns);
+        if let PriceInput::Last(price) | PriceInput::Filled { last: price, .. } = input {
+            instrument.last = Some(price);
+        }
+        let mark = if computed {
+            self.recompute_mark(id)
+        } else if let PriceInput::Mark(price) = input {
+            let set = self.set_mark(id, price);
+            let revived = self.thaw(id, FreezeCause::Stale);
+            if revived == MarkChange::None { set } else { revived }
+        } else if instrument.mark.is_some() && instrument.prices.given_mark_is_stale(rules) {
+            self.freeze(id, FreezeCause::Stale)
+        } else {
+            MarkChange::None
+        };
+        Change { mark, index_froze }
+    }
+
+    /// Time has passed, for a copy that nobody is told of.
+    pub(crate) fn reprice_all(&mut self, now_ns: u64) {
+        for index in 0..self.instruments.len() {
+            if self.instruments[index].spec.prices.age() {
+                self.reprice(InstrumentId(index as u32), PriceInput::Time, now_ns);
+            }
+        }
+    }
+
+    /// A computed mark follows its inputs; one that comes to what it was is not set.
+    fn recompute_mark(&mut self, id: InstrumentId) -> MarkChange {
+        let instrument = &mut self.instruments[id.index()];
+        let Some(price) = instrument.prices.computed(&instrument.spec.prices) else {
+            return self.freeze(id, FreezeCause::Index);
+        };
+        if instrument.living_mark() == Some(price) {
+            return MarkChange::None;
+        }
+        let set = self.set_mark(id, price);
+        let revived = self.thaw(id, FreezeCause::Index);
+        if revived == MarkChange::None { set } else { revived }
+    }
+
+    /// The funding rate of an instrument, in parts per billion, as a settlement at this time would compute it; none
+    /// without funding rules, or without any sample of the premium.
+    #[must_use]
+    pub fn funding_rate(&self, id: InstrumentId, now_ns: u64) -> Option<i64> {
+        let instrument = self.instrument(id);
+        instrument.prices.rate_at(&instrument.spec.prices, now_ns)
+    }
+
+    /// Whether a funding that happens by itself has fallen due since the last.
+    #[must_use]
+    pub fn funding_due(&self, id: InstrumentId, now_ns: u64) -> bool {
+        let instrument = self.instrument(id);
+        instrument.prices.is_due_at(&instrument.spec.prices, now_ns)
+    }
+
+    /// A settlement is fixed: its rate counts as the last one, and the next is averaged anew. In every copy of the market.
+    pub(crate) fn note_funding(&mut self, id: InstrumentId, rate_ppb: i64, now_ns: u64) {
+        let instrument = &mut self.instruments[id.index()];
+        instrument.prices.note_funding(&instrument.spec.prices, rate_ppb, now_ns);
+    }
+
     /// A cause of freezing comes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the causes come with their features"))]
     pub(crate) fn freeze(&mut self, id: InstrumentId, cause: FreezeCause) -> MarkChange {
         let instrument = &mut self.instruments[id.index()];
         let lived = instrument.lives();
@@ -486,7 +582,6 @@ impl Market {
     }
 
     /// A cause of freezing goes. With the last of them, the mark that came meanwhile is taken.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the causes come with their features"))]
     pub(crate) fn thaw(&mut self, id: InstrumentId, cause: FreezeCause) -> MarkChange {
         let instrument = &mut self.instruments[id.index()];
         if !instrument.frozen.has(cause) {

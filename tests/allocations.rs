@@ -24,6 +24,7 @@ fn kernel(shards: u32, strategy: Strategy) -> Kernel {
     let spec = InstrumentSpec {
         symbol: "BTCUSDT".to_owned(),
         underlying: "BTC".to_owned(),
+        prices: Default::default(),
         settle: AssetId(0),
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),

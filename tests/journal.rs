@@ -149,6 +149,7 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
     let (instrument, asset) = (InstrumentId(dice.small()), AssetId(dice.small()));
     match kind {
         0 => Command::Mark { instrument, price },
+        1 if dice.flag() => Command::Index { instrument, venue: dice.small() as u16, price },
         1 => Command::Last { instrument, price },
         2 => Command::Fill(Fill {
             account,
@@ -244,6 +245,7 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
         2 => Declaration::Instrument(Box::new(InstrumentSpec {
             symbol: dice.name(),
             underlying: dice.name(),
+            prices: Default::default(),
             settle: AssetId(dice.small()),
             tick: grid(dice),
             lot: grid(dice),
@@ -300,6 +302,8 @@ fn entry(dice: &mut Dice, kind: u64) -> Entry {
             let update = BookUpdate {
                 bid: dice.maybe(Dice::signed),
                 ask: dice.maybe(Dice::signed),
+                impact_bid: dice.maybe(Dice::signed),
+                impact_ask: dice.maybe(Dice::signed),
                 bids: bids.as_deref(),
                 asks: asks.as_deref(),
             };
@@ -324,6 +328,7 @@ fn instrument() -> InstrumentSpec {
     InstrumentSpec {
         symbol: "BTCUSDT".to_owned(),
         underlying: "BTC".to_owned(),
+        prices: Default::default(),
         settle: AssetId(0),
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),

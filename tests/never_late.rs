@@ -109,6 +109,7 @@ impl<'a> Test<'a> {
             let spec = InstrumentSpec {
                 symbol: format!("C{index}"),
                 underlying: "C".to_owned(),
+                prices: Default::default(),
                 settle: ASSET,
                 tick: Grid::decimals(0),
                 lot: Grid::decimals(0),

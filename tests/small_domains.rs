@@ -21,6 +21,7 @@ fn spec(table: &TierTable, unit: i64) -> InstrumentSpec {
     InstrumentSpec {
         symbol: "C".to_owned(),
         underlying: "C".to_owned(),
+        prices: Default::default(),
         settle: AssetId(0),
         tick: Grid::decimals(0),
         lot: Grid::decimals(0),

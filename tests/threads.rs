@@ -257,6 +257,7 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
     let spec = InstrumentSpec {
         symbol: "BTCUSDT".into(),
         underlying: "BTC".into(),
+        prices: Default::default(),
         settle: USDT,
         tick: grid("0.1"),
         lot: grid("0.001"),

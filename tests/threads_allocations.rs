@@ -87,6 +87,7 @@ fn kernel(shards: u32, floor: i128) -> Kernel {
     let spec = InstrumentSpec {
         symbol: "BTCUSDT".to_owned(),
         underlying: "BTC".to_owned(),
+        prices: Default::default(),
         settle: ASSET,
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),

@@ -167,6 +167,18 @@ pub struct terrace_isolated_margin {
     pub position_side: u32,
 }
 
+/// A price at a venue of the index.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_index {
+    /// In steps of 10^-8.
+    pub price: i64,
+    /// The instrument's id.
+    pub instrument: u32,
+    /// The venue, by its place in the rules of the index, from 0.
+    pub venue: u32,
+}
+
 /// Money put aside for a withdrawal.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -270,6 +282,8 @@ pub enum terrace_action {
     LiquidationUnknown(terrace_order_name),
     /// The venue's answer to a request to cancel.
     CancelAck(terrace_cancel_ack),
+    /// A price at a venue of the index, in steps of 10^-8.
+    Index(terrace_index),
     /// Funding is settled now, at the present mark.
     Funding(terrace_funding),
     /// The input time moves on to this, in nanoseconds since the epoch.
@@ -277,7 +291,7 @@ pub enum terrace_action {
 }
 
 /// Number of actions.
-pub(super) const ACTIONS: u32 = 21;
+pub(super) const ACTIONS: u32 = 22;
 
 /// An action at a time.
 #[repr(C)]
@@ -427,6 +441,10 @@ impl terrace_action {
             Self::LiquidationUnknown(order) => Command::LiquidationUnknown { order: order.read()? },
             Self::CancelAck(terrace_cancel_ack { account, execution, pool }) => {
                 Command::CancelAck { account, pool: pool.read()?, execution }
+            }
+            Self::Index(terrace_index { price, instrument, venue }) => {
+                let venue = u16::try_from(venue).unwrap_or(u16::MAX);
+                Command::Index { instrument: InstrumentId(instrument), venue, price }
             }
             Self::Time(ts_ns) => Command::Time { ts_ns },
             Self::Funding(terrace_funding { rate_ppb, instrument }) => {

@@ -561,6 +561,16 @@ typedef struct terrace_cancel_ack {
   struct terrace_pool pool;
 } terrace_cancel_ack;
 
+// A price at a venue of the index.
+typedef struct terrace_index {
+  // In steps of 10^-8.
+  int64_t price;
+  // The instrument's id.
+  uint32_t instrument;
+  // The venue, by its place in the rules of the index, from 0.
+  uint32_t venue;
+} terrace_index;
+
 // Funding is settled at a rate.
 typedef struct terrace_funding {
   // What a long pays of its notional, in parts per billion, above -1 and below 1; negative: receives.
@@ -614,6 +624,8 @@ enum terrace_action_Tag
   TERRACE_ACTION_LIQUIDATION_UNKNOWN,
   // The venue's answer to a request to cancel.
   TERRACE_ACTION_CANCEL_ACK,
+  // A price at a venue of the index, in steps of 10^-8.
+  TERRACE_ACTION_INDEX,
   // Funding is settled now, at the present mark.
   TERRACE_ACTION_FUNDING,
   // The input time moves on to this, in nanoseconds since the epoch.
@@ -684,6 +696,9 @@ typedef struct terrace_action {
     };
     struct {
       struct terrace_cancel_ack cancel_ack;
+    };
+    struct {
+      struct terrace_index index;
     };
     struct {
       struct terrace_funding funding;
@@ -888,6 +903,33 @@ typedef struct terrace_fund_change {
   uint32_t reason;
 } terrace_fund_change;
 
+// The index of an instrument froze at this price, in steps of 10^-8.
+typedef struct terrace_index_frozen {
+  int64_t index;
+  uint32_t instrument;
+} terrace_index_frozen;
+
+// A computed mark changed. What it was made of depends on the rule; a price of 0 was missing.
+typedef struct terrace_computed_mark {
+  // In ticks.
+  int64_t price;
+  // In steps of 10^-8.
+  int64_t index;
+  // `median`: in ticks.
+  int64_t p1;
+  // `median`: in ticks.
+  int64_t p2;
+  // `median`: in ticks.
+  int64_t last;
+  // `fair_basis`: in parts per billion.
+  int64_t rate;
+  // `ema_basis`: in 2^-64 steps of 10^-8.
+  struct terrace_amount ema;
+  uint32_t instrument;
+  // A `terrace_mark_rule`.
+  uint32_t rule;
+} terrace_computed_mark;
+
 // Why a mark froze, or lives again.
 typedef struct terrace_mark_life {
   uint32_t instrument;
@@ -977,6 +1019,10 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_LIQUIDATION_ENDED,
   // A fund's balance changed.
   TERRACE_HAPPENING_FUND_CHANGE,
+  // Too few venues of an index are left.
+  TERRACE_HAPPENING_INDEX_FROZEN,
+  // A computed mark changed.
+  TERRACE_HAPPENING_COMPUTED_MARK,
   // A mark lived, and does no more: nothing is liquidated at it.
   TERRACE_HAPPENING_MARK_FROZEN,
   // A frozen mark lives again; the cause was the last to go.
@@ -1044,6 +1090,12 @@ typedef struct terrace_happening {
     };
     struct {
       struct terrace_fund_change fund_change;
+    };
+    struct {
+      struct terrace_index_frozen index_frozen;
+    };
+    struct {
+      struct terrace_computed_mark computed_mark;
     };
     struct {
       struct terrace_mark_life mark_frozen;

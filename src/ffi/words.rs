@@ -3,6 +3,7 @@
 use crate::command::{Liquidity, MarginMode, PositionMode, PositionSide, Side};
 use crate::event::{FundReason, Outcome, Step};
 use crate::market::FreezeCause;
+use crate::prices::MarkRule;
 use crate::refusal::Code;
 
 /// What a call came to.
@@ -169,6 +170,20 @@ pub enum terrace_fund_reason {
     Funding = 9,
 }
 
+/// How a mark is made.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_mark_rule {
+    /// It is given.
+    External = 0,
+    /// The median of index with funding, index with mean basis, and last price.
+    Median = 1,
+    /// The index with what is left of the funding.
+    FairBasis = 2,
+    /// The index with the smoothed basis, within a band.
+    EmaBasis = 3,
+}
+
 /// Why a mark is frozen.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug)]
@@ -314,6 +329,19 @@ impl Word for Step {
             Self::Tier => terrace_step::Tier,
             Self::All => terrace_step::All,
             Self::Unwind => terrace_step::Unwind,
+        }) as u32
+    }
+}
+
+impl Word for MarkRule {
+    const ALL: &'static [Self] = &[Self::External, Self::Median, Self::FairBasis, Self::EmaBasis];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::External => terrace_mark_rule::External,
+            Self::Median => terrace_mark_rule::Median,
+            Self::FairBasis => terrace_mark_rule::FairBasis,
+            Self::EmaBasis => terrace_mark_rule::EmaBasis,
         }) as u32
     }
 }

@@ -240,14 +240,26 @@ impl<'a> Overview<'a> {
         queue.iter().enumerate().map(entry).collect()
     }
 
+    /// The funding rate of an instrument as a settlement now would compute it, and when the next is due, in nanoseconds
+    /// since the epoch; none without funding rules.
+    #[must_use]
+    pub fn funding(&self, instrument: InstrumentId) -> Option<(Option<i64>, u64)> {
+        let (market, now_ns) = (&self.rounds.market, self.now_ns());
+        let rules = market.instrument(instrument).spec.prices.funding?;
+        let next_ns = now_ns.saturating_add(rules.time_left(now_ns));
+        Some((market.funding_rate(instrument, now_ns), next_ns))
+    }
+
     /// What would be liquidated at which price, from the mark outward; none without a mark.
     #[must_use]
     pub fn ladder(&self, instrument: InstrumentId) -> Option<Vec<(i128, LadderRung)>> {
         let mark = i128::from(self.rounds.market.instrument(instrument).mark?);
         let mut rungs: BTreeMap<(i128, i128), LadderRung> = BTreeMap::new();
-        for (price, quantity) in self.shards.iter().flat_map(|shard| shard.rungs(&self.rounds.market, instrument)) {
+        for (price, quantity, counts) in
+            self.shards.iter().flat_map(|shard| shard.rungs(&self.rounds.market, instrument))
+        {
             let rung = rungs.entry(((price - mark).abs(), price)).or_default();
-            rung.accounts += 1;
+            rung.accounts += u64::from(counts);
             rung.long_lots += i128::from(quantity.max(0));
             rung.short_lots += i128::from((-quantity).max(0));
         }

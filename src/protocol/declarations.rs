@@ -4,6 +4,7 @@ use super::Rejection;
 use super::controls::ControlsLine;
 use super::desk::{Answer, Desk, steps};
 use super::fields::{Fields, Json, as_word};
+use super::price_rules::PriceLine;
 use crate::contract::Unit;
 use crate::decimal::{Decimal, Grid};
 use crate::driver::Driver;
@@ -34,8 +35,6 @@ const RANKINGS: &[(&str, AdlRank)] = &[
     ("pro_rata", AdlRank::ProRata),
 ];
 const ADL_PRICES: &[(&str, AdlPrice)] = &[("bankruptcy", AdlPrice::Bankruptcy), ("mark", AdlPrice::Mark)];
-const MARK_RULES: &[(&str, bool)] =
-    &[("external", true), ("median", false), ("fair_basis", false), ("ema_basis", false)];
 
 /// The largest leverage a table may name: 1 000 000.
 const MAX_LEVERAGE_HUNDREDTHS: i64 = 100_000_000;
@@ -165,8 +164,7 @@ struct InstrumentLine {
     tiers: Vec<Json>,
     reduce: ReducePolicy,
     adl: AdlPolicy,
-    /// Accounts that one place of a settlement books.
-    chunk: Option<u64>,
+    prices: PriceLine,
     controls: ControlsLine,
 }
 
@@ -192,8 +190,10 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
     if desk.kernel.market().fund(fund).asset != settle {
         return Err(Rejection::bad_value(format!("the fund is not kept in {}", line.settle)));
     }
+    line.prices.rules.check(tick)?;
     line.controls.check()?;
     let tiers = tier_table(line.tier_rule, &line.tiers, asset.decimals)?;
+    line.prices.check_grid()?;
     let fees = line.fees.map(|fee| steps(Grid::ppb(), fee));
     if fees.iter().any(|&(_, off)| off) {
         return Err(Refusal::OffGrid { what: "a fee: finer than parts per billion, it" }.into());
@@ -219,6 +219,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
         reduce: line.reduce,
         adl: line.adl,
         fund,
+        prices: line.prices.rules,
         funding,
         controls,
     };
@@ -249,6 +250,7 @@ impl InstrumentLine {
             "adl_rank",
             "adl_price",
             "mark",
+            "index",
             "funding",
             "fund",
             "margin_calls",
@@ -264,32 +266,16 @@ impl InstrumentLine {
             fields.list_or_none("tiers")?.ok_or_else(|| Rejection::malformed("the field \"tiers\" is missing"))?;
         let tier_rule = fields.word_or("tier_rule", TIER_RULES, Some(TierRule::Marginal))?;
         let (reduce, fraction) = reduce_policy(fields.list_or_none("reduce")?)?;
-        let mark = match fields.take("mark") {
-            None => true,
-            Some(value) => {
-                let mut mark = Fields::of(value, "mark")?;
-                mark.only(&["rule"])?;
-                mark.word("rule", MARK_RULES)?
-            }
-        };
+        let prices = PriceLine::read(&mut fields)?;
         let adl = AdlPolicy {
             rank: fields.word_or("adl_rank", RANKINGS, AdlRank::default())?,
             price: fields.word_or("adl_price", ADL_PRICES, AdlPrice::default())?,
         };
         let inverse = fields.word("kind", KINDS)?;
-        let chunk = match fields.take("funding") {
-            None => None,
-            Some(value) => {
-                let mut funding = Fields::of(value, "funding")?;
-                funding.only(&["chunk"])?;
-                funding.id_or_none("chunk")?
-            }
-        };
         let supported = [
             (inverse.is_some(), "kind: only \"linear_perp\" and \"inverse_perp\" are supported"),
             (tier_rule.is_some(), "tier_rule: only \"marginal\" and \"step\" are supported"),
             (!fraction, "reduce: only \"tier\" and \"all\" are supported"),
-            (mark, "mark: only the rule \"external\" is supported"),
             (!fields.flag_or("close_fee_in_mm", false)?, "close_fee_in_mm: only false is supported"),
         ];
         Ok(Self {
@@ -306,13 +292,13 @@ impl InstrumentLine {
             tiers,
             reduce,
             adl,
-            chunk,
+            prices,
             controls: ControlsLine::read(&mut fields)?,
         })
     }
 
     fn funding(&self) -> Result<FundingRules, Rejection> {
-        let Some(chunk) = self.chunk else { return Ok(FundingRules::default()) };
+        let Some(chunk) = self.prices.chunk else { return Ok(FundingRules::default()) };
         match u32::try_from(chunk) {
             Ok(chunk @ 1..) => Ok(FundingRules { chunk }),
             _ => Err(Rejection::bad_value(format!("chunk must be from 1 to {}, not {chunk}", u32::MAX))),

@@ -140,6 +140,11 @@ impl Fields {
         }
     }
 
+    /// Whether every field was taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Takes a field out, if it is there.
     pub(super) fn take(&mut self, name: &str) -> Option<Json> {
         let at = self.0.iter().position(|(known, _)| known == name)?;

@@ -9,6 +9,7 @@ mod desk;
 mod encode;
 mod fields;
 mod operations;
+mod price_rules;
 mod reasons;
 mod session;
 mod sources;

@@ -8,6 +8,7 @@ use crate::contract::Unit;
 use crate::decimal::{Decimal, Grid};
 use crate::kernel::Kernel;
 use crate::market::{AdlPolicy, AssetId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::prices::PriceRules;
 use crate::tiers::{TierRow, TierRule, TierTable};
 
 /// The settlement asset.
@@ -116,6 +117,7 @@ pub(super) fn declare(
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: kernel.market().asset(settle).fund,
+        prices: PriceRules::default(),
         funding: FundingRules::default(),
         controls: crate::controls::Controls::default(),
     };

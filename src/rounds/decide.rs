@@ -5,6 +5,7 @@ use crate::command::{OrderName, OrderOwner, Side};
 use crate::event::{FundReason, Step};
 use crate::market::InstrumentId;
 use crate::number::{Price, Quantity};
+use crate::prices::PriceInput;
 use crate::shard::{Advance, Attention, OrderFill, OrderRequest, Shard};
 use crate::venue::{VenueMode, VenueRequest};
 
@@ -30,7 +31,49 @@ impl Rounds {
             OrderOwner::Account(account) => shards.iter().any(|shard| shard.knows_order(account, nth)),
             OrderOwner::Fund(instrument) => arbiter.knows_order(instrument, nth),
         });
+        self.filled.clear();
+        self.followed.clear();
         self.walk_undecided(shards);
+        self.walk_rounds(shards);
+        while self.follow_fills(shards) {
+            self.walk_rounds(shards);
+        }
+        self.arbiter.end_decision(shards);
+    }
+
+    /// Where the venue filled against depth, last and best prices moved: computed marks follow, and whoever they put in
+    /// breach. False if none moved.
+    fn follow_fills(&mut self, shards: &mut [Box<Shard>]) -> bool {
+        if self.filled.is_empty() {
+            return false;
+        }
+        self.changes.clear();
+        self.filled.sort_unstable();
+        for at in 0..self.filled.len() {
+            let id = self.filled[at];
+            let (bid, ask) = self.venue.top(id);
+            let last = self.market.instrument(id).last.unwrap_or(1);
+            let input = PriceInput::Filled { last, bid, ask };
+            self.reprice(id, input, self.now_ns);
+            self.followed.push((id, input));
+        }
+        self.filled.clear();
+        for &(id, change) in &self.changes {
+            for shard in &mut *shards {
+                shard.on_mark(&self.market, id, change);
+            }
+        }
+        if self.changes.is_empty() {
+            return false;
+        }
+        self.arbiter.end_decision(shards); // scores are as of one mark
+        self.look_at_funds();
+        self.arbiter.new_decision(self.now_ns);
+        true
+    }
+
+    /// From (a) until no unlocked pool is in breach and the funds have nothing left to do.
+    fn walk_rounds(&mut self, shards: &mut [Box<Shard>]) {
         loop {
             while self.lock_breached(shards) {
                 for at in 0..self.walk.len() {
@@ -45,7 +88,6 @@ impl Rounds {
                 break;
             }
         }
-        self.arbiter.end_decision(shards);
     }
 
     /// The first round: (a) was the shards'; the pools that wait are walked in order, each after what it began itself.
@@ -210,12 +252,17 @@ impl Rounds {
                 let fits = |answer: &VenueAnswer| answer.order == order && answer.fill.is_none_or(admitted);
                 let answer = recorded.pop_front().filter(fits);
                 self.diverged |= answer.is_none();
+                // The depth is used up as it was then: computed marks follow it.
+                self.venue.fill(&self.market, instrument, side, rest, limit);
                 answer.and_then(|answer| answer.fill)
             }
             None => self.venue.fill(&self.market, instrument, side, rest, limit),
         };
         if let (Some((_, price)), VenueMode::Book) = (fill, self.market.venue.mode) {
             self.market.instruments[instrument.index()].last = Some(price);
+            if !self.filled.contains(&instrument) {
+                self.filled.push(instrument);
+            }
         }
         if self.keeps_answers {
             self.given.push(VenueAnswer { order, fill });

@@ -25,6 +25,7 @@ fn instrument() -> Declaration {
     Declaration::Instrument(Box::new(InstrumentSpec {
         symbol: "BTCUSDT".into(),
         underlying: "BTC".into(),
+        prices: Default::default(),
         settle: USDT,
         tick: grid("0.1"),
         lot: grid("0.001"),
