@@ -6,7 +6,7 @@ use crate::contract::Unit;
 use crate::controls::Controls;
 use crate::decimal::Grid;
 use crate::jobs::{DEFAULT_CHUNK, Job};
-use crate::number::{PPB, Price};
+use crate::number::{PPB, Price, Quantity};
 use crate::prices::{Change, PriceInput, PriceRules, Prices};
 use crate::refusal::Refusal;
 use crate::tiers::TierTable;
@@ -139,13 +139,39 @@ impl FundSpec {
 pub struct ReducePolicy {
     /// Close just enough to reach the tier below.
     pub tier: bool,
+    /// Close this part, in parts per billion, of what there is; 0: do not.
+    pub fraction_ppb: u64,
     /// Close all.
     pub all: bool,
+    /// How much of it may be in flight at once; none: all of it.
+    pub pacing: Option<Pacing>,
 }
 
 impl Default for ReducePolicy {
     fn default() -> Self {
-        Self { tier: true, all: true }
+        Self { tier: true, fraction_ppb: 0, all: true, pacing: None }
+    }
+}
+
+/// How much liquidation quantity may be in flight at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum Pacing {
+    /// So many lots.
+    Lots(Quantity),
+    /// A share of the visible depth, that of the thinner side, in parts per billion; at least one lot.
+    DepthShare(u64),
+}
+
+impl Pacing {
+    fn check(self) -> Result<(), Refusal> {
+        match self {
+            Self::Lots(lots) if lots < 1 => Err(Refusal::BadDeclaration { what: "pacing: lots must be at least 1" }),
+            Self::DepthShare(share) if !(1..=PPB).contains(&share) => {
+                Err(Refusal::BadDeclaration { what: "pacing: depth_share must be above 0 and at most 1" })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -223,6 +249,8 @@ pub struct InstrumentSpec {
     pub taker_fee_ppb: i64,
     /// Charged on liquidation fills, in parts per billion.
     pub liquidation_fee_ppb: i64,
+    /// Whether the taker fee of closing is part of the maintenance margin.
+    pub close_fee_in_mm: bool,
     /// How positions are reduced in a liquidation.
     pub reduce: ReducePolicy,
     /// How the other side is deleveraged.
@@ -259,6 +287,7 @@ impl InstrumentSpec {
             maker_fee_ppb: 0,
             taker_fee_ppb: 0,
             liquidation_fee_ppb: 0,
+            close_fee_in_mm: false,
             reduce: ReducePolicy::default(),
             adl: AdlPolicy::default(),
             fund,
@@ -268,12 +297,20 @@ impl InstrumentSpec {
         }
     }
 
+    /// The fee that is part of the maintenance margin, in parts per billion: a rebate lowers none.
+    #[must_use]
+    #[inline]
+    pub fn close_fee_ppb(&self) -> u64 {
+        if self.close_fee_in_mm { u64::try_from(self.taker_fee_ppb).unwrap_or(0) } else { 0 }
+    }
+
     /// Checks the numbers that no other type has checked.
     ///
     /// # Errors
     ///
     /// A grid finer or coarser than [`Grid::new`] makes them, a unit with a part below 1 or of 2^62 and more, a trading fee outside
-    /// (−1, 1), a liquidation fee outside [0, 1).
+    /// (−1, 1), a liquidation fee outside [0, 1), a fraction above 1, a margin that takes all of the notional with the fee
+    /// that is part of it.
     pub fn check(&self) -> Result<(), Refusal> {
         let one = PPB as i64;
         if [self.tick, self.lot].iter().any(|grid| Grid::new(grid.step()).is_none()) {
@@ -288,9 +325,18 @@ impl InstrumentSpec {
         if !(0..one).contains(&self.liquidation_fee_ppb) {
             return Err(Refusal::BadDeclaration { what: "liquidation_fee must be at least 0 and below 1" });
         }
+        if self.reduce.fraction_ppb > PPB {
+            return Err(Refusal::BadDeclaration { what: "fraction must be above 0 and at most 1" });
+        }
+        if self.tiers.check_close_fee(self.close_fee_ppb()).is_err() {
+            return Err(Refusal::BadDeclaration {
+                what: "the maintenance margin rate and the taker fee must be below 1",
+            });
+        }
         if self.funding.chunk == 0 {
             return Err(Refusal::BadDeclaration { what: "chunk must be at least 1" });
         }
+        self.reduce.pacing.map_or(Ok(()), Pacing::check)?;
         self.controls.check()?;
         self.prices.check(self.tick)
     }

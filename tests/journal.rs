@@ -16,7 +16,7 @@ use terrace::jobs::{JobKind, JobName, Part};
 use terrace::journal::{Cut, FILE_NAME, Frame, JournalError, MAX_PAYLOAD, Reader, Sequence, Writer, read};
 use terrace::market::{
     AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec,
-    ReducePolicy,
+    Pacing, ReducePolicy,
 };
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, Level, VenueMode, VenueRules};
@@ -269,7 +269,19 @@ fn any_spec(dice: &mut Dice) -> InstrumentSpec {
         maker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
         taker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
         liquidation_fee_ppb: dice.below(1_000_000_000) as i64,
-        reduce: ReducePolicy { tier: dice.flag(), all: dice.flag() },
+        close_fee_in_mm: dice.flag(),
+        reduce: ReducePolicy {
+            tier: dice.flag(),
+            fraction_ppb: dice.below(1_000_000_001),
+            all: dice.flag(),
+            pacing: dice.maybe(|dice| {
+                if dice.flag() {
+                    Pacing::Lots(1 + dice.below(1 << 62) as i64)
+                } else {
+                    Pacing::DepthShare(1 + dice.below(1_000_000_000))
+                }
+            }),
+        },
         adl: AdlPolicy {
             rank: RANKS[dice.below(4) as usize],
             price: if dice.flag() { AdlPrice::Bankruptcy } else { AdlPrice::Mark },
@@ -347,6 +359,7 @@ fn instrument() -> InstrumentSpec {
         maker_fee_ppb: -100_000,
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 12_500_000,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),

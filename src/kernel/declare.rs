@@ -206,12 +206,11 @@ pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Opt
             Some(fund) => rounds.arbiter.set_drawdown(fund, spec.drawdown),
             None => rounds.arbiter.add_fund(spec.drawdown),
         },
-        Declaration::Instrument(_) => {
+        Declaration::Instrument(spec) => {
             for shard in shards {
                 shard.add_instrument();
             }
-            rounds.arbiter.add_instrument();
-            rounds.venue.add_instrument();
+            rounds.add_instrument(spec.reduce.pacing.is_some());
         }
         Declaration::Rules { instrument, .. } => {
             let name = JobName { instrument: *instrument, kind: JobKind::Rules };

@@ -1,7 +1,7 @@
 //! `set`: other rules for an instrument from now on, or what they would lead to.
 
 use super::Rejection;
-use super::declarations::{ADL_PRICES, RANKINGS, TIER_RULES, chunk_of, fees_of, reduce_policy, tier_table};
+use super::declarations::{ADL_PRICES, RANKINGS, Reduction, TIER_RULES, chunk_of, fees_of, reductions, tier_table};
 use super::desk::{Answer, Desk};
 use super::encode::{Encoder, Line, ratio};
 use super::fields::{Fields, Json};
@@ -76,10 +76,13 @@ impl RulesLine {
         let [maker, taker, liquidation] = fees.map(|name| fields.decimal_or_none(name));
         let tiers = fields.list_or_none("tiers")?;
         let tier_rule = fields.word_or("tier_rule", &optional(TIER_RULES), None)?;
-        let reduce = fields.list_or_none("reduce")?.map(|list| reduce_policy(Some(list))).transpose()?;
+        let reduce = fields.list_or_none("reduce")?.map(|list| reductions(Some(list))).transpose()?;
         let supported = [
-            (tier_rule != Some(None), "tier_rule: only \"marginal\" and \"step\" are supported"),
-            (reduce.is_none_or(|(_, fraction)| !fraction), "reduce: only \"tier\" and \"all\" are supported"),
+            (tier_rule != Some(TierRule::Linear), "tier_rule: only \"marginal\" and \"step\" are supported"),
+            (
+                reduce.as_ref().is_none_or(|listed| !listed.contains(&Reduction::Fraction)),
+                "reduce: only \"tier\" and \"all\" are supported",
+            ),
             (!fields.flag_or("close_fee_in_mm", false)?, "close_fee_in_mm: only false is supported"),
         ];
         let line = Self {
@@ -88,9 +91,14 @@ impl RulesLine {
             fixed,
             unsupported: supported.iter().find(|(built, _)| !built).map(|&(_, what)| what),
             tiers,
-            tier_rule: tier_rule.flatten(),
+            tier_rule,
             fees: [maker?, taker?, liquidation?],
-            reduce: reduce.map(|(policy, _)| policy),
+            reduce: reduce.map(|listed| ReducePolicy {
+                tier: listed.contains(&Reduction::Tier),
+                fraction_ppb: 0,
+                all: listed.contains(&Reduction::All),
+                pacing: None,
+            }),
             adl_rank: fields.word_or("adl_rank", &optional(RANKINGS), None)?,
             adl_price: fields.word_or("adl_price", &optional(ADL_PRICES), None)?,
             chunk: chunk_of(&mut fields)?,
@@ -106,6 +114,10 @@ impl RulesLine {
         }
         if let Some(what) = self.unsupported {
             return Err(Rejection::bad_value(format!("{what} in this version")));
+        }
+        if present.tiers.slope().is_some() && (self.tiers.is_some() || self.tier_rule.is_some()) {
+            let reason = "the tiers of an instrument under the rule \"linear\" cannot be changed in this version";
+            return Err(Rejection::bad_value(reason));
         }
         let mut spec = present;
         if let Some(chunk) = self.chunk {
@@ -125,7 +137,10 @@ impl RulesLine {
                 *fee = placed;
             }
         }
-        spec.reduce = self.reduce.unwrap_or(spec.reduce);
+        spec.tiers =
+            super::declarations::bad_tiers(spec.tiers.check_close_fee(spec.close_fee_ppb()).map(|()| spec.tiers))?;
+        let reduce = self.reduce.unwrap_or(spec.reduce);
+        spec.reduce = ReducePolicy { pacing: spec.reduce.pacing, ..reduce };
         spec.adl.rank = self.adl_rank.unwrap_or(spec.adl.rank);
         spec.adl.price = self.adl_price.unwrap_or(spec.adl.price);
         Ok(spec)

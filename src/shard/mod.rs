@@ -29,7 +29,7 @@ pub(crate) use calls::Called;
 pub(crate) use carry_out::{fees, shard_of};
 pub(crate) use deleverage::Candidate;
 pub(crate) use ended::ENDED_KEPT;
-pub(crate) use liquidation::{Advance, Claim, OrderRequest};
+pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
 pub use margin::Margin;
 pub use preview::{Preview, PreviewPool};
 pub(crate) use reports::{OrderFill, Outbox, Report};
@@ -127,6 +127,8 @@ pub(crate) struct Shard {
     holders: Vec<Vec<u32>>,
     /// By instrument: lots of all long positions.
     long_lots: Vec<i64>,
+    /// By instrument: what the venue can still fill of liquidation orders, in lots.
+    in_flight: Vec<i64>,
     bands: Bands,
     liquidations: Vec<Liquidation>,
     free_liquidations: Vec<u32>,
@@ -175,6 +177,7 @@ impl Shard {
             order_ids: Map::default(),
             holders: Vec::new(),
             long_lots: Vec::new(),
+            in_flight: Vec::new(),
             bands: Bands::new(capacity.positions),
             liquidations: Vec::with_capacity(burst),
             free_liquidations: Vec::with_capacity(burst),
@@ -222,6 +225,7 @@ impl Shard {
     pub(crate) fn add_instrument(&mut self) {
         self.holders.push(Vec::new());
         self.long_lots.push(0);
+        self.in_flight.push(0);
         self.bands.add_instrument();
     }
 
