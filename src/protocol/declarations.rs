@@ -459,13 +459,12 @@ impl InstrumentLine {
 
 /// A rate of the rule `linear`, in parts per billion.
 pub(super) fn slope_rate(name: &str, rate: Decimal) -> Result<u64, Rejection> {
-    match steps(Grid::ppb(), rate) {
-        (steps, false) => Ok(u64::try_from(steps).unwrap_or(u64::MAX)), // below zero is refused as what is too large is
-        _ => {
-            let reason = format!("{name} {rate} is finer than {}", Grid::ppb().step());
-            Err(Rejection::new(Code::BadTiers, reason))
-        }
+    let (steps, off) = steps(Grid::ppb(), rate);
+    if off {
+        let reason = format!("{name} {rate} is finer than {}", Grid::ppb().step());
+        return Err(Rejection::new(Code::BadTiers, reason));
     }
+    Ok(u64::try_from(steps).unwrap_or(u64::MAX)) // below zero is refused as what is too large is
 }
 
 /// Whether a fraction may be one of `reduce`.
