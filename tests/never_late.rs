@@ -119,7 +119,7 @@ impl<'a> Test<'a> {
                 taker_fee_ppb: 500_000,
                 liquidation_fee_ppb: 2_000_000,
                 close_fee_in_mm: false,
-                reduce: ReducePolicy { tier: index != 1, fraction_ppb: 0, all: index != 2 },
+                reduce: ReducePolicy { tier: index != 1, fraction_ppb: 0, all: index != 2, pacing: None },
                 adl: AdlPolicy::default(),
                 fund: FundId(0),
                 funding: FundingRules::default(),

@@ -3,6 +3,7 @@
 use super::edges::ABSENT;
 use super::margin::rounding_loss;
 use super::store::UNCERTIFIED;
+use super::store::leverage_of;
 use super::{Shard, Strategy};
 use crate::command::{MarginMode, PositionSide};
 use crate::event::Events;
@@ -75,7 +76,8 @@ impl Shard {
         let pool = record.pool;
         let held = record.position.quantity;
         let whole = (held, instrument.notional(held, price));
-        let wanted = instrument.opening_margin(whole, instrument.notional(quantity, price), record.leverage);
+        let leverage = leverage_of(market, record);
+        let wanted = instrument.opening_margin(whole, instrument.notional(quantity, price), leverage);
         let cross = self.cross_pool(self.pools[pool as usize].account, instrument.spec.settle);
         let source = &self.pools[cross as usize];
         let taken = if source.is_locked() { 0 } else { wanted.min(source.collateral.max(0)) };
@@ -129,7 +131,7 @@ impl Shard {
     ) -> T {
         let record = &self.holdings[holding as usize];
         let (id, pool, before) = (record.instrument, record.pool, record.position);
-        let instrument = market.instrument(id);
+        let instrument = self.rules(market, record);
         let corner_before = self.corner(instrument, holding);
         let result = change(&mut self.holdings[holding as usize].position);
         let after = self.holdings[holding as usize].position;
