@@ -2,6 +2,7 @@
 //!
 //! A [`Market`] is plain replicated data: each worker may hold a copy of its own, kept equal by the same inputs.
 
+use crate::command::Command;
 use crate::contract::Unit;
 use crate::controls::Controls;
 use crate::decimal::Grid;
@@ -511,6 +512,8 @@ pub struct Market {
     pub funds: Vec<FundSpec>,
     /// By [`InstrumentId`].
     pub instruments: Vec<Instrument>,
+    /// The instruments whose funding happens by itself.
+    pub(crate) self_funding: Vec<InstrumentId>,
     /// Where liquidation orders go.
     pub venue: VenueRules,
     /// What is being booked in pieces, oldest first.
@@ -630,6 +633,15 @@ impl Market {
     pub fn funding_due(&self, id: InstrumentId, now_ns: u64) -> bool {
         let instrument = self.instrument(id);
         instrument.prices.is_due_at(&instrument.spec.prices, now_ns)
+    }
+
+    /// The settlement that falls due by itself at this time, of the first such instrument.
+    pub(crate) fn due_settlement(&self, now_ns: u64) -> Option<Command> {
+        self.self_funding.iter().find_map(|&instrument| {
+            let due = self.funding_due(instrument, now_ns) && self.instrument(instrument).mark.is_some();
+            let rate_ppb = due.then(|| self.funding_rate(instrument, now_ns))??;
+            Some(Command::Funding { instrument, rate_ppb })
+        })
     }
 
     /// A settlement is fixed: its rate counts as the last one, and the next is averaged anew. In every copy of the market.

@@ -108,6 +108,9 @@ impl Declaration {
                 None => market.funds.push(spec.clone()),
             },
             Self::Instrument(spec) => {
+                if spec.prices.funding.is_some_and(|rules| rules.auto) {
+                    market.self_funding.push(InstrumentId(market.instruments.len() as u32));
+                }
                 market.instruments.push(Instrument::new(InstrumentSpec::clone(spec)));
             }
             Self::Venue(rules) => market.venue = *rules,
