@@ -11,7 +11,7 @@ use terrace::command::{Command, Fill, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::event::Event;
-use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::{Capacity, Kernel, Settings, Strategy};
 
@@ -63,6 +63,7 @@ fn spec(index: u64) -> InstrumentSpec {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
         controls: terrace::controls::Controls::default(),
     }
 }

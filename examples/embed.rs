@@ -7,7 +7,7 @@ use terrace::command::{Fill, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, VenueMessage, replay};
-use terrace::market::{AdlPolicy, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{VenueMode, VenueRequest, VenueRules};
 use terrace::{Command, Declaration, Event, Kernel, Settings};
@@ -38,6 +38,7 @@ fn build() -> Result<(Kernel, InstrumentId), Box<dyn std::error::Error>> {
             reduce: ReducePolicy::default(),
             adl: AdlPolicy::default(),
             fund: kernel.market().asset(usdt).fund,
+            funding: FundingRules::default(),
             controls: terrace::controls::Controls::default(),
         },
     )?;

@@ -29,7 +29,7 @@ use terrace::command::{Fill, MarginMode, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Pinning, VenueMessage};
-use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::ring_parts::{Bell, broadcast, queue};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{VenueMode, VenueRequest};
@@ -214,6 +214,7 @@ fn ladder() -> Kernel {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
         controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).expect("a new symbol");

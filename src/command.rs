@@ -4,6 +4,7 @@
 //! they have calls of their own on the [`Kernel`](crate::Kernel).
 
 use crate::event::{Owner, PoolName};
+use crate::jobs::{JobName, Part};
 use crate::market::{AssetId, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
 
@@ -331,6 +332,20 @@ pub enum Command {
     Time {
         /// In nanoseconds since the epoch.
         ts_ns: u64,
+    },
+    /// Funding is settled now: the rate and the present mark are fixed here, and booked in pieces.
+    Funding {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// What a long pays of its notional, in parts per billion, above −1 and below 1; negative: receives.
+        rate_ppb: i64,
+    },
+    /// The next piece of the oldest job. The sequencer gives it; from anybody else it is refused.
+    Chunk {
+        /// Which job that is.
+        job: JobName,
+        /// Which piece.
+        part: Part,
     },
 }
 

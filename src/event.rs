@@ -1,7 +1,7 @@
 //! What comes out: events of fixed size, in the order in which things happened.
 
 use crate::command::{OrderName, OrderOwner, PositionSide, Side};
-use crate::market::{AssetId, FundId, InstrumentId};
+use crate::market::{AssetId, FreezeCause, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
 
 /// A pool, by what it holds. Ordered as pools of an account are announced: cross by asset, then isolated by instrument,
@@ -70,8 +70,12 @@ pub enum FundReason {
     AdlResidue,
     /// A pool that ended below zero was made good.
     Deficit,
+    /// Positions that gained made good a deficit.
+    Socialised,
     /// Money was paid in.
     Deposit,
+    /// Its inventory paid or received funding, or the rest of a settlement is its.
+    Funding,
 }
 
 /// Something happened. Amounts are in quanta, prices in ticks, quantities in lots.
@@ -83,6 +87,10 @@ pub enum Event {
     MarginCall { account: u64, pool: PoolName, equity: i128, maintenance_margin: i128, level_ppb: u32 },
     /// A pool in breach was locked.
     LiquidationStarted { account: u64, pool: PoolName, equity: i128, maintenance_margin: i128, cause: Cause },
+    /// A mark lived, and does no more: nothing is liquidated at it.
+    MarkFrozen { instrument: InstrumentId, cause: FreezeCause },
+    /// A frozen mark lives again; `cause` was the last to go.
+    MarkLive { instrument: InstrumentId, cause: FreezeCause },
     /// A pool is in breach, but no mark of its positions lives.
     LiquidationSuppressed { account: u64, pool: PoolName },
     /// The venue is asked to cancel an order of a locked pool; `more` others of the same pool follow.
@@ -142,8 +150,14 @@ pub enum Event {
     LiquidationEnded { account: u64, pool: PoolName, outcome: Outcome, equity: i128 },
     /// A fund's balance changed.
     Fund { fund: FundId, delta: i128, balance: i128, reason: FundReason },
+    /// A fund came into drawdown, or out of it.
+    FundDrawdown { fund: FundId, active: bool, equity: i128, peak: i128 },
+    /// A position that gained was charged with a part of a fund's deficit.
+    Socialised { account: u64, instrument: InstrumentId, amount: i128 },
     /// A takeover, residue or deficit left a fund's equity below zero.
     FundDeficit { fund: FundId, equity: i128 },
+    /// A settlement of funding is done: what all payers paid and all receivers received. The rest is the fund's.
+    FundingSettled { instrument: InstrumentId, rate_ppb: i64, paid: i128, received: i128 },
 }
 
 /// The events of an input, in order.

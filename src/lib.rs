@@ -23,6 +23,7 @@
 //! - [`decimal`], [`number`]: exact numbers and their rounding.
 //! - [`market`], [`tiers`], [`position`]: instruments, margin tables, signed size and cost.
 //! - [`command`], [`refusal`]: what goes in, and why it may be refused.
+//! - [`jobs`]: what concerns every account, and is booked in pieces.
 //! - `shard`: the accounts of one writer; evaluation, trigger bands, liquidation steps.
 //! - `arbiter`: funds, takeover, deleveraging, unwinding.
 //! - `ring`: how threads hand work to each other without locks.
@@ -47,6 +48,7 @@ pub mod engine;
 pub mod event;
 #[cfg(feature = "c-api")]
 pub mod ffi;
+pub mod jobs;
 #[cfg(feature = "journal")]
 pub mod journal;
 pub mod kernel;

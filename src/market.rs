@@ -5,6 +5,7 @@
 use crate::contract::Unit;
 use crate::controls::Controls;
 use crate::decimal::Grid;
+use crate::jobs::{DEFAULT_CHUNK, Job};
 use crate::number::{PPB, Price};
 use crate::refusal::Refusal;
 use crate::tiers::TierTable;
@@ -74,6 +75,37 @@ pub struct Asset {
     pub fund: FundId,
 }
 
+/// When a fund counts as in drawdown: shares of the largest equity of the window, in parts per billion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct DrawdownRule {
+    /// It begins at or below.
+    pub start_ppb: u64,
+    /// It ends above; at least `start_ppb`, below one.
+    pub stop_ppb: u64,
+    /// In nanoseconds of input time; at least 480.
+    pub window_ns: u64,
+}
+
+impl DrawdownRule {
+    /// Checks the shares and the window.
+    ///
+    /// # Errors
+    ///
+    /// Not `0 < start ≤ stop < 1`, or a window of less than 480 nanoseconds.
+    pub fn check(&self) -> Result<(), Refusal> {
+        if self.start_ppb == 0 || self.stop_ppb < self.start_ppb || self.stop_ppb >= PPB {
+            return Err(Refusal::BadDeclaration {
+                what: "drawdown: start must be above 0, stop at least start and below 1",
+            });
+        }
+        if self.window_ns < 480 {
+            return Err(Refusal::BadDeclaration { what: "drawdown: the window must be at least 480 nanoseconds" });
+        }
+        Ok(())
+    }
+}
+
 /// The settings of an insurance fund.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
@@ -86,6 +118,18 @@ pub struct FundSpec {
     pub floor: i128,
     /// At least so many nanoseconds of input time lie between two unwinding orders of an instrument.
     pub unwind_interval_ns: u64,
+    /// When it bears nothing more because of what it has lost; none: never.
+    pub drawdown: Option<DrawdownRule>,
+    /// Whether positions that gained make good what a deleveraging left it below zero.
+    pub socialise: bool,
+}
+
+impl FundSpec {
+    /// A fund that has nothing but a name, with floor 0.
+    #[must_use]
+    pub fn new(name: String, asset: AssetId) -> Self {
+        Self { name, asset, floor: 0, unwind_interval_ns: 0, drawdown: None, socialise: false }
+    }
 }
 
 /// Which reductions are tried before a takeover.
@@ -140,6 +184,20 @@ pub struct AdlPolicy {
     pub price: AdlPrice,
 }
 
+/// How funding is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct FundingRules {
+    /// So many accounts are booked at one place of the sequence, in settlements and in changes of rules; at least 1.
+    pub chunk: u32,
+}
+
+impl Default for FundingRules {
+    fn default() -> Self {
+        Self { chunk: DEFAULT_CHUNK }
+    }
+}
+
 /// The rules of an instrument: a linear or inverse perpetual contract.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
@@ -170,6 +228,8 @@ pub struct InstrumentSpec {
     pub adl: AdlPolicy,
     /// The fund behind it, kept in the settlement asset.
     pub fund: FundId,
+    /// How funding is settled.
+    pub funding: FundingRules,
     /// What holds it in.
     pub controls: Controls,
 }
@@ -199,6 +259,7 @@ impl InstrumentSpec {
             reduce: ReducePolicy::default(),
             adl: AdlPolicy::default(),
             fund,
+            funding: FundingRules::default(),
             controls: Controls::default(),
         }
     }
@@ -223,6 +284,9 @@ impl InstrumentSpec {
         if !(0..one).contains(&self.liquidation_fee_ppb) {
             return Err(Refusal::BadDeclaration { what: "liquidation_fee must be at least 0 and below 1" });
         }
+        if self.funding.chunk == 0 {
+            return Err(Refusal::BadDeclaration { what: "chunk must be at least 1" });
+        }
         self.controls.check()
     }
 }
@@ -232,17 +296,119 @@ impl InstrumentSpec {
 pub struct Instrument {
     /// Its rules.
     pub spec: InstrumentSpec,
-    /// The present mark price; none until the first, and as long the instrument counts as frozen.
+    /// The mark price at which positions are valued; none until the first, and as long the instrument counts as frozen.
+    /// While it is frozen it is the last that lived.
     pub mark: Option<Price>,
-    /// The last traded price, shown only.
+    /// The last traded price: it liquidates nobody by itself.
     pub last: Option<Price>,
+    /// What keeps the mark frozen.
+    pub frozen: Frozen,
+    /// The newest mark that came while it was frozen: taken when it lives.
+    pub(crate) awaited: Option<Price>,
 }
 
 impl Instrument {
-    /// An instrument without any price yet.
+    /// An instrument that has no price yet.
     #[must_use]
     pub fn new(spec: InstrumentSpec) -> Self {
-        Self { spec, mark: None, last: None }
+        Self { spec, mark: None, last: None, frozen: Frozen::default(), awaited: None }
+    }
+
+    /// The mark, if it lives: there is one, and nothing keeps it frozen. Nothing is liquidated at any other.
+    #[must_use]
+    #[inline]
+    pub fn living_mark(&self) -> Option<Price> {
+        if self.frozen.is_empty() { self.mark } else { None }
+    }
+
+    /// Whether its mark lives.
+    #[must_use]
+    #[inline]
+    pub fn lives(&self) -> bool {
+        self.living_mark().is_some()
+    }
+
+    /// Of a price and the marks that positions may be valued at next, the one at which a lot is worth most: sizes are
+    /// bounded there.
+    #[must_use]
+    pub(crate) fn dearest(&self, price: Price) -> Price {
+        self.dearer(self.dearer(price, self.mark), self.awaited)
+    }
+}
+
+/// Why a mark is frozen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FreezeCause {
+    /// Its index is: too few venues are left.
+    Index = 1,
+    /// What it is made of is too old.
+    Stale = 2,
+    /// The instrument is halted.
+    Halted = 4,
+    /// A mark is held back by the airlock.
+    Airlock = 8,
+}
+
+impl FreezeCause {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Index, Self::Stale, Self::Halted, Self::Airlock];
+
+    /// The protocol's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Stale => "stale",
+            Self::Halted => "halted",
+            Self::Airlock => "airlock",
+        }
+    }
+}
+
+/// What keeps a mark frozen; several causes may hold at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Frozen(u8);
+
+impl Frozen {
+    /// Whether nothing does.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether this does.
+    #[must_use]
+    pub fn has(self, cause: FreezeCause) -> bool {
+        self.0 & cause as u8 != 0
+    }
+
+    /// The causes that hold.
+    pub fn causes(self) -> impl Iterator<Item = FreezeCause> {
+        FreezeCause::ALL.into_iter().filter(move |&cause| self.has(cause))
+    }
+}
+
+/// What an input did to the mark of an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MarkChange {
+    /// Nothing that anybody could see: a frozen mark moves not.
+    None,
+    /// It was set, and lived before.
+    Moved,
+    /// It lives for the first time.
+    First,
+    /// It lives again: the last of the causes is gone.
+    Live(FreezeCause),
+    /// It lived, and does no more.
+    Frozen(FreezeCause),
+}
+
+impl MarkChange {
+    /// Whether everybody who holds the instrument is to be looked at, the locked ones too.
+    pub(crate) fn revives(self) -> bool {
+        matches!(self, Self::First | Self::Live(_))
     }
 }
 
@@ -257,6 +423,8 @@ pub struct Market {
     pub instruments: Vec<Instrument>,
     /// Where liquidation orders go.
     pub venue: VenueRules,
+    /// What is being booked in pieces, oldest first.
+    pub(crate) jobs: Vec<Job>,
 }
 
 impl Market {
@@ -297,10 +465,44 @@ impl Market {
         self.instruments.iter().position(|at| at.spec.symbol == symbol).map(|at| InstrumentId(at as u32))
     }
 
-    /// Sets a mark; whether it is the instrument's first.
+    /// Sets a mark. One that comes while the instrument is frozen is kept until it lives.
     #[inline]
-    pub(crate) fn set_mark(&mut self, id: InstrumentId, price: Price) -> bool {
-        self.instruments[id.index()].mark.replace(price).is_none()
+    pub(crate) fn set_mark(&mut self, id: InstrumentId, price: Price) -> MarkChange {
+        let instrument = &mut self.instruments[id.index()];
+        if !instrument.frozen.is_empty() {
+            instrument.awaited = Some(price);
+            return MarkChange::None;
+        }
+        if instrument.mark.replace(price).is_none() { MarkChange::First } else { MarkChange::Moved }
+    }
+
+    /// A cause of freezing comes.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the causes come with their features"))]
+    pub(crate) fn freeze(&mut self, id: InstrumentId, cause: FreezeCause) -> MarkChange {
+        let instrument = &mut self.instruments[id.index()];
+        let lived = instrument.lives();
+        instrument.frozen.0 |= cause as u8;
+        if lived { MarkChange::Frozen(cause) } else { MarkChange::None }
+    }
+
+    /// A cause of freezing goes. With the last of them, the mark that came meanwhile is taken.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the causes come with their features"))]
+    pub(crate) fn thaw(&mut self, id: InstrumentId, cause: FreezeCause) -> MarkChange {
+        let instrument = &mut self.instruments[id.index()];
+        if !instrument.frozen.has(cause) {
+            return MarkChange::None;
+        }
+        instrument.frozen.0 &= !(cause as u8);
+        if !instrument.frozen.is_empty() {
+            return MarkChange::None;
+        }
+        let had_one = instrument.mark.is_some();
+        instrument.mark = instrument.awaited.take().or(instrument.mark);
+        match (had_one, instrument.mark) {
+            (_, None) => MarkChange::None,
+            (false, Some(_)) => MarkChange::First,
+            (true, Some(_)) => MarkChange::Live(cause),
+        }
     }
 
     /// The grid of quanta of an asset.

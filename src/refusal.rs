@@ -28,6 +28,7 @@ pub enum Code {
     InsufficientMargin,
     NoPrice,
     Duplicate,
+    Busy,
     Gap,
     Expired,
     Halted,
@@ -56,6 +57,7 @@ impl Code {
             Self::InsufficientMargin => "insufficient_margin",
             Self::NoPrice => "no_price",
             Self::Duplicate => "duplicate",
+            Self::Busy => "busy",
             Self::Gap => "gap",
             Self::Expired => "expired",
             Self::Halted => "halted",
@@ -94,6 +96,14 @@ pub enum Refusal {
     TimeReversed { given: u64, now: u64 },
     #[error("{what} must be above zero")]
     NotPositive { what: &'static str },
+    #[error("rate must be above -1 and below 1")]
+    RateBeyondOne,
+    #[error("{what} of the instrument is still under way")]
+    Busy { what: &'static str },
+    #[error("the instrument never had a mark")]
+    NoMark,
+    #[error("no such piece of a job is due")]
+    NotDue,
     #[error("amount must not be zero")]
     ZeroAmount,
     #[error("leverage must be from 1 to {}, the maximum of the present tier", Decimal::new(i128::from(*maximum), 2))]
@@ -167,7 +177,11 @@ impl Refusal {
             Self::UnknownOrder { .. } => Code::UnknownOrder,
             Self::UnknownLiquidation(_) => Code::UnknownLiquidation,
             Self::TimeReversed { .. } => Code::TimeReversed,
+            Self::Busy { .. } => Code::Busy,
+            Self::NoMark => Code::NoPrice,
             Self::NotPositive { .. }
+            | Self::RateBeyondOne
+            | Self::NotDue
             | Self::ZeroAmount
             | Self::Leverage { .. }
             | Self::ModeInUse { .. }

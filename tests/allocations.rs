@@ -4,7 +4,7 @@ use terrace::command::{Command, Fill, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::event::Event;
-use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::VenueMode;
 use terrace::{Capacity, Kernel, Settings, Strategy};
@@ -35,6 +35,7 @@ fn kernel(shards: u32, strategy: Strategy) -> Kernel {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
         controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();

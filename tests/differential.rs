@@ -73,6 +73,9 @@ const EXPECTED: &[&str] = &[
     "takeover ",
 ];
 
+/// So many scripts must lead to everything that is expected.
+const ENOUGH: u32 = 150;
+
 /// How many scripts a run draws; `TERRACE_SCRIPTS` asks for more.
 fn scripts() -> u32 {
     std::env::var("TERRACE_SCRIPTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_500)
@@ -210,7 +213,9 @@ fn play_all(settings: &[(u32, Finding)], features: Features, cases: u32) {
         panic!("{failure}");
     }
     println!("{cases} scripts, {} pool checks by the reference", checks.get());
-    seen.into_inner().demand(EXPECTED);
+    if cases >= ENOUGH {
+        seen.into_inner().demand(EXPECTED);
+    }
 }
 
 #[test]

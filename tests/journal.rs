@@ -12,9 +12,11 @@ use terrace::controls::Controls;
 use terrace::decimal::{Decimal, Grid};
 use terrace::engine::{Decision, Depth, Entry, VenueAnswer, replay};
 use terrace::event::PoolName;
+use terrace::jobs::{JobKind, JobName, Part};
 use terrace::journal::{Cut, FILE_NAME, Frame, JournalError, MAX_PAYLOAD, Reader, Sequence, Writer, read};
 use terrace::market::{
-    AdlPolicy, AdlPrice, AdlRank, AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy,
+    AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec,
+    ReducePolicy,
 };
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, Level, VenueMode, VenueRules};
@@ -139,7 +141,7 @@ fn leg(dice: &mut Dice) -> Option<PositionSide> {
     dice.maybe(|dice| if dice.flag() { PositionSide::Long } else { PositionSide::Short })
 }
 
-const COMMANDS: u64 = 20;
+const COMMANDS: u64 = 22;
 
 /// The `kind`-th command, with numbers that need make no sense.
 fn command(dice: &mut Dice, kind: u64) -> Command {
@@ -195,7 +197,13 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
             let pool = if dice.flag() { PoolName::Cross(asset) } else { PoolName::Isolated(instrument, leg(dice)) };
             Command::CancelAck { account, pool, execution: dice.number() }
         }
-        _ => Command::Time { ts_ns: dice.number() },
+        19 => Command::Time { ts_ns: dice.number() },
+        20 => Command::Funding { instrument, rate_ppb: amount },
+        _ => {
+            let kind = if dice.flag() { JobKind::Settlement } else { JobKind::Rules };
+            let part = if dice.flag() { Part::UpTo(account) } else { Part::End };
+            Command::Chunk { job: JobName { instrument, kind }, part }
+        }
     }
 }
 
@@ -226,6 +234,12 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
             asset: AssetId(dice.small()),
             floor: i128::from(dice.signed() / 2 - 1).clamp(1 - (1 << 62), (1 << 62) - 1),
             unwind_interval_ns: dice.number(),
+            drawdown: dice.maybe(|dice| {
+                let start_ppb = 1 + dice.below(999_999_998);
+                let stop_ppb = start_ppb + dice.below(1_000_000_000 - start_ppb);
+                DrawdownRule { start_ppb, stop_ppb, window_ns: dice.number().max(480) }
+            }),
+            socialise: dice.flag(),
         }),
         2 => Declaration::Instrument(Box::new(InstrumentSpec {
             symbol: dice.name(),
@@ -244,6 +258,7 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
                 price: if dice.flag() { AdlPrice::Bankruptcy } else { AdlPrice::Mark },
             },
             fund: FundId(dice.small()),
+            funding: FundingRules::default(),
             controls: Controls { margin_calls: (0..dice.small() % 4).map(|n| 700_000_000 + n).collect() },
         })),
         _ => {
@@ -320,6 +335,7 @@ fn instrument() -> InstrumentSpec {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
         controls: Controls::default(),
     }
 }
@@ -589,8 +605,7 @@ fn a_wrong_frame_is_named() {
 fn what_breaks_an_invariant_is_refused_on_both_sides() {
     let declare = |declaration| Entry::Declare { seq: 1, ts_ns: None, declaration };
     let asset = |name: &str, decimals| Declaration::Asset { name: name.to_owned(), decimals };
-    let fund =
-        |floor| Declaration::Fund(FundSpec { name: "F".to_owned(), asset: AssetId(0), floor, unwind_interval_ns: 0 });
+    let fund = |floor| Declaration::Fund(FundSpec { floor, ..FundSpec::new("F".to_owned(), AssetId(0)) });
     let spec = |change: &dyn Fn(&mut InstrumentSpec)| {
         let mut spec = instrument();
         change(&mut spec);

@@ -9,7 +9,7 @@ use terrace::command::{Command, Fill, Liquidity, MarginMode, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::event::{Event, Owner, PoolName};
-use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::{Kernel, Settings, Strategy};
 
@@ -120,6 +120,7 @@ impl<'a> Test<'a> {
                 reduce: ReducePolicy { tier: index != 1, all: index != 2 },
                 adl: AdlPolicy::default(),
                 fund: FundId(0),
+                funding: FundingRules::default(),
                 controls: terrace::controls::Controls::default(),
             };
             kernel.declare_instrument(None, spec).unwrap();

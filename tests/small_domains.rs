@@ -6,7 +6,7 @@
 use terrace::command::{Command, Fill, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
-use terrace::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::VenueMode;
 use terrace::{Kernel, Settings};
@@ -32,6 +32,7 @@ fn spec(table: &TierTable, unit: i64) -> InstrumentSpec {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
         controls: terrace::controls::Controls::default(),
     }
 }

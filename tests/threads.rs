@@ -14,7 +14,7 @@ use terrace::engine::{
     Divergence, Engine, EngineSettings, Entry, Failure, Finished, Layout, Output, Pinning, SubmitError, VenueMessage,
     replay,
 };
-use terrace::market::{AdlPolicy, AssetId, InstrumentId, InstrumentSpec, Market, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundingRules, InstrumentId, InstrumentSpec, Market, ReducePolicy};
 use terrace::protocol::Session;
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, VenueMode, VenueRequest, VenueRules};
@@ -268,6 +268,7 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: terrace::market::FundId(0),
+        funding: FundingRules::default(),
         controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();

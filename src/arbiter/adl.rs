@@ -65,6 +65,12 @@ impl Arbiter {
                 self.asked.push(Allotment { candidate, rank, lots: 0 });
                 pending = queue.next(shards);
             }
+            for Allotment { candidate: Candidate { shard, holding, .. }, .. } in &self.asked {
+                let shard = &mut shards[*shard as usize];
+                if shard.is_sound(market, *holding) {
+                    shard.catch_up_holding(market, *holding);
+                }
+            }
             allot(market, shards, offer.quantity.abs(), offer.price, &mut self.asked);
             for &Allotment { candidate, rank, lots } in &self.asked {
                 trade(market, shards, offer, (&candidate, rank), lots, &mut taken, events);
@@ -73,12 +79,19 @@ impl Arbiter {
         while taken.lots < offer.quantity.abs() {
             let Some((candidate, rank)) = pending.take().or_else(|| queue.next(shards)) else { break };
             let lots = (offer.quantity.abs() - taken.lots).min(candidate.quantity);
-            if shards[candidate.shard as usize].may_deleverage(market, candidate.holding, lots, offer.price) {
+            if may_take(market, shards, offer, &candidate, lots) {
                 trade(market, shards, offer, (&candidate, rank), lots, &mut taken, events);
             }
         }
         taken
     }
+}
+
+/// Whether a position may be deleveraged as it stands, and also with all that jobs have still to book for its account.
+fn may_take(market: &Market, shards: &mut [Box<Shard>], offer: &Offer, candidate: &Candidate, lots: Quantity) -> bool {
+    let shard = &mut shards[candidate.shard as usize];
+    let may = |shard: &Shard| shard.may_deleverage(market, candidate.holding, lots, offer.price);
+    may(shard) && (!shard.catch_up_holding(market, candidate.holding) || may(shard))
 }
 
 /// What counterparties of a claim pay or get.

@@ -39,21 +39,23 @@ impl Arbiter {
             if residue != 0 {
                 self.credit(instrument.spec.fund, residue, FundReason::AdlResidue, events);
                 self.tell_deficit(market, instrument.spec.fund, events);
+                self.look(market, events);
             }
         }
         if rest > 0 {
             self.take_over(market, claim, rest * claim.quantity.signum(), rest_share, events);
+            self.socialise(market, shards, instrument.spec.fund, events);
         }
     }
 
-    /// All of it or nothing: the fund's equity after the takeover is not below its floor. What has no bankruptcy price
-    /// it bears in any case: nobody else can be asked.
+    /// All of it or nothing: the fund's equity after the takeover is not below its floor, and it is not in drawdown. What
+    /// has no bankruptcy price it bears in any case: nobody else can be asked.
     fn can_bear(&self, market: &Market, claim: &Claim) -> bool {
         if claim.price.is_none() {
             return true;
         }
         let fund = market.instrument(claim.instrument).spec.fund;
-        self.equity(market, fund) + claim.share >= market.fund(fund).floor
+        !self.in_drawdown(fund) && self.equity(market, fund) + claim.share >= market.fund(fund).floor
     }
 
     /// The inventory gains signed `quantity` lots at cost `V(k, mark) − share`; no cash passes.
@@ -68,12 +70,14 @@ impl Arbiter {
             passed: share,
         });
         let x = instrument.value(quantity, mark) - share;
-        let netted = self.change_inventory(claim.instrument.index(), |position| position.take_over(quantity, x));
+        let netted =
+            self.change_inventory(market, claim.instrument.index(), |position| position.take_over(quantity, x));
         self.credit(instrument.spec.fund, netted, FundReason::Netting, events);
         self.tell_deficit(market, instrument.spec.fund, events);
+        self.look(market, events);
     }
 
-    /// Deleverages inventory of funds below their floor at the mark, in instrument order; true if anybody traded.
+    /// Deleverages inventory of funds below their floor, or in drawdown, at the mark, in instrument order; true if anybody traded.
     pub(crate) fn deleverage_inventory(
         &mut self,
         market: &Market,
@@ -88,16 +92,20 @@ impl Arbiter {
             let id = InstrumentId(index as u32);
             let instrument = market.instrument(id);
             let fund = instrument.spec.fund;
-            let (held, Some(mark)) = (self.inventory[index].position.quantity, instrument.mark) else { continue };
-            if held == 0 || self.equity(market, fund) >= market.fund(fund).floor {
+            let (held, Some(mark)) = (self.inventory[index].position.quantity, instrument.living_mark()) else {
+                continue;
+            };
+            if held == 0 || !self.must_shed(market, fund) {
                 continue;
             }
             let taken = self.deleverage_fund(market, shards, id, held, events);
             if taken.lots > 0 {
                 let own = instrument.value(taken.lots * held.signum(), mark);
-                let realised = self.change_inventory(index, |position| position.close(taken.lots, mark, instrument));
+                let realised =
+                    self.change_inventory(market, index, |position| position.close(taken.lots, mark, instrument));
                 self.credit(fund, realised, FundReason::Adl, events);
                 self.credit(fund, -own - taken.booked, FundReason::Rounding, events);
+                self.look(market, events);
                 traded = true;
             }
         }

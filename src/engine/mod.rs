@@ -53,6 +53,7 @@ pub use slot::{Output, VenueMessage};
 pub use start::EngineSettings;
 
 use crate::command::{Command, OffGrid, PositionMode};
+use crate::jobs::Part;
 use crate::kernel::{Declaration, Kernel, Overview};
 use crate::map::Set;
 use crate::market::{InstrumentId, Market};
@@ -66,7 +67,8 @@ use failure::Shared;
 pub(crate) use seat::hash_of;
 use seat::{Seat, Step};
 use slot::{Aside, Kind, Outgoing, OwnedBook, Slot};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -113,6 +115,8 @@ pub struct Engine {
     known: Set<u64>,
     /// Those in hedge mode.
     hedging: Set<u64>,
+    /// The same in order.
+    in_order: BTreeSet<u64>,
     /// By instrument: at least the open interest in lots.
     interest: Vec<Quantity>,
     now_ns: u64,
@@ -132,6 +136,8 @@ pub struct Engine {
     /// Of the workers and the arbiter.
     others: Vec<Bell>,
     decisions: u64,
+    /// What follows from places below this must be told before the next piece of a job gets its place.
+    next_piece_at: u64,
     epoch: Instant,
     heartbeat: Option<Heartbeat>,
     last_submission: Instant,
@@ -204,6 +210,9 @@ impl Engine {
     /// [`SubmitError`]; nothing has changed then.
     pub fn submit_at(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<u64, SubmitError> {
         self.check_open()?;
+        if matches!(command, Command::Chunk { .. }) {
+            return Err(Refusal::NotDue.into()); // the sequencer gives them itself
+        }
         let time_ns = if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns };
         self.check_time(time_ns)?;
         self.check(command, off_grid)?;
@@ -220,6 +229,7 @@ impl Engine {
             record.push(Entry::Command { seq: self.seq, ts_ns, command: *command, off_grid });
         }
         self.insert_decision();
+        self.insert_piece();
         Ok(self.seq)
     }
 
@@ -285,6 +295,7 @@ impl Engine {
             record.extend(entry);
         }
         self.insert_decision();
+        self.insert_piece();
         Ok(self.seq)
     }
 
@@ -400,6 +411,7 @@ impl Engine {
                 while seat.step() == Step::Done {
                     self.take_outputs();
                     self.insert_decision();
+                    self.insert_piece();
                     self.take_requests();
                 }
                 Some(seat)
@@ -408,16 +420,18 @@ impl Engine {
         }
         self.take_outputs();
         self.insert_decision();
+        self.insert_piece();
     }
 
     /// Waits until somebody has something for this thread, or this thread has something to do.
     fn wait_for_work(&mut self) {
-        let Self { bell, seat, shared, outputs, venue, decisions, ring, .. } = self;
+        let Self { bell, seat, shared, outputs, venue, decisions, ring, market, next_piece_at, .. } = self;
         bell.wait(|| {
             shared.has_failed()
                 || outputs.peek().is_some()
                 || venue.iter().any(|queue| queue.peek().is_some())
                 || (shared.wanted() > *decisions && !ring.is_full())
+                || (!market.jobs.is_empty() && shared.settled() >= *next_piece_at && !ring.is_full())
                 || shared.settled() == ring.place()
                 || seat.as_mut().is_some_and(|seat| seat.may_step())
         });
@@ -430,7 +444,7 @@ impl Engine {
     }
 
     fn is_settled(&self) -> bool {
-        self.shared.settled() == self.ring.place() && !self.lacks_decision()
+        self.shared.settled() == self.ring.place() && !self.lacks_decision() && self.market.jobs.is_empty()
     }
 
     fn lacks_decision(&self) -> bool {
@@ -447,6 +461,34 @@ impl Engine {
                 self.undecided.push_back(record.len());
                 record.push(Entry::Decide { outcome: None });
             }
+        }
+    }
+
+    /// Gives the next piece of the oldest job its place, if all that follows from the last is told: one is under way at a
+    /// time, and inputs lie in between.
+    #[inline]
+    fn insert_piece(&mut self) {
+        if !self.market.jobs.is_empty() {
+            self.insert_due_piece();
+        }
+    }
+
+    #[cold]
+    fn insert_due_piece(&mut self) {
+        let Some(job) = self.market.jobs.first() else { return };
+        if self.shared.settled() < self.next_piece_at || self.lacks_decision() || self.ring.is_full() {
+            return;
+        }
+        let chunk = self.market.instrument(job.name.instrument).spec.funding.chunk as usize;
+        let from = job.done.map_or(Bound::Unbounded, Bound::Excluded);
+        let last = self.in_order.range((from, Bound::Unbounded)).take(chunk).last();
+        let part = last.map_or(Part::End, |&last| Part::UpTo(last));
+        let (command, off_grid) = (Command::Chunk { job: job.name, part }, OffGrid::NONE);
+        self.next_piece_at = self.ring.place() + 1;
+        self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Command(command), off_grid });
+        self.market.note_job(&command);
+        if let Some(record) = &mut self.record {
+            record.push(Entry::Command { seq: self.seq, ts_ns: None, command, off_grid });
         }
     }
 
@@ -559,23 +601,35 @@ impl Engine {
         Err(Refusal::Overflow { what }.into())
     }
 
+    fn know(&mut self, account: u64) {
+        if self.known.insert(account) {
+            self.in_order.insert(account);
+        }
+    }
+
     /// Notes what a command changes of what the sequencer knows.
     #[inline]
     fn note(&mut self, command: &Command) {
         match *command {
-            Command::Mark { instrument, price } => drop(self.market.set_mark(instrument, price)),
+            Command::Mark { instrument, price } => {
+                self.market.set_mark(instrument, price);
+            }
             Command::Last { instrument, price } => self.market.instruments[instrument.index()].last = Some(price),
             Command::Fill(crate::command::Fill { instrument, .. }) | Command::LiquidationFill { instrument, .. } => {
                 let interest = &mut self.interest[instrument.index()];
                 *interest = interest.saturating_add(sequencer::open_interest_growth(command));
             }
             Command::Account { account, positions } => {
-                self.known.insert(account);
+                self.know(account);
                 if positions == PositionMode::Hedge {
                     self.hedging.insert(account);
                 }
             }
-            Command::Deposit { account, .. } => drop(self.known.insert(account)),
+            Command::Deposit { account, .. } => self.know(account),
+            Command::Funding { .. } => {
+                self.next_piece_at = self.ring.place(); // its own place is given already
+                self.market.note_job(command);
+            }
             _ => {}
         }
     }

@@ -109,6 +109,7 @@ impl Seat {
                 if let Some(Aside::Book(instrument, book)) = self.asides.pop() {
                     self.rounds.venue.update(instrument, &book.update());
                     self.rounds.accept(slot.ts_ns, crate::event::Cause::Op("book"));
+                    self.rounds.look_at_funds();
                     self.told(false);
                 }
             }
@@ -201,6 +202,11 @@ impl Seat {
         });
         if let Some(refusal) = refused {
             self.outbox.push_back(Outgoing::Output(Output::Refused { seq: self.seq, refusal }));
+            if !self.rounds.market.jobs.is_empty() {
+                // What a job had still to book for the account was booked before the command was looked at.
+                self.rounds.merge();
+                self.told(true);
+            }
             return;
         }
         self.rounds.accept_command(slot.ts_ns, command);

@@ -111,14 +111,18 @@ impl WorkerOutbox {
         let Desk { market, shard } = desk;
         match *command {
             Command::Mark { instrument, price } => {
-                let came_to_life = market.set_mark(instrument, price);
-                shard.on_mark(market, instrument, came_to_life);
+                let change = market.set_mark(instrument, price);
+                shard.on_mark(market, instrument, change);
             }
             Command::Last { .. } => return,
             _ => {
                 if let Err(refusal) = shard.book(market, command, slot.off_grid, self.accepted + slot.seq, self) {
                     self.tell(What::Refused(refusal));
-                    return;
+                    if market.jobs.is_empty() {
+                        return;
+                    }
+                } else {
+                    market.note_job(command);
                 }
             }
         }

@@ -181,6 +181,16 @@ pub struct terrace_hold {
     pub asset: u32,
 }
 
+/// Funding is settled at a rate.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_funding {
+    /// What a long pays of its notional, in parts per billion, above -1 and below 1; negative: receives.
+    pub rate_ppb: i64,
+    /// The instrument's id.
+    pub instrument: u32,
+}
+
 /// Money into a fund.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -260,12 +270,14 @@ pub enum terrace_action {
     LiquidationUnknown(terrace_order_name),
     /// The venue's answer to a request to cancel.
     CancelAck(terrace_cancel_ack),
+    /// Funding is settled now, at the present mark.
+    Funding(terrace_funding),
     /// The input time moves on to this, in nanoseconds since the epoch.
     Time(u64),
 }
 
 /// Number of actions.
-pub(super) const ACTIONS: u32 = 20;
+pub(super) const ACTIONS: u32 = 21;
 
 /// An action at a time.
 #[repr(C)]
@@ -417,6 +429,9 @@ impl terrace_action {
                 Command::CancelAck { account, pool: pool.read()?, execution }
             }
             Self::Time(ts_ns) => Command::Time { ts_ns },
+            Self::Funding(terrace_funding { rate_ppb, instrument }) => {
+                Command::Funding { instrument: InstrumentId(instrument), rate_ppb }
+            }
         })
     }
 }

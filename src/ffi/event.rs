@@ -4,7 +4,7 @@ use super::command::{terrace_order_name, terrace_pool};
 use super::words::{OPS, Word, code_number, terrace_cause_kind, terrace_owner_kind};
 use crate::engine::{Output, VenueMessage};
 use crate::event::{Cause, Event, Owner, PoolName};
-use crate::market::{FundId, InstrumentId, Market};
+use crate::market::{FreezeCause, FundId, InstrumentId, Market};
 use crate::venue::VenueRequest;
 
 /// A signed amount of 128 bits in two's complement. Where `high == (int64_t)low >> 63` the amount is `(int64_t)low`.
@@ -212,6 +212,28 @@ pub struct terrace_fund_change {
     pub reason: u32,
 }
 
+/// A fund came into drawdown, or out of it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_fund_drawdown {
+    pub equity: terrace_amount,
+    pub peak: terrace_amount,
+    pub fund: u32,
+    /// 1: it begins; 0: it ends.
+    pub active: u32,
+}
+
+/// A position that gained was charged with a part of a fund's deficit.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_socialised {
+    pub account: u64,
+    pub amount: terrace_amount,
+    pub instrument: u32,
+}
+
 /// A takeover, residue or deficit left a fund's equity below zero.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -219,6 +241,27 @@ pub struct terrace_fund_change {
 pub struct terrace_fund_deficit {
     pub equity: terrace_amount,
     pub fund: u32,
+}
+
+/// Why a mark froze, or lives again.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_mark_life {
+    pub instrument: u32,
+    /// A `terrace_freeze_cause`.
+    pub cause: u32,
+}
+
+/// A settlement of funding is done. What `paid` exceeds `received` by is the fund's.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_funding_settled {
+    pub paid: terrace_amount,
+    pub received: terrace_amount,
+    pub rate_ppb: i64,
+    pub instrument: u32,
 }
 
 /// What happened. Amounts are in quanta, prices in ticks, quantities in lots.
@@ -253,8 +296,18 @@ pub enum terrace_happening {
     LiquidationEnded(terrace_liquidation_ended),
     /// A fund's balance changed.
     FundChange(terrace_fund_change),
+    /// A mark lived, and does no more: nothing is liquidated at it.
+    MarkFrozen(terrace_mark_life),
+    /// A frozen mark lives again; the cause was the last to go.
+    MarkLive(terrace_mark_life),
     /// A pool closed its own legs against each other.
     Offset(terrace_offset),
+    /// A fund came into drawdown, or out of it.
+    FundDrawdown(terrace_fund_drawdown),
+    /// A position made good a part of a fund's deficit.
+    Socialised(terrace_socialised),
+    /// A settlement of funding is done.
+    FundingSettled(terrace_funding_settled),
     /// A fund's equity is below zero. Always the last of them.
     FundDeficit(terrace_fund_deficit),
     /// A pool's margin ratio rose past a level.
@@ -262,7 +315,7 @@ pub enum terrace_happening {
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 16;
+pub(super) const HAPPENINGS: u32 = 22;
 
 /// One entry of the log.
 #[repr(C)]
@@ -335,6 +388,10 @@ impl From<&VenueMessage> for terrace_request {
         };
         Self { place: message.place, decided_ns: message.decided_ns, what }
     }
+}
+
+fn life(instrument: InstrumentId, cause: FreezeCause) -> terrace_mark_life {
+    terrace_mark_life { instrument: instrument.0, cause: cause.number() }
 }
 
 fn owner(owner: Owner, instrument: InstrumentId) -> terrace_owner {
@@ -471,8 +528,27 @@ impl From<&Event> for terrace_happening {
                 fund: fund.0,
                 reason: reason.number(),
             }),
+            Event::FundDrawdown { fund, active, equity, peak } => Self::FundDrawdown(terrace_fund_drawdown {
+                equity: equity.into(),
+                peak: peak.into(),
+                fund: fund.0,
+                active: active.into(),
+            }),
+            Event::Socialised { account, instrument, amount } => {
+                Self::Socialised(terrace_socialised { account, amount: amount.into(), instrument: instrument.0 })
+            }
             Event::FundDeficit { fund, equity } => {
                 Self::FundDeficit(terrace_fund_deficit { equity: equity.into(), fund: fund.0 })
+            }
+            Event::MarkFrozen { instrument, cause } => Self::MarkFrozen(life(instrument, cause)),
+            Event::MarkLive { instrument, cause } => Self::MarkLive(life(instrument, cause)),
+            Event::FundingSettled { instrument, rate_ppb, paid, received } => {
+                Self::FundingSettled(terrace_funding_settled {
+                    paid: paid.into(),
+                    received: received.into(),
+                    rate_ppb,
+                    instrument: instrument.0,
+                })
             }
         }
     }
@@ -602,10 +678,37 @@ impl EventReader<'_> {
                 balance: it.balance.into(),
                 reason: Word::read(it.reason)?,
             },
+            terrace_happening::FundDrawdown(it) => Event::FundDrawdown {
+                fund: self.fund(it.fund)?,
+                active: match it.active {
+                    0 => false,
+                    1 => true,
+                    _ => return None,
+                },
+                equity: it.equity.into(),
+                peak: it.peak.into(),
+            },
+            terrace_happening::Socialised(it) => Event::Socialised {
+                account: it.account,
+                instrument: self.instrument(it.instrument)?,
+                amount: it.amount.into(),
+            },
             terrace_happening::FundDeficit(it) => {
                 let equity: i128 = it.equity.into();
                 equity.checked_neg()?;
                 Event::FundDeficit { fund: self.fund(it.fund)?, equity }
+            }
+            terrace_happening::MarkFrozen(it) => {
+                Event::MarkFrozen { instrument: self.instrument(it.instrument)?, cause: Word::read(it.cause)? }
+            }
+            terrace_happening::MarkLive(it) => {
+                Event::MarkLive { instrument: self.instrument(it.instrument)?, cause: Word::read(it.cause)? }
+            }
+            terrace_happening::FundingSettled(it) => {
+                let (paid, received): (i128, i128) = (it.paid.into(), it.received.into());
+                paid.checked_sub(received)?; // a line shows the difference
+                let instrument = self.instrument(it.instrument)?;
+                Event::FundingSettled { instrument, rate_ppb: it.rate_ppb, paid, received }
             }
             terrace_happening::MarginCall(it) => Event::MarginCall {
                 account: it.account,

@@ -103,6 +103,7 @@ enum terrace_code
   TERRACE_CODE_GAP = 19,
   TERRACE_CODE_EXPIRED = 20,
   TERRACE_CODE_HALTED = 21,
+  TERRACE_CODE_BUSY = 22,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_code terrace_code;
@@ -308,10 +309,14 @@ enum terrace_fund_reason
   TERRACE_FUND_REASON_ADL_RESIDUE = 4,
   // A pool that ended below zero was made good.
   TERRACE_FUND_REASON_DEFICIT = 5,
+  // Positions that gained made good a deficit.
+  TERRACE_FUND_REASON_SOCIALISED = 6,
   // Money was paid in.
-  TERRACE_FUND_REASON_DEPOSIT = 6,
+  TERRACE_FUND_REASON_DEPOSIT = 7,
   // What two sides exchanged was rounded on each.
-  TERRACE_FUND_REASON_ROUNDING = 7,
+  TERRACE_FUND_REASON_ROUNDING = 8,
+  // Its inventory paid or received funding, or the rest of a settlement is its.
+  TERRACE_FUND_REASON_FUNDING = 9,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_fund_reason terrace_fund_reason;
@@ -556,6 +561,14 @@ typedef struct terrace_cancel_ack {
   struct terrace_pool pool;
 } terrace_cancel_ack;
 
+// Funding is settled at a rate.
+typedef struct terrace_funding {
+  // What a long pays of its notional, in parts per billion, above -1 and below 1; negative: receives.
+  int64_t rate_ppb;
+  // The instrument's id.
+  uint32_t instrument;
+} terrace_funding;
+
 // Everything of fixed size that changes state. Quantities are in lots, prices in ticks, amounts in quanta, all positive
 // and below 2^62 unless stated. Every number is checked; what does not fit is refused.
 enum terrace_action_Tag
@@ -601,6 +614,8 @@ enum terrace_action_Tag
   TERRACE_ACTION_LIQUIDATION_UNKNOWN,
   // The venue's answer to a request to cancel.
   TERRACE_ACTION_CANCEL_ACK,
+  // Funding is settled now, at the present mark.
+  TERRACE_ACTION_FUNDING,
   // The input time moves on to this, in nanoseconds since the epoch.
   TERRACE_ACTION_TIME,
 };
@@ -669,6 +684,9 @@ typedef struct terrace_action {
     };
     struct {
       struct terrace_cancel_ack cancel_ack;
+    };
+    struct {
+      struct terrace_funding funding;
     };
     struct {
       uint64_t time;
@@ -870,6 +888,13 @@ typedef struct terrace_fund_change {
   uint32_t reason;
 } terrace_fund_change;
 
+// Why a mark froze, or lives again.
+typedef struct terrace_mark_life {
+  uint32_t instrument;
+  // A `terrace_freeze_cause`.
+  uint32_t cause;
+} terrace_mark_life;
+
 // A locked pool closed as many lots of its long leg as of its short one, at the mark.
 typedef struct terrace_offset {
   uint64_t account;
@@ -877,6 +902,30 @@ typedef struct terrace_offset {
   int64_t price;
   uint32_t instrument;
 } terrace_offset;
+
+// A fund came into drawdown, or out of it.
+typedef struct terrace_fund_drawdown {
+  struct terrace_amount equity;
+  struct terrace_amount peak;
+  uint32_t fund;
+  // 1: it begins; 0: it ends.
+  uint32_t active;
+} terrace_fund_drawdown;
+
+// A position that gained was charged with a part of a fund's deficit.
+typedef struct terrace_socialised {
+  uint64_t account;
+  struct terrace_amount amount;
+  uint32_t instrument;
+} terrace_socialised;
+
+// A settlement of funding is done. What `paid` exceeds `received` by is the fund's.
+typedef struct terrace_funding_settled {
+  struct terrace_amount paid;
+  struct terrace_amount received;
+  int64_t rate_ppb;
+  uint32_t instrument;
+} terrace_funding_settled;
 
 // A takeover, residue or deficit left a fund's equity below zero.
 typedef struct terrace_fund_deficit {
@@ -928,8 +977,18 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_LIQUIDATION_ENDED,
   // A fund's balance changed.
   TERRACE_HAPPENING_FUND_CHANGE,
+  // A mark lived, and does no more: nothing is liquidated at it.
+  TERRACE_HAPPENING_MARK_FROZEN,
+  // A frozen mark lives again; the cause was the last to go.
+  TERRACE_HAPPENING_MARK_LIVE,
   // A pool closed its own legs against each other.
   TERRACE_HAPPENING_OFFSET,
+  // A fund came into drawdown, or out of it.
+  TERRACE_HAPPENING_FUND_DRAWDOWN,
+  // A position made good a part of a fund's deficit.
+  TERRACE_HAPPENING_SOCIALISED,
+  // A settlement of funding is done.
+  TERRACE_HAPPENING_FUNDING_SETTLED,
   // A fund's equity is below zero. Always the last of them.
   TERRACE_HAPPENING_FUND_DEFICIT,
   // A pool's margin ratio rose past a level.
@@ -987,7 +1046,22 @@ typedef struct terrace_happening {
       struct terrace_fund_change fund_change;
     };
     struct {
+      struct terrace_mark_life mark_frozen;
+    };
+    struct {
+      struct terrace_mark_life mark_live;
+    };
+    struct {
       struct terrace_offset offset;
+    };
+    struct {
+      struct terrace_fund_drawdown fund_drawdown;
+    };
+    struct {
+      struct terrace_socialised socialised;
+    };
+    struct {
+      struct terrace_funding_settled funding_settled;
     };
     struct {
       struct terrace_fund_deficit fund_deficit;

@@ -2,6 +2,7 @@
 
 use crate::command::{Liquidity, MarginMode, PositionMode, PositionSide, Side};
 use crate::event::{FundReason, Outcome, Step};
+use crate::market::FreezeCause;
 use crate::refusal::Code;
 
 /// What a call came to.
@@ -158,10 +159,28 @@ pub enum terrace_fund_reason {
     AdlResidue = 4,
     /// A pool that ended below zero was made good.
     Deficit = 5,
+    /// Positions that gained made good a deficit.
+    Socialised = 6,
     /// Money was paid in.
-    Deposit = 6,
+    Deposit = 7,
     /// What two sides exchanged was rounded on each.
-    Rounding = 7,
+    Rounding = 8,
+    /// Its inventory paid or received funding, or the rest of a settlement is its.
+    Funding = 9,
+}
+
+/// Why a mark is frozen.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_freeze_cause {
+    /// Its index is: too few venues are left.
+    Index = 0,
+    /// What it is made of is too old.
+    Stale = 1,
+    /// The instrument is halted.
+    Halted = 2,
+    /// A mark is held back by the airlock.
+    Airlock = 3,
 }
 
 /// How threads wait.
@@ -215,6 +234,7 @@ pub enum terrace_code {
     Gap = 19,
     Expired = 20,
     Halted = 21,
+    Busy = 22,
 }
 
 /// Something that C knows by a number. `ALL` and `number` together are the table.
@@ -298,6 +318,19 @@ impl Word for Step {
     }
 }
 
+impl Word for FreezeCause {
+    const ALL: &'static [Self] = &[Self::Index, Self::Stale, Self::Halted, Self::Airlock];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::Index => terrace_freeze_cause::Index,
+            Self::Stale => terrace_freeze_cause::Stale,
+            Self::Halted => terrace_freeze_cause::Halted,
+            Self::Airlock => terrace_freeze_cause::Airlock,
+        }) as u32
+    }
+}
+
 impl Word for Outcome {
     const ALL: &'static [Self] = &[Self::Cured, Self::Closed];
 
@@ -317,8 +350,10 @@ impl Word for FundReason {
         Self::Adl,
         Self::AdlResidue,
         Self::Deficit,
+        Self::Socialised,
         Self::Deposit,
         Self::Rounding,
+        Self::Funding,
     ];
 
     fn number(self) -> u32 {
@@ -329,8 +364,10 @@ impl Word for FundReason {
             Self::Adl => terrace_fund_reason::Adl,
             Self::AdlResidue => terrace_fund_reason::AdlResidue,
             Self::Deficit => terrace_fund_reason::Deficit,
+            Self::Socialised => terrace_fund_reason::Socialised,
             Self::Deposit => terrace_fund_reason::Deposit,
             Self::Rounding => terrace_fund_reason::Rounding,
+            Self::Funding => terrace_fund_reason::Funding,
         }) as u32
     }
 }
@@ -359,11 +396,12 @@ pub(super) fn code_number(code: Code) -> terrace_code {
         Code::Gap => terrace_code::Gap,
         Code::Expired => terrace_code::Expired,
         Code::Halted => terrace_code::Halted,
+        Code::Busy => terrace_code::Busy,
     }
 }
 
 /// The protocol's words of the codes, by number, each with the zero that C needs.
-pub(super) const CODE_WORDS: [&std::ffi::CStr; 22] = [
+pub(super) const CODE_WORDS: [&std::ffi::CStr; 23] = [
     c"",
     c"malformed",
     c"unknown_op",
@@ -386,10 +424,11 @@ pub(super) const CODE_WORDS: [&std::ffi::CStr; 22] = [
     c"gap",
     c"expired",
     c"halted",
+    c"busy",
 ];
 
 /// What can cause a liquidation beside marks and fills, by number.
-pub(super) const OPS: [&std::ffi::CStr; 24] = [
+pub(super) const OPS: [&std::ffi::CStr; 26] = [
     c"last",
     c"order",
     c"cancel",
@@ -414,6 +453,8 @@ pub(super) const OPS: [&std::ffi::CStr; 24] = [
     c"instrument",
     c"venue",
     c"decide",
+    c"funding",
+    c"set",
 ];
 
 #[cfg(test)]
@@ -422,11 +463,13 @@ mod tests {
 
     #[test]
     fn every_code_has_its_word() {
-        for code in [Code::Malformed, Code::UnknownLiquidation, Code::BadTiers, Code::Duplicate, Code::Halted] {
+        for code in
+            [Code::Malformed, Code::UnknownLiquidation, Code::BadTiers, Code::Duplicate, Code::Halted, Code::Busy]
+        {
             let word = CODE_WORDS[code_number(code) as usize];
             assert_eq!(word.to_str(), Ok(code.as_str()));
         }
-        assert_eq!(CODE_WORDS.len(), terrace_code::Halted as usize + 1);
+        assert_eq!(CODE_WORDS.len(), terrace_code::Busy as usize + 1);
     }
 
     #[test]

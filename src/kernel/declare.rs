@@ -69,7 +69,7 @@ impl Declaration {
         self.check_names()?;
         match self {
             Self::Asset { decimals, .. } => check_decimals(*decimals),
-            Self::Fund(spec) => check_floor(spec),
+            Self::Fund(spec) => check_fund_alone(spec),
             Self::Instrument(spec) => spec.check(),
             Self::Venue(rules) => check_timeouts(rules),
         }
@@ -91,7 +91,7 @@ impl Declaration {
             Self::Asset { name, decimals } => {
                 let (asset, fund) = (AssetId(market.assets.len() as u32), FundId(market.funds.len() as u32));
                 market.assets.push(Asset { name: name.clone(), decimals: *decimals, fund });
-                market.funds.push(FundSpec { name: name.clone(), asset, floor: 0, unwind_interval_ns: 0 });
+                market.funds.push(FundSpec::new(name.clone(), asset));
             }
             Self::Fund(spec) => match market.fund_id(&spec.name) {
                 Some(known) => market.funds[known.index()] = spec.clone(),
@@ -119,6 +119,11 @@ fn check_fund(market: &Market, spec: &FundSpec) -> Result<(), Refusal> {
     if known.is_some_and(|known| market.fund(known).asset != spec.asset) {
         return Err(Refusal::BadDeclaration { what: "the fund is kept in another asset" });
     }
+    check_fund_alone(spec)
+}
+
+fn check_fund_alone(spec: &FundSpec) -> Result<(), Refusal> {
+    spec.drawdown.map_or(Ok(()), |rule| rule.check())?;
     check_floor(spec)
 }
 
@@ -159,14 +164,14 @@ pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Opt
     match declaration {
         Declaration::Asset { .. } => {
             rounds.arbiter.add_asset();
-            rounds.arbiter.add_fund();
+            rounds.arbiter.add_fund(None);
             for shard in shards {
                 shard.add_asset();
             }
         }
         Declaration::Fund(spec) => match rounds.market.fund_id(&spec.name) {
-            Some(_) => rounds.arbiter.try_again(),
-            None => rounds.arbiter.add_fund(),
+            Some(fund) => rounds.arbiter.set_drawdown(fund, spec.drawdown),
+            None => rounds.arbiter.add_fund(spec.drawdown),
         },
         Declaration::Instrument(_) => {
             for shard in shards {
@@ -180,6 +185,7 @@ pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Opt
     }
     declaration.enter(&mut rounds.market);
     rounds.accept(ts_ns, declaration.cause());
+    rounds.look_at_funds();
 }
 
 impl Kernel {
@@ -221,7 +227,7 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// An unknown asset, a floor of 2^62 and more, or an asset's own fund given in another asset.
+    /// An unknown asset, a floor of 2^62 and more, a drawdown out of range, or an asset's own fund given in another asset.
     pub fn declare_fund(&mut self, ts_ns: Option<u64>, spec: FundSpec) -> Result<FundId, Refusal> {
         let next = FundId(self.rounds.market.funds.len() as u32);
         let fund = self.rounds.market.fund_id(&spec.name).unwrap_or(next);

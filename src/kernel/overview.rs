@@ -34,6 +34,8 @@ pub struct FundView {
     pub balance: i128,
     /// Cash and the unrealised result of the inventory.
     pub equity: i128,
+    /// The largest equity over the window of its drawdown rule; none without such a rule.
+    pub peak: Option<i128>,
     /// In instrument order.
     pub inventory: Vec<InventoryView>,
 }
@@ -62,6 +64,8 @@ pub struct AssetTotals {
     pub isolated: i128,
     /// Put aside for withdrawals.
     pub held: i128,
+    /// Taken in by settlements under way, and not yet given out.
+    pub settling: i128,
     /// All funds' balances.
     pub funds: i128,
     /// The fee account.
@@ -76,7 +80,8 @@ impl AssetTotals {
     /// What is there less what should be: always 0.
     #[must_use]
     pub fn difference(&self) -> i128 {
-        let there = self.balances + self.isolated + self.held + self.funds + self.fees + self.venue - self.open_cost;
+        let there = self.balances + self.isolated + self.held + self.settling + self.funds + self.fees + self.venue
+            - self.open_cost;
         there - (self.deposits - self.withdrawals)
     }
 }
@@ -199,6 +204,7 @@ impl<'a> Overview<'a> {
         Ok(FundView {
             balance: self.rounds.arbiter.balance(fund),
             equity: self.rounds.arbiter.equity(&self.rounds.market, fund),
+            peak: self.rounds.arbiter.peak(fund, self.now_ns),
             inventory,
         })
     }
@@ -271,6 +277,9 @@ impl<'a> Overview<'a> {
             totals[fund.asset.index()].funds += self.rounds.arbiter.balance(FundId(index as u32));
         }
         let settle = |instrument: InstrumentId| self.rounds.market.instrument(instrument).spec.settle.index();
+        for (name, amount) in self.shards.iter().flat_map(|shard| shard.settling()) {
+            totals[settle(name.instrument)].settling += amount;
+        }
         for shard in self.shards {
             shard.for_each_pool(|name, collateral| match name {
                 PoolName::Cross(AssetId(asset)) => totals[asset as usize].balances += collateral,

@@ -240,7 +240,7 @@ fn fund(overview: Overview<'_>, id: FundId, seq: u64, out: &mut String) -> Resul
         .quoted("balance", encoder.amount(spec.asset, view.balance))
         .quoted("equity", encoder.amount(spec.asset, view.equity))
         .quoted("floor", encoder.amount(spec.asset, spec.floor))
-        .bare("peak", "null")
+        .quoted_or_null("peak", view.peak.map(|peak| encoder.amount(spec.asset, peak)))
         .list("inventory", &view.inventory, |out, held| {
             Line::object(out)
                 .quoted("symbol", encoder.symbol(held.instrument))
@@ -307,6 +307,7 @@ fn totals(overview: Overview<'_>, seq: u64, out: &mut String) {
             ("balances", totals.balances),
             ("isolated", totals.isolated),
             ("held", totals.held),
+            ("settling", totals.settling),
             ("funds", totals.funds),
             ("fees", totals.fees),
             ("venue", totals.venue),

@@ -9,7 +9,8 @@ use crate::decimal::{Decimal, Grid};
 use crate::driver::Driver;
 use crate::kernel::Declaration;
 use crate::market::{
-    AdlPolicy, AdlPrice, AdlRank, AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy,
+    AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec,
+    ReducePolicy,
 };
 use crate::number::LIMIT;
 use crate::refusal::{Code, Refusal};
@@ -72,20 +73,16 @@ fn asset<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Reject
 }
 
 fn fund<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
-    fields.only(&["ts", "fund", "asset", "floor", "drawdown", "socialise"])?;
+    fields.only(&["ts", "fund", "asset", "floor", "drawdown", "socialise", "unwind_interval"])?;
     let (name, asset) = (fields.name("fund")?, fields.name("asset")?);
     let floor = fields.decimal_or("floor", Decimal::ZERO)?;
-    let drawdown = fields.take("drawdown").map(|value| Fields::of(value, "drawdown")).transpose()?;
+    let drawdown = fields.take("drawdown").map(DrawdownLine::read).transpose()?;
     let socialise = fields.flag_or("socialise", false)?;
+    let unwind_interval_ns = fields.id_or_none("unwind_interval")?.unwrap_or(0);
     let ts_ns = fields.id_or_none("ts")?;
     desk.check_time(ts_ns)?;
     let asset = desk.asset(&asset)?;
-    if drawdown.is_some() {
-        return Err(Rejection::bad_value("drawdown is not supported in this version"));
-    }
-    if socialise {
-        return Err(Rejection::bad_value("socialise: only false is supported in this version"));
-    }
+    drawdown.iter().try_for_each(DrawdownLine::check)?;
     let known = desk.funds.get(&name).copied();
     let declared = known.is_some_and(|known| desk.declared_funds.contains(&known));
     if known.is_some_and(|known| !declared && desk.kernel.market().fund(known).asset != asset) {
@@ -95,18 +92,61 @@ fn fund<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejecti
     if off {
         return Err(Refusal::OffGrid { what: "floor" }.into());
     }
+    let drawdown = drawdown.map(|line| line.rule()).transpose()?;
     if i128::from(floor).abs() >= LIMIT {
         return Err(Refusal::Overflow { what: "floor" }.into());
     }
     if declared {
         return Err(Rejection::new(Code::Duplicate, format!("the fund {name:?} is declared already")));
     }
-    let spec = FundSpec { name: name.clone(), asset, floor: i128::from(floor), unwind_interval_ns: 0 };
+    let (name_of, floor) = (name.clone(), i128::from(floor));
+    let spec = FundSpec { name: name_of, asset, floor, unwind_interval_ns, drawdown, socialise };
     let fund = known.unwrap_or(FundId(desk.kernel.market().funds.len() as u32));
     desk.kernel.declare(ts_ns, Declaration::Fund(spec))?;
     desk.declared_funds.push(fund);
     desk.funds.insert(name, fund);
     Ok(())
+}
+
+/// A `drawdown` whose form is right.
+struct DrawdownLine {
+    start: Decimal,
+    stop: Decimal,
+    window_ns: u64,
+}
+
+impl DrawdownLine {
+    fn read(value: Json) -> Result<Self, Rejection> {
+        let mut fields = Fields::of(value, "drawdown")?;
+        fields.only(&["start", "stop", "window"])?;
+        let (start, stop) = (fields.decimal("start")?, fields.decimal("stop")?);
+        Ok(Self { start, stop, window_ns: fields.id("window")? })
+    }
+
+    /// The values, as they stand in the line.
+    fn check(&self) -> Result<(), Rejection> {
+        let Self { start, stop, window_ns } = self;
+        if start.is_nonpositive() || stop < start || *stop >= Decimal::new(1, 0) {
+            let range = "start must be above 0, stop at least start and below 1";
+            return Err(Rejection::bad_value(format!("drawdown: {range}, not {start} and {stop}")));
+        }
+        if *window_ns < 480 {
+            let reason = format!("drawdown: the window must be at least 480 nanoseconds, not {window_ns}");
+            return Err(Rejection::bad_value(reason));
+        }
+        Ok(())
+    }
+
+    fn rule(&self) -> Result<DrawdownRule, Rejection> {
+        match [self.start, self.stop].map(|share| steps(Grid::ppb(), share)) {
+            [(start, false), (stop, false)] => Ok(DrawdownRule {
+                start_ppb: start as u64, // above zero and below one
+                stop_ppb: stop as u64,
+                window_ns: self.window_ns,
+            }),
+            _ => Err(Refusal::OffGrid { what: "drawdown: finer than parts per billion, it" }.into()),
+        }
+    }
 }
 
 /// An `instrument` line whose form is right.
@@ -125,6 +165,8 @@ struct InstrumentLine {
     tiers: Vec<Json>,
     reduce: ReducePolicy,
     adl: AdlPolicy,
+    /// Accounts that one place of a settlement books.
+    chunk: Option<u64>,
     controls: ControlsLine,
 }
 
@@ -137,6 +179,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
     if let Some(what) = line.unsupported {
         return Err(Rejection::bad_value(format!("{what} in this version")));
     }
+    let funding = line.funding()?;
     let [tick, lot, _] = line.grids()?;
     let unit = line.unit(asset.decimals)?;
     let one = Decimal::new(1, 0);
@@ -176,6 +219,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
         reduce: line.reduce,
         adl: line.adl,
         fund,
+        funding,
         controls,
     };
     desk.kernel.declare(line.ts_ns, Declaration::Instrument(Box::new(spec)))?;
@@ -205,6 +249,7 @@ impl InstrumentLine {
             "adl_rank",
             "adl_price",
             "mark",
+            "funding",
             "fund",
             "margin_calls",
         ])?;
@@ -232,6 +277,14 @@ impl InstrumentLine {
             price: fields.word_or("adl_price", ADL_PRICES, AdlPrice::default())?,
         };
         let inverse = fields.word("kind", KINDS)?;
+        let chunk = match fields.take("funding") {
+            None => None,
+            Some(value) => {
+                let mut funding = Fields::of(value, "funding")?;
+                funding.only(&["chunk"])?;
+                funding.id_or_none("chunk")?
+            }
+        };
         let supported = [
             (inverse.is_some(), "kind: only \"linear_perp\" and \"inverse_perp\" are supported"),
             (tier_rule.is_some(), "tier_rule: only \"marginal\" and \"step\" are supported"),
@@ -253,8 +306,17 @@ impl InstrumentLine {
             tiers,
             reduce,
             adl,
+            chunk,
             controls: ControlsLine::read(&mut fields)?,
         })
+    }
+
+    fn funding(&self) -> Result<FundingRules, Rejection> {
+        let Some(chunk) = self.chunk else { return Ok(FundingRules::default()) };
+        match u32::try_from(chunk) {
+            Ok(chunk @ 1..) => Ok(FundingRules { chunk }),
+            _ => Err(Rejection::bad_value(format!("chunk must be from 1 to {}, not {chunk}", u32::MAX))),
+        }
     }
 
     /// The grids of tick, lot and multiplier.

@@ -4,7 +4,7 @@ use crate::command::{PositionSide, Side};
 use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::event::{Cause, Event, FundReason, Outcome, Owner, PoolName, Step};
-use crate::market::{AssetId, FundId, InstrumentId, Market};
+use crate::market::{AssetId, FreezeCause, InstrumentId, Market};
 use crate::number::div_half_even;
 use crate::position::Position;
 use ethnum::I256;
@@ -183,6 +183,8 @@ impl<'a> Encoder<'a> {
                     .quoted("cause", self.cause(cause))
                     .end();
             }
+            Event::MarkFrozen { instrument, cause } => self.about_life("mark_frozen", seq, instrument, cause, out),
+            Event::MarkLive { instrument, cause } => self.about_life("mark_live", seq, instrument, cause, out),
             Event::LiquidationSuppressed { account, pool } => {
                 Line::begin(out, "liquidation_suppressed", seq)
                     .bare("account", account)
@@ -260,6 +262,17 @@ impl<'a> Encoder<'a> {
                     .quoted("equity", self.amount(self.pool_asset(pool), equity))
                     .end();
             }
+            Event::Fund { .. }
+            | Event::FundingSettled { .. }
+            | Event::FundDrawdown { .. }
+            | Event::Socialised { .. }
+            | Event::FundDeficit { .. } => self.fund_event(seq, event, out),
+        }
+    }
+
+    /// Events of a fund, and of those who make good what it lacks.
+    fn fund_event(self, seq: u64, event: &Event, out: &mut String) {
+        match *event {
             Event::Fund { fund, delta, balance, reason } => {
                 let spec = self.market.fund(fund);
                 Line::begin(out, "fund", seq)
@@ -269,17 +282,42 @@ impl<'a> Encoder<'a> {
                     .quoted("reason", reason_word(reason))
                     .end();
             }
-            Event::FundDeficit { fund, equity } => self.fund_deficit(seq, fund, equity, out),
+            Event::FundDrawdown { fund, active, equity, peak } => {
+                let spec = self.market.fund(fund);
+                Line::begin(out, "fund_drawdown", seq)
+                    .quoted("fund", &spec.name)
+                    .bare("active", active)
+                    .quoted("equity", self.amount(spec.asset, equity))
+                    .quoted("peak", self.amount(spec.asset, peak))
+                    .end();
+            }
+            Event::Socialised { account, instrument, amount } => {
+                Line::begin(out, "socialised", seq)
+                    .bare("account", account)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("amount", self.amount(self.settle(instrument), amount))
+                    .end();
+            }
+            Event::FundDeficit { fund, equity } => {
+                let spec = self.market.fund(fund);
+                Line::begin(out, "fund_deficit", seq)
+                    .quoted("fund", &spec.name)
+                    .quoted("equity", self.amount(spec.asset, equity))
+                    .quoted("deficit", self.amount(spec.asset, -equity))
+                    .end();
+            }
+            Event::FundingSettled { instrument, rate_ppb, paid, received } => {
+                let amount = |quanta| self.amount(self.settle(instrument), quanta);
+                Line::begin(out, "funding", seq)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("rate", Grid::ppb().value(i128::from(rate_ppb)))
+                    .quoted("paid", amount(paid))
+                    .quoted("received", amount(received))
+                    .quoted("residue", amount(paid - received))
+                    .end();
+            }
+            _ => {}
         }
-    }
-
-    fn offset(self, seq: u64, account: u64, id: InstrumentId, (lots, price): (i64, i64), out: &mut String) {
-        Line::begin(out, "offset", seq)
-            .bare("account", account)
-            .quoted("symbol", self.symbol(id))
-            .quoted("qty", self.quantity(id, lots))
-            .quoted("price", self.price(id, price))
-            .end();
     }
 
     /// The events of what holds the market in.
@@ -294,13 +332,17 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    fn fund_deficit(self, seq: u64, fund: FundId, equity: i128, out: &mut String) {
-        let spec = self.market.fund(fund);
-        Line::begin(out, "fund_deficit", seq)
-            .quoted("fund", &spec.name)
-            .quoted("equity", self.amount(spec.asset, equity))
-            .quoted("deficit", self.amount(spec.asset, -equity))
+    fn offset(self, seq: u64, account: u64, id: InstrumentId, (lots, price): (i64, i64), out: &mut String) {
+        Line::begin(out, "offset", seq)
+            .bare("account", account)
+            .quoted("symbol", self.symbol(id))
+            .quoted("qty", self.quantity(id, lots))
+            .quoted("price", self.price(id, price))
             .end();
+    }
+
+    fn about_life(self, event: &str, seq: u64, id: InstrumentId, cause: FreezeCause, out: &mut String) {
+        Line::begin(out, event, seq).quoted("symbol", self.symbol(id)).quoted("cause", cause.as_str()).end();
     }
 
     fn about_order(
@@ -456,6 +498,8 @@ fn reason_word(reason: FundReason) -> &'static str {
         FundReason::Adl => "adl",
         FundReason::AdlResidue => "adl_residue",
         FundReason::Deficit => "deficit",
+        FundReason::Socialised => "socialised",
         FundReason::Deposit => "deposit",
+        FundReason::Funding => "funding",
     }
 }

@@ -56,6 +56,7 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
         "mark" => reader.price(true),
         "last" => reader.price(false),
         "book" => reader.book(),
+        "funding" => reader.funding(),
         "time" => reader.time(),
         "liq_fill" => reader.liquidation_fill(),
         "liq_expire" => reader.liquidation_end(|order| Command::LiquidationExpire { order }),
@@ -277,6 +278,19 @@ impl<D: Driver> Reader<'_, D> {
         let (price, off) = self.ticks(instrument, price);
         let command = if mark { Command::Mark { instrument, price } } else { Command::Last { instrument, price } };
         self.apply(ts_ns, &command, OffGrid { amount: false, price: off })
+    }
+
+    fn funding(&mut self) -> Result<(), Rejection> {
+        self.only(&["symbol", "rate"])?;
+        let symbol = self.fields.name("symbol")?;
+        let rate = self.fields.decimal_or_none("rate")?;
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.instrument(&symbol)?;
+        let Some(rate) = rate else {
+            return Err(Rejection::bad_value("rate must be given: no funding rate is computed in this version"));
+        };
+        let (rate_ppb, off) = self.place("rate", rate, Grid::ppb());
+        self.apply(ts_ns, &Command::Funding { instrument, rate_ppb }, off_amount(off))
     }
 
     fn book(&mut self) -> Result<(), Rejection> {

@@ -39,6 +39,10 @@ impl Context {
                 context.note("leverage", i64::from(leverage), Grid::decimals(2));
             }
             Command::MarginMode { instrument, .. } => context.place(market, instrument, None, None),
+            Command::Funding { instrument, rate_ppb } => {
+                context.place(market, instrument, None, None);
+                context.note("rate", rate_ppb, Grid::ppb());
+            }
             Command::IsolatedMargin { instrument, amount, .. } => {
                 context.place(market, instrument, None, None);
                 if context.instrument.is_some() {
@@ -91,6 +95,8 @@ impl Context {
         };
         let lots = |lots: i64| instrument.map(|spec| spec.lot.value(i128::from(lots)));
         Some(match refusal {
+            Refusal::RateBeyondOne => format!("rate must be above -1 and below 1, not {}", self.number("rate")?.0),
+            Refusal::NoMark => format!("{} never had a mark", instrument?.symbol),
             Refusal::NotPositive { what } => format!("{what} must be above zero, not {}", self.number(what)?.0),
             Refusal::OffGrid { what } => {
                 let (value, grid) = self.number(what)?;

@@ -7,7 +7,7 @@ use super::error::ReplayError;
 use crate::contract::Unit;
 use crate::decimal::{Decimal, Grid};
 use crate::kernel::Kernel;
-use crate::market::{AdlPolicy, AssetId, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::market::{AdlPolicy, AssetId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use crate::tiers::{TierRow, TierRule, TierTable};
 
 /// The settlement asset.
@@ -116,6 +116,7 @@ pub(super) fn declare(
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: kernel.market().asset(settle).fund,
+        funding: FundingRules::default(),
         controls: crate::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).map_err(refused)

@@ -146,6 +146,9 @@ fn check_shocks(settings: &Settings, survey: &Survey) -> Result<(), ReplayError>
 fn slow_unwinding(kernel: &mut Kernel) -> Result<(), ReplayError> {
     for index in 0..kernel.market().funds.len() {
         let mut spec = kernel.market().fund(FundId(index as u32)).clone();
+        if spec.unwind_interval_ns > 0 {
+            continue; // its own setting
+        }
         spec.unwind_interval_ns = UNWIND_INTERVAL_NS;
         let what = format!("the fund {}", spec.name);
         kernel.declare_fund(None, spec).map_err(|refusal| ReplayError::Refused { what, refusal })?;

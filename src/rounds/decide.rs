@@ -24,7 +24,7 @@ impl Rounds {
         self.undecided = false;
         self.given.clear();
         self.sent.clear();
-        self.arbiter.new_decision();
+        self.arbiter.new_decision(self.now_ns);
         let Self { numbers, arbiter, .. } = self;
         numbers.prune(|OrderName { owner, nth }| match owner {
             OrderOwner::Account(account) => shards.iter().any(|shard| shard.knows_order(account, nth)),
@@ -114,6 +114,7 @@ impl Rounds {
     /// Phase (b): a locked pool walks to its end, or until it waits.
     fn walk_pool(&mut self, shards: &mut [Box<Shard>], found: Attention) {
         let Attention { shard, pool, .. } = found;
+        shards[shard as usize].catch_up_pool(&self.market, pool);
         loop {
             if shards[shard as usize].waiting(pool).is_some() {
                 if self.market.venue.is_manual() {
@@ -131,8 +132,8 @@ impl Rounds {
                     return;
                 }
                 Advance::Waits => return self.note_cancelling(from),
-                Advance::Offset { fund, rounding } => {
-                    self.arbiter.credit(fund, rounding, FundReason::Rounding, &mut self.events);
+                Advance::Offset { rounding: (fund, amount) } => {
+                    self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
                 }
                 Advance::Order(request) => self.send_order(&mut shards[shard as usize], found, &request),
                 Advance::Claim(claim) => {

@@ -21,7 +21,8 @@ pub(crate) use numbers::Numbered;
 use crate::arbiter::Arbiter;
 use crate::command::{Command, OffGrid, OrderName, OrderOwner, Side};
 use crate::event::{Cause, Event, Events, FundReason, Step};
-use crate::market::{InstrumentId, Market};
+use crate::jobs::{JobKind, JobName, Part};
+use crate::market::{InstrumentId, MarkChange, Market};
 use crate::number::{LIMIT, Price, Quantity};
 use crate::refusal::Refusal;
 use crate::shard::{Attention, BURST, Findings, OrderFill, OrderRequest, Report, fees};
@@ -72,6 +73,8 @@ pub(crate) struct Rounds {
     /// Numbered, to keep what is told of one pool in its order.
     announced: Vec<(Attention, u32, Event)>,
     begun: Vec<Begun>,
+    /// What the accounts paid and received in the settlement that is about to end.
+    settled: (i128, i128),
     /// Whether a decision has something to do.
     undecided: bool,
     findings: Findings,
@@ -104,6 +107,7 @@ impl Rounds {
             rounding: None,
             announced: Vec::with_capacity(burst),
             begun: Vec::with_capacity(burst),
+            settled: (0, 0),
             undecided: false,
             findings: Findings::with_capacity(burst),
             walk: Vec::with_capacity(burst),
@@ -115,19 +119,34 @@ impl Rounds {
         }
     }
 
-    /// Sets the prices that a command brings; whether it is the first mark of its instrument.
+    /// Sets the prices that a command brings; what that did to the mark.
     #[inline]
-    pub(crate) fn take_price(&mut self, command: &Command) -> bool {
+    pub(crate) fn take_price(&mut self, command: &Command) -> MarkChange {
         match *command {
             Command::Mark { instrument, price } => {
-                self.arbiter.on_mark(instrument);
-                self.market.set_mark(instrument, price)
+                let change = self.market.set_mark(instrument, price);
+                self.tell_mark(instrument, change);
+                change
             }
             Command::Last { instrument, price } => {
                 self.market.instruments[instrument.index()].last = Some(price);
-                false
+                MarkChange::None
             }
-            _ => false,
+            _ => MarkChange::None,
+        }
+    }
+
+    /// What the arbiter and the log make of a change of a mark.
+    #[inline]
+    pub(crate) fn tell_mark(&mut self, instrument: InstrumentId, change: MarkChange) {
+        match change {
+            MarkChange::None => {}
+            MarkChange::Moved | MarkChange::First => self.arbiter.on_mark(&self.market, instrument),
+            MarkChange::Live(cause) => {
+                self.arbiter.on_mark(&self.market, instrument);
+                self.events.push(Event::MarkLive { instrument, cause });
+            }
+            MarkChange::Frozen(cause) => self.events.push(Event::MarkFrozen { instrument, cause }),
         }
     }
 
@@ -168,6 +187,14 @@ impl Rounds {
                 OrderOwner::Fund(_) => Err(Refusal::UnknownLiquidation(order)),
                 OrderOwner::Account(_) => Ok(()),
             },
+            Command::Funding { instrument, .. } => {
+                self.arbiter.begin_settlement(instrument);
+                Ok(())
+            }
+            Command::Chunk { job, part: Part::End } => {
+                self.end_job(job);
+                Ok(())
+            }
             Command::LiquidationExpire { order: OrderName { owner: OrderOwner::Fund(id), nth } } => {
                 self.arbiter.expire_unwind(id, nth)
             }
@@ -175,6 +202,16 @@ impl Rounds {
                 self.arbiter.unwind_unknown(id, nth)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// All accounts are done: what belongs to none of them, and the event.
+    fn end_job(&mut self, name: JobName) {
+        let accounts = std::mem::take(&mut self.settled);
+        let Some(job) = self.market.jobs.first().filter(|job| job.name == name) else { return };
+        match name.kind {
+            JobKind::Settlement => self.arbiter.end_settlement(&self.market, job, accounts, &mut self.events),
+            JobKind::Rules => {}
         }
     }
 
@@ -201,8 +238,10 @@ impl Rounds {
     /// As [`Rounds::accept`], for a command.
     pub(crate) fn accept_command(&mut self, ts_ns: Option<u64>, command: &Command) {
         self.accept(if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns }, cause_of(command));
-        if let Command::CancelAck { account, pool, .. } = *command {
-            self.numbers.note_cancelling(account, pool, self.now_ns);
+        match *command {
+            Command::CancelAck { account, pool, .. } => self.numbers.note_cancelling(account, pool, self.now_ns),
+            Command::Funding { .. } | Command::Chunk { .. } => self.market.note_job(command),
+            _ => {}
         }
     }
 
@@ -222,6 +261,10 @@ impl Rounds {
                 self.stage_begun(attention, BegunTold::Order { nth, request });
             }
             Report::Undecided => self.undecided = true,
+            Report::Settled { paid, received } => {
+                self.settled.0 += paid;
+                self.settled.1 += received;
+            }
         }
     }
 
@@ -248,13 +291,21 @@ impl Rounds {
             }
             self.booked[side].clear();
         }
+        self.look_at_funds();
+        self.announced.sort_unstable_by_key(|&(attention, n, _)| (attention, n));
+        self.events.extend(self.announced.drain(..).map(|(.., event)| event));
+        self.begun.sort_unstable_by_key(|begun| (begun.attention, begun.n));
+    }
+
+    /// All that the input itself does is booked: what rounding took is the fund's, and whether a fund comes into drawdown
+    /// or out of it.
+    #[inline]
+    pub(crate) fn look_at_funds(&mut self) {
         if let Some((instrument, amount)) = self.rounding.take() {
             let fund = self.market.instrument(instrument).spec.fund;
             self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
         }
-        self.announced.sort_unstable_by_key(|&(attention, n, _)| (attention, n));
-        self.events.extend(self.announced.drain(..).map(|(.., event)| event));
-        self.begun.sort_unstable_by_key(|begun| (begun.attention, begun.n));
+        self.arbiter.look_after_input(&self.market, self.now_ns, &mut self.events);
     }
 
     /// Whether what pools began on their own is still to be told.
@@ -330,6 +381,7 @@ impl Rounds {
             self.arbiter.credit(fund, fill.fee, FundReason::Fee, &mut self.events);
             let own = self.market.instrument(instrument).rounding([side.signed(lots), 0], price);
             self.arbiter.credit(fund, own + venues, FundReason::Rounding, &mut self.events);
+            self.arbiter.look(&self.market, &mut self.events);
         }
         if fund_lots > 0 {
             let traded = (fund_lots, price);
@@ -394,6 +446,10 @@ pub(crate) fn cause_of(command: &Command) -> Cause {
         Command::LiquidationExpire { .. } => Cause::Op("liq_expire"),
         Command::LiquidationUnknown { .. } => Cause::Op("liq_unknown"),
         Command::CancelAck { .. } => Cause::Op("cancel_ack"),
+        Command::Funding { .. } | Command::Chunk { job: JobName { kind: JobKind::Settlement, .. }, .. } => {
+            Cause::Op("funding")
+        }
+        Command::Chunk { job: JobName { kind: JobKind::Rules, .. }, .. } => Cause::Op("set"),
         Command::Time { .. } => Cause::Op("time"),
     }
 }

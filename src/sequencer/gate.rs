@@ -7,8 +7,9 @@
 use crate::arbiter::Arbiter;
 use crate::checks;
 use crate::command::{Command, Fill, OffGrid, OrderOwner, PositionSide};
+use crate::jobs::{JobKind, JobName, Part};
 use crate::market::{AssetId, InstrumentId, Market};
-use crate::number::{Price, Quantity};
+use crate::number::{PPB, Price, Quantity};
 use crate::refusal::Refusal;
 use crate::shard::Shard;
 use crate::venue::{BookUpdate, Level};
@@ -72,6 +73,8 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
             check_instrument(market, instrument)?;
             check_account(facts, account)
         }
+        Command::Funding { instrument, rate_ppb } => check_funding(market, instrument, rate_ppb, off_grid),
+        Command::Chunk { job, part } => check_part(market, job, part),
         Command::Account { account, .. } if facts.knows(account) => Err(Refusal::DuplicateAccount(account)),
         Command::Account { .. } | Command::Mark { .. } | Command::Fill(_) | Command::Time { .. } => Ok(()),
         Command::Deposit { asset, amount, .. } => {
@@ -95,8 +98,7 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
                 return Err(Refusal::UnknownLiquidation(order));
             }
             // The checks of the order come first; where they refuse, the open interest is not asked.
-            let at = market.instrument(instrument);
-            let price = at.dearer(price, at.mark);
+            let price = market.instrument(instrument).dearest(price);
             let fits = facts.open_interest_fits(market, command, off_grid, instrument, price);
             if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · price · unit" }) }
         }
@@ -104,6 +106,29 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
             let known = owns_orders(market, facts, order.owner);
             if known { Ok(()) } else { Err(Refusal::UnknownLiquidation(order)) }
         }
+    }
+}
+
+fn check_funding(market: &Market, id: InstrumentId, rate_ppb: i64, off_grid: OffGrid) -> Result<(), Refusal> {
+    check_instrument(market, id)?;
+    let one = PPB as i64;
+    // Off the grid, the rate lies above its steps.
+    if rate_ppb >= one || rate_ppb < -one || (rate_ppb == -one && !off_grid.amount) {
+        return Err(Refusal::RateBeyondOne);
+    }
+    checks::on_grid(off_grid, "rate")?;
+    if market.has_job(JobName { instrument: id, kind: JobKind::Settlement }) {
+        return Err(Refusal::Busy { what: "a settlement" });
+    }
+    market.instrument(id).mark.map(drop).ok_or(Refusal::NoMark)
+}
+
+/// Pieces come in order, and of the oldest job alone.
+fn check_part(market: &Market, name: JobName, part: Part) -> Result<(), Refusal> {
+    let oldest = market.jobs.first().filter(|job| job.name == name).ok_or(Refusal::NotDue)?;
+    match part {
+        Part::UpTo(account) if oldest.has_done(account) => Err(Refusal::NotDue),
+        Part::UpTo(_) | Part::End => Ok(()),
     }
 }
 
@@ -143,7 +168,7 @@ fn check_fill(
     let overflow = Refusal::Overflow { what: "quantity · price · unit" };
     let instrument = market.instrument(fill.instrument);
     instrument.admitted_value(fill.quantity, fill.price).ok_or(overflow)?;
-    let price = instrument.dearer(fill.price, instrument.mark);
+    let price = instrument.dearest(fill.price);
     instrument.admitted_value(fill.quantity, price).ok_or(overflow)?;
     let fits = facts.open_interest_fits(market, command, off_grid, fill.instrument, price);
     if fits { Ok(()) } else { Err(overflow) }

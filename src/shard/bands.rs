@@ -21,7 +21,7 @@ use super::margin::{excess_at, rounding_loss};
 use super::store::UNCERTIFIED;
 use super::{Shard, Strategy};
 use crate::contract::Unit;
-use crate::market::{Instrument, InstrumentId, Market};
+use crate::market::{Instrument, InstrumentId, MarkChange, Market};
 use crate::number::{LIMIT, PPB, Price, Quantity, div_ceil, div_floor, mul_div_ceil, ppb_ceil};
 use crate::position::Position;
 use crate::tiers::{TierRule, TierTable};
@@ -232,11 +232,17 @@ fn adverse(unit: Unit, long: bool, lower: Option<Price>, upper: Option<Price>) -
 }
 
 impl Shard {
-    /// A mark came: finds every pool that it could have put in breach and leaves it among the touched.
-    pub(crate) fn on_mark(&mut self, market: &Market, instrument: InstrumentId, came_to_life: bool) {
-        let Some(mark) = market.instrument(instrument).mark else { return };
-        if came_to_life {
+    /// A mark changed: finds every pool that this could have put in breach and leaves it among the touched.
+    ///
+    /// While a mark is frozen it stands still, and so inside every edge: certificates hold, and edges fire not.
+    #[inline]
+    pub(crate) fn on_mark(&mut self, market: &Market, instrument: InstrumentId, change: MarkChange) {
+        let Some(mark) = market.instrument(instrument).living_mark() else { return };
+        if change.revives() {
             self.revive(instrument);
+            return;
+        }
+        if change != MarkChange::Moved {
             return;
         }
         match self.strategy {
@@ -266,7 +272,7 @@ impl Shard {
         }
     }
 
-    /// The first mark of an instrument: every holder is looked at, the locked ones too.
+    /// The mark of an instrument came to life: every holder is looked at, the locked ones too.
     fn revive(&mut self, instrument: InstrumentId) {
         for at in 0..self.holders[instrument.index()].len() {
             let holding = self.holders[instrument.index()][at];

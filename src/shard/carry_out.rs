@@ -4,6 +4,7 @@ use super::liquidation::Begun;
 use super::{Attention, FillSide, Outbox, Report, Shard};
 use crate::command::{Command, Fill, Liquidity, OffGrid, OrderName, OrderOwner, Side};
 use crate::event::Cause;
+use crate::jobs::{JobKind, JobName};
 use crate::market::Market;
 use crate::number::charge;
 use crate::refusal::Refusal;
@@ -35,15 +36,26 @@ impl Shard {
                 self.book_sides(market, fill, outbox);
                 Ok(())
             }
-            Command::Order(ref order) => match self.own(order.account)? {
+            Command::Order(ref order) => match self.own(market, order.account)? {
                 Some(account) => self.place_order(market, account, order, off_grid, accepted),
                 None => Ok(()),
             },
             Command::Deposit { account, asset, amount } if self.owns(account) => {
+                if let Some(index) = self.find(account) {
+                    self.catch_up(market, index);
+                }
                 self.deposit(account, asset, amount, off_grid)
             }
             Command::Account { account, positions } if self.owns(account) => {
                 self.add_account(account, positions);
+                Ok(())
+            }
+            Command::Funding { instrument, .. } => {
+                self.begin_job(JobName { instrument, kind: JobKind::Settlement });
+                Ok(())
+            }
+            Command::Chunk { part, .. } => {
+                self.book_part(market, part, outbox);
                 Ok(())
             }
             _ => self.book_settings(market, command, off_grid, outbox),
@@ -72,7 +84,7 @@ impl Shard {
         else {
             return Ok(());
         };
-        let Some(index) = self.own(account)? else { return Ok(()) };
+        let Some(index) = self.own(market, account)? else { return Ok(()) };
         match *command {
             Command::Cancel { order, .. } => self.cancel_order(market, index, order),
             Command::Withdraw { asset, amount, .. } => self.withdraw(market, index, asset, amount, off_grid),
@@ -122,6 +134,7 @@ impl Shard {
                 continue;
             };
             let rounding = self.rounding_of(market, index, &side);
+            self.catch_up(market, index);
             self.telling(outbox, counter_side, |shard, events| shard.book_fill(market, index, &side, events));
             if rounding != 0 {
                 outbox.put(Report::Rounded { instrument: fill.instrument, amount: rounding });
@@ -195,12 +208,14 @@ impl Shard {
         self.shards == 1 || shard_of(account, self.shards) == self.number
     }
 
-    /// The index of an account that is known, if it is this shard's.
-    fn own(&self, account: u64) -> Result<Option<u32>, Refusal> {
+    /// The index of an account that is known, if it is this shard's; jobs have caught up with it.
+    fn own(&mut self, market: &Market, account: u64) -> Result<Option<u32>, Refusal> {
         if !self.owns(account) {
             return Ok(None);
         }
-        self.find(account).map(Some).ok_or(Refusal::UnknownAccount(account))
+        let index = self.find(account).ok_or(Refusal::UnknownAccount(account))?;
+        self.catch_up(market, index);
+        Ok(Some(index))
     }
 }
 

@@ -164,6 +164,17 @@ impl Shard {
         self.reduce(market, at, lots, price)
     }
 
+    /// What a position gained, in quanta.
+    pub(crate) fn unrealised(&self, market: &Market, at: u32) -> i128 {
+        let holding = &self.holdings[at as usize];
+        holding.position.unrealised(market.instrument(holding.instrument))
+    }
+
+    /// Charges a position with a part of a fund's deficit: its margin, or the balance behind it.
+    pub(crate) fn charge_gain(&mut self, at: u32, amount: i128) {
+        self.credit(self.holdings[at as usize].pool, -amount);
+    }
+
     /// Cuts the reduce-only orders of a position that was deleveraged.
     pub(crate) fn cut_after_deleveraging(&mut self, market: &Market, at: u32, events: &mut Events) {
         self.cut_reduce_only(market, at, events);

@@ -120,10 +120,8 @@ pub(crate) enum Advance {
     Claim(Claim),
     /// It has closed legs of an instrument against each other, and is to be evaluated again.
     Offset {
-        /// The instrument's.
-        fund: FundId,
-        /// What rounding left to it, in quanta.
-        rounding: i128,
+        /// The instrument's fund, and what rounding left to it, in quanta.
+        rounding: (FundId, i128),
     },
 }
 
@@ -249,15 +247,16 @@ impl Shard {
             return Advance::Waits;
         }
         if let Some(unfilled) = self.liquidation_mut(pool).unfilled.take() {
-            let left = unfilled.lots.min(self.holdings[unfilled.holding as usize].position.quantity.abs());
-            if left > 0 {
+            let holding = &self.holdings[unfilled.holding as usize];
+            let left = unfilled.lots.min(holding.position.quantity.abs());
+            // What froze meanwhile is passed over: when it lives again, it is asked for anew.
+            if left > 0 && market.instrument(holding.instrument).lives() {
                 self.note_claimed(self.pools[pool as usize].account, unfilled.nth);
                 return Advance::Claim(self.claim(market, margin, unfilled.holding, left));
             }
         }
         if let Some((long, short)) = self.to_offset(market, pool) {
-            let fund = market.instrument(self.holdings[long as usize].instrument).spec.fund;
-            return Advance::Offset { fund, rounding: self.offset(market, long, short, events) };
+            return Advance::Offset { rounding: self.offset(market, long, short, events) };
         }
         let Some(holding) = self.largest(market, pool) else { return Advance::Waits };
         self.reduction(market, margin, holding).map_or_else(
@@ -269,7 +268,7 @@ impl Shard {
         )
     }
 
-    /// The legs to offset: of the lowest instrument with a mark of which a cross pool in hedge mode holds both.
+    /// The legs to offset: of the lowest instrument whose mark lives and of which a cross pool in hedge mode holds both.
     fn to_offset(&self, market: &Market, pool: u32) -> Option<(u32, u32)> {
         if !self.hedges(self.pools[pool as usize].account) {
             return None;
@@ -280,7 +279,7 @@ impl Shard {
         };
         let both = |at: u32| {
             let holding = &self.holdings[at as usize];
-            let lives = market.instrument(holding.instrument).mark.is_some();
+            let lives = market.instrument(holding.instrument).lives();
             let is_long = holding.side == Some(PositionSide::Long);
             let short = self.other_leg(at).filter(|&short| lives && is_long && held(at) && held(short))?;
             Some((at, short))
@@ -290,10 +289,11 @@ impl Shard {
 
     /// Step 2: closes a long leg and the short one beside it against each other at the mark, as far as both reach.
     /// Returns what rounding of the two values leaves to the instrument's fund.
-    fn offset(&mut self, market: &Market, long: u32, short: u32, events: &mut Events) -> i128 {
+    fn offset(&mut self, market: &Market, long: u32, short: u32, events: &mut Events) -> (FundId, i128) {
         let id = self.holdings[long as usize].instrument;
         let instrument = market.instrument(id);
-        let Some(price) = instrument.mark else { return 0 };
+        let fund = instrument.spec.fund;
+        let Some(price) = instrument.mark else { return (fund, 0) };
         let held = |at: u32| self.holdings[at as usize].position.quantity.abs();
         let quantity = held(long).min(held(short));
         let rounding = -(instrument.value(quantity, price) + instrument.value(-quantity, price));
@@ -301,15 +301,15 @@ impl Shard {
         self.reduce(market, short, quantity, price);
         let account = self.account_of(self.holdings[long as usize].pool);
         events.push(Event::Offset { account, instrument: id, quantity, price });
-        rounding
+        (fund, rounding)
     }
 
-    /// The holding with the largest maintenance margin among those with a mark, of equals the lowest instrument's, and its long leg.
+    /// The holding with the largest maintenance margin among those whose mark lives, of equals the lowest instrument's, and its long leg.
     fn largest(&self, market: &Market, pool: u32) -> Option<u32> {
         let mut best: Option<(i128, u32)> = None;
         for at in self.holdings_of(pool) {
             let holding = &self.holdings[at as usize];
-            if holding.position.quantity == 0 || market.instrument(holding.instrument).mark.is_none() {
+            if holding.position.quantity == 0 || !market.instrument(holding.instrument).lives() {
                 continue;
             }
             let maintenance = self.maintenance_of(market, at);
@@ -328,7 +328,7 @@ impl Shard {
         }
         let holding = &self.holdings[at as usize];
         let instrument = market.instrument(holding.instrument);
-        let mark = instrument.mark?;
+        let mark = instrument.living_mark()?;
         let held = holding.position.quantity.abs();
         let tiers = &instrument.spec.tiers;
         let tier = tiers.tier(instrument.notional(held, mark));

@@ -207,11 +207,11 @@ impl Shard {
         initial_requirement(instrument, &holding.position, &book, leverage, self.mode(at))
     }
 
-    /// Whether any position of a pool has a mark.
+    /// Whether any position of a pool has a mark that lives.
     pub(super) fn has_living_mark(&self, market: &Market, pool: u32) -> bool {
         self.holdings_of(pool).any(|holding| {
             let holding = &self.holdings[holding as usize];
-            holding.position.quantity != 0 && market.instrument(holding.instrument).mark.is_some()
+            holding.position.quantity != 0 && market.instrument(holding.instrument).lives()
         })
     }
 }

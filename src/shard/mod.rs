@@ -13,6 +13,7 @@ mod deleverage;
 mod edges;
 mod ended;
 mod holds;
+mod jobs;
 mod liq_price;
 mod liquidation;
 mod margin;
@@ -41,7 +42,9 @@ use crate::number::Quantity;
 use crate::position::Position;
 use bands::Bands;
 use ended::EndedOrders;
+use jobs::JobShare;
 use liquidation::Liquidation;
+use std::collections::BTreeMap;
 use store::{Account, Holding, NONE, OpenOrder, OrderBook, Pool};
 
 /// How a shard finds the pools that a mark puts in breach.
@@ -106,6 +109,10 @@ pub(crate) struct Shard {
     strategy: Strategy,
     accounts: Vec<Account>,
     by_id: Map<u64, u32>,
+    /// The same in the order of ids: jobs take their turns in it.
+    in_order: BTreeMap<u64, u32>,
+    /// As the market's jobs: what is kept of them here.
+    jobs: Vec<JobShare>,
     pools: Vec<Pool>,
     holdings: Vec<Holding>,
     by_instrument: Map<(u32, InstrumentId), u32>,
@@ -155,6 +162,8 @@ impl Shard {
             strategy,
             accounts: Vec::with_capacity(capacity.accounts),
             by_id: Map::default(),
+            in_order: BTreeMap::new(),
+            jobs: Vec::new(),
             pools: Vec::with_capacity(capacity.accounts.max(capacity.positions)),
             holdings: Vec::with_capacity(capacity.positions),
             by_instrument: Map::default(),
@@ -259,7 +268,12 @@ impl Shard {
                     findings.ready.push(self.attention(pool));
                 }
             } else if self.needs_liquidation(market, pool, &mut findings.called) {
-                findings.breached.push(self.attention(pool));
+                if self.is_behind(market, pool) && self.has_living_mark(market, pool) {
+                    self.catch_up_pool(market, pool);
+                    self.touch(pool); // looked at again, with all that is booked for it
+                } else {
+                    findings.breached.push(self.attention(pool));
+                }
             }
         }
     }

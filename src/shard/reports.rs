@@ -23,6 +23,8 @@ pub(crate) enum Report {
     Order { attention: Attention, nth: u32, request: OrderRequest },
     /// A locked pool waits for a decision.
     Undecided,
+    /// A settlement is over: what its accounts paid and received, in quanta.
+    Settled { paid: i128, received: i128 },
 }
 
 /// A fill of a liquidation order, divided between the account and the fund.

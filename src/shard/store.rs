@@ -132,6 +132,8 @@ impl Shard {
         let index = self.accounts.len() as u32;
         self.accounts.push(Account { id, first_pool: NONE, orders_sent: 0, executions: 0, positions });
         self.by_id.insert(id, index);
+        self.in_order.insert(id, index);
+        self.enter_jobs(index);
         index
     }
 

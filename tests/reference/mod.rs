@@ -24,14 +24,18 @@
 //! - `price_fields` what an instrument says of its prices
 //! - `index`        the index of several venues
 //! - `funding_rate` premium and rate
+//! - `marks`        what an instrument computes from its prices
 //! - `settlement`   funding settlements, in chunks
 //! - `liquidation`  the phases after each input, and the walk of a pool
+//! - `calls`        margin calls
 //! - `cancelling`   cancelling the orders of a pool, and the venue's word on it
 //! - `venue`        where liquidation and unwind orders go
 //! - `manual`       the manual venue's answers, late ones too
 //! - `liq_fills`    booking of what the venue fills of such orders
 //! - `funds`        takeover, netting, deficits, unwinding, deleveraging
+//! - `drawdown`     whether a fund is in drawdown
 //! - `adl`          ranking and deleveraging of counterparties
+//! - `socialise`    what no fund can bear, charged to profits
 //! - `answers`      get
 //! - `health`       what waits for the venue
 //! - `check`        the invariants
@@ -42,10 +46,12 @@
 
 mod adl;
 mod answers;
+mod calls;
 mod cancelling;
 mod check;
 mod command;
 mod declare;
+mod drawdown;
 mod fills;
 mod freezing;
 mod funding_rate;
@@ -60,10 +66,12 @@ mod liquidation;
 mod manual;
 mod margin;
 mod market;
+mod marks;
 mod number;
 mod price_fields;
 mod repeats;
 mod settlement;
+mod socialise;
 mod state;
 mod tiers;
 mod trading;

@@ -38,13 +38,18 @@ impl State {
         need(self.instruments[i].mark.is_some(), "no_price", format!("{symbol} has no mark"))?;
         let rate = match given {
             Some(rate) => rate,
-            None => return refuse("bad_value", "no rate is computed"),
+            None => match self.instruments[i].pricing.rate() {
+                Some(rate) => rate,
+                None => return refuse("no_price", format!("{symbol} has no premium to compute a rate from")),
+            },
         };
         self.begin_settlement(i, rate);
         Ok(())
     }
 
     pub fn begin_settlement(&mut self, i: usize, rate: Int) {
+        self.instruments[i].pricing.last_rate = rate.clone();
+        self.instruments[i].pricing.premiums = (zero(), zero());
         self.settlements.push(Settlement {
             instrument: i,
             rate,
@@ -90,16 +95,17 @@ impl State {
             return;
         }
         let i = self.settlements[n].instrument;
-        let holding = self.holding(account, i);
-        let payment = self.payment(n, &holding.position);
-        if payment.is_zero() {
-            return;
-        }
         let asset = self.settle_of(i);
-        if holding.isolated {
-            self.holding_mut(account, i).margin += payment;
-        } else {
-            self.cross_mut(account, asset).balance += payment;
+        for at in self.places(account, i) {
+            let payment = self.payment(n, &self.position(account, at));
+            if payment.is_zero() {
+                continue;
+            }
+            if self.terms(account, i).isolated {
+                self.holding_mut(account, at).margin += payment;
+            } else {
+                self.cross_mut(account, asset).balance += payment;
+            }
         }
     }
 
@@ -107,7 +113,7 @@ impl State {
     /// it: the payer's is rounded up, the receiver's down.
     fn payment(&mut self, n: usize, position: &Position) -> Int {
         let settlement = &self.settlements[n];
-        let notional = self.value_at(settlement.instrument, &position.q, &settlement.mark).abs();
+        let notional = self.notional_at(settlement.instrument, &position.q, &settlement.mark);
         let exact = notional * settlement.rate.abs();
         let pays = (position.q.signum() * settlement.rate.signum()).is_positive();
         let settlement = &mut self.settlements[n];

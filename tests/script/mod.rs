@@ -18,14 +18,15 @@ use serde_json::{Value, json};
 pub struct Features {
     pub funding: bool,
     pub computed_prices: bool,
+    pub margin_calls: bool,
 }
 
 /// What the kernel has.
-pub const BUILT: Features = Features { funding: false, computed_prices: false };
+pub const BUILT: Features = Features { funding: true, computed_prices: false, margin_calls: true };
 
 /// What the reference has, which may be ahead.
 #[allow(dead_code, reason = "not every test plays the reference alone")]
-pub const KNOWN: Features = Features { funding: true, computed_prices: false };
+pub const KNOWN: Features = Features { funding: true, computed_prices: true, margin_calls: true };
 
 /// A small generator of numbers: `SplitMix64`.
 pub struct Dice(u64);
@@ -161,6 +162,9 @@ impl Writer {
             line["fund"] = json!("reserve");
         }
         let priced = self.price_rules(dice, &mut line);
+        if self.features.margin_calls && dice.chance(40) {
+            line["margin_calls"] = Self::margin_calls(dice);
+        }
         self.prologue.push(line.to_string());
         self.instruments.push(Traded { symbol, asset, tick_scale, lot_scale, lot_value, start, mark: start, priced });
     }
@@ -193,6 +197,14 @@ impl Writer {
                 self.prologue.push(line.to_string());
             }
         }
+    }
+
+    fn margin_calls(dice: &mut Dice) -> Value {
+        let mut levels: Vec<i64> = (0..=dice.below(3)).map(|_| dice.range(1, 999)).collect();
+        levels.sort_unstable();
+        levels.dedup();
+        let levels: Vec<String> = levels.into_iter().map(|level| decimal(i128::from(level), 3)).collect();
+        if dice.chance(40) { json!(dice.chance(90)) } else { json!(levels) }
     }
 
     fn tiers(dice: &mut Dice, lot_value: i128, decimals: u32) -> Value {
@@ -511,7 +523,7 @@ impl Writer {
 /// The signed size of an account's position, in lots.
 fn held(reference: &Reference, account: u64, symbol: &str) -> i64 {
     if reference.accounts().contains(&account) {
-        reference.position_lots(account, symbol).parse().unwrap_or(0)
+        reference.position_lots(account, symbol)[0].parse().unwrap_or(0)
     } else {
         0
     }

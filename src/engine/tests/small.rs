@@ -4,7 +4,7 @@
 use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, replay};
-use crate::market::{AdlPolicy, AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use crate::tiers::{TierRow, TierRule, TierTable};
 use crate::venue::{VenueMode, VenueRules};
 use crate::{Command, Declaration, Driver, Event, Kernel, OffGrid, Settings, Wait};
@@ -36,6 +36,7 @@ fn instrument() -> Declaration {
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
         controls: crate::controls::Controls::default(),
     }))
 }
