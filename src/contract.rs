@@ -192,7 +192,14 @@ impl Instrument {
     /// Initial margin of `lots` of a notional, in quanta, at a leverage in hundredths.
     #[must_use]
     pub fn initial_margin(&self, _lots: Quantity, notional: i128, leverage: u32) -> i128 {
-        self.spec.tiers.initial_margin(notional, leverage)
+        let tiers = &self.spec.tiers;
+        match self.spec.controls.limits.oi_im {
+            None => tiers.initial_margin(notional, leverage),
+            Some(rule) => {
+                let leverage = leverage.min(tiers.max_leverage(tiers.tier(notional)));
+                rule.initial_margin(notional, leverage, self.open_interest)
+            }
+        }
     }
 
     /// What a fill of signed `parts` at `price` books against its side, beyond the rounded-down size of the whole: the

@@ -3,10 +3,10 @@
 //! A [`Market`] is plain replicated data: each worker may hold a copy of its own, kept equal by the same inputs.
 
 use crate::contract::Unit;
-use crate::controls::Controls;
+use crate::controls::{Controls, Mode, Scope};
 use crate::decimal::Grid;
 use crate::jobs::{DEFAULT_CHUNK, Job};
-use crate::number::{PPB, Price};
+use crate::number::{PPB, Price, Quantity};
 use crate::refusal::Refusal;
 use crate::tiers::TierTable;
 use crate::venue::VenueRules;
@@ -305,13 +305,25 @@ pub struct Instrument {
     pub frozen: Frozen,
     /// The newest mark that came while it was frozen: taken when it lives.
     pub(crate) awaited: Option<Price>,
+    /// What may be done in it.
+    pub mode: Mode,
+    /// Its open interest in lots as of the last `time`, where its limits ask for it.
+    pub(crate) open_interest: Quantity,
 }
 
 impl Instrument {
     /// An instrument that has no price yet.
     #[must_use]
     pub fn new(spec: InstrumentSpec) -> Self {
-        Self { spec, mark: None, last: None, frozen: Frozen::default(), awaited: None }
+        Self {
+            spec,
+            mark: None,
+            last: None,
+            frozen: Frozen::default(),
+            awaited: None,
+            mode: Mode::Normal,
+            open_interest: 0,
+        }
     }
 
     /// The mark, if it lives: there is one, and nothing keeps it frozen. Nothing is liquidated at any other.
@@ -415,6 +427,8 @@ impl MarkChange {
 /// All assets, funds and instruments, and how the venue answers.
 #[derive(Clone, Debug, Default)]
 pub struct Market {
+    /// What may be done anywhere.
+    pub mode: Mode,
     /// By [`AssetId`].
     pub assets: Vec<Asset>,
     /// By [`FundId`].
@@ -476,8 +490,62 @@ impl Market {
         if instrument.mark.replace(price).is_none() { MarkChange::First } else { MarkChange::Moved }
     }
 
+    /// Sets the mode of everything or of an instrument; false if it was that already. Of accounts their shards know.
+    pub(crate) fn set_mode(&mut self, scope: Scope, mode: Mode) -> bool {
+        let place = match scope {
+            Scope::All => &mut self.mode,
+            Scope::Instrument(id) => &mut self.instruments[id.index()].mode,
+            Scope::Account(_) => return false,
+        };
+        std::mem::replace(place, mode) != mode
+    }
+
+    /// The instruments that a scope is about.
+    pub(crate) fn in_scope(&self, scope: Scope) -> impl Iterator<Item = InstrumentId> + use<> {
+        let all = 0..self.instruments.len() as u32;
+        let one = |id: InstrumentId| id.0..id.0 + 1;
+        let ids = match scope {
+            Scope::All => all,
+            Scope::Instrument(id) => one(id),
+            Scope::Account(_) => 0..0,
+        };
+        ids.map(InstrumentId)
+    }
+
+    /// Freezes the mark of an instrument if it is halted, and else takes that cause away.
+    pub(crate) fn follow_mode(&mut self, id: InstrumentId) -> MarkChange {
+        let halted = [self.mode, self.instrument(id).mode].contains(&Mode::Halted);
+        if halted { self.freeze(id, FreezeCause::Halted) } else { self.thaw(id, FreezeCause::Halted) }
+    }
+
+    /// Takes in a command that changes a mode.
+    pub(crate) fn note_mode(&mut self, command: &crate::command::Command) {
+        if let crate::command::Command::Mode { scope, mode } = *command {
+            self.set_mode(scope, mode);
+            for id in self.in_scope(scope) {
+                self.follow_mode(id);
+            }
+        }
+    }
+
+    /// Whether a mode holds for an instrument, or for everything.
+    pub(crate) fn has_mode(&self, id: InstrumentId, mode: Mode) -> bool {
+        [self.mode, self.instrument(id).mode].contains(&mode)
+    }
+
+    /// Takes over the open interest as another copy knows it.
+    pub(crate) fn copy_interest(&mut self, from: &Self) {
+        for (own, other) in self.instruments.iter_mut().zip(&from.instruments) {
+            own.open_interest = other.open_interest;
+        }
+    }
+
+    /// Whether any limit depends on the open interest.
+    pub(crate) fn watches_interest(&self) -> bool {
+        self.instruments.iter().any(|instrument| instrument.spec.controls.limits.watches_interest())
+    }
+
     /// A cause of freezing comes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the causes come with their features"))]
     pub(crate) fn freeze(&mut self, id: InstrumentId, cause: FreezeCause) -> MarkChange {
         let instrument = &mut self.instruments[id.index()];
         let lived = instrument.lives();
@@ -486,7 +554,6 @@ impl Market {
     }
 
     /// A cause of freezing goes. With the last of them, the mark that came meanwhile is taken.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the causes come with their features"))]
     pub(crate) fn thaw(&mut self, id: InstrumentId, cause: FreezeCause) -> MarkChange {
         let instrument = &mut self.instruments[id.index()];
         if !instrument.frozen.has(cause) {

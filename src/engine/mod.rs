@@ -611,6 +611,7 @@ impl Engine {
     #[inline]
     fn note(&mut self, command: &Command) {
         match *command {
+            Command::Mode { .. } => self.market.note_mode(command),
             Command::Mark { instrument, price } => {
                 self.market.set_mark(instrument, price);
             }

@@ -161,6 +161,9 @@ impl Seat {
         debug_assert!(holds_begun || !self.rounds.has_begun());
         self.awaits_decision = false;
         self.rounds.decide(&mut self.shards);
+        for market in self.markets.iter_mut().flatten() {
+            market.copy_interest(&self.rounds.market);
+        }
         if self.records {
             let hash = hash_of(&self.rounds.events);
             self.outbox.extend(self.rounds.given.iter().map(|&answer| Outgoing::Answer(answer)));

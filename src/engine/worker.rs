@@ -109,6 +109,7 @@ impl WorkerOutbox {
     fn carry_out(&mut self, desk: &mut Desk, place: u64, slot: &Slot, command: &Command) {
         self.place = place;
         let Desk { market, shard } = desk;
+        market.note_mode(command);
         match *command {
             Command::Mark { instrument, price } => {
                 let change = market.set_mark(instrument, price);

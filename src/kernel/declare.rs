@@ -99,6 +99,7 @@ impl Declaration {
             },
             Self::Instrument(spec) => {
                 market.instruments.push(Instrument::new(InstrumentSpec::clone(spec)));
+                market.follow_mode(InstrumentId(market.instruments.len() as u32 - 1)); // everything may be halted
             }
             Self::Venue(rules) => market.venue = *rules,
         }

@@ -198,7 +198,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
     if fees.iter().any(|&(_, off)| off) {
         return Err(Refusal::OffGrid { what: "a fee: finer than parts per billion, it" }.into());
     }
-    let controls = line.controls.place()?;
+    let controls = line.controls.place(lot)?;
     let what = if line.inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
     let unit = unit.ok_or(Refusal::Overflow { what })?;
     if desk.instruments.contains_key(&line.symbol) {
@@ -252,6 +252,8 @@ impl InstrumentLine {
             "funding",
             "fund",
             "margin_calls",
+            "count_profits",
+            "limits",
         ])?;
         let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);
         let one = Decimal::new(1, 0);

@@ -30,6 +30,7 @@ impl Rounds {
             OrderOwner::Account(account) => shards.iter().any(|shard| shard.knows_order(account, nth)),
             OrderOwner::Fund(instrument) => arbiter.knows_order(instrument, nth),
         });
+        self.note_open_interest(shards);
         self.walk_undecided(shards);
         loop {
             while self.lock_breached(shards) {
@@ -137,6 +138,10 @@ impl Rounds {
                 }
                 Advance::Order(request) => self.send_order(&mut shards[shard as usize], found, &request),
                 Advance::Claim(claim) => {
+                    if self.arbiter.waits_to_deleverage(&self.market, &claim) {
+                        shards[shard as usize].put_back(pool, &claim);
+                        return;
+                    }
                     let place = (shard, pool);
                     self.arbiter.settle_claim(&self.market, shards, place, &claim, &mut self.events);
                 }

@@ -7,6 +7,7 @@
 use crate::arbiter::Arbiter;
 use crate::checks;
 use crate::command::{Command, Fill, OffGrid, OrderOwner, PositionSide};
+use crate::controls::Scope;
 use crate::jobs::{JobKind, JobName, Part};
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{PPB, Price, Quantity};
@@ -73,6 +74,9 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
             check_instrument(market, instrument)?;
             check_account(facts, account)
         }
+        Command::Mode { scope: Scope::All, .. } => Ok(()),
+        Command::Mode { scope: Scope::Instrument(instrument), .. } => check_instrument(market, instrument),
+        Command::Mode { scope: Scope::Account(account), .. } => check_account(facts, account),
         Command::Funding { instrument, rate_ppb } => check_funding(market, instrument, rate_ppb, off_grid),
         Command::Chunk { job, part } => check_part(market, job, part),
         Command::Account { account, .. } if facts.knows(account) => Err(Refusal::DuplicateAccount(account)),

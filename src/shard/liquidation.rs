@@ -12,6 +12,7 @@ use super::margin::bankruptcy_price;
 use super::store::{NO_LIQUIDATION, NONE};
 use super::{Attention, Margin, Shard};
 use crate::command::{OrderName, OrderOwner, PositionSide, Side};
+use crate::controls::Mode;
 use crate::event::{Cause, Event, Events, Outcome, PoolName, Step};
 use crate::market::{FundId, InstrumentId, Market};
 use crate::number::{Price, Quantity, mul_div_floor};
@@ -102,6 +103,10 @@ pub(crate) struct Claim {
     /// In ticks; the bankruptcy price of the whole position. Where there is none, nobody but the fund can take it.
     pub(crate) price: Option<i128>,
     holding: u32,
+    /// The order whose rest it is; none: no order went out.
+    pub(super) unfilled: Option<Unfilled>,
+    /// Whether the account's mode keeps others from being deleveraged against it.
+    pub(crate) adl_paused: bool,
 }
 
 /// What a locked pool does next.
@@ -249,10 +254,14 @@ impl Shard {
         if let Some(unfilled) = self.liquidation_mut(pool).unfilled.take() {
             let holding = &self.holdings[unfilled.holding as usize];
             let left = unfilled.lots.min(holding.position.quantity.abs());
+            if left > 0 && self.liquidation_is_paused(market, pool, holding.instrument) {
+                self.liquidation_mut(pool).unfilled = Some(unfilled);
+                return Advance::Waits;
+            }
             // What froze meanwhile is passed over: when it lives again, it is asked for anew.
             if left > 0 && market.instrument(holding.instrument).lives() {
-                self.note_claimed(self.pools[pool as usize].account, unfilled.nth);
-                return Advance::Claim(self.claim(market, margin, unfilled.holding, left));
+                let claim = self.claim(market, margin, unfilled.holding, left);
+                return Advance::Claim(Claim { unfilled: Some(unfilled), ..claim });
             }
         }
         if let Some((long, short)) = self.to_offset(market, pool) {
@@ -309,7 +318,10 @@ impl Shard {
         let mut best: Option<(i128, u32)> = None;
         for at in self.holdings_of(pool) {
             let holding = &self.holdings[at as usize];
-            if holding.position.quantity == 0 || !market.instrument(holding.instrument).lives() {
+            if holding.position.quantity == 0
+                || !market.instrument(holding.instrument).lives()
+                || self.liquidation_is_paused(market, pool, holding.instrument)
+            {
                 continue;
             }
             let maintenance = self.maintenance_of(market, at);
@@ -358,11 +370,16 @@ impl Shard {
             share: mul_div_floor(share, i128::from(lots), i128::from(held.abs())),
             price: bankruptcy_price(market.instrument(holding.instrument), &holding.position, share),
             holding: at,
+            unfilled: None,
+            adl_paused: self.mode_of(holding.pool) == Mode::AdlPaused,
         }
     }
 
     /// Books the lots of a claim out of the pool at the signed value `x`: it realises `X − C_k`.
     pub(crate) fn book_out(&mut self, market: &Market, pool: u32, claim: &Claim, x: i128) {
+        if let Some(unfilled) = claim.unfilled {
+            self.note_claimed(self.pools[pool as usize].account, unfilled.nth);
+        }
         let cost = self.reposition(market, claim.holding, |position| position.remove(claim.quantity.abs()));
         self.credit(pool, x - cost);
     }
