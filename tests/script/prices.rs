@@ -153,7 +153,7 @@ impl Writer {
     pub(super) fn funding(&self, dice: &mut Dice) -> Value {
         let at = self.priced(dice);
         let mut line = json!({"op":"funding","symbol":at.symbol});
-        if dice.chance(70) {
+        if !self.features.computed_prices || dice.chance(70) {
             let rate = match dice.below(8) {
                 0 => dice.range(-900_000_000, 900_000_000),
                 1 => dice.range(-3, 3),
