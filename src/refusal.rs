@@ -189,7 +189,6 @@ impl Refusal {
             Self::UnknownLiquidation(_) => Code::UnknownLiquidation,
             Self::TimeReversed { .. } => Code::TimeReversed,
             Self::Busy { .. } => Code::Busy,
-            Self::NoOrders(_) => Code::Halted,
             Self::OnlyReducing => Code::ReduceOnly,
             Self::Limit(_) => Code::Limit,
             Self::NoMark => Code::NoPrice,
@@ -210,7 +209,7 @@ impl Refusal {
             | Self::UnknownHold { .. }
             | Self::NotCancelling { .. }
             | Self::BadDeclaration { .. } => Code::BadValue,
-            Self::Stopped => Code::Halted,
+            Self::NoOrders(_) | Self::Stopped => Code::Halted,
             Self::OffGrid { .. } => Code::OffGrid,
             Self::Overflow { .. } => Code::Overflow,
             Self::Locked { .. } => Code::Locked,

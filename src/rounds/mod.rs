@@ -78,8 +78,6 @@ pub(crate) struct Rounds {
     settled: (i128, i128),
     /// Whether a decision has something to do.
     undecided: bool,
-    /// Whether the open interest is to be taken down at the next decision.
-    interest_due: bool,
     findings: Findings,
     /// Pools to walk in the present round.
     walk: Vec<Attention>,
@@ -112,7 +110,6 @@ impl Rounds {
             begun: Vec::with_capacity(burst),
             settled: (0, 0),
             undecided: false,
-            interest_due: false,
             findings: Findings::with_capacity(burst),
             walk: Vec::with_capacity(burst),
             recorded: None,
@@ -169,7 +166,7 @@ impl Rounds {
 
     /// Takes the open interest down, of the instruments whose limits ask for it, if a `time` has come since.
     fn note_open_interest(&mut self, shards: &[Box<Shard>]) {
-        if !std::mem::take(&mut self.interest_due) {
+        if !std::mem::take(&mut self.arbiter.ledger.interest_due) {
             return;
         }
         for index in 0..self.market.instruments.len() {
@@ -272,7 +269,7 @@ impl Rounds {
     /// As [`Rounds::accept`], for a command.
     pub(crate) fn accept_command(&mut self, ts_ns: Option<u64>, command: &Command) {
         if let Command::Time { .. } = command {
-            self.interest_due = self.market.watches_interest();
+            self.arbiter.ledger.interest_due = self.market.watches_interest();
         }
         self.accept(if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns }, cause_of(command));
         match *command {
@@ -431,7 +428,7 @@ impl Rounds {
     /// `changed` says whether the input could have changed an account or a mark.
     pub(crate) fn needs_decision(&self, changed: bool) -> bool {
         self.undecided
-            || self.interest_due
+            || self.arbiter.ledger.interest_due
             || self.arbiter.has_business(&self.market, changed, self.inputs, self.now_ns)
     }
 

@@ -74,9 +74,7 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
             check_instrument(market, instrument)?;
             check_account(facts, account)
         }
-        Command::Mode { scope: Scope::All, .. } => Ok(()),
-        Command::Mode { scope: Scope::Instrument(instrument), .. } => check_instrument(market, instrument),
-        Command::Mode { scope: Scope::Account(account), .. } => check_account(facts, account),
+        Command::Mode { scope, .. } => check_scope(market, facts, scope),
         Command::Funding { instrument, rate_ppb } => check_funding(market, instrument, rate_ppb, off_grid),
         Command::Chunk { job, part } => check_part(market, job, part),
         Command::Account { account, .. } if facts.knows(account) => Err(Refusal::DuplicateAccount(account)),
@@ -184,6 +182,14 @@ fn check_account(facts: &impl Facts, account: u64) -> Result<(), Refusal> {
 
 fn check_instrument(market: &Market, id: InstrumentId) -> Result<(), Refusal> {
     if id.index() < market.instruments.len() { Ok(()) } else { Err(Refusal::UnknownInstrument(id.0)) }
+}
+
+fn check_scope(market: &Market, facts: &impl Facts, scope: Scope) -> Result<(), Refusal> {
+    match scope {
+        Scope::All => Ok(()),
+        Scope::Instrument(instrument) => check_instrument(market, instrument),
+        Scope::Account(account) => check_account(facts, account),
+    }
 }
 
 fn check_asset(market: &Market, id: AssetId) -> Result<(), Refusal> {
