@@ -22,7 +22,9 @@ impl Shard {
             events.push(Event::Mode { scope: Scope::Account(record.id), mode });
         }
         let pools: Vec<u32> = self.pools_of(account).collect();
-        pools.into_iter().for_each(|pool| self.touch(pool));
+        for pool in pools {
+            self.touch(pool);
+        }
     }
 
     /// The mode of everything or of an instrument was set: whoever holds what lives is looked at, the locked ones too.
