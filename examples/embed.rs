@@ -27,6 +27,7 @@ fn build() -> Result<(Kernel, InstrumentId), Box<dyn std::error::Error>> {
         InstrumentSpec {
             symbol: "XUSDT".to_owned(),
             underlying: "X".to_owned(),
+            prices: Default::default(),
             settle: usdt,
             tick: Grid::decimals(0),
             lot: Grid::decimals(0),
@@ -35,6 +36,7 @@ fn build() -> Result<(Kernel, InstrumentId), Box<dyn std::error::Error>> {
             maker_fee_ppb: 0,
             taker_fee_ppb: 0,
             liquidation_fee_ppb: 0,
+            close_fee_in_mm: false,
             reduce: ReducePolicy::default(),
             adl: AdlPolicy::default(),
             fund: kernel.market().asset(usdt).fund,

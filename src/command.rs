@@ -8,6 +8,7 @@ use crate::event::{Owner, PoolName};
 use crate::jobs::{JobName, Part};
 use crate::market::{AssetId, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
+use crate::prices::PriceInput;
 
 /// The side of an order or a fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -202,6 +203,15 @@ pub enum Command {
         /// In ticks.
         price: Price,
     },
+    /// A price at a venue of the index.
+    Index {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// The venue, by its place in the rules of the index.
+        venue: u16,
+        /// In steps of 10^-8.
+        price: i64,
+    },
     /// A fill.
     Fill(Fill),
     /// A new order.
@@ -355,6 +365,20 @@ pub enum Command {
         /// Which piece.
         part: Part,
     },
+}
+
+impl Command {
+    /// What it says of prices, and of which instrument; none: of all, that time has passed.
+    #[inline]
+    pub(crate) fn price_input(&self) -> Option<(Option<InstrumentId>, PriceInput)> {
+        match *self {
+            Self::Mark { instrument, price } => Some((Some(instrument), PriceInput::Mark(price))),
+            Self::Last { instrument, price } => Some((Some(instrument), PriceInput::Last(price))),
+            Self::Index { instrument, venue, price } => Some((Some(instrument), PriceInput::Index { venue, price })),
+            Self::Time { .. } => Some((None, PriceInput::Time)),
+            _ => None,
+        }
+    }
 }
 
 /// Which of a command's numbers were finer than their grid.

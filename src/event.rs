@@ -4,6 +4,7 @@ use crate::command::{OrderName, OrderOwner, PositionSide, Side};
 use crate::controls::{Mode, Scope};
 use crate::market::{AssetId, FreezeCause, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
+use crate::prices::MarkInputs;
 
 /// A pool, by what it holds. Ordered as pools of an account are announced: cross by asset, then isolated by instrument,
 /// the long leg before the short.
@@ -39,6 +40,8 @@ pub enum Cause {
 pub enum Step {
     /// Reduction to the cap of the tier below.
     Tier,
+    /// Closing of a fixed part of the position.
+    Fraction,
     /// Closing of the whole position.
     All,
     /// A fund closes its inventory.
@@ -94,6 +97,10 @@ pub enum Event {
     MarkFrozen { instrument: InstrumentId, cause: FreezeCause },
     /// A frozen mark lives again; `cause` was the last to go.
     MarkLive { instrument: InstrumentId, cause: FreezeCause },
+    /// The index of an instrument lived, and does no more: too few venues are left. It stays what it was.
+    IndexFrozen { instrument: InstrumentId, index: i64 },
+    /// A computed mark is another than before.
+    Mark { instrument: InstrumentId, price: Price, inputs: MarkInputs },
     /// A pool is in breach, but no mark of its positions lives.
     LiquidationSuppressed { account: u64, pool: PoolName },
     /// The venue is asked to cancel an order of a locked pool; `more` others of the same pool follow.
@@ -159,6 +166,8 @@ pub enum Event {
     Socialised { account: u64, instrument: InstrumentId, amount: i128 },
     /// A takeover, residue or deficit left a fund's equity below zero.
     FundDeficit { fund: FundId, equity: i128 },
+    /// All accounts have gone over to an instrument's changed rules.
+    RulesSettled { instrument: InstrumentId },
     /// A settlement of funding is done: what all payers paid and all receivers received. The rest is the fund's.
     FundingSettled { instrument: InstrumentId, rate_ppb: i64, paid: i128, received: i128 },
 }

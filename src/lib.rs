@@ -22,6 +22,7 @@
 //!
 //! - [`decimal`], [`number`]: exact numbers and their rounding.
 //! - [`market`], [`tiers`], [`position`]: instruments, margin tables, signed size and cost.
+//! - [`prices`]: the index of several venues, computed marks, the funding rate.
 //! - [`command`], [`refusal`]: what goes in, and why it may be refused.
 //! - [`jobs`]: what concerns every account, and is booked in pieces.
 //! - `shard`: the accounts of one writer; evaluation, trigger bands, liquidation steps.
@@ -56,6 +57,7 @@ mod map;
 pub mod market;
 pub mod number;
 pub mod position;
+pub mod prices;
 #[cfg(feature = "protocol")]
 pub mod protocol;
 pub mod refusal;
@@ -65,6 +67,7 @@ mod ring;
 mod rounds;
 mod sequencer;
 mod shard;
+pub mod slope;
 #[cfg(feature = "cli")]
 pub mod ticks;
 pub mod tiers;
@@ -76,7 +79,9 @@ pub use event::Event;
 pub use kernel::{Declaration, Kernel, Overview, Settings};
 pub use refusal::{Code, Refusal};
 pub use ring::{UnknownWait, Wait};
-pub use shard::{AccountView, Capacity, LadderRung, Margin, OrderView, PoolView, PositionView, Strategy};
+pub use shard::{
+    AccountView, Capacity, LadderRung, Margin, OrderView, PoolView, PositionView, Preview, PreviewPool, Strategy,
+};
 
 /// The ring for `perf/hops.rs`, which is compiled as a crate of its own and measures what no user calls. Not an interface.
 #[doc(hidden)]

@@ -7,6 +7,7 @@ use crate::controls::{Controls, Mode, Scope};
 use crate::decimal::Grid;
 use crate::jobs::{DEFAULT_CHUNK, Job};
 use crate::number::{PPB, Price, Quantity};
+use crate::prices::{Change, PriceInput, PriceRules, Prices};
 use crate::refusal::Refusal;
 use crate::tiers::TierTable;
 use crate::venue::VenueRules;
@@ -138,13 +139,39 @@ impl FundSpec {
 pub struct ReducePolicy {
     /// Close just enough to reach the tier below.
     pub tier: bool,
+    /// Close this part, in parts per billion, of what there is; 0: do not.
+    pub fraction_ppb: u64,
     /// Close all.
     pub all: bool,
+    /// How much of it may be in flight at once; none: all of it.
+    pub pacing: Option<Pacing>,
 }
 
 impl Default for ReducePolicy {
     fn default() -> Self {
-        Self { tier: true, all: true }
+        Self { tier: true, fraction_ppb: 0, all: true, pacing: None }
+    }
+}
+
+/// How much liquidation quantity may be in flight at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum Pacing {
+    /// So many lots.
+    Lots(Quantity),
+    /// A share of the visible depth, that of the thinner side, in parts per billion; at least one lot.
+    DepthShare(u64),
+}
+
+impl Pacing {
+    fn check(self) -> Result<(), Refusal> {
+        match self {
+            Self::Lots(lots) if lots < 1 => Err(Refusal::BadDeclaration { what: "pacing: lots must be at least 1" }),
+            Self::DepthShare(share) if !(1..=PPB).contains(&share) => {
+                Err(Refusal::BadDeclaration { what: "pacing: depth_share must be above 0 and at most 1" })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -222,12 +249,16 @@ pub struct InstrumentSpec {
     pub taker_fee_ppb: i64,
     /// Charged on liquidation fills, in parts per billion.
     pub liquidation_fee_ppb: i64,
+    /// Whether the taker fee of closing is part of the maintenance margin.
+    pub close_fee_in_mm: bool,
     /// How positions are reduced in a liquidation.
     pub reduce: ReducePolicy,
     /// How the other side is deleveraged.
     pub adl: AdlPolicy,
     /// The fund behind it, kept in the settlement asset.
     pub fund: FundId,
+    /// How its index, its mark and its funding rate come about.
+    pub prices: PriceRules,
     /// How funding is settled.
     pub funding: FundingRules,
     /// What holds it in.
@@ -256,12 +287,21 @@ impl InstrumentSpec {
             maker_fee_ppb: 0,
             taker_fee_ppb: 0,
             liquidation_fee_ppb: 0,
+            close_fee_in_mm: false,
             reduce: ReducePolicy::default(),
             adl: AdlPolicy::default(),
             fund,
+            prices: PriceRules::default(),
             funding: FundingRules::default(),
             controls: Controls::default(),
         }
+    }
+
+    /// The fee that is part of the maintenance margin, in parts per billion: a rebate lowers none.
+    #[must_use]
+    #[inline]
+    pub fn close_fee_ppb(&self) -> u64 {
+        if self.close_fee_in_mm { u64::try_from(self.taker_fee_ppb).unwrap_or(0) } else { 0 }
     }
 
     /// Checks the numbers that no other type has checked.
@@ -269,7 +309,8 @@ impl InstrumentSpec {
     /// # Errors
     ///
     /// A grid finer or coarser than [`Grid::new`] makes them, a unit with a part below 1 or of 2^62 and more, a trading fee outside
-    /// (−1, 1), a liquidation fee outside [0, 1).
+    /// (−1, 1), a liquidation fee outside [0, 1), a fraction above 1, a margin that takes all of the notional with the fee
+    /// that is part of it.
     pub fn check(&self) -> Result<(), Refusal> {
         let one = PPB as i64;
         if [self.tick, self.lot].iter().any(|grid| Grid::new(grid.step()).is_none()) {
@@ -284,10 +325,20 @@ impl InstrumentSpec {
         if !(0..one).contains(&self.liquidation_fee_ppb) {
             return Err(Refusal::BadDeclaration { what: "liquidation_fee must be at least 0 and below 1" });
         }
+        if self.reduce.fraction_ppb > PPB {
+            return Err(Refusal::BadDeclaration { what: "fraction must be above 0 and at most 1" });
+        }
+        if self.tiers.check_close_fee(self.close_fee_ppb()).is_err() {
+            return Err(Refusal::BadDeclaration {
+                what: "the maintenance margin rate and the taker fee must be below 1",
+            });
+        }
         if self.funding.chunk == 0 {
             return Err(Refusal::BadDeclaration { what: "chunk must be at least 1" });
         }
-        self.controls.check()
+        self.reduce.pacing.map_or(Ok(()), Pacing::check)?;
+        self.controls.check()?;
+        self.prices.check(self.tick)
     }
 }
 
@@ -309,18 +360,27 @@ pub struct Instrument {
     pub mode: Mode,
     /// Its open interest in lots as of the last `time`, where its limits ask for it.
     pub(crate) open_interest: Quantity,
+    /// While its rules change: the same under those that go, for accounts that have not gone over yet.
+    pub(crate) before: Option<Box<Self>>,
+    /// What its index and a computed mark are made of.
+    pub(crate) prices: Prices,
 }
 
 impl Instrument {
     /// An instrument that has no price yet.
     #[must_use]
     pub fn new(spec: InstrumentSpec) -> Self {
+        let prices = Prices::new(&spec.prices, spec.tick);
+        // A computed mark waits for its index from the start.
+        let frozen = if spec.prices.mark.is_computed() { Frozen(FreezeCause::Index as u8) } else { Frozen::default() };
         Self {
             spec,
             mark: None,
             last: None,
-            frozen: Frozen::default(),
+            frozen,
             awaited: None,
+            before: None,
+            prices,
             mode: Mode::Normal,
             open_interest: 0,
         }
@@ -340,11 +400,51 @@ impl Instrument {
         self.living_mark().is_some()
     }
 
+    /// From now on it has other rules; accounts go over to them one by one.
+    pub(crate) fn change_rules(&mut self, spec: InstrumentSpec) {
+        let before = Self { before: None, ..self.clone() };
+        self.spec = spec;
+        self.before = Some(Box::new(before));
+    }
+
+    /// Takes the open interest down.
+    pub(crate) fn set_open_interest(&mut self, lots: Quantity) {
+        self.open_interest = lots;
+        if let Some(before) = &mut self.before {
+            before.open_interest = lots;
+        }
+    }
+
+    /// What positions are valued by is the same before and after a change of rules.
+    #[inline]
+    fn carry_over(&mut self) {
+        if let Some(before) = &mut self.before {
+            (before.mark, before.frozen) = (self.mark, self.frozen);
+        }
+    }
+
     /// Of a price and the marks that positions may be valued at next, the one at which a lot is worth most: sizes are
     /// bounded there.
     #[must_use]
     pub(crate) fn dearest(&self, price: Price) -> Price {
-        self.dearer(self.dearer(price, self.mark), self.awaited)
+        let given = self.dearer(self.dearer(price, self.mark), self.awaited);
+        match self.prices.index_bounds().filter(|_| self.spec.prices.mark.is_computed()) {
+            None => given,
+            Some((low, high)) => self.dearest_between(given, low, high),
+        }
+    }
+
+    /// As [`Instrument::dearest`], also of all marks that may be computed from an index price, in steps of 10^-8.
+    #[must_use]
+    pub(crate) fn dearest_with_index(&self, price: i64) -> Price {
+        let (low, high) = self.prices.index_bounds().unwrap_or((price, price));
+        let (low, high) = (low.min(price), high.max(price));
+        self.dearest_between(self.prices.mark_bounds(low, high).0, low, high)
+    }
+
+    fn dearest_between(&self, price: Price, low: i64, high: i64) -> Price {
+        let (lowest, highest) = self.prices.mark_bounds(low, high);
+        self.dearer(self.dearer(price, Some(lowest)), Some(highest))
     }
 }
 
@@ -487,7 +587,79 @@ impl Market {
             instrument.awaited = Some(price);
             return MarkChange::None;
         }
-        if instrument.mark.replace(price).is_none() { MarkChange::First } else { MarkChange::Moved }
+        let first = instrument.mark.replace(price).is_none();
+        instrument.carry_over();
+        if first { MarkChange::First } else { MarkChange::Moved }
+    }
+
+    /// Takes what came in of an instrument's prices, at this time, and makes index and mark anew.
+    pub(crate) fn reprice(&mut self, id: InstrumentId, input: PriceInput, now_ns: u64) -> Change {
+        let instrument = &mut self.instruments[id.index()];
+        let rules = &instrument.spec.prices;
+        let (computed, has_age) = (rules.mark.is_computed(), rules.mark.stale_after_ns.is_some());
+        if let (PriceInput::Mark(price), false) = (input, has_age) {
+            return Change { mark: self.set_mark(id, price), index_froze: false };
+        }
+        let index_froze = instrument.prices.take(rules, input, now_ns);
+        if let PriceInput::Last(price) | PriceInput::Filled { last: price, .. } = input {
+            instrument.last = Some(price);
+        }
+        let mark = if computed {
+            self.recompute_mark(id)
+        } else if let PriceInput::Mark(price) = input {
+            let set = self.set_mark(id, price);
+            let revived = self.thaw(id, FreezeCause::Stale);
+            if revived == MarkChange::None { set } else { revived }
+        } else if instrument.mark.is_some() && instrument.prices.given_mark_is_stale(rules) {
+            self.freeze(id, FreezeCause::Stale)
+        } else {
+            MarkChange::None
+        };
+        Change { mark, index_froze }
+    }
+
+    /// Time has passed, for a copy that nobody is told of.
+    pub(crate) fn reprice_all(&mut self, now_ns: u64) {
+        for index in 0..self.instruments.len() {
+            if self.instruments[index].spec.prices.age() {
+                self.reprice(InstrumentId(index as u32), PriceInput::Time, now_ns);
+            }
+        }
+    }
+
+    /// A computed mark follows its inputs; one that comes to what it was is not set.
+    fn recompute_mark(&mut self, id: InstrumentId) -> MarkChange {
+        let instrument = &mut self.instruments[id.index()];
+        let Some(price) = instrument.prices.computed(&instrument.spec.prices) else {
+            return self.freeze(id, FreezeCause::Index);
+        };
+        if instrument.living_mark() == Some(price) {
+            return MarkChange::None;
+        }
+        let set = self.set_mark(id, price);
+        let revived = self.thaw(id, FreezeCause::Index);
+        if revived == MarkChange::None { set } else { revived }
+    }
+
+    /// The funding rate of an instrument, in parts per billion, as a settlement at this time would compute it; none
+    /// without funding rules, or without any sample of the premium.
+    #[must_use]
+    pub fn funding_rate(&self, id: InstrumentId, now_ns: u64) -> Option<i64> {
+        let instrument = self.instrument(id);
+        instrument.prices.rate_at(&instrument.spec.prices, now_ns)
+    }
+
+    /// Whether a funding that happens by itself has fallen due since the last.
+    #[must_use]
+    pub fn funding_due(&self, id: InstrumentId, now_ns: u64) -> bool {
+        let instrument = self.instrument(id);
+        instrument.prices.is_due_at(&instrument.spec.prices, now_ns)
+    }
+
+    /// A settlement is fixed: its rate counts as the last one, and the next is averaged anew. In every copy of the market.
+    pub(crate) fn note_funding(&mut self, id: InstrumentId, rate_ppb: i64, now_ns: u64) {
+        let instrument = &mut self.instruments[id.index()];
+        instrument.prices.note_funding(&instrument.spec.prices, rate_ppb, now_ns);
     }
 
     /// Sets the mode of everything or of an instrument; false if it was that already. Of accounts their shards know.
@@ -536,7 +708,7 @@ impl Market {
     /// Takes over the open interest as another copy knows it.
     pub(crate) fn copy_interest(&mut self, from: &Self) {
         for (own, other) in self.instruments.iter_mut().zip(&from.instruments) {
-            own.open_interest = other.open_interest;
+            own.set_open_interest(other.open_interest);
         }
     }
 
@@ -550,6 +722,7 @@ impl Market {
         let instrument = &mut self.instruments[id.index()];
         let lived = instrument.lives();
         instrument.frozen.0 |= cause as u8;
+        instrument.carry_over();
         if lived { MarkChange::Frozen(cause) } else { MarkChange::None }
     }
 
@@ -560,11 +733,13 @@ impl Market {
             return MarkChange::None;
         }
         instrument.frozen.0 &= !(cause as u8);
+        instrument.carry_over();
         if !instrument.frozen.is_empty() {
             return MarkChange::None;
         }
         let had_one = instrument.mark.is_some();
         instrument.mark = instrument.awaited.take().or(instrument.mark);
+        instrument.carry_over();
         match (had_one, instrument.mark) {
             (_, None) => MarkChange::None,
             (false, Some(_)) => MarkChange::First,

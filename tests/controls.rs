@@ -71,7 +71,7 @@ fn kernel(world: &World, shards: u32, strategy: Strategy) -> Kernel {
         let levels: Vec<String> = levels.iter().map(|&level| ppb(level)).collect();
         say(
             json!({"op":"instrument","symbol":symbol,"kind":"linear_perp","underlying":"C","settle":"USDT","tick":"1","lot":"1",
-            "multiplier":quanta(i128::from(world.unit)),"tiers":tiers,"tier_rule":world.rule,"margin_calls":levels}),
+            "multiplier":quanta(i128::from(world.unit)),"tiers":tiers,"tier_rule":world.rule,"margin_calls":levels,"taker_fee":"0.0005","close_fee_in_mm":world.unit < 7}),
         );
         say(json!({"op":"mark","symbol":symbol,"price":world.start}));
     }

@@ -109,6 +109,7 @@ impl<'a> Test<'a> {
             let spec = InstrumentSpec {
                 symbol: format!("C{index}"),
                 underlying: "C".to_owned(),
+                prices: Default::default(),
                 settle: ASSET,
                 tick: Grid::decimals(0),
                 lot: Grid::decimals(0),
@@ -117,7 +118,8 @@ impl<'a> Test<'a> {
                 maker_fee_ppb: 0,
                 taker_fee_ppb: 500_000,
                 liquidation_fee_ppb: 2_000_000,
-                reduce: ReducePolicy { tier: index != 1, all: index != 2 },
+                close_fee_in_mm: false,
+                reduce: ReducePolicy { tier: index != 1, fraction_ppb: 0, all: index != 2, pacing: None },
                 adl: AdlPolicy::default(),
                 fund: FundId(0),
                 funding: FundingRules::default(),

@@ -58,8 +58,10 @@ use crate::kernel::{Declaration, Kernel, Overview};
 use crate::map::Set;
 use crate::market::{InstrumentId, Market};
 use crate::number::{Price, Quantity};
+use crate::prices::PriceInput;
 use crate::refusal::Refusal;
 use crate::ring::{Bell, Receiver, Writer};
+use crate::rounds::time_of;
 use crate::sequencer::{self, Facts};
 use crate::venue::BookUpdate;
 use crossbeam::queue::ArrayQueue;
@@ -213,8 +215,11 @@ impl Engine {
         if matches!(command, Command::Chunk { .. }) {
             return Err(Refusal::NotDue.into()); // the sequencer gives them itself
         }
-        let time_ns = if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns };
+        let time_ns = time_of(ts_ns, command);
         self.check_time(time_ns)?;
+        // Prices and settlements always tell their time: a worker knows not which of the others' commands were refused.
+        let timed = command.price_input().is_some() || matches!(command, Command::Funding { .. });
+        let ts_ns = ts_ns.or_else(|| timed.then_some(self.now_ns));
         self.check(command, off_grid)?;
         if self.ring.is_full() {
             self.full += 1;
@@ -223,7 +228,7 @@ impl Engine {
         let slot = Slot { seq: self.seq + 1, ts_ns, kind: Kind::Command(*command), off_grid };
         self.publish(slot);
         self.seq += 1;
-        self.note(command);
+        self.note(command, time_ns);
         self.now_ns = time_ns.unwrap_or(self.now_ns);
         if let Some(record) = &mut self.record {
             record.push(Entry::Command { seq: self.seq, ts_ns, command: *command, off_grid });
@@ -247,14 +252,17 @@ impl Engine {
         self.check_open()?;
         self.check_time(ts_ns)?;
         sequencer::check_book(&self.market, instrument, update)?;
-        let book = OwnedBook::of(update);
+        let ts_ns = ts_ns.or(Some(self.now_ns));
+        let (book, top) = (OwnedBook::of(update), update.top());
         let entry = self.record.is_some().then(|| Entry::Book {
             seq: self.seq + 1,
             ts_ns,
             instrument,
             book: Depth(book.clone()),
         });
-        self.submit_aside(ts_ns, Kind::Book, Aside::Book(instrument, book), entry)
+        let seq = self.submit_aside(ts_ns, Kind::Book { instrument, top }, Aside::Book(instrument, book), entry)?;
+        self.market.reprice(instrument, PriceInput::Book(top), self.now_ns);
+        Ok(seq)
     }
 
     /// Declares an asset, a fund, an instrument or the venue.
@@ -273,6 +281,9 @@ impl Engine {
         });
         let seq = self.submit_aside(ts_ns, Kind::Declare, Aside::Declare(declaration.clone()), entry)?;
         declaration.enter(&mut self.market);
+        if matches!(declaration, Declaration::Rules { .. }) {
+            self.next_piece_at = self.ring.place(); // its own place is given already
+        }
         self.interest.resize(self.market.instruments.len(), 0);
         Ok(seq)
     }
@@ -486,7 +497,7 @@ impl Engine {
         let (command, off_grid) = (Command::Chunk { job: job.name, part }, OffGrid::NONE);
         self.next_piece_at = self.ring.place() + 1;
         self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Command(command), off_grid });
-        self.market.note_job(&command);
+        self.market.note_job(&command, self.now_ns);
         if let Some(record) = &mut self.record {
             record.push(Entry::Command { seq: self.seq, ts_ns: None, command, off_grid });
         }
@@ -501,6 +512,7 @@ impl Engine {
         let ts_ns = (heartbeat.clock_ns)().max(self.now_ns);
         let (command, off_grid) = (Command::Time { ts_ns }, OffGrid::NONE);
         self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Command(command), off_grid });
+        self.market.reprice_all(ts_ns);
         self.now_ns = ts_ns;
         self.heartbeats += 1;
         if let Some(record) = &mut self.record {
@@ -594,7 +606,7 @@ impl Engine {
             return Ok(());
         }
         let what = match command {
-            Command::Mark { .. } => "open interest · mark · unit",
+            Command::Mark { .. } | Command::Index { .. } => "open interest · mark · unit",
             Command::Fill(_) => "quantity · price · unit",
             _ => "open interest · price · unit",
         };
@@ -609,13 +621,16 @@ impl Engine {
 
     /// Notes what a command changes of what the sequencer knows.
     #[inline]
-    fn note(&mut self, command: &Command) {
+    fn note(&mut self, command: &Command, time_ns: Option<u64>) {
+        if let Some((instrument, input)) = command.price_input() {
+            let now_ns = time_ns.unwrap_or(self.now_ns);
+            match instrument {
+                Some(instrument) => drop(self.market.reprice(instrument, input, now_ns)),
+                None => self.market.reprice_all(now_ns),
+            }
+        }
         match *command {
             Command::Mode { .. } => self.market.note_mode(command),
-            Command::Mark { instrument, price } => {
-                self.market.set_mark(instrument, price);
-            }
-            Command::Last { instrument, price } => self.market.instruments[instrument.index()].last = Some(price),
             Command::Fill(crate::command::Fill { instrument, .. }) | Command::LiquidationFill { instrument, .. } => {
                 let interest = &mut self.interest[instrument.index()];
                 *interest = interest.saturating_add(sequencer::open_interest_growth(command));
@@ -629,7 +644,7 @@ impl Engine {
             Command::Deposit { account, .. } => self.know(account),
             Command::Funding { .. } => {
                 self.next_piece_at = self.ring.place(); // its own place is given already
-                self.market.note_job(command);
+                self.market.note_job(command, time_ns.unwrap_or(self.now_ns));
             }
             _ => {}
         }

@@ -104,13 +104,16 @@ impl Seat {
                 self.seq = slot.seq;
                 self.command(&slot, &command);
             }
-            Kind::Book => {
+            Kind::Book { .. } => {
+                if !self.collect(place) {
+                    return Step::Waits;
+                }
                 self.seq = slot.seq;
                 if let Some(Aside::Book(instrument, book)) = self.asides.pop() {
-                    self.rounds.venue.update(instrument, &book.update());
-                    self.rounds.accept(slot.ts_ns, crate::event::Cause::Op("book"));
+                    self.rounds.take_book(instrument, &book.update(), slot.ts_ns);
+                    self.rounds.merge();
                     self.rounds.look_at_funds();
-                    self.told(false);
+                    self.told(!self.rounds.changes.is_empty());
                 }
             }
             Kind::Pass => self.rounds.now_ns = self.rounds.now_ns.max(slot.ts_ns.unwrap_or(0)),
@@ -163,6 +166,9 @@ impl Seat {
         self.rounds.decide(&mut self.shards);
         for market in self.markets.iter_mut().flatten() {
             market.copy_interest(&self.rounds.market);
+            for &(instrument, input) in &self.rounds.followed {
+                market.reprice(instrument, input, self.rounds.now_ns);
+            }
         }
         if self.records {
             let hash = hash_of(&self.rounds.events);
@@ -200,7 +206,7 @@ impl Seat {
 
     fn command(&mut self, slot: &Slot, command: &Command) {
         let refused = self.refusal.take().or_else(|| {
-            self.rounds.take_price(command);
+            self.rounds.take_prices(command, slot.ts_ns);
             self.rounds.book(command, slot.off_grid).err()
         });
         if let Some(refusal) = refused {
@@ -214,7 +220,10 @@ impl Seat {
         }
         self.rounds.accept_command(slot.ts_ns, command);
         self.rounds.merge();
-        let changed = !matches!(command, Command::Last { .. } | Command::Time { .. });
+        let changed = match command.price_input() {
+            Some(_) => !self.rounds.changes.is_empty(),
+            None => true,
+        };
         self.told(changed);
     }
 
@@ -307,7 +316,7 @@ impl Seat {
         }
         let Some(slot) = self.ring.peek() else { return self.ring.is_closed() };
         match slot.kind {
-            Kind::Command(_) => {
+            Kind::Command(_) | Kind::Book { .. } => {
                 let place = self.ring.place();
                 let tells = |colleague: &Colleague| colleague.first_told() == Some(place);
                 self.colleagues.iter().any(tells) || self.colleagues.iter().all(|colleague| colleague.has_passed(place))
@@ -315,7 +324,7 @@ impl Seat {
             Kind::Decide | Kind::Declare | Kind::Ask => {
                 self.colleagues.iter().any(|colleague| colleague.to_arbiter.is_waiting())
             }
-            Kind::Book | Kind::Pass | Kind::Stop => true,
+            Kind::Pass | Kind::Stop => true,
         }
     }
 

@@ -168,6 +168,18 @@ pub struct terrace_isolated_margin {
     pub position_side: u32,
 }
 
+/// A price at a venue of the index.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_index {
+    /// In steps of 10^-8.
+    pub price: i64,
+    /// The instrument's id.
+    pub instrument: u32,
+    /// The venue, by its place in the rules of the index, from 0.
+    pub venue: u32,
+}
+
 /// Money put aside for a withdrawal.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -306,6 +318,8 @@ pub enum terrace_action {
     LiquidationUnknown(terrace_order_name),
     /// The venue's answer to a request to cancel.
     CancelAck(terrace_cancel_ack),
+    /// A price at a venue of the index, in steps of 10^-8.
+    Index(terrace_index),
     /// Funding is settled now, at the present mark.
     Funding(terrace_funding),
     /// What may be done from now on.
@@ -315,7 +329,7 @@ pub enum terrace_action {
 }
 
 /// Number of actions.
-pub(super) const ACTIONS: u32 = 22;
+pub(super) const ACTIONS: u32 = 23;
 
 /// An action at a time.
 #[repr(C)]
@@ -469,6 +483,10 @@ impl terrace_action {
             Self::SetMode(set) => {
                 let (scope, mode) = set.read()?;
                 Command::Mode { scope, mode }
+            }
+            Self::Index(terrace_index { price, instrument, venue }) => {
+                let venue = u16::try_from(venue).unwrap_or(u16::MAX);
+                Command::Index { instrument: InstrumentId(instrument), venue, price }
             }
             Self::Time(ts_ns) => Command::Time { ts_ns },
             Self::Funding(terrace_funding { rate_ppb, instrument }) => {

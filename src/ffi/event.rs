@@ -6,7 +6,9 @@ use crate::controls::Scope;
 use crate::engine::{Output, VenueMessage};
 use crate::event::{Cause, Event, Owner, PoolName};
 use crate::market::{FreezeCause, FundId, InstrumentId, Market};
+use crate::prices::{MarkInputs, MarkRule};
 use crate::venue::VenueRequest;
+use fixed::types::I64F64;
 
 /// A signed amount of 128 bits in two's complement. Where `high == (int64_t)low >> 63` the amount is `(int64_t)low`.
 #[repr(C)]
@@ -244,6 +246,39 @@ pub struct terrace_fund_deficit {
     pub fund: u32,
 }
 
+/// The index of an instrument froze at this price, in steps of 10^-8.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_index_frozen {
+    pub index: i64,
+    pub instrument: u32,
+}
+
+/// A computed mark changed. What it was made of depends on the rule; a price of 0 was missing.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_computed_mark {
+    /// In ticks.
+    pub price: i64,
+    /// In steps of 10^-8.
+    pub index: i64,
+    /// `median`: in ticks.
+    pub p1: i64,
+    /// `median`: in ticks.
+    pub p2: i64,
+    /// `median`: in ticks.
+    pub last: i64,
+    /// `fair_basis`: in parts per billion.
+    pub rate: i64,
+    /// `ema_basis`: in 2^-64 steps of 10^-8.
+    pub ema: terrace_amount,
+    pub instrument: u32,
+    /// A `terrace_mark_rule`.
+    pub rule: u32,
+}
+
 /// Why a mark froze, or lives again.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -297,6 +332,10 @@ pub enum terrace_happening {
     LiquidationEnded(terrace_liquidation_ended),
     /// A fund's balance changed.
     FundChange(terrace_fund_change),
+    /// Too few venues of an index are left.
+    IndexFrozen(terrace_index_frozen),
+    /// A computed mark changed.
+    ComputedMark(terrace_computed_mark),
     /// A mark lived, and does no more: nothing is liquidated at it.
     MarkFrozen(terrace_mark_life),
     /// A frozen mark lives again; the cause was the last to go.
@@ -307,6 +346,8 @@ pub enum terrace_happening {
     FundDrawdown(terrace_fund_drawdown),
     /// A position made good a part of a fund's deficit.
     Socialised(terrace_socialised),
+    /// All accounts have gone over to the changed rules of this instrument.
+    RulesSettled(u32),
     /// A settlement of funding is done.
     FundingSettled(terrace_funding_settled),
     /// A fund's equity is below zero. Always the last of them.
@@ -318,7 +359,7 @@ pub enum terrace_happening {
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 23;
+pub(super) const HAPPENINGS: u32 = 26;
 
 /// One entry of the log.
 #[repr(C)]
@@ -390,6 +431,39 @@ impl From<&VenueMessage> for terrace_request {
             }
         };
         Self { place: message.place, decided_ns: message.decided_ns, what }
+    }
+}
+
+fn computed_mark(instrument: InstrumentId, price: i64, inputs: MarkInputs) -> terrace_computed_mark {
+    let empty = terrace_computed_mark {
+        price,
+        index: 0,
+        p1: 0,
+        p2: 0,
+        last: 0,
+        rate: 0,
+        ema: 0.into(),
+        instrument: instrument.0,
+        rule: inputs.rule().number(),
+    };
+    match inputs {
+        MarkInputs::Median { index, p1, p2, last } => {
+            terrace_computed_mark { index, p1, p2: p2.unwrap_or(0), last: last.unwrap_or(0), ..empty }
+        }
+        MarkInputs::FairBasis { index, rate_ppb: rate } => terrace_computed_mark { index, rate, ..empty },
+        MarkInputs::EmaBasis { index, ema } => terrace_computed_mark { index, ema: ema.to_bits().into(), ..empty },
+    }
+}
+
+impl terrace_computed_mark {
+    fn inputs(&self) -> Option<MarkInputs> {
+        let (index, there) = (self.index, |price: i64| (price != 0).then_some(price));
+        Some(match Word::read(self.rule)? {
+            MarkRule::External => return None,
+            MarkRule::Median => MarkInputs::Median { index, p1: self.p1, p2: there(self.p2), last: there(self.last) },
+            MarkRule::FairBasis => MarkInputs::FairBasis { index, rate_ppb: self.rate },
+            MarkRule::EmaBasis => MarkInputs::EmaBasis { index, ema: I64F64::from_bits(self.ema.into()) },
+        })
     }
 }
 
@@ -544,8 +618,13 @@ impl From<&Event> for terrace_happening {
             Event::FundDeficit { fund, equity } => {
                 Self::FundDeficit(terrace_fund_deficit { equity: equity.into(), fund: fund.0 })
             }
+            Event::IndexFrozen { instrument, index } => {
+                Self::IndexFrozen(terrace_index_frozen { index, instrument: instrument.0 })
+            }
+            Event::Mark { instrument, price, inputs } => Self::ComputedMark(computed_mark(instrument, price, inputs)),
             Event::MarkFrozen { instrument, cause } => Self::MarkFrozen(life(instrument, cause)),
             Event::MarkLive { instrument, cause } => Self::MarkLive(life(instrument, cause)),
+            Event::RulesSettled { instrument } => Self::RulesSettled(instrument.0),
             Event::FundingSettled { instrument, rate_ppb, paid, received } => {
                 Self::FundingSettled(terrace_funding_settled {
                     paid: paid.into(),
@@ -702,12 +781,19 @@ impl EventReader<'_> {
                 equity.checked_neg()?;
                 Event::FundDeficit { fund: self.fund(it.fund)?, equity }
             }
+            terrace_happening::IndexFrozen(it) => {
+                Event::IndexFrozen { instrument: self.instrument(it.instrument)?, index: it.index }
+            }
+            terrace_happening::ComputedMark(it) => {
+                Event::Mark { instrument: self.instrument(it.instrument)?, price: it.price, inputs: it.inputs()? }
+            }
             terrace_happening::MarkFrozen(it) => {
                 Event::MarkFrozen { instrument: self.instrument(it.instrument)?, cause: Word::read(it.cause)? }
             }
             terrace_happening::MarkLive(it) => {
                 Event::MarkLive { instrument: self.instrument(it.instrument)?, cause: Word::read(it.cause)? }
             }
+            terrace_happening::RulesSettled(id) => Event::RulesSettled { instrument: self.instrument(id)? },
             terrace_happening::FundingSettled(it) => {
                 let (paid, received): (i128, i128) = (it.paid.into(), it.received.into());
                 paid.checked_sub(received)?; // a line shows the difference

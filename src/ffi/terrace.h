@@ -269,6 +269,8 @@ enum terrace_step
   TERRACE_STEP_ALL = 1,
   // A fund closes its inventory.
   TERRACE_STEP_UNWIND = 2,
+  // Closing of a fixed part of the position.
+  TERRACE_STEP_FRACTION = 3,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_step terrace_step;
@@ -563,6 +565,16 @@ typedef struct terrace_cancel_ack {
   struct terrace_pool pool;
 } terrace_cancel_ack;
 
+// A price at a venue of the index.
+typedef struct terrace_index {
+  // In steps of 10^-8.
+  int64_t price;
+  // The instrument's id.
+  uint32_t instrument;
+  // The venue, by its place in the rules of the index, from 0.
+  uint32_t venue;
+} terrace_index;
+
 // Funding is settled at a rate.
 typedef struct terrace_funding {
   // What a long pays of its notional, in parts per billion, above -1 and below 1; negative: receives.
@@ -626,6 +638,8 @@ enum terrace_action_Tag
   TERRACE_ACTION_LIQUIDATION_UNKNOWN,
   // The venue's answer to a request to cancel.
   TERRACE_ACTION_CANCEL_ACK,
+  // A price at a venue of the index, in steps of 10^-8.
+  TERRACE_ACTION_INDEX,
   // Funding is settled now, at the present mark.
   TERRACE_ACTION_FUNDING,
   // What may be done from now on.
@@ -698,6 +712,9 @@ typedef struct terrace_action {
     };
     struct {
       struct terrace_cancel_ack cancel_ack;
+    };
+    struct {
+      struct terrace_index index;
     };
     struct {
       struct terrace_funding funding;
@@ -905,6 +922,33 @@ typedef struct terrace_fund_change {
   uint32_t reason;
 } terrace_fund_change;
 
+// The index of an instrument froze at this price, in steps of 10^-8.
+typedef struct terrace_index_frozen {
+  int64_t index;
+  uint32_t instrument;
+} terrace_index_frozen;
+
+// A computed mark changed. What it was made of depends on the rule; a price of 0 was missing.
+typedef struct terrace_computed_mark {
+  // In ticks.
+  int64_t price;
+  // In steps of 10^-8.
+  int64_t index;
+  // `median`: in ticks.
+  int64_t p1;
+  // `median`: in ticks.
+  int64_t p2;
+  // `median`: in ticks.
+  int64_t last;
+  // `fair_basis`: in parts per billion.
+  int64_t rate;
+  // `ema_basis`: in 2^-64 steps of 10^-8.
+  struct terrace_amount ema;
+  uint32_t instrument;
+  // A `terrace_mark_rule`.
+  uint32_t rule;
+} terrace_computed_mark;
+
 // Why a mark froze, or lives again.
 typedef struct terrace_mark_life {
   uint32_t instrument;
@@ -994,6 +1038,10 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_LIQUIDATION_ENDED,
   // A fund's balance changed.
   TERRACE_HAPPENING_FUND_CHANGE,
+  // Too few venues of an index are left.
+  TERRACE_HAPPENING_INDEX_FROZEN,
+  // A computed mark changed.
+  TERRACE_HAPPENING_COMPUTED_MARK,
   // A mark lived, and does no more: nothing is liquidated at it.
   TERRACE_HAPPENING_MARK_FROZEN,
   // A frozen mark lives again; the cause was the last to go.
@@ -1004,6 +1052,8 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_FUND_DRAWDOWN,
   // A position made good a part of a fund's deficit.
   TERRACE_HAPPENING_SOCIALISED,
+  // All accounts have gone over to the changed rules of this instrument.
+  TERRACE_HAPPENING_RULES_SETTLED,
   // A settlement of funding is done.
   TERRACE_HAPPENING_FUNDING_SETTLED,
   // A fund's equity is below zero. Always the last of them.
@@ -1065,6 +1115,12 @@ typedef struct terrace_happening {
       struct terrace_fund_change fund_change;
     };
     struct {
+      struct terrace_index_frozen index_frozen;
+    };
+    struct {
+      struct terrace_computed_mark computed_mark;
+    };
+    struct {
       struct terrace_mark_life mark_frozen;
     };
     struct {
@@ -1078,6 +1134,9 @@ typedef struct terrace_happening {
     };
     struct {
       struct terrace_socialised socialised;
+    };
+    struct {
+      uint32_t rules_settled;
     };
     struct {
       struct terrace_funding_settled funding_settled;

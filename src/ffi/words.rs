@@ -4,6 +4,7 @@ use crate::command::{Liquidity, MarginMode, PositionMode, PositionSide, Side};
 use crate::controls::Mode;
 use crate::event::{FundReason, Outcome, Step};
 use crate::market::FreezeCause;
+use crate::prices::MarkRule;
 use crate::refusal::Code;
 
 /// What a call came to.
@@ -132,6 +133,8 @@ pub enum terrace_step {
     All = 1,
     /// A fund closes its inventory.
     Unwind = 2,
+    /// Closing of a fixed part of the position.
+    Fraction = 3,
 }
 
 /// How a liquidation ended.
@@ -168,6 +171,20 @@ pub enum terrace_fund_reason {
     Rounding = 8,
     /// Its inventory paid or received funding, or the rest of a settlement is its.
     Funding = 9,
+}
+
+/// How a mark is made.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_mark_rule {
+    /// It is given.
+    External = 0,
+    /// The median of index with funding, index with mean basis, and last price.
+    Median = 1,
+    /// The index with what is left of the funding.
+    FairBasis = 2,
+    /// The index with the smoothed basis, within a band.
+    EmaBasis = 3,
 }
 
 /// Why a mark is frozen.
@@ -340,13 +357,27 @@ impl Word for Option<Liquidity> {
 }
 
 impl Word for Step {
-    const ALL: &'static [Self] = &[Self::Tier, Self::All, Self::Unwind];
+    const ALL: &'static [Self] = &[Self::Tier, Self::All, Self::Unwind, Self::Fraction];
 
     fn number(self) -> u32 {
         (match self {
             Self::Tier => terrace_step::Tier,
             Self::All => terrace_step::All,
             Self::Unwind => terrace_step::Unwind,
+            Self::Fraction => terrace_step::Fraction,
+        }) as u32
+    }
+}
+
+impl Word for MarkRule {
+    const ALL: &'static [Self] = &[Self::External, Self::Median, Self::FairBasis, Self::EmaBasis];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::External => terrace_mark_rule::External,
+            Self::Median => terrace_mark_rule::Median,
+            Self::FairBasis => terrace_mark_rule::FairBasis,
+            Self::EmaBasis => terrace_mark_rule::EmaBasis,
         }) as u32
     }
 }

@@ -201,16 +201,10 @@ impl Kernel {
         if let Some(record) = record {
             record.push(Entry::Command { seq: *seq, ts_ns, command: *command, off_grid });
         }
+        rounds.take_prices(command, ts_ns);
+        wake(rounds, shards);
         match *command {
-            Command::Mark { instrument, .. } => {
-                let change = rounds.take_price(command);
-                for shard in &mut *shards {
-                    shard.on_mark(&rounds.market, instrument, change);
-                }
-            }
-            Command::Last { .. } => {
-                rounds.take_price(command);
-            }
+            _ if command.price_input().is_some() => {}
             Command::Chunk { .. } => {
                 for shard in &mut *shards {
                     shard.book(&rounds.market, command, off_grid, *inputs, reports)?;
@@ -224,13 +218,14 @@ impl Kernel {
                 let booked = shards.iter_mut().try_for_each(&mut book);
                 if let Err(refusal) = booked {
                     // What a job had still to book for the account was booked before the command was looked at.
-                    self.find_breaches(crate::rounds::cause_of(command));
+                    self.find_breaches(crate::rounds::cause_of(command, false));
                     return Err(refusal);
                 }
             }
         }
         rounds.accept_command(ts_ns, command);
-        self.find_breaches(crate::rounds::cause_of(command));
+        let cause = self.rounds.cause_of(command);
+        self.find_breaches(cause);
         Ok(())
     }
 
@@ -262,12 +257,6 @@ impl Kernel {
     /// Forgets the events so far: the caller has taken them.
     pub(crate) fn clear_events(&mut self) {
         self.rounds.events.clear();
-    }
-
-    /// Accepts an input that the shards have no part in.
-    fn accept(&mut self, ts_ns: Option<u64>, op: &'static str) {
-        self.rounds.accept(ts_ns, Cause::Op(op));
-        self.rounds.look_at_funds();
     }
 
     /// Sets where liquidation and unwinding orders go from now on; cancelling is immediate.
@@ -318,8 +307,12 @@ impl Kernel {
         if let Some(record) = &mut self.record {
             record.push(Entry::Book { seq: self.seq, ts_ns, instrument, book: Depth::new(update) });
         }
-        self.rounds.venue.update(instrument, update);
-        self.accept(ts_ns, "book");
+        let Self { rounds, shards, .. } = self;
+        rounds.take_book(instrument, update, ts_ns);
+        wake(rounds, shards);
+        let cause = self.rounds.cause_of_book(instrument);
+        self.find_breaches(cause);
+        self.rounds.look_at_funds();
         Ok(())
     }
 
@@ -395,6 +388,16 @@ impl Kernel {
     /// Inputs so far, refused ones included.
     pub(crate) fn inputs(&self) -> u64 {
         self.inputs
+    }
+}
+
+/// Tells all shards what became of marks.
+#[inline]
+fn wake(rounds: &Rounds, shards: &mut [Box<Shard>]) {
+    for &(instrument, change) in &rounds.changes {
+        for shard in &mut *shards {
+            shard.on_mark(&rounds.market, instrument, change);
+        }
     }
 }
 

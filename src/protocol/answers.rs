@@ -2,13 +2,16 @@
 
 use super::Rejection;
 use super::desk::{Answer, Desk};
-use super::encode::{Encoder, Line, kind_word, position_side_word, position_word, ratio, score, side_word};
+use super::encode::{
+    Encoder, Line, index, kind_word, position_side_word, position_word, rate, ratio, score, side_word,
+};
 use super::fields::Fields;
 use crate::driver::Driver;
 use crate::event::{Owner, PoolName};
 use crate::kernel::{Overview, WaitState, WaitingPool};
-use crate::market::{AssetId, FundId, InstrumentId};
+use crate::market::{AssetId, FundId, Instrument, InstrumentId};
 use crate::number::Quantity;
+use crate::prices::PriceRules;
 use crate::refusal::Code;
 use crate::shard::{OrderView, PoolView, PositionView};
 use std::fmt::Write;
@@ -203,6 +206,22 @@ impl Encoder<'_> {
     }
 }
 
+/// Index, freezing and funding rate: where the instrument has rules for them, or something keeps its mark frozen.
+fn prices(line: &mut Line<'_>, at: &Instrument, funding: Option<(Option<i64>, u64)>) {
+    let rules = &at.spec.prices;
+    if *rules != PriceRules::default() {
+        line.quoted_or_null("index", at.prices.index().map(index)).bare("index_frozen", !at.prices.index_lives());
+    }
+    if *rules != PriceRules::default() || !at.frozen.is_empty() {
+        line.list("frozen", at.frozen.causes(), |out, cause| {
+            let _ = write!(out, "\"{}\"", cause.as_str());
+        });
+    }
+    if let Some((computed, next_ns)) = funding {
+        line.quoted_or_null("funding_rate", computed.map(rate)).bare("next_funding", next_ns);
+    }
+}
+
 fn instrument(overview: Overview<'_>, id: InstrumentId, seq: u64, out: &mut String) {
     let market = overview.market();
     let encoder = Encoder::new(market);
@@ -218,6 +237,7 @@ fn instrument(overview: Overview<'_>, id: InstrumentId, seq: u64, out: &mut Stri
         .quoted_or_null("ask", price(ask))
         .quoted("open_interest", encoder.quantity(id, overview.open_interest_of(id)))
         .quoted("fund", &market.fund(at.spec.fund).name)
+        .with(|line| prices(line, at, overview.funding(id)))
         .list("tiers", at.spec.tiers.rows(), |out, row| {
             Line::object(out)
                 .quoted("cap", encoder.amount(at.spec.settle, row.cap))

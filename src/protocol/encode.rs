@@ -6,8 +6,9 @@ use crate::controls::Scope;
 use crate::decimal::Grid;
 use crate::event::{Cause, Event, FundReason, Outcome, Owner, PoolName, Step};
 use crate::market::{AssetId, FreezeCause, InstrumentId, Market};
-use crate::number::div_half_even;
+use crate::number::{Price, div_half_even};
 use crate::position::Position;
+use crate::prices::{INDEX_DECIMALS, MarkInputs};
 use ethnum::I256;
 use std::fmt::{Display, Write};
 
@@ -93,6 +94,12 @@ impl<'a> Line<'a> {
             each(out, item);
         }
         out.push(']');
+        self
+    }
+
+    /// Fields that somebody else writes.
+    pub(super) fn with(&mut self, fill: impl FnOnce(&mut Self)) -> &mut Self {
+        fill(self);
         self
     }
 
@@ -184,6 +191,13 @@ impl<'a> Encoder<'a> {
                     .quoted("cause", self.cause(cause))
                     .end();
             }
+            Event::IndexFrozen { instrument, index: at } => {
+                Line::begin(out, "index_frozen", seq)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("price", index(at))
+                    .end();
+            }
+            Event::Mark { instrument, price, inputs } => self.mark(seq, instrument, price, inputs, out),
             Event::MarkFrozen { instrument, cause } => self.about_life("mark_frozen", seq, instrument, cause, out),
             Event::MarkLive { instrument, cause } => self.about_life("mark_live", seq, instrument, cause, out),
             Event::LiquidationSuppressed { account, pool } => {
@@ -264,6 +278,7 @@ impl<'a> Encoder<'a> {
                     .end();
             }
             Event::Fund { .. }
+            | Event::RulesSettled { .. }
             | Event::FundingSettled { .. }
             | Event::FundDrawdown { .. }
             | Event::Socialised { .. }
@@ -307,6 +322,9 @@ impl<'a> Encoder<'a> {
                     .quoted("deficit", self.amount(spec.asset, -equity))
                     .end();
             }
+            Event::RulesSettled { instrument } => {
+                Line::begin(out, "settled", seq).quoted("symbol", self.symbol(instrument)).quoted("what", "set").end();
+            }
             Event::FundingSettled { instrument, rate_ppb, paid, received } => {
                 let amount = |quanta| self.amount(self.settle(instrument), quanta);
                 Line::begin(out, "funding", seq)
@@ -349,6 +367,32 @@ impl<'a> Encoder<'a> {
             .quoted("symbol", self.symbol(id))
             .quoted("qty", self.quantity(id, lots))
             .quoted("price", self.price(id, price))
+            .end();
+    }
+
+    fn mark(self, seq: u64, id: InstrumentId, price: Price, inputs: MarkInputs, out: &mut String) {
+        let rule = match inputs {
+            MarkInputs::Median { .. } => "median",
+            MarkInputs::FairBasis { .. } => "fair_basis",
+            MarkInputs::EmaBasis { .. } => "ema_basis",
+        };
+        let shown = |price: Option<Price>| price.map(|price| self.price(id, price));
+        Line::begin(out, "mark", seq)
+            .quoted("symbol", self.symbol(id))
+            .quoted("price", self.price(id, price))
+            .quoted("rule", rule)
+            .nested("inputs", |line| match inputs {
+                MarkInputs::Median { index: at, p1, p2, last } => {
+                    line.quoted("index", index(at)).quoted("p1", self.price(id, p1));
+                    line.quoted_or_null("p2", shown(p2)).quoted_or_null("last", shown(last));
+                }
+                MarkInputs::FairBasis { index: at, rate_ppb } => {
+                    line.quoted("index", index(at)).quoted("rate", rate(rate_ppb));
+                }
+                MarkInputs::EmaBasis { index: at, ema } => {
+                    line.quoted("index", index(at)).quoted("ema", smoothed_basis(ema));
+                }
+            })
             .end();
     }
 
@@ -446,6 +490,22 @@ pub(super) fn ratio(numerator: i128, denominator: i128) -> Option<impl Display> 
     })
 }
 
+/// An index, in steps of 10^-8.
+pub(super) fn index(steps: i64) -> impl Display {
+    Grid::decimals(INDEX_DECIMALS).value(i128::from(steps))
+}
+
+/// A rate, in parts per billion.
+pub(super) fn rate(ppb: i64) -> impl Display {
+    Grid::ppb().value(i128::from(ppb))
+}
+
+/// A smoothed basis, in 2^-64 steps of 10^-8, to eight places, half-even.
+fn smoothed_basis(ema: fixed::types::I64F64) -> impl Display {
+    let steps = div_half_even(I256::from(ema.to_bits()), I256::from(1i128 << 64));
+    Grid::decimals(INDEX_DECIMALS).value(steps.as_i128())
+}
+
 /// A score to eight places, half-even.
 pub(super) fn score(score: fixed::types::I64F64) -> impl Display {
     let scaled = I256::from(score.to_bits()) * I256::from(10i128.pow(RATIO_DECIMALS));
@@ -488,6 +548,7 @@ pub(super) fn position_word(quantity: i64) -> &'static str {
 fn step_word(step: Step) -> &'static str {
     match step {
         Step::Tier => "tier",
+        Step::Fraction => "fraction",
         Step::All => "all",
         Step::Unwind => "unwind",
     }

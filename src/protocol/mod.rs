@@ -9,7 +9,9 @@ mod desk;
 mod encode;
 mod fields;
 mod operations;
+mod price_rules;
 mod reasons;
+mod rules;
 mod session;
 mod sources;
 

@@ -14,6 +14,7 @@ use crate::event::PoolName;
 use crate::kernel::Declaration;
 use crate::market::{AssetId, InstrumentId};
 use crate::number::{LIMIT, Price, Quantity};
+use crate::prices::INDEX_DECIMALS;
 use crate::refusal::{Code, Refusal};
 use crate::venue::{BookUpdate, Level, VenueMode, VenueRules};
 
@@ -56,6 +57,7 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
         "fill" => reader.fill(),
         "mark" => reader.price(true),
         "last" => reader.price(false),
+        "index" => reader.index(),
         "book" => reader.book(),
         "funding" => reader.funding(),
         "mode" => reader.mode(),
@@ -282,16 +284,46 @@ impl<D: Driver> Reader<'_, D> {
         self.apply(ts_ns, &command, OffGrid { amount: false, price: off })
     }
 
+    fn index(&mut self) -> Result<(), Rejection> {
+        self.only(&["symbol", "price", "venue"])?;
+        let (symbol, price) = (self.fields.name("symbol")?, self.fields.decimal("price")?);
+        let venue = self.fields.name_or_none("venue")?;
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.instrument(&symbol)?;
+        let name = venue.as_deref().unwrap_or("index");
+        let venues = &self.desk.kernel.market().instrument(instrument).spec.prices.index.venues;
+        let at = venues.iter().position(|venue| venue.name == name);
+        let venue = at.and_then(|at| u16::try_from(at).ok()).ok_or_else(|| {
+            let names: Vec<&str> = venues.iter().map(|venue| venue.name.as_str()).collect();
+            Rejection::bad_value(format!("the index of {symbol} has no venue {name:?}, only {}", names.join(", ")))
+        })?;
+        let (price, off) = self.place("price", price, Grid::decimals(INDEX_DECIMALS));
+        let command = Command::Index { instrument, venue, price };
+        self.apply(ts_ns, &command, OffGrid { amount: false, price: off })
+    }
+
+    /// The funding rate by the rules of the instrument, at the time of the line.
+    fn computed_rate(&self, instrument: InstrumentId, ts_ns: Option<u64>) -> Result<i64, Rejection> {
+        let market = self.desk.kernel.market();
+        let rate = market.funding_rate(instrument, ts_ns.unwrap_or(self.desk.kernel.now_ns()));
+        rate.ok_or_else(|| {
+            let symbol = &market.instrument(instrument).spec.symbol;
+            let reason =
+                format!("no funding rate of {symbol} is computed: it has no rules for it, or no premium was sampled");
+            Rejection::new(Code::NoPrice, reason)
+        })
+    }
+
     fn funding(&mut self) -> Result<(), Rejection> {
         self.only(&["symbol", "rate"])?;
         let symbol = self.fields.name("symbol")?;
         let rate = self.fields.decimal_or_none("rate")?;
         let ts_ns = self.time_of_line()?;
         let instrument = self.instrument(&symbol)?;
-        let Some(rate) = rate else {
-            return Err(Rejection::bad_value("rate must be given: no funding rate is computed in this version"));
+        let (rate_ppb, off) = match rate {
+            Some(rate) => self.place("rate", rate, Grid::ppb()),
+            None => (self.computed_rate(instrument, ts_ns)?, false),
         };
-        let (rate_ppb, off) = self.place("rate", rate, Grid::ppb());
         self.apply(ts_ns, &Command::Funding { instrument, rate_ppb }, off_amount(off))
     }
 
@@ -344,7 +376,8 @@ impl<D: Driver> Reader<'_, D> {
         if [impact_bid, impact_ask].into_iter().flatten().any(|price| !self.fits(instrument, price)) {
             return Err(Refusal::Overflow { what: "price · unit" }.into());
         }
-        let update = BookUpdate { bid, ask, bids: bids.as_deref(), asks: asks.as_deref() };
+        let (bids, asks) = (bids.as_deref(), asks.as_deref());
+        let update = BookUpdate { bid, ask, impact_bid, impact_ask, bids, asks };
         Ok(self.desk.kernel.book(ts_ns, instrument, &update)?)
     }
 

@@ -6,6 +6,7 @@ use crate::controls::Limited;
 use crate::decimal::{Decimal, Grid};
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{Price, Quantity};
+use crate::prices::INDEX_DECIMALS;
 use crate::refusal::Refusal;
 
 /// What a line named, for the sentence that refuses it.
@@ -26,6 +27,10 @@ impl Context {
         match *command {
             Command::Mark { instrument, price } | Command::Last { instrument, price } => {
                 context.place(market, instrument, None, Some(price));
+            }
+            Command::Index { instrument, price, .. } => {
+                context.place(market, instrument, None, None);
+                context.note("price", price, Grid::decimals(INDEX_DECIMALS));
             }
             Command::Fill(Fill { instrument, quantity, price, .. })
             | Command::Order(Order { instrument, quantity, price, .. })

@@ -166,7 +166,7 @@ impl Books {
         let made = change.mark.filter(|_| !self.quoted[id.index()]).map(|mark| depth.quote_around(mark));
         let quote = change.quote.or(made)?;
         let (bids, asks) = depth.levels(instrument, &quote, ts_ns);
-        Some(BookUpdate { bid: None, ask: None, bids: Some(bids), asks: Some(asks) })
+        Some(BookUpdate { bids: Some(bids), asks: Some(asks), ..BookUpdate::default() })
     }
 
     /// Takes what orders filled.

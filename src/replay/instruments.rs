@@ -8,6 +8,7 @@ use crate::contract::Unit;
 use crate::decimal::{Decimal, Grid};
 use crate::kernel::Kernel;
 use crate::market::{AdlPolicy, AssetId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::prices::PriceRules;
 use crate::tiers::{TierRow, TierRule, TierTable};
 
 /// The settlement asset.
@@ -113,9 +114,11 @@ pub(super) fn declare(
         maker_fee_ppb: MAKER_FEE_PPB,
         taker_fee_ppb: TAKER_FEE_PPB,
         liquidation_fee_ppb: LIQUIDATION_FEE_PPB,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: kernel.market().asset(settle).fund,
+        prices: PriceRules::default(),
         funding: FundingRules::default(),
         controls: crate::controls::Controls::default(),
     };

@@ -5,6 +5,7 @@ use crate::command::{OrderName, OrderOwner, Side};
 use crate::event::{FundReason, Step};
 use crate::market::InstrumentId;
 use crate::number::{Price, Quantity};
+use crate::prices::PriceInput;
 use crate::shard::{Advance, Attention, OrderFill, OrderRequest, Shard};
 use crate::venue::{VenueMode, VenueRequest};
 
@@ -25,18 +26,63 @@ impl Rounds {
         self.given.clear();
         self.sent.clear();
         self.arbiter.new_decision(self.now_ns);
+        self.pace.new_decision();
         let Self { numbers, arbiter, .. } = self;
         numbers.prune(|OrderName { owner, nth }| match owner {
             OrderOwner::Account(account) => shards.iter().any(|shard| shard.knows_order(account, nth)),
             OrderOwner::Fund(instrument) => arbiter.knows_order(instrument, nth),
         });
+        self.filled.clear();
+        self.followed.clear();
         self.note_open_interest(shards);
         self.walk_undecided(shards);
+        self.grant_room(shards);
+        self.walk_rounds(shards);
+        while self.follow_fills(shards) {
+            self.walk_rounds(shards);
+        }
+        self.arbiter.end_decision(shards);
+    }
+
+    /// Where the venue filled against depth, last and best prices moved: computed marks follow, and whoever they put in
+    /// breach. False if none moved.
+    fn follow_fills(&mut self, shards: &mut [Box<Shard>]) -> bool {
+        if self.filled.is_empty() {
+            return false;
+        }
+        self.changes.clear();
+        self.filled.sort_unstable();
+        for at in 0..self.filled.len() {
+            let id = self.filled[at];
+            let (bid, ask) = self.venue.top(id);
+            let last = self.market.instrument(id).last.unwrap_or(1);
+            let input = PriceInput::Filled { last, bid, ask };
+            self.reprice(id, input, self.now_ns);
+            self.followed.push((id, input));
+        }
+        self.filled.clear();
+        for &(id, change) in &self.changes {
+            for shard in &mut *shards {
+                shard.on_mark(&self.market, id, change);
+            }
+        }
+        if self.changes.is_empty() {
+            return false;
+        }
+        self.arbiter.end_decision(shards); // scores are as of one mark
+        self.look_at_funds();
+        self.arbiter.new_decision(self.now_ns);
+        true
+    }
+
+    /// From (a) until no unlocked pool is in breach and the funds have nothing left to do.
+    fn walk_rounds(&mut self, shards: &mut [Box<Shard>]) {
         loop {
             while self.lock_breached(shards) {
                 for at in 0..self.walk.len() {
-                    self.walk_pool(shards, self.walk[at]);
+                    self.walk_pool(shards, self.walk[at], None);
                 }
+                self.grant_room(shards);
             }
             if !self.arbiter.holds_inventory() {
                 break;
@@ -46,7 +92,6 @@ impl Rounds {
                 break;
             }
         }
-        self.arbiter.end_decision(shards);
     }
 
     /// The first round: (a) was the shards'; the pools that wait are walked in order, each after what it began itself.
@@ -68,7 +113,7 @@ impl Rounds {
                 self.tell_step(begun);
                 begun += 1;
             }
-            self.walk_pool(shards, found);
+            self.walk_pool(shards, found, None);
         }
         for at in begun..self.begun.len() {
             self.tell_step(at);
@@ -112,8 +157,9 @@ impl Rounds {
         !self.walk.is_empty()
     }
 
-    /// Phase (b): a locked pool walks to its end, or until it waits.
-    fn walk_pool(&mut self, shards: &mut [Box<Shard>], found: Attention) {
+    /// Phase (b): a locked pool walks to its end, or until it waits: for the venue, or for room in an instrument with pacing
+    /// that it was not let go in.
+    pub(super) fn walk_pool(&mut self, shards: &mut [Box<Shard>], found: Attention, let_go: Option<InstrumentId>) {
         let Attention { shard, pool, .. } = found;
         shards[shard as usize].catch_up_pool(&self.market, pool);
         loop {
@@ -136,7 +182,10 @@ impl Rounds {
                 Advance::Offset { rounding: (fund, amount) } => {
                     self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
                 }
-                Advance::Order(request) => self.send_order(&mut shards[shard as usize], found, &request),
+                Advance::Order(request) => match self.paced(shards, found, request, let_go) {
+                    Some(request) => self.send_order(&mut shards[shard as usize], found, &request),
+                    None => return,
+                },
                 Advance::Claim(claim) => {
                     if self.arbiter.waits_to_deleverage(&self.market, &claim) {
                         shards[shard as usize].put_back(pool, &claim);
@@ -215,12 +264,17 @@ impl Rounds {
                 let fits = |answer: &VenueAnswer| answer.order == order && answer.fill.is_none_or(admitted);
                 let answer = recorded.pop_front().filter(fits);
                 self.diverged |= answer.is_none();
+                // The depth is used up as it was then: computed marks follow it.
+                self.venue.fill(&self.market, instrument, side, rest, limit);
                 answer.and_then(|answer| answer.fill)
             }
             None => self.venue.fill(&self.market, instrument, side, rest, limit),
         };
         if let (Some((_, price)), VenueMode::Book) = (fill, self.market.venue.mode) {
             self.market.instruments[instrument.index()].last = Some(price);
+            if !self.filled.contains(&instrument) {
+                self.filled.push(instrument);
+            }
         }
         if self.keeps_answers {
             self.given.push(VenueAnswer { order, fill });

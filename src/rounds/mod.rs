@@ -14,6 +14,7 @@
 
 mod decide;
 mod numbers;
+mod pacing;
 
 pub use decide::VenueAnswer;
 pub(crate) use numbers::Numbered;
@@ -25,10 +26,12 @@ use crate::event::{Cause, Event, Events, FundReason, Step};
 use crate::jobs::{JobKind, JobName, Part};
 use crate::market::{InstrumentId, MarkChange, Market};
 use crate::number::{LIMIT, Price, Quantity};
+use crate::prices::PriceInput;
 use crate::refusal::Refusal;
 use crate::shard::{Attention, BURST, Findings, OrderFill, OrderRequest, Report, Shard, fees};
-use crate::venue::{Venue, VenueRequest};
+use crate::venue::{BookUpdate, Venue, VenueRequest};
 use numbers::OrderNumbers;
+use pacing::Pace;
 use std::collections::VecDeque;
 
 /// What a shard told of its own steps, until its place in the log is known.
@@ -68,6 +71,12 @@ pub(crate) struct Rounds {
     numbers: OrderNumbers,
     /// What happened, in order, since the caller last took it.
     pub(crate) events: Events,
+    /// What the present input did to marks.
+    pub(crate) changes: Vec<(InstrumentId, MarkChange)>,
+    /// Where the simulated venue filled against depth in this decision.
+    filled: Vec<InstrumentId>,
+    /// What computed marks then followed, for the other copies of the market.
+    pub(crate) followed: Vec<(InstrumentId, PriceInput)>,
     booked: [Vec<Booked>; 2],
     /// What rounding took from the sides of the present fill.
     rounding: Option<(InstrumentId, i128)>,
@@ -79,6 +88,8 @@ pub(crate) struct Rounds {
     /// Whether a decision has something to do.
     undecided: bool,
     findings: Findings,
+    /// Pools that wait for room at the venue.
+    pace: Pace,
     /// Pools to walk in the present round.
     walk: Vec<Attention>,
     /// Answers to give instead of simulating them; none: simulate.
@@ -104,6 +115,9 @@ impl Rounds {
             cause: Cause::Op("time"),
             numbers: OrderNumbers::with_capacity(burst),
             events: Events::with_capacity(1 << 12),
+            changes: Vec::with_capacity(16),
+            filled: Vec::new(),
+            followed: Vec::new(),
             booked: [Vec::with_capacity(16), Vec::with_capacity(16)],
             rounding: None,
             announced: Vec::with_capacity(burst),
@@ -111,6 +125,7 @@ impl Rounds {
             settled: (0, 0),
             undecided: false,
             findings: Findings::with_capacity(burst),
+            pace: Pace::default(),
             walk: Vec::with_capacity(burst),
             recorded: None,
             keeps_answers: false,
@@ -120,21 +135,57 @@ impl Rounds {
         }
     }
 
-    /// Sets the prices that a command brings; what that did to the mark.
+    /// Takes the prices that a command brings; `changes` then holds the marks that it moved, froze or brought to life.
     #[inline]
-    pub(crate) fn take_price(&mut self, command: &Command) -> MarkChange {
-        match *command {
-            Command::Mark { instrument, price } => {
-                let change = self.market.set_mark(instrument, price);
-                self.tell_mark(instrument, change);
-                change
-            }
-            Command::Last { instrument, price } => {
-                self.market.instruments[instrument.index()].last = Some(price);
-                MarkChange::None
-            }
-            _ => MarkChange::None,
+    pub(crate) fn take_prices(&mut self, command: &Command, ts_ns: Option<u64>) {
+        self.changes.clear();
+        let Some((instrument, input)) = command.price_input() else { return };
+        let now_ns = time_of(ts_ns, command).unwrap_or(self.now_ns);
+        match instrument {
+            Some(instrument) => self.reprice(instrument, input, now_ns),
+            None => self.reprice_all(now_ns),
         }
+    }
+
+    /// Time has passed: for what grows old, what is sampled, and what decays.
+    fn reprice_all(&mut self, now_ns: u64) {
+        for index in 0..self.market.instruments.len() {
+            if self.market.instruments[index].spec.prices.age() {
+                self.reprice(InstrumentId(index as u32), PriceInput::Time, now_ns);
+            }
+        }
+    }
+
+    /// Takes what came in of an instrument's prices, and tells what that did.
+    #[inline]
+    pub(crate) fn reprice(&mut self, instrument: InstrumentId, input: PriceInput, now_ns: u64) {
+        let change = self.market.reprice(instrument, input, now_ns);
+        if change.index_froze {
+            let index = self.market.instrument(instrument).prices.index().unwrap_or(0);
+            self.events.push(Event::IndexFrozen { instrument, index });
+        }
+        if change.mark != MarkChange::None {
+            self.tell_mark(instrument, change.mark);
+            self.changes.push((instrument, change.mark));
+        }
+    }
+
+    /// Takes new depth of the simulated venue, and with it the best prices.
+    pub(crate) fn take_book(&mut self, instrument: InstrumentId, update: &BookUpdate<'_>, ts_ns: Option<u64>) {
+        self.changes.clear();
+        self.venue.update(instrument, update);
+        self.reprice(instrument, PriceInput::Book(update.top()), ts_ns.unwrap_or(self.now_ns));
+        self.accept(ts_ns, self.cause_of_book(instrument));
+    }
+
+    /// What a liquidation is said to be caused by that new depth led to.
+    pub(crate) fn cause_of_book(&self, instrument: InstrumentId) -> Cause {
+        if self.changes.is_empty() { Cause::Op("book") } else { Cause::Instrument(instrument) }
+    }
+
+    /// What a liquidation is said to be caused by, for the whole of an input.
+    pub(crate) fn cause_of(&self, command: &Command) -> Cause {
+        cause_of(command, !self.changes.is_empty())
     }
 
     /// What the arbiter and the log make of a change of a mark.
@@ -148,6 +199,18 @@ impl Rounds {
                 self.events.push(Event::MarkLive { instrument, cause });
             }
             MarkChange::Frozen(cause) => self.events.push(Event::MarkFrozen { instrument, cause }),
+        }
+        if self.market.instrument(instrument).spec.prices.mark.is_computed() {
+            self.tell_computed(instrument);
+        }
+    }
+
+    /// Tells a computed mark that lives, if it is not the one that was told last.
+    fn tell_computed(&mut self, id: InstrumentId) {
+        let instrument = &mut self.market.instruments[id.index()];
+        let (Some(price), Some(inputs)) = (instrument.living_mark(), instrument.prices.inputs()) else { return };
+        if instrument.prices.told.replace(price) != Some(price) {
+            self.events.push(Event::Mark { instrument: id, price, inputs });
         }
     }
 
@@ -172,7 +235,7 @@ impl Rounds {
         for index in 0..self.market.instruments.len() {
             if self.market.instruments[index].spec.controls.limits.watches_interest() {
                 let lots = crate::sequencer::open_interest(shards, &self.arbiter, InstrumentId(index as u32));
-                self.market.instruments[index].open_interest = lots;
+                self.market.instruments[index].set_open_interest(lots);
             }
         }
     }
@@ -242,7 +305,7 @@ impl Rounds {
         let Some(job) = self.market.jobs.first().filter(|job| job.name == name) else { return };
         match name.kind {
             JobKind::Settlement => self.arbiter.end_settlement(&self.market, job, accounts, &mut self.events),
-            JobKind::Rules => {}
+            JobKind::Rules => self.events.push(Event::RulesSettled { instrument: name.instrument }),
         }
     }
 
@@ -264,6 +327,14 @@ impl Rounds {
         self.inputs += 1;
         self.now_ns = ts_ns.unwrap_or(self.now_ns);
         self.cause = cause;
+        self.pace.freed = true;
+    }
+
+    /// One more instrument has been declared: the arbiter and the venue keep it too.
+    pub(crate) fn add_instrument(&mut self, paced: bool) {
+        self.arbiter.add_instrument();
+        self.venue.add_instrument();
+        self.pace.add_instrument(if paced { self.walk.capacity() } else { 0 });
     }
 
     /// As [`Rounds::accept`], for a command.
@@ -271,10 +342,15 @@ impl Rounds {
         if let Command::Time { .. } = command {
             self.arbiter.ledger.interest_due = self.market.watches_interest();
         }
-        self.accept(if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns }, cause_of(command));
+        let freed = self.pace.freed;
+        let cause = self.cause_of(command);
+        self.accept(time_of(ts_ns, command), cause);
+        if matches!(command, Command::Mark { .. } | Command::Last { .. } | Command::Time { .. }) {
+            self.pace.freed = freed;
+        }
         match *command {
             Command::CancelAck { account, pool, .. } => self.numbers.note_cancelling(account, pool, self.now_ns),
-            Command::Funding { .. } | Command::Chunk { .. } => self.market.note_job(command),
+            Command::Funding { .. } | Command::Chunk { .. } => self.market.note_job(command, self.now_ns),
             _ => {}
         }
     }
@@ -429,6 +505,7 @@ impl Rounds {
     pub(crate) fn needs_decision(&self, changed: bool) -> bool {
         self.undecided
             || self.arbiter.ledger.interest_due
+            || self.pace.has_business(self.market.venue.is_manual())
             || self.arbiter.has_business(&self.market, changed, self.inputs, self.now_ns)
     }
 
@@ -460,9 +537,17 @@ impl Rounds {
     }
 }
 
-/// What a liquidation is said to be caused by, for the whole of an input.
-pub(crate) fn cause_of(command: &Command) -> Cause {
+/// The time that a command tells.
+pub(crate) fn time_of(ts_ns: Option<u64>, command: &Command) -> Option<u64> {
+    if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns }
+}
+
+/// What a liquidation is said to be caused by, for the whole of an input; `moved`: it moved a mark, froze it or brought it
+/// to life.
+pub(crate) fn cause_of(command: &Command, moved: bool) -> Cause {
     match command {
+        Command::Last { instrument, .. } | Command::Index { instrument, .. } if moved => Cause::Instrument(*instrument),
+        Command::Index { .. } => Cause::Op("index"),
         Command::Mark { instrument, .. } => Cause::Instrument(*instrument),
         Command::Fill(fill) => Cause::Instrument(fill.instrument),
         Command::Last { .. } => Cause::Op("last"),

@@ -11,6 +11,7 @@ use crate::controls::Scope;
 use crate::jobs::{JobKind, JobName, Part};
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{PPB, Price, Quantity};
+use crate::prices::INDEX_LIMIT;
 use crate::refusal::Refusal;
 use crate::shard::Shard;
 use crate::venue::{BookUpdate, Level};
@@ -48,8 +49,22 @@ pub(crate) fn check(
 ) -> Result<(), Refusal> {
     match *command {
         Command::Mark { instrument, price } => {
+            check_instrument(market, instrument)?;
+            if market.instrument(instrument).spec.prices.mark.is_computed() {
+                return Err(Refusal::BadDeclaration {
+                    what: "the mark of this instrument is computed, and cannot be given",
+                });
+            }
             check_price(market, instrument, price, off_grid)?;
             let fits = facts.open_interest_fits(market, command, off_grid, instrument, price);
+            if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · mark · unit" }) }
+        }
+        Command::Index { instrument, venue, price } => {
+            check_index(market, instrument, venue, price, off_grid)?;
+            let at = market.instrument(instrument);
+            let price = at.dearest_with_index(price);
+            let fits = !at.spec.prices.mark.is_computed()
+                || facts.open_interest_fits(market, command, off_grid, instrument, price);
             if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · mark · unit" }) }
         }
         Command::Fill(ref fill) => check_fill(market, facts, command, fill, off_grid),
@@ -78,7 +93,11 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
         Command::Funding { instrument, rate_ppb } => check_funding(market, instrument, rate_ppb, off_grid),
         Command::Chunk { job, part } => check_part(market, job, part),
         Command::Account { account, .. } if facts.knows(account) => Err(Refusal::DuplicateAccount(account)),
-        Command::Account { .. } | Command::Mark { .. } | Command::Fill(_) | Command::Time { .. } => Ok(()),
+        Command::Account { .. }
+        | Command::Mark { .. }
+        | Command::Index { .. }
+        | Command::Fill(_)
+        | Command::Time { .. } => Ok(()),
         Command::Deposit { asset, amount, .. } => {
             check_asset(market, asset)?;
             checks::amount(amount, off_grid)
@@ -147,6 +166,23 @@ fn check_price(market: &Market, instrument: InstrumentId, price: Price, off_grid
     checks::on_grid(off_grid, "qty")
 }
 
+/// A price at a venue of an index.
+fn check_index(
+    market: &Market,
+    instrument: InstrumentId,
+    venue: u16,
+    price: i64,
+    off_grid: OffGrid,
+) -> Result<(), Refusal> {
+    check_instrument(market, instrument)?;
+    if usize::from(venue) >= market.instrument(instrument).spec.prices.index.venues.len() {
+        return Err(Refusal::BadDeclaration { what: "the index of this instrument has no such venue" });
+    }
+    checks::positive("price", price, off_grid.price)?;
+    checks::on_grid(off_grid, "qty")?;
+    if price < INDEX_LIMIT { Ok(()) } else { Err(Refusal::Overflow { what: "the price, in steps of 10^-8," }) }
+}
+
 fn check_fill(
     market: &Market,
     facts: &mut impl Facts,
@@ -205,7 +241,11 @@ pub(crate) fn check_book(market: &Market, id: InstrumentId, update: &BookUpdate<
     check_instrument(market, id)?;
     let instrument = market.instrument(id);
     let levels = || update.bids.into_iter().chain(update.asks).flatten();
-    let prices = || update.bid.into_iter().chain(update.ask).chain(levels().map(|level| level.price));
+    let impact = update.impact_bid.into_iter().chain(update.impact_ask);
+    let prices = || {
+        let best = update.bid.into_iter().chain(update.ask).chain(impact.clone());
+        best.chain(levels().map(|level| level.price))
+    };
     if prices().any(|price| price <= 0) {
         return Err(Refusal::NotPositive { what: "every price" });
     }

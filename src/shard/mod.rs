@@ -19,6 +19,7 @@ mod liquidation;
 mod margin;
 mod modes;
 mod orders;
+mod preview;
 mod reports;
 mod scores;
 mod store;
@@ -29,8 +30,9 @@ pub(crate) use calls::Called;
 pub(crate) use carry_out::{fees, shard_of};
 pub(crate) use deleverage::Candidate;
 pub(crate) use ended::ENDED_KEPT;
-pub(crate) use liquidation::{Advance, Claim, OrderRequest};
+pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
 pub use margin::Margin;
+pub use preview::{Preview, PreviewPool};
 pub(crate) use reports::{OrderFill, Outbox, Report};
 pub(crate) use store::AssetSums;
 pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
@@ -126,6 +128,8 @@ pub(crate) struct Shard {
     holders: Vec<Vec<u32>>,
     /// By instrument: lots of all long positions.
     long_lots: Vec<i64>,
+    /// By instrument: what the venue can still fill of liquidation orders, in lots.
+    in_flight: Vec<i64>,
     bands: Bands,
     liquidations: Vec<Liquidation>,
     free_liquidations: Vec<u32>,
@@ -174,6 +178,7 @@ impl Shard {
             order_ids: Map::default(),
             holders: Vec::new(),
             long_lots: Vec::new(),
+            in_flight: Vec::new(),
             bands: Bands::new(capacity.positions),
             liquidations: Vec::with_capacity(burst),
             free_liquidations: Vec::with_capacity(burst),
@@ -221,6 +226,7 @@ impl Shard {
     pub(crate) fn add_instrument(&mut self) {
         self.holders.push(Vec::new());
         self.long_lots.push(0);
+        self.in_flight.push(0);
         self.bands.add_instrument();
     }
 

@@ -1,8 +1,9 @@
 //! What a shard shows: accounts, positions, ladders, totals. Read only, exact, and off the hot path.
 
-use super::liq_price::liquidation_price;
+use super::liq_price::{liquidation_price, liquidation_price_of_legs};
 use super::liquidation::Cancelling;
 use super::margin::{bankruptcy_price, entry_tick, maintenance};
+use super::store::leverage_of;
 use super::{Margin, Shard};
 use crate::command::{MarginMode, PositionMode, PositionSide, Side};
 use crate::event::PoolName;
@@ -95,7 +96,7 @@ pub struct LadderRung {
     pub long_lots: i128,
     /// Lots of short positions.
     pub short_lots: i128,
-    /// Number of positions.
+    /// Number of accounts.
     pub accounts: u64,
 }
 
@@ -170,7 +171,7 @@ impl Shard {
         let holding = &self.holdings[holding as usize];
         let instrument = market.instrument(holding.instrument);
         let position = &holding.position;
-        instrument.initial_margin(position.quantity, position.notional(instrument), holding.leverage)
+        instrument.initial_margin(position.quantity, position.notional(instrument), leverage_of(market, holding))
     }
 
     fn position_view(&self, market: &Market, at: u32) -> Option<PositionView> {
@@ -179,7 +180,7 @@ impl Shard {
         if position.quantity == 0 {
             return None;
         }
-        let instrument = market.instrument(holding.instrument);
+        let instrument = self.rules(market, holding);
         let margin = self.evaluate(market, holding.pool);
         let own = maintenance(instrument, &position);
         let notional = position.notional(instrument);
@@ -189,7 +190,7 @@ impl Shard {
             notional,
             unrealised: position.unrealised(instrument),
             margin: (self.mode(at) == MarginMode::Isolated).then(|| self.pools[holding.pool as usize].collateral),
-            leverage: holding.leverage,
+            leverage: leverage_of(market, holding),
             initial: self.initial_of(market, at),
             maintenance: own,
             tier: instrument.spec.tiers.tier(notional),
@@ -201,12 +202,27 @@ impl Shard {
     fn liquidation_price_of(&self, market: &Market, at: u32) -> Option<i128> {
         let holding = &self.holdings[at as usize];
         let position = &holding.position;
-        let instrument = market.instrument(holding.instrument);
+        let instrument = self.rules(market, holding);
         let margin = self.evaluate(market, holding.pool);
-        let own = position.unrealised(instrument) - maintenance(instrument, position);
-        let rest = margin.equity - margin.maintenance - own;
+        let part = |position: &Position| position.unrealised(instrument) - maintenance(instrument, position);
+        let rest = margin.equity - margin.maintenance - part(position);
         let from = instrument.mark.unwrap_or_else(|| entry_tick(instrument, position));
-        liquidation_price(instrument, position, rest, from)
+        match self.leg_beside(at) {
+            None => liquidation_price(instrument, position, rest, from),
+            Some(leg) => {
+                let other = &self.holdings[leg as usize].position;
+                liquidation_price_of_legs(instrument, [position, other], rest - part(other), from)
+            }
+        }
+    }
+
+    /// The other leg of the same instrument, if the same pool holds it.
+    fn leg_beside(&self, at: u32) -> Option<u32> {
+        let pool = self.holdings[at as usize].pool;
+        self.other_leg(at).filter(|&leg| {
+            let leg = &self.holdings[leg as usize];
+            leg.pool == pool && leg.position.quantity != 0
+        })
     }
 
     fn order_view(&self, holding: u32, order: u32) -> OrderView {
@@ -223,18 +239,25 @@ impl Shard {
         }
     }
 
-    /// Liquidation price and signed size of every position of an instrument whose pool is not in liquidation.
+    /// Liquidation price and signed size of every position of an instrument whose pool is not in liquidation, and whether
+    /// it counts as an account: of two legs with the same price only the long one does.
     pub(crate) fn rungs<'a>(
         &'a self,
         market: &'a Market,
         instrument: InstrumentId,
-    ) -> impl Iterator<Item = (i128, Quantity)> + 'a {
+    ) -> impl Iterator<Item = (i128, Quantity, bool)> + 'a {
         self.holders[instrument.index()].iter().filter_map(move |&at| {
             let holding = &self.holdings[at as usize];
             if self.pools[holding.pool as usize].is_locked() {
                 return None;
             }
-            Some((self.liquidation_price_of(market, at)?, holding.position.quantity))
+            let price = self.liquidation_price_of(market, at)?;
+            let long = self.other_leg(at).filter(|&leg| {
+                let leg = &self.holdings[leg as usize];
+                leg.position.quantity > 0 && !self.pools[leg.pool as usize].is_locked()
+            });
+            let counts = long.is_none_or(|long| self.liquidation_price_of(market, long) != Some(price));
+            Some((price, holding.position.quantity, counts))
         })
     }
 
