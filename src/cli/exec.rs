@@ -5,7 +5,6 @@ use super::threads::{DriverArg, ThreadArgs};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::PathBuf;
-use terrace::Code;
 use terrace::engine::{Engine, EngineSettings};
 use terrace::protocol::{Rejection, Session};
 use terrace::{Driver, Kernel, Settings};
@@ -107,7 +106,7 @@ fn carry_out(
         if dialogue {
             output.flush().map_err(Stop::Write)?;
         }
-        let stops = |rejection: &Rejection| strict || rejection.code == Code::Halted;
+        let stops = |rejection: &Rejection| strict || rejection.has_stopped();
         if let Some(rejection) = refused.filter(stops) {
             output.flush().map_err(Stop::Write)?;
             return Err(Stop::Refused(format!("{}: {}: {}", session.seq(), rejection.code, rejection.reason)));

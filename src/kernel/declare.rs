@@ -112,6 +112,7 @@ impl Declaration {
                     market.self_funding.push(InstrumentId(market.instruments.len() as u32));
                 }
                 market.instruments.push(Instrument::new(InstrumentSpec::clone(spec)));
+                market.follow_mode(InstrumentId(market.instruments.len() as u32 - 1)); // everything may be halted
             }
             Self::Venue(rules) => market.venue = *rules,
             Self::Rules { instrument, spec } => market.begin_change(*instrument, InstrumentSpec::clone(spec)),

@@ -268,7 +268,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), R
     line.prices.check_grid()?;
     let [maker_fee_ppb, taker_fee_ppb, liquidation_fee_ppb] = fees_of(line.fees)?;
     let reduce = line.reduce_policy()?;
-    let controls = line.controls.place()?;
+    let controls = line.controls.place(lot)?;
     let pacing = line.pacing.map(PacingLine::rule).transpose()?;
     let what = if line.inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
     let unit = unit.ok_or(Refusal::Overflow { what })?;
@@ -330,6 +330,8 @@ impl InstrumentLine {
             "funding",
             "fund",
             "margin_calls",
+            "count_profits",
+            "limits",
             "pacing",
         ])?;
         let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);
