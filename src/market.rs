@@ -335,6 +335,8 @@ pub struct Instrument {
     pub frozen: Frozen,
     /// The newest mark that came while it was frozen: taken when it lives.
     pub(crate) awaited: Option<Price>,
+    /// While its rules change: the same under those that go, for accounts that have not gone over yet.
+    pub(crate) before: Option<Box<Self>>,
     /// What its index and a computed mark are made of.
     pub(crate) prices: Prices,
 }
@@ -346,7 +348,7 @@ impl Instrument {
         let prices = Prices::new(&spec.prices, spec.tick);
         // A computed mark waits for its index from the start.
         let frozen = if spec.prices.mark.is_computed() { Frozen(FreezeCause::Index as u8) } else { Frozen::default() };
-        Self { spec, mark: None, last: None, frozen, awaited: None, prices }
+        Self { spec, mark: None, last: None, frozen, awaited: None, before: None, prices }
     }
 
     /// The mark, if it lives: there is one, and nothing keeps it frozen. Nothing is liquidated at any other.
@@ -361,6 +363,21 @@ impl Instrument {
     #[inline]
     pub fn lives(&self) -> bool {
         self.living_mark().is_some()
+    }
+
+    /// From now on it has other rules; accounts go over to them one by one.
+    pub(crate) fn change_rules(&mut self, spec: InstrumentSpec) {
+        let before = Self { before: None, ..self.clone() };
+        self.spec = spec;
+        self.before = Some(Box::new(before));
+    }
+
+    /// What positions are valued by is the same before and after a change of rules.
+    #[inline]
+    fn carry_over(&mut self) {
+        if let Some(before) = &mut self.before {
+            (before.mark, before.frozen) = (self.mark, self.frozen);
+        }
     }
 
     /// Of a price and the marks that positions may be valued at next, the one at which a lot is worth most: sizes are
@@ -525,7 +542,9 @@ impl Market {
             instrument.awaited = Some(price);
             return MarkChange::None;
         }
-        if instrument.mark.replace(price).is_none() { MarkChange::First } else { MarkChange::Moved }
+        let first = instrument.mark.replace(price).is_none();
+        instrument.carry_over();
+        if first { MarkChange::First } else { MarkChange::Moved }
     }
 
     /// Takes what came in of an instrument's prices, at this time, and makes index and mark anew.
@@ -603,6 +622,7 @@ impl Market {
         let instrument = &mut self.instruments[id.index()];
         let lived = instrument.lives();
         instrument.frozen.0 |= cause as u8;
+        instrument.carry_over();
         if lived { MarkChange::Frozen(cause) } else { MarkChange::None }
     }
 
@@ -613,11 +633,13 @@ impl Market {
             return MarkChange::None;
         }
         instrument.frozen.0 &= !(cause as u8);
+        instrument.carry_over();
         if !instrument.frozen.is_empty() {
             return MarkChange::None;
         }
         let had_one = instrument.mark.is_some();
         instrument.mark = instrument.awaited.take().or(instrument.mark);
+        instrument.carry_over();
         match (had_one, instrument.mark) {
             (_, None) => MarkChange::None,
             (false, Some(_)) => MarkChange::First,

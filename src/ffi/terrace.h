@@ -1033,6 +1033,8 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_FUND_DRAWDOWN,
   // A position made good a part of a fund's deficit.
   TERRACE_HAPPENING_SOCIALISED,
+  // All accounts have gone over to the changed rules of this instrument.
+  TERRACE_HAPPENING_RULES_SETTLED,
   // A settlement of funding is done.
   TERRACE_HAPPENING_FUNDING_SETTLED,
   // A fund's equity is below zero. Always the last of them.
@@ -1111,6 +1113,9 @@ typedef struct terrace_happening {
     };
     struct {
       struct terrace_socialised socialised;
+    };
+    struct {
+      uint32_t rules_settled;
     };
     struct {
       struct terrace_funding_settled funding_settled;

@@ -15,7 +15,7 @@ use crate::market::{
 };
 use crate::number::{LIMIT, Quantity};
 use crate::refusal::{Code, Refusal};
-use crate::tiers::{TierRow, TierRule, TierTable};
+use crate::tiers::{TierError, TierRow, TierRule, TierTable};
 
 /// Whether a kind is inverse; none: it is not built.
 const KINDS: &[(&str, Option<bool>)] = &[
@@ -26,15 +26,15 @@ const KINDS: &[(&str, Option<bool>)] = &[
     ("option", None),
     ("spot", None),
 ];
-const TIER_RULES: &[(&str, Option<TierRule>)] =
+pub(super) const TIER_RULES: &[(&str, Option<TierRule>)] =
     &[("marginal", Some(TierRule::Marginal)), ("step", Some(TierRule::Step)), ("linear", None)];
-const RANKINGS: &[(&str, AdlRank)] = &[
+pub(super) const RANKINGS: &[(&str, AdlRank)] = &[
     ("pnl_leverage", AdlRank::PnlLeverage),
     ("pnl_margin_ratio", AdlRank::PnlMarginRatio),
     ("profit_notional", AdlRank::ProfitNotional),
     ("pro_rata", AdlRank::ProRata),
 ];
-const ADL_PRICES: &[(&str, AdlPrice)] = &[("bankruptcy", AdlPrice::Bankruptcy), ("mark", AdlPrice::Mark)];
+pub(super) const ADL_PRICES: &[(&str, AdlPrice)] = &[("bankruptcy", AdlPrice::Bankruptcy), ("mark", AdlPrice::Mark)];
 
 /// The largest leverage a table may name: 1 000 000.
 const MAX_LEVERAGE_HUNDREDTHS: i64 = 100_000_000;
@@ -53,6 +53,7 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
     match op {
         "asset" => asset(desk, fields),
         "fund" => fund(desk, fields),
+        "defaults" => return defaults(desk, fields),
         _ => instrument(desk, fields),
     }?;
     Ok(Answer::Events)
@@ -150,13 +151,13 @@ impl DrawdownLine {
 
 /// A `pacing` whose form is right.
 #[derive(Clone, Copy)]
-enum PacingLine {
+pub(super) enum PacingLine {
     Lots(u64),
     DepthShare(Decimal),
 }
 
 impl PacingLine {
-    fn read(value: Json) -> Result<Self, Rejection> {
+    pub(super) fn read(value: Json) -> Result<Self, Rejection> {
         let mut fields = Fields::of(value, "pacing")?;
         fields.only(&["lots", "depth_share"])?;
         match (fields.id_or_none("lots")?, fields.decimal_or_none("depth_share")?) {
@@ -167,7 +168,7 @@ impl PacingLine {
     }
 
     /// The values, as they stand in the line.
-    fn check(self) -> Result<(), Rejection> {
+    pub(super) fn check(self) -> Result<(), Rejection> {
         match self {
             Self::Lots(lots) if Quantity::try_from(lots).is_ok_and(|lots| lots > 0) => Ok(()),
             Self::Lots(lots) => {
@@ -180,7 +181,7 @@ impl PacingLine {
         }
     }
 
-    fn rule(self) -> Result<Pacing, Rejection> {
+    pub(super) fn rule(self) -> Result<Pacing, Rejection> {
         match self {
             Self::Lots(lots) => Ok(Pacing::Lots(lots as Quantity)), // checked
             Self::DepthShare(share) => match steps(Grid::ppb(), share) {
@@ -212,7 +213,30 @@ struct InstrumentLine {
     controls: ControlsLine,
 }
 
-fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejection> {
+/// What an instrument must name, for the checks of defaults that leave it open.
+const NAMED: &str = r#"{"symbol":"X","kind":"linear_perp","underlying":"X","settle":"X","tick":1,"lot":1,"tiers":[]}"#;
+
+/// Fields for instruments that are declared later. Their form is checked here, all else with the instrument.
+fn defaults<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<Answer, Rejection> {
+    if fields.has("symbol") {
+        return Err(Rejection::new(
+            Code::UnknownField,
+            "the field \"symbol\" belongs to one instrument, not to defaults",
+        ));
+    }
+    let mut whole = fields.clone();
+    whole.complete(&Fields::read(NAMED)?);
+    let ts_ns = InstrumentLine::read(whole)?.ts_ns;
+    desk.check_time(ts_ns)?;
+    desk.kernel.pass_time(ts_ns);
+    fields.take("ts");
+    fields.complete(&desk.defaults);
+    desk.defaults = fields;
+    Ok(Answer::Line(String::new())) // no input of the kernel's
+}
+
+fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
+    fields.complete(&desk.defaults);
     let line = InstrumentLine::read(fields)?;
     desk.check_time(line.ts_ns)?;
     let settle = desk.asset(&line.settle)?;
@@ -221,16 +245,13 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
     if let Some(what) = line.unsupported {
         return Err(Rejection::bad_value(format!("{what} in this version")));
     }
-    let funding = line.funding()?;
+    let mut funding = FundingRules::default();
+    if let Some(given) = line.prices.chunk {
+        funding.chunk = chunk(given)?;
+    }
     let [tick, lot, _] = line.grids()?;
     let unit = line.unit(asset.decimals)?;
-    let one = Decimal::new(1, 0);
-    let [maker, taker, liquidation] = line.fees;
-    if [maker, taker].iter().any(|&fee| !is_below_one(fee)) || !is_below_one(liquidation) || liquidation.mantissa() < 0
-    {
-        let range = "maker_fee and taker_fee must be above -1 and below 1, liquidation_fee from 0 to below";
-        return Err(Rejection::bad_value(format!("{range} {one}")));
-    }
+    check_fees(line.fees)?;
     if desk.kernel.market().fund(fund).asset != settle {
         return Err(Rejection::bad_value(format!("the fund is not kept in {}", line.settle)));
     }
@@ -239,10 +260,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
     line.pacing.map_or(Ok(()), PacingLine::check)?;
     let tiers = tier_table(line.tier_rule, &line.tiers, asset.decimals)?;
     line.prices.check_grid()?;
-    let fees = line.fees.map(|fee| steps(Grid::ppb(), fee));
-    if fees.iter().any(|&(_, off)| off) {
-        return Err(Refusal::OffGrid { what: "a fee: finer than parts per billion, it" }.into());
-    }
+    let [maker_fee_ppb, taker_fee_ppb, liquidation_fee_ppb] = fees_of(line.fees)?;
     let controls = line.controls.place()?;
     let pacing = line.pacing.map(PacingLine::rule).transpose()?;
     let what = if line.inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
@@ -250,7 +268,6 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
     if desk.instruments.contains_key(&line.symbol) {
         return Err(Rejection::new(Code::Duplicate, format!("the instrument {:?} is declared already", line.symbol)));
     }
-    let [(maker_fee_ppb, _), (taker_fee_ppb, _), (liquidation_fee_ppb, _)] = fees;
     let spec = InstrumentSpec {
         symbol: line.symbol.clone(),
         underlying: line.underlying,
@@ -346,14 +363,6 @@ impl InstrumentLine {
         })
     }
 
-    fn funding(&self) -> Result<FundingRules, Rejection> {
-        let Some(chunk) = self.prices.chunk else { return Ok(FundingRules::default()) };
-        match u32::try_from(chunk) {
-            Ok(chunk @ 1..) => Ok(FundingRules { chunk }),
-            _ => Err(Rejection::bad_value(format!("chunk must be from 1 to {}, not {chunk}", u32::MAX))),
-        }
-    }
-
     /// The grids of tick, lot and multiplier.
     fn grids(&self) -> Result<[Grid; 3], Rejection> {
         let grid = |name: &str, step: Decimal| {
@@ -386,13 +395,50 @@ impl InstrumentLine {
     }
 }
 
+/// The chunk that a line names in `funding`.
+pub(super) fn chunk_of(fields: &mut Fields) -> Result<Option<u64>, Rejection> {
+    let Some(value) = fields.take("funding") else { return Ok(None) };
+    let mut funding = Fields::of(value, "funding")?;
+    funding.only(&["chunk"])?;
+    funding.id_or_none("chunk")
+}
+
+pub(super) fn chunk(given: u64) -> Result<u32, Rejection> {
+    let chunk = u32::try_from(given).ok().filter(|&chunk| chunk > 0);
+    chunk.ok_or_else(|| Rejection::bad_value(format!("chunk must be from 1 to {}, not {given}", u32::MAX)))
+}
+
+/// The values of maker, taker and liquidation fee.
+pub(super) fn check_fees([maker, taker, liquidation]: [Decimal; 3]) -> Result<(), Rejection> {
+    if [maker, taker].iter().any(|&fee| !is_below_one(fee)) || !is_below_one(liquidation) || liquidation.mantissa() < 0
+    {
+        let range = "maker_fee and taker_fee must be above -1 and below 1, liquidation_fee from 0 to below 1";
+        return Err(Rejection::bad_value(range));
+    }
+    Ok(())
+}
+
+/// Fees in parts per billion.
+pub(super) fn fees_of(fees: [Decimal; 3]) -> Result<[i64; 3], Rejection> {
+    let fees = fees.map(|fee| steps(Grid::ppb(), fee));
+    if fees.iter().any(|&(_, off)| off) {
+        return Err(Refusal::OffGrid { what: "a fee: finer than parts per billion, it" }.into());
+    }
+    Ok(fees.map(|(fee, _)| fee))
+}
+
+/// What is wrong with a table, as lines tell it.
+pub(super) fn bad_tiers(table: Result<TierTable, TierError>) -> Result<TierTable, Rejection> {
+    table.map_err(|error| Rejection::new(Code::BadTiers, error.to_string()))
+}
+
 fn is_below_one(rate: Decimal) -> bool {
     let whole = Grid::decimals(0).place(Decimal::new(rate.mantissa().abs(), rate.scale()));
     whole.is_some_and(|place| place.floor() == 0)
 }
 
 /// Which reductions are listed, and whether the one that is not built is.
-fn reduce_policy(list: Option<Vec<Json>>) -> Result<(ReducePolicy, bool), Rejection> {
+pub(super) fn reduce_policy(list: Option<Vec<Json>>) -> Result<(ReducePolicy, bool), Rejection> {
     let Some(list) = list else { return Ok((ReducePolicy::default(), false)) };
     let words = list.iter().map(|word| as_word("each of reduce", word, REDUCTIONS)).collect::<Result<Vec<_>, _>>()?;
     if (1..words.len()).any(|at| words[..at].contains(&words[at])) {
@@ -404,7 +450,7 @@ fn reduce_policy(list: Option<Vec<Json>>) -> Result<(ReducePolicy, bool), Reject
 }
 
 /// Reads a tier table; anything wrong in it is `bad_tiers` and names the row.
-fn tier_table(rule: TierRule, list: &[Json], decimals: u32) -> Result<TierTable, Rejection> {
+pub(super) fn tier_table(rule: TierRule, list: &[Json], decimals: u32) -> Result<TierTable, Rejection> {
     let bad = |reason: String| Rejection::new(Code::BadTiers, reason);
     let mut rows = Vec::with_capacity(list.len());
     for (index, row) in list.iter().enumerate() {
@@ -412,7 +458,7 @@ fn tier_table(rule: TierRule, list: &[Json], decimals: u32) -> Result<TierTable,
             tier_row(row, decimals).map_err(|rejection| bad(format!("row {}: {}", index + 1, rejection.reason)))?;
         rows.push(row);
     }
-    TierTable::new(rule, &rows).map_err(|error| bad(error.to_string()))
+    bad_tiers(TierTable::new(rule, &rows))
 }
 
 fn tier_row(row: &Json, decimals: u32) -> Result<TierRow, Rejection> {

@@ -277,6 +277,7 @@ impl<'a> Encoder<'a> {
                     .end();
             }
             Event::Fund { .. }
+            | Event::RulesSettled { .. }
             | Event::FundingSettled { .. }
             | Event::FundDrawdown { .. }
             | Event::Socialised { .. }
@@ -319,6 +320,9 @@ impl<'a> Encoder<'a> {
                     .quoted("equity", self.amount(spec.asset, equity))
                     .quoted("deficit", self.amount(spec.asset, -equity))
                     .end();
+            }
+            Event::RulesSettled { instrument } => {
+                Line::begin(out, "settled", seq).quoted("symbol", self.symbol(instrument)).quoted("what", "set").end();
             }
             Event::FundingSettled { instrument, rate_ppb, paid, received } => {
                 let amount = |quanta| self.amount(self.settle(instrument), quanta);

@@ -274,7 +274,7 @@ impl Rounds {
         let Some(job) = self.market.jobs.first().filter(|job| job.name == name) else { return };
         match name.kind {
             JobKind::Settlement => self.arbiter.end_settlement(&self.market, job, accounts, &mut self.events),
-            JobKind::Rules => {}
+            JobKind::Rules => self.events.push(Event::RulesSettled { instrument: name.instrument }),
         }
     }
 

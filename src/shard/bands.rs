@@ -290,7 +290,7 @@ impl Shard {
         let mut live: u32 = 0;
         for holding in self.holdings_of(pool) {
             let holding = &self.holdings[holding as usize];
-            let instrument = market.instrument(holding.instrument);
+            let instrument = self.rules(market, holding);
             if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
                 envelope += rounding_loss(instrument, &holding.position);
                 notional += instrument.notional(holding.position.quantity, mark);
@@ -315,7 +315,7 @@ impl Shard {
         let mut fall = 0;
         let mut at = self.pools[pool as usize].first_holding;
         while let Some(holding) = self.holdings.get(at as usize) {
-            let instrument = market.instrument(holding.instrument);
+            let instrument = self.rules(market, holding);
             if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
                 let position = holding.position;
                 let part = instrument.notional(position.quantity, mark);

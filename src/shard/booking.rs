@@ -3,6 +3,7 @@
 use super::edges::ABSENT;
 use super::margin::rounding_loss;
 use super::store::UNCERTIFIED;
+use super::store::leverage_of;
 use super::{Shard, Strategy};
 use crate::command::{MarginMode, PositionSide};
 use crate::event::Events;
@@ -75,7 +76,7 @@ impl Shard {
         let pool = record.pool;
         let tiers = &instrument.spec.tiers;
         let whole = instrument.notional(record.position.quantity, price);
-        let leverage = record.leverage.min(tiers.max_leverage(tiers.tier(whole)));
+        let leverage = leverage_of(market, record).min(tiers.max_leverage(tiers.tier(whole)));
         let notional = instrument.notional(quantity, price);
         let wanted = div_ceil(notional * i128::from(LEVERAGE_ONE), i128::from(leverage));
         let cross = self.cross_pool(self.pools[pool as usize].account, instrument.spec.settle);
@@ -131,7 +132,7 @@ impl Shard {
     ) -> T {
         let record = &self.holdings[holding as usize];
         let (id, pool, before) = (record.instrument, record.pool, record.position);
-        let instrument = market.instrument(id);
+        let instrument = self.rules(market, record);
         let corner_before = self.corner(instrument, holding);
         let result = change(&mut self.holdings[holding as usize].position);
         let after = self.holdings[holding as usize].position;

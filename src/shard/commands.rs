@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::margin::maintenance;
+use super::store::leverage_of;
 use super::store::{NONE, OrderBook};
 use crate::checks;
 use crate::command::{MarginMode, OffGrid, PositionMode, PositionSide};
@@ -116,7 +117,7 @@ impl Shard {
     ) -> Result<(), Refusal> {
         let legs = self.legs(account, id);
         let Some(first) = legs.clone().next() else { return Ok(()) };
-        let (mode, before) = (self.mode(first), self.holdings[first as usize].leverage);
+        let (mode, before) = (self.mode(first), leverage_of(market, &self.holdings[first as usize]));
         let requirement = |leverage| {
             let required = legs.clone().map(|at| self.requirement_of(market, at, leverage));
             match mode {
@@ -218,7 +219,7 @@ impl Shard {
             }
         } else {
             self.check_free(account, Some(pool))?;
-            self.check_isolated(market, holding, self.holdings[holding as usize].leverage, amount)?;
+            self.check_isolated(market, holding, leverage_of(market, &self.holdings[holding as usize]), amount)?;
         }
         self.credit(cross, -amount);
         self.credit(pool, amount);
@@ -242,6 +243,6 @@ impl Shard {
     pub(super) fn maintenance_of(&self, market: &Market, holding: u32) -> i128 {
         debug_assert_ne!(holding, NONE);
         let holding = &self.holdings[holding as usize];
-        maintenance(market.instrument(holding.instrument), &holding.position)
+        maintenance(self.rules(market, holding), &holding.position)
     }
 }

@@ -374,7 +374,7 @@ impl Shard {
             return None;
         }
         let holding = &self.holdings[at as usize];
-        let instrument = market.instrument(holding.instrument);
+        let instrument = self.rules(market, holding);
         let mark = instrument.living_mark()?;
         let held = holding.position.quantity.abs();
         let tiers = &instrument.spec.tiers;
@@ -403,7 +403,7 @@ impl Shard {
             instrument: holding.instrument,
             quantity: lots * held.signum(),
             share: mul_div_floor(share, i128::from(lots), i128::from(held.abs())),
-            price: bankruptcy_price(market.instrument(holding.instrument), &holding.position, share),
+            price: bankruptcy_price(self.rules(market, holding), &holding.position, share),
             holding: at,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::store::OrderBook;
+use super::store::leverage_of;
 use crate::command::{MarginMode, PositionSide};
 use crate::contract::{Unit, Valuation};
 use crate::event::PoolName;
@@ -156,7 +157,7 @@ impl Shard {
             if holding.position.quantity == 0 {
                 continue;
             }
-            let instrument = market.instrument(holding.instrument);
+            let instrument = self.rules(market, holding);
             let Valuation { value, notional } = holding.position.valuation(instrument);
             margin.equity += value - holding.position.cost;
             margin.maintenance += instrument.maintenance_margin(holding.position.quantity, notional);
@@ -183,7 +184,7 @@ impl Shard {
             let mut long_leg = 0;
             for index in self.holdings_of(pool) {
                 let holding = &self.holdings[index as usize];
-                let required = self.requirement_of(market, index, holding.leverage);
+                let required = self.requirement_of(market, index, leverage_of(market, holding));
                 initial += match (mode, holding.side) {
                     (MarginMode::Cross, Some(PositionSide::Long)) => {
                         long_leg = required;

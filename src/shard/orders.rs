@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::margin::{initial_requirement, order_notional};
+use super::store::leverage_of;
 use super::store::{NONE, OpenOrder, OrderBook};
 use crate::checks;
 use crate::command::{MarginMode, OffGrid, Order, Side};
@@ -75,7 +76,7 @@ impl Shard {
         let (position, before, leverage, mode) = match holding {
             Some(at) => {
                 let holding = &self.holdings[at as usize];
-                (holding.position, self.order_book(at), holding.leverage, self.mode(at))
+                (holding.position, self.order_book(at), leverage_of(market, holding), self.mode(at))
             }
             None => (Position::default(), OrderBook::EMPTY, instrument.spec.tiers.max_leverage(0), MarginMode::Cross),
         };
