@@ -39,6 +39,8 @@ pub enum Cause {
 pub enum Step {
     /// Reduction to the cap of the tier below.
     Tier,
+    /// Closing of a fixed part of the position.
+    Fraction,
     /// Closing of the whole position.
     All,
     /// A fund closes its inventory.

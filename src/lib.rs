@@ -67,6 +67,7 @@ mod ring;
 mod rounds;
 mod sequencer;
 mod shard;
+pub mod slope;
 #[cfg(feature = "cli")]
 pub mod ticks;
 pub mod tiers;

@@ -139,6 +139,8 @@ impl FundSpec {
 pub struct ReducePolicy {
     /// Close just enough to reach the tier below.
     pub tier: bool,
+    /// Close this part, in parts per billion, of what there is; 0: do not.
+    pub fraction_ppb: u64,
     /// Close all.
     pub all: bool,
     /// How much of it may be in flight at once; none: all of it.
@@ -147,7 +149,7 @@ pub struct ReducePolicy {
 
 impl Default for ReducePolicy {
     fn default() -> Self {
-        Self { tier: true, all: true, pacing: None }
+        Self { tier: true, fraction_ppb: 0, all: true, pacing: None }
     }
 }
 
@@ -247,6 +249,8 @@ pub struct InstrumentSpec {
     pub taker_fee_ppb: i64,
     /// Charged on liquidation fills, in parts per billion.
     pub liquidation_fee_ppb: i64,
+    /// Whether the taker fee of closing is part of the maintenance margin.
+    pub close_fee_in_mm: bool,
     /// How positions are reduced in a liquidation.
     pub reduce: ReducePolicy,
     /// How the other side is deleveraged.
@@ -283,6 +287,7 @@ impl InstrumentSpec {
             maker_fee_ppb: 0,
             taker_fee_ppb: 0,
             liquidation_fee_ppb: 0,
+            close_fee_in_mm: false,
             reduce: ReducePolicy::default(),
             adl: AdlPolicy::default(),
             fund,
@@ -292,12 +297,20 @@ impl InstrumentSpec {
         }
     }
 
+    /// The fee that is part of the maintenance margin, in parts per billion: a rebate lowers none.
+    #[must_use]
+    #[inline]
+    pub fn close_fee_ppb(&self) -> u64 {
+        if self.close_fee_in_mm { u64::try_from(self.taker_fee_ppb).unwrap_or(0) } else { 0 }
+    }
+
     /// Checks the numbers that no other type has checked.
     ///
     /// # Errors
     ///
     /// A grid finer or coarser than [`Grid::new`] makes them, a unit with a part below 1 or of 2^62 and more, a trading fee outside
-    /// (−1, 1), a liquidation fee outside [0, 1).
+    /// (−1, 1), a liquidation fee outside [0, 1), a fraction above 1, a margin that takes all of the notional with the fee
+    /// that is part of it.
     pub fn check(&self) -> Result<(), Refusal> {
         let one = PPB as i64;
         if [self.tick, self.lot].iter().any(|grid| Grid::new(grid.step()).is_none()) {
@@ -311,6 +324,14 @@ impl InstrumentSpec {
         }
         if !(0..one).contains(&self.liquidation_fee_ppb) {
             return Err(Refusal::BadDeclaration { what: "liquidation_fee must be at least 0 and below 1" });
+        }
+        if self.reduce.fraction_ppb > PPB {
+            return Err(Refusal::BadDeclaration { what: "fraction must be above 0 and at most 1" });
+        }
+        if self.tiers.check_close_fee(self.close_fee_ppb()).is_err() {
+            return Err(Refusal::BadDeclaration {
+                what: "the maintenance margin rate and the taker fee must be below 1",
+            });
         }
         if self.funding.chunk == 0 {
             return Err(Refusal::BadDeclaration { what: "chunk must be at least 1" });

@@ -269,8 +269,10 @@ fn any_spec(dice: &mut Dice) -> InstrumentSpec {
         maker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
         taker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
         liquidation_fee_ppb: dice.below(1_000_000_000) as i64,
+        close_fee_in_mm: dice.flag(),
         reduce: ReducePolicy {
             tier: dice.flag(),
+            fraction_ppb: dice.below(1_000_000_001),
             all: dice.flag(),
             pacing: dice.maybe(|dice| {
                 if dice.flag() {
@@ -357,6 +359,7 @@ fn instrument() -> InstrumentSpec {
         maker_fee_ppb: -100_000,
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 12_500_000,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),

@@ -270,6 +270,7 @@ fn populated_with(shards: u32, accounts: u64, fund: i64, rules: VenueRules, redu
         maker_fee_ppb: 0,
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 1_000_000,
+        close_fee_in_mm: false,
         reduce,
         adl: AdlPolicy::default(),
         fund: terrace::market::FundId(0),

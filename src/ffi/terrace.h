@@ -267,6 +267,8 @@ enum terrace_step
   TERRACE_STEP_ALL = 1,
   // A fund closes its inventory.
   TERRACE_STEP_UNWIND = 2,
+  // Closing of a fixed part of the position.
+  TERRACE_STEP_FRACTION = 3,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_step terrace_step;

@@ -15,6 +15,7 @@ use crate::market::{
 };
 use crate::number::{LIMIT, Quantity};
 use crate::refusal::{Code, Refusal};
+use crate::slope::{SizeStep, Slope};
 use crate::tiers::{TierError, TierRow, TierRule, TierTable};
 
 /// Whether a kind is inverse; none: it is not built.
@@ -26,8 +27,8 @@ const KINDS: &[(&str, Option<bool>)] = &[
     ("option", None),
     ("spot", None),
 ];
-pub(super) const TIER_RULES: &[(&str, Option<TierRule>)] =
-    &[("marginal", Some(TierRule::Marginal)), ("step", Some(TierRule::Step)), ("linear", None)];
+pub(super) const TIER_RULES: &[(&str, TierRule)] =
+    &[("marginal", TierRule::Marginal), ("step", TierRule::Step), ("linear", TierRule::Linear)];
 pub(super) const RANKINGS: &[(&str, AdlRank)] = &[
     ("pnl_leverage", AdlRank::PnlLeverage),
     ("pnl_margin_ratio", AdlRank::PnlMarginRatio),
@@ -40,7 +41,7 @@ pub(super) const ADL_PRICES: &[(&str, AdlPrice)] = &[("bankruptcy", AdlPrice::Ba
 const MAX_LEVERAGE_HUNDREDTHS: i64 = 100_000_000;
 
 #[derive(Clone, Copy, PartialEq)]
-enum Reduction {
+pub(super) enum Reduction {
     Tier,
     All,
     Fraction,
@@ -204,9 +205,13 @@ struct InstrumentLine {
     inverse: bool,
     steps: [Decimal; 3],
     fees: [Decimal; 3],
+    close_fee_in_mm: bool,
     tier_rule: TierRule,
-    tiers: Vec<Json>,
-    reduce: ReducePolicy,
+    tiers: Option<Vec<Json>>,
+    /// `base`, `slope`, `im_base`.
+    slope: [Option<Decimal>; 3],
+    reduce: Vec<Reduction>,
+    fraction: Option<Decimal>,
     adl: AdlPolicy,
     pacing: Option<PacingLine>,
     prices: PriceLine,
@@ -256,15 +261,18 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), R
         return Err(Rejection::bad_value(format!("the fund is not kept in {}", line.settle)));
     }
     line.prices.rules.check(tick)?;
+    line.check_fraction()?;
     line.controls.check()?;
     line.pacing.map_or(Ok(()), PacingLine::check)?;
-    let tiers = tier_table(line.tier_rule, &line.tiers, asset.decimals)?;
+    let tiers = line.tier_table(unit, tick, asset.decimals)?;
     line.prices.check_grid()?;
     let [maker_fee_ppb, taker_fee_ppb, liquidation_fee_ppb] = fees_of(line.fees)?;
+    let reduce = line.reduce_policy()?;
     let controls = line.controls.place()?;
     let pacing = line.pacing.map(PacingLine::rule).transpose()?;
     let what = if line.inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
     let unit = unit.ok_or(Refusal::Overflow { what })?;
+    let tiers = tiers.ok_or(Refusal::Overflow { what: "lot · multiplier, the size of a lot," })?;
     if desk.instruments.contains_key(&line.symbol) {
         return Err(Rejection::new(Code::Duplicate, format!("the instrument {:?} is declared already", line.symbol)));
     }
@@ -279,7 +287,8 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), R
         maker_fee_ppb,
         taker_fee_ppb,
         liquidation_fee_ppb,
-        reduce: ReducePolicy { pacing, ..line.reduce },
+        close_fee_in_mm: line.close_fee_in_mm,
+        reduce: ReducePolicy { pacing, ..reduce },
         adl: line.adl,
         fund,
         prices: line.prices.rules,
@@ -308,8 +317,12 @@ impl InstrumentLine {
             "maker_fee",
             "taker_fee",
             "liquidation_fee",
+            "base",
+            "slope",
+            "im_base",
             "close_fee_in_mm",
             "reduce",
+            "fraction",
             "adl_rank",
             "adl_price",
             "mark",
@@ -326,10 +339,20 @@ impl InstrumentLine {
         for (fee, name) in fees.iter_mut().zip(["maker_fee", "taker_fee", "liquidation_fee"]) {
             *fee = fields.decimal_or(name, Decimal::ZERO)?;
         }
-        let tiers =
-            fields.list_or_none("tiers")?.ok_or_else(|| Rejection::malformed("the field \"tiers\" is missing"))?;
-        let tier_rule = fields.word_or("tier_rule", TIER_RULES, Some(TierRule::Marginal))?;
-        let (reduce, fraction) = reduce_policy(fields.list_or_none("reduce")?)?;
+        let tiers = fields.list_or_none("tiers")?;
+        let tier_rule = fields.word_or("tier_rule", TIER_RULES, TierRule::Marginal)?;
+        if tiers.is_none() && tier_rule != TierRule::Linear {
+            return Err(Rejection::malformed("the field \"tiers\" is missing"));
+        }
+        let mut slope = [None; 3];
+        for (rate, name) in slope.iter_mut().zip(["base", "slope", "im_base"]) {
+            *rate = fields.decimal_or_none(name)?;
+        }
+        let reduce = reductions(fields.list_or_none("reduce")?)?;
+        let fraction = fields.decimal_or_none("fraction")?;
+        if fraction.is_none() && reduce.contains(&Reduction::Fraction) {
+            return Err(Rejection::malformed("the field \"fraction\" is missing"));
+        }
         let prices = PriceLine::read(&mut fields)?;
         let adl = AdlPolicy {
             rank: fields.word_or("adl_rank", RANKINGS, AdlRank::default())?,
@@ -337,12 +360,7 @@ impl InstrumentLine {
         };
         let pacing = fields.take("pacing").map(PacingLine::read).transpose()?;
         let inverse = fields.word("kind", KINDS)?;
-        let supported = [
-            (inverse.is_some(), "kind: only \"linear_perp\" and \"inverse_perp\" are supported"),
-            (tier_rule.is_some(), "tier_rule: only \"marginal\" and \"step\" are supported"),
-            (!fraction, "reduce: only \"tier\" and \"all\" are supported"),
-            (!fields.flag_or("close_fee_in_mm", false)?, "close_fee_in_mm: only false is supported"),
-        ];
+        let supported = [(inverse.is_some(), "kind: only \"linear_perp\" and \"inverse_perp\" are supported")];
         Ok(Self {
             symbol,
             underlying,
@@ -353,14 +371,58 @@ impl InstrumentLine {
             inverse: inverse.unwrap_or(false),
             steps,
             fees,
-            tier_rule: tier_rule.unwrap_or_default(),
+            close_fee_in_mm: fields.flag_or("close_fee_in_mm", false)?,
+            tier_rule,
             tiers,
+            slope,
             reduce,
+            fraction,
             adl,
             pacing,
             prices,
             controls: ControlsLine::read(&mut fields)?,
         })
+    }
+
+    fn check_fraction(&self) -> Result<(), Rejection> {
+        let Some(fraction) = self.fraction else { return Ok(()) };
+        if !self.reduce.contains(&Reduction::Fraction) {
+            return Err(Rejection::bad_value("fraction is given, but reduce does not list \"fraction\""));
+        }
+        check_range(fraction)
+    }
+
+    fn reduce_policy(&self) -> Result<ReducePolicy, Rejection> {
+        let lists = |step| self.reduce.contains(&step);
+        Ok(ReducePolicy {
+            tier: lists(Reduction::Tier),
+            fraction_ppb: fraction_of(self.fraction)?,
+            all: lists(Reduction::All),
+            pacing: None,
+        })
+    }
+
+    /// The rows, or the rates of the rule `linear`; none if the size of a lot is not a fraction of 62-bit numbers.
+    /// Anything wrong is `bad_tiers`.
+    fn tier_table(&self, unit: Option<Unit>, tick: Grid, decimals: u32) -> Result<Option<TierTable>, Rejection> {
+        let bad = |error: TierError| Rejection::new(Code::BadTiers, error.to_string());
+        let table = match (self.tier_rule, &self.tiers, self.slope) {
+            (TierRule::Linear, None, [Some(base), Some(slope), Some(im_base)]) => {
+                let base_ppb = slope_rate("base", base)?;
+                let slope_ppb = slope_rate("slope", slope)?;
+                let im_base_ppb = slope_rate("im_base", im_base)?;
+                let Some(step) = unit.and_then(|unit| SizeStep::of(unit, tick, decimals)) else { return Ok(None) };
+                TierTable::linear(Slope { base_ppb, slope_ppb, im_base_ppb, step }).map_err(bad)?
+            }
+            (TierRule::Linear, _, _) | (_, _, [Some(_), ..] | [_, Some(_), _] | [.., Some(_)]) => {
+                return Err(bad(TierError::RowsOrSlope));
+            }
+            (rule, rows, _) => tier_table(rule, rows.as_deref().unwrap_or_default(), decimals)?,
+        };
+        let (fee_ppb, _) = steps(Grid::ppb(), self.fees[1]);
+        let fee_ppb = if self.close_fee_in_mm { u64::try_from(fee_ppb).unwrap_or(0) } else { 0 };
+        table.check_close_fee(fee_ppb).map_err(bad)?;
+        Ok(Some(table))
     }
 
     /// The grids of tick, lot and multiplier.
@@ -392,6 +454,31 @@ impl InstrumentLine {
             }
             _ => Ok(Unit::linear(tick, lot, multiplier, decimals)),
         }
+    }
+}
+
+/// A rate of the rule `linear`, in parts per billion.
+pub(super) fn slope_rate(name: &str, rate: Decimal) -> Result<u64, Rejection> {
+    let (steps, off) = steps(Grid::ppb(), rate);
+    if off {
+        let reason = format!("{name} {rate} is finer than {}", Grid::ppb().step());
+        return Err(Rejection::new(Code::BadTiers, reason));
+    }
+    Ok(u64::try_from(steps).unwrap_or(u64::MAX)) // below zero is refused as what is too large is
+}
+
+/// Whether a fraction may be one of `reduce`.
+pub(super) fn check_range(fraction: Decimal) -> Result<(), Rejection> {
+    let in_range = fraction.mantissa() > 0 && (is_below_one(fraction) || fraction == Decimal::new(1, 0));
+    let reason = || format!("fraction must be above 0 and at most 1, not {fraction}");
+    if in_range { Ok(()) } else { Err(Rejection::bad_value(reason())) }
+}
+
+/// A fraction in parts per billion, 0 for none.
+pub(super) fn fraction_of(fraction: Option<Decimal>) -> Result<u64, Rejection> {
+    match steps(Grid::ppb(), fraction.unwrap_or(Decimal::ZERO)) {
+        (steps, false) => Ok(u64::try_from(steps).unwrap_or(0)),
+        _ => Err(Refusal::OffGrid { what: "fraction" }.into()),
     }
 }
 
@@ -428,7 +515,7 @@ pub(super) fn fees_of(fees: [Decimal; 3]) -> Result<[i64; 3], Rejection> {
 }
 
 /// What is wrong with a table, as lines tell it.
-pub(super) fn bad_tiers(table: Result<TierTable, TierError>) -> Result<TierTable, Rejection> {
+pub(super) fn bad_tiers<T>(table: Result<T, TierError>) -> Result<T, Rejection> {
     table.map_err(|error| Rejection::new(Code::BadTiers, error.to_string()))
 }
 
@@ -437,16 +524,14 @@ fn is_below_one(rate: Decimal) -> bool {
     whole.is_some_and(|place| place.floor() == 0)
 }
 
-/// Which reductions are listed, and whether the one that is not built is.
-pub(super) fn reduce_policy(list: Option<Vec<Json>>) -> Result<(ReducePolicy, bool), Rejection> {
-    let Some(list) = list else { return Ok((ReducePolicy::default(), false)) };
+/// The reductions that are listed.
+pub(super) fn reductions(list: Option<Vec<Json>>) -> Result<Vec<Reduction>, Rejection> {
+    let Some(list) = list else { return Ok(vec![Reduction::Tier, Reduction::All]) };
     let words = list.iter().map(|word| as_word("each of reduce", word, REDUCTIONS)).collect::<Result<Vec<_>, _>>()?;
     if (1..words.len()).any(|at| words[..at].contains(&words[at])) {
         return Err(Rejection::malformed("reduce names a step twice"));
     }
-    let policy =
-        ReducePolicy { tier: words.contains(&Reduction::Tier), all: words.contains(&Reduction::All), pacing: None };
-    Ok((policy, words.contains(&Reduction::Fraction)))
+    Ok(words)
 }
 
 /// Reads a tier table; anything wrong in it is `bad_tiers` and names the row.

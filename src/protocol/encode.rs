@@ -537,6 +537,7 @@ pub(super) fn position_word(quantity: i64) -> &'static str {
 fn step_word(step: Step) -> &'static str {
     match step {
         Step::Tier => "tier",
+        Step::Fraction => "fraction",
         Step::All => "all",
         Step::Unwind => "unwind",
     }

@@ -86,10 +86,11 @@ impl Shard {
         off_grid: OffGrid,
     ) -> Result<(), Refusal> {
         let instrument = market.instrument(id);
-        let tiers = &instrument.spec.tiers;
-        let value = |at: u32| self.holdings[at as usize].position.notional(instrument);
-        let notional = self.legs(account, id).map(value).max().unwrap_or(0);
-        let maximum = tiers.max_leverage(tiers.tier(notional));
+        let of = |at: u32| {
+            let position = &self.holdings[at as usize].position;
+            instrument.max_leverage(position.quantity, position.notional(instrument))
+        };
+        let maximum = self.legs(account, id).map(of).min().unwrap_or_else(|| instrument.max_leverage(0, 0));
         if leverage < LEVERAGE_ONE || leverage > maximum || (off_grid.amount && leverage == maximum) {
             return Err(Refusal::Leverage { maximum });
         }

@@ -14,7 +14,7 @@ use super::{Attention, Margin, Shard};
 use crate::command::{OrderName, OrderOwner, PositionSide, Side};
 use crate::event::{Cause, Event, Events, Outcome, PoolName, Step};
 use crate::market::{FundId, InstrumentId, Market};
-use crate::number::{Price, Quantity, mul_div_floor};
+use crate::number::{PPB, Price, Quantity, mul_div_ceil, mul_div_floor};
 use ethnum::I256;
 use std::cmp::Ordering;
 
@@ -382,6 +382,9 @@ impl Shard {
         let (step, quantity) = if instrument.spec.reduce.tier && tier > 0 {
             let kept = instrument.lots_within(tiers.floor(tier), mark); // fewer than are held
             (Step::Tier, held - kept)
+        } else if instrument.spec.reduce.fraction_ppb > 0 {
+            let part = mul_div_ceil(i128::from(held), i128::from(instrument.spec.reduce.fraction_ppb), i128::from(PPB));
+            (Step::Fraction, part as Quantity) // at most all
         } else if instrument.spec.reduce.all {
             (Step::All, held)
         } else {

@@ -94,12 +94,16 @@ pub(super) struct OrderBook {
     pub(super) buys: i128,
     /// The same of the sell orders.
     pub(super) sells: i128,
+    /// Lots of the buy orders that are not reduce-only, and of the sell orders.
+    pub(super) buy_lots: Quantity,
+    pub(super) sell_lots: Quantity,
     /// Lots of the reduce-only orders.
     pub(super) reducing: Quantity,
 }
 
 impl OrderBook {
-    pub(super) const EMPTY: Self = Self { first: NONE, last: NONE, buys: 0, sells: 0, reducing: 0 };
+    pub(super) const EMPTY: Self =
+        Self { first: NONE, last: NONE, buys: 0, sells: 0, buy_lots: 0, sell_lots: 0, reducing: 0 };
 }
 
 /// What came into the accounts of a shard, left them, and is put aside; of an asset, in quanta.
