@@ -560,7 +560,7 @@ impl State {
     }
 
     pub fn position(&self, account: u64, at: At) -> Position {
-        self.holding(account, at).position
+        self.accounts[&account].holdings.get(&at).map(|h| h.position.clone()).unwrap_or_default()
     }
 
     pub fn holding_mut(&mut self, account: u64, at: At) -> &mut Holding {

@@ -110,7 +110,8 @@ impl Table {
 
     /// `ceil(N · rate)`
     pub fn im(&self, notional: &Int, size: impl FnOnce() -> Rat, leverage: Option<&Int>) -> Int {
-        (rat(notional) * self.im_rate(notional, size, leverage)).ceil().to_integer()
+        let rate = self.im_rate(notional, size, leverage);
+        ceil_div(&(notional * rate.numer()), rate.denom())
     }
 
     /// Whether it takes a position that large only beyond what is allowed: above
