@@ -10,11 +10,12 @@
 
 use super::number::{Int, Rat, floor_div, int, limit, rat, round_half_up};
 use super::state::{At, State};
+use super::tiers::Rule;
 use num_traits::{Signed, Zero};
 
 /// How far rounding can move the excess: value, notional, MM, deduction,
-/// fee of two legs.
-const ROUNDING: i64 = 16;
+/// fee of one leg.
+const ROUNDING: i64 = 6;
 
 /// A position in its pool, all other prices standing still; both legs of an
 /// instrument in one pool move together.
@@ -113,15 +114,31 @@ impl Probe<'_> {
     }
 
     /// No price between the two, of one stretch, breaches; the two themselves do
-    /// not. Where both are well above zero, so is the exact excess at both, hence
-    /// between them, hence the excess that counts.
+    /// not.
     fn is_safe(&self, low: &Int, high: &Int) -> bool {
         let (low, high) = (self.worth(low), self.worth(high));
-        if low == high {
-            return self.excess_of(&low).is_positive();
+        low == high || self.least_between(&low, &high).is_positive()
+    }
+
+    /// The excess is nowhere lower between the two: of a plain position, because
+    /// the excess itself rises or falls all the way; else, because the exact one
+    /// does not fall below its lower end.
+    fn least_between(&self, low: &[(Int, Int)], high: &[(Int, Int)]) -> Int {
+        let instrument = &self.state.instruments[self.i];
+        let by_rows = !matches!(instrument.tiers.rule, Rule::Linear { .. });
+        let one_ceiling = by_rows && self.state.close_fee_rate(self.i).is_zero();
+        match (self.legs.as_slice(), one_ceiling) {
+            ([q], true) if q.is_positive() => self.excess_of(low),
+            ([_], true) if !instrument.inverse => self.excess_of(high),
+            // The value is the notional, or one less: it never gains from being exact.
+            ([_], true) => self.excess_of(&[(&high[0].1 - 1, high[0].1.clone())]),
+            _ => self.excess_of(low).min(self.excess_of(high)) - self.slack(),
         }
-        let least = int(2 * ROUNDING);
-        self.excess_of(&low) > least && self.excess_of(&high) > least
+    }
+
+    /// How far two excesses can be from what they exactly are, together.
+    fn slack(&self) -> Int {
+        int(2 * ROUNDING) * Int::from(self.legs.len())
     }
 
     /// The prices between two changes of any leg's row, lowest first: first and
@@ -220,7 +237,7 @@ impl Probe<'_> {
             return size_unit.ceil().to_integer().max(low.clone()) + 1;
         }
         let mut price = low.clone();
-        let least = int(2 * ROUNDING);
+        let least = self.slack();
         let settled = |price: &Int| {
             let excess = self.excess(price);
             !excess.is_positive() || excess > least && self.excess(&(price * 2)) > excess + &least
