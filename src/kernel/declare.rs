@@ -80,9 +80,8 @@ impl Declaration {
         match self {
             Self::Asset { decimals, .. } => check_decimals(*decimals),
             Self::Fund(spec) => check_fund_alone(spec),
-            Self::Instrument(spec) => spec.check(),
+            Self::Instrument(spec) | Self::Rules { spec, .. } => spec.check(),
             Self::Venue(rules) => check_timeouts(rules),
-            Self::Rules { spec, .. } => spec.check(),
         }
     }
 
