@@ -165,7 +165,7 @@ impl State {
             "ask": self.show_maybe_price(i, &instrument.ask),
             "open_interest": self.show_qty(i, &self.open_interest(i)),
             "fund": self.funds[instrument.fund].name,
-            "tiers": instrument.tiers.rows.iter().map(show).collect::<Vec<_>>(),
+            "tiers": instrument.tiers.shown_rows().iter().map(show).collect::<Vec<_>>(),
         })
     }
 

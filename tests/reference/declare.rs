@@ -6,6 +6,7 @@ use super::command::{FundFields, InstrumentFields};
 use super::input::{Refusal, refuse};
 use super::marks::pricing_of;
 use super::number::{Int, Rat, decimals_of, int, one, pow10, rat, show_exact, significant_digits, zero};
+use super::pacing::{need_pacing_on_grid, pacing_of};
 use super::state::{
     Account, Asset, Drawdown, Fund, Instrument, Position, State, need, need_below_limit, need_positive, on_grid,
 };
@@ -111,6 +112,7 @@ impl State {
         let same = self.funds[fund].asset == settle;
         need(same, "bad_value", format!("fund {} is of another asset", self.funds[fund].name))?;
         need_fraction(f)?;
+        let pacing = pacing_of(f)?;
         let pricing = pricing_of(f, self.now)?;
         need_levels(&f.margin_calls)?;
         let tiers = tiers(f, decimals)?;
@@ -118,6 +120,7 @@ impl State {
         let taker_fee = parts_per_billion(&f.taker_fee)?;
         let liquidation_fee = parts_per_billion(&f.liquidation_fee)?;
         f.fraction.as_ref().map(parts_per_billion).transpose()?;
+        need_pacing_on_grid(f)?;
         let margin_calls = whole_levels(&f.margin_calls)?;
         need_below_limit("unit", unit.numer())?;
         need_below_limit("unit", unit.denom())?;
@@ -142,6 +145,7 @@ impl State {
             fraction: f.fraction.clone(),
             adl_rank: f.adl_rank.clone(),
             adl_price: f.adl_price.clone(),
+            pacing,
             mark: None,
             frozen: BTreeSet::new(),
             told_frozen: false,

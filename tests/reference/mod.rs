@@ -28,6 +28,7 @@
 //! - `settlement`   funding settlements, in chunks
 //! - `liquidation`  the phases after each input, and the walk of a pool
 //! - `calls`        margin calls
+//! - `pacing`       how many lots may be in flight
 //! - `cancelling`   cancelling the orders of a pool, and the venue's word on it
 //! - `venue`        where liquidation and unwind orders go
 //! - `manual`       the manual venue's answers, late ones too
@@ -68,6 +69,7 @@ mod margin;
 mod market;
 mod marks;
 mod number;
+mod pacing;
 mod price_fields;
 mod repeats;
 mod settlement;
