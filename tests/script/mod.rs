@@ -22,7 +22,7 @@ pub struct Features {
 }
 
 /// What the kernel has.
-pub const BUILT: Features = Features { funding: true, computed_prices: false, margin_calls: true };
+pub const BUILT: Features = Features { funding: true, computed_prices: true, margin_calls: true };
 
 /// What the reference has, which may be ahead.
 #[allow(dead_code, reason = "not every test plays the reference alone")]
