@@ -61,6 +61,7 @@ fn spec(index: u64) -> InstrumentSpec {
         maker_fee_ppb: 0,
         taker_fee_ppb: 0,
         liquidation_fee_ppb: 0,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),

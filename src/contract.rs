@@ -7,7 +7,7 @@
 
 use crate::decimal::{Decimal, Grid};
 use crate::market::Instrument;
-use crate::number::{LIMIT, Price, Quantity};
+use crate::number::{LEVERAGE_ONE, LIMIT, Price, Quantity, charge, div_ceil};
 use ethnum::I256;
 
 /// What one lot is worth at a price of one tick.
@@ -182,17 +182,51 @@ impl Instrument {
         Quantity::try_from(lots).unwrap_or(Quantity::MAX)
     }
 
-    /// Maintenance margin of signed `quantity` lots of a notional, in quanta.
+    /// Maintenance margin of `lots`, signed or not, of a notional, in quanta.
     #[must_use]
     #[inline]
-    pub fn maintenance_margin(&self, _quantity: Quantity, notional: i128) -> i128 {
-        self.spec.tiers.maintenance_margin(notional)
+    pub fn maintenance_margin(&self, lots: Quantity, notional: i128) -> i128 {
+        let tiers = &self.spec.tiers;
+        let own = match tiers.slope() {
+            None => tiers.maintenance_margin(notional),
+            Some(slope) => slope.maintenance_margin(self.size_steps(lots, notional), notional),
+        };
+        match self.spec.close_fee_ppb() {
+            0 => own,
+            fee_ppb => own + charge(notional, fee_ppb as i64),
+        }
     }
 
-    /// Initial margin of `lots` of a notional, in quanta, at a leverage in hundredths.
+    /// Initial margin of `lots`, signed or not, of a notional, in quanta, at a leverage in hundredths.
     #[must_use]
-    pub fn initial_margin(&self, _lots: Quantity, notional: i128, leverage: u32) -> i128 {
-        self.spec.tiers.initial_margin(notional, leverage)
+    pub fn initial_margin(&self, lots: Quantity, notional: i128, leverage: u32) -> i128 {
+        self.opening_margin((lots, notional), notional, leverage)
+    }
+
+    /// What opening a `part` of a whole position takes, in quanta: the part's notional at the whole's rate.
+    #[must_use]
+    pub fn opening_margin(&self, whole: (Quantity, i128), part: i128, leverage: u32) -> i128 {
+        let (lots, notional) = whole;
+        if let Some(slope) = self.spec.tiers.slope() {
+            return slope.initial_margin(self.size_steps(lots, notional), part, leverage);
+        }
+        let leverage = leverage.min(self.max_leverage(lots, notional));
+        div_ceil(part * i128::from(LEVERAGE_ONE), i128::from(leverage))
+    }
+
+    /// The maximum leverage of `lots`, signed or not, of a notional, in hundredths.
+    #[must_use]
+    pub fn max_leverage(&self, lots: Quantity, notional: i128) -> u32 {
+        let tiers = &self.spec.tiers;
+        match tiers.slope() {
+            None => tiers.max_leverage(tiers.tier(notional)),
+            Some(slope) => slope.max_leverage(self.size_steps(lots, notional)),
+        }
+    }
+
+    /// The size that the rule `linear` goes by, in the steps that it is counted in.
+    pub(crate) fn size_steps(&self, lots: Quantity, notional: i128) -> i128 {
+        if self.spec.unit.is_inverse() { notional } else { i128::from(lots).abs() }
     }
 
     /// What a fill of signed `parts` at `price` books against its side, beyond the rounded-down size of the whole: the

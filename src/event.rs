@@ -39,6 +39,8 @@ pub enum Cause {
 pub enum Step {
     /// Reduction to the cap of the tier below.
     Tier,
+    /// Closing of a fixed part of the position.
+    Fraction,
     /// Closing of the whole position.
     All,
     /// A fund closes its inventory.
@@ -161,6 +163,8 @@ pub enum Event {
     Socialised { account: u64, instrument: InstrumentId, amount: i128 },
     /// A takeover, residue or deficit left a fund's equity below zero.
     FundDeficit { fund: FundId, equity: i128 },
+    /// All accounts have gone over to an instrument's changed rules.
+    RulesSettled { instrument: InstrumentId },
     /// A settlement of funding is done: what all payers paid and all receivers received. The rest is the fund's.
     FundingSettled { instrument: InstrumentId, rate_ppb: i64, paid: i128, received: i128 },
 }

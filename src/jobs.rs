@@ -6,7 +6,7 @@
 //! is booked first. Jobs are booked one after the other, oldest first.
 
 use crate::command::Command;
-use crate::market::{Instrument, InstrumentId, Market};
+use crate::market::{Instrument, InstrumentId, InstrumentSpec, Market};
 use crate::number::{Price, Quantity, charge};
 
 /// Accounts that one place books, unless the instrument says otherwise.
@@ -81,6 +81,13 @@ impl Market {
         self.jobs.push(Job { name, rate_ppb, mark, done: None });
     }
 
+    /// The rules of an instrument change: who holds it goes over to them in pieces.
+    pub(crate) fn begin_change(&mut self, instrument: InstrumentId, spec: InstrumentSpec) {
+        self.instruments[instrument.index()].change_rules(spec);
+        let name = JobName { instrument, kind: JobKind::Rules };
+        self.jobs.push(Job { name, rate_ppb: 0, mark: 0, done: None });
+    }
+
     /// Notes what a command that was booked says of jobs.
     pub(crate) fn note_job(&mut self, command: &Command, now_ns: u64) {
         match *command {
@@ -97,7 +104,13 @@ impl Market {
     fn part_done(&mut self, part: Part) {
         match (part, self.jobs.first_mut()) {
             (Part::UpTo(account), Some(job)) => job.done = Some(account),
-            (Part::End, Some(_)) => drop(self.jobs.remove(0)),
+            (Part::End, Some(job)) => {
+                let JobName { instrument, kind } = job.name;
+                if kind == JobKind::Rules {
+                    self.instruments[instrument.index()].before = None;
+                }
+                self.jobs.remove(0);
+            }
             (_, None) => {}
         }
     }

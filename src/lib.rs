@@ -67,6 +67,7 @@ mod ring;
 mod rounds;
 mod sequencer;
 mod shard;
+pub mod slope;
 #[cfg(feature = "cli")]
 pub mod ticks;
 pub mod tiers;
@@ -78,7 +79,9 @@ pub use event::Event;
 pub use kernel::{Declaration, Kernel, Overview, Settings};
 pub use refusal::{Code, Refusal};
 pub use ring::{UnknownWait, Wait};
-pub use shard::{AccountView, Capacity, LadderRung, Margin, OrderView, PoolView, PositionView, Strategy};
+pub use shard::{
+    AccountView, Capacity, LadderRung, Margin, OrderView, PoolView, PositionView, Preview, PreviewPool, Strategy,
+};
 
 /// The ring for `perf/hops.rs`, which is compiled as a crate of its own and measures what no user calls. Not an interface.
 #[doc(hidden)]

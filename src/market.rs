@@ -6,7 +6,7 @@ use crate::contract::Unit;
 use crate::controls::Controls;
 use crate::decimal::Grid;
 use crate::jobs::{DEFAULT_CHUNK, Job};
-use crate::number::{PPB, Price};
+use crate::number::{PPB, Price, Quantity};
 use crate::prices::{Change, PriceInput, PriceRules, Prices};
 use crate::refusal::Refusal;
 use crate::tiers::TierTable;
@@ -139,13 +139,39 @@ impl FundSpec {
 pub struct ReducePolicy {
     /// Close just enough to reach the tier below.
     pub tier: bool,
+    /// Close this part, in parts per billion, of what there is; 0: do not.
+    pub fraction_ppb: u64,
     /// Close all.
     pub all: bool,
+    /// How much of it may be in flight at once; none: all of it.
+    pub pacing: Option<Pacing>,
 }
 
 impl Default for ReducePolicy {
     fn default() -> Self {
-        Self { tier: true, all: true }
+        Self { tier: true, fraction_ppb: 0, all: true, pacing: None }
+    }
+}
+
+/// How much liquidation quantity may be in flight at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum Pacing {
+    /// So many lots.
+    Lots(Quantity),
+    /// A share of the visible depth, that of the thinner side, in parts per billion; at least one lot.
+    DepthShare(u64),
+}
+
+impl Pacing {
+    fn check(self) -> Result<(), Refusal> {
+        match self {
+            Self::Lots(lots) if lots < 1 => Err(Refusal::BadDeclaration { what: "pacing: lots must be at least 1" }),
+            Self::DepthShare(share) if !(1..=PPB).contains(&share) => {
+                Err(Refusal::BadDeclaration { what: "pacing: depth_share must be above 0 and at most 1" })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -223,6 +249,8 @@ pub struct InstrumentSpec {
     pub taker_fee_ppb: i64,
     /// Charged on liquidation fills, in parts per billion.
     pub liquidation_fee_ppb: i64,
+    /// Whether the taker fee of closing is part of the maintenance margin.
+    pub close_fee_in_mm: bool,
     /// How positions are reduced in a liquidation.
     pub reduce: ReducePolicy,
     /// How the other side is deleveraged.
@@ -259,6 +287,7 @@ impl InstrumentSpec {
             maker_fee_ppb: 0,
             taker_fee_ppb: 0,
             liquidation_fee_ppb: 0,
+            close_fee_in_mm: false,
             reduce: ReducePolicy::default(),
             adl: AdlPolicy::default(),
             fund,
@@ -268,12 +297,20 @@ impl InstrumentSpec {
         }
     }
 
+    /// The fee that is part of the maintenance margin, in parts per billion: a rebate lowers none.
+    #[must_use]
+    #[inline]
+    pub fn close_fee_ppb(&self) -> u64 {
+        if self.close_fee_in_mm { u64::try_from(self.taker_fee_ppb).unwrap_or(0) } else { 0 }
+    }
+
     /// Checks the numbers that no other type has checked.
     ///
     /// # Errors
     ///
     /// A grid finer or coarser than [`Grid::new`] makes them, a unit with a part below 1 or of 2^62 and more, a trading fee outside
-    /// (−1, 1), a liquidation fee outside [0, 1).
+    /// (−1, 1), a liquidation fee outside [0, 1), a fraction above 1, a margin that takes all of the notional with the fee
+    /// that is part of it.
     pub fn check(&self) -> Result<(), Refusal> {
         let one = PPB as i64;
         if [self.tick, self.lot].iter().any(|grid| Grid::new(grid.step()).is_none()) {
@@ -288,9 +325,18 @@ impl InstrumentSpec {
         if !(0..one).contains(&self.liquidation_fee_ppb) {
             return Err(Refusal::BadDeclaration { what: "liquidation_fee must be at least 0 and below 1" });
         }
+        if self.reduce.fraction_ppb > PPB {
+            return Err(Refusal::BadDeclaration { what: "fraction must be above 0 and at most 1" });
+        }
+        if self.tiers.check_close_fee(self.close_fee_ppb()).is_err() {
+            return Err(Refusal::BadDeclaration {
+                what: "the maintenance margin rate and the taker fee must be below 1",
+            });
+        }
         if self.funding.chunk == 0 {
             return Err(Refusal::BadDeclaration { what: "chunk must be at least 1" });
         }
+        self.reduce.pacing.map_or(Ok(()), Pacing::check)?;
         self.controls.check()?;
         self.prices.check(self.tick)
     }
@@ -310,6 +356,8 @@ pub struct Instrument {
     pub frozen: Frozen,
     /// The newest mark that came while it was frozen: taken when it lives.
     pub(crate) awaited: Option<Price>,
+    /// While its rules change: the same under those that go, for accounts that have not gone over yet.
+    pub(crate) before: Option<Box<Self>>,
     /// What its index and a computed mark are made of.
     pub(crate) prices: Prices,
 }
@@ -321,7 +369,7 @@ impl Instrument {
         let prices = Prices::new(&spec.prices, spec.tick);
         // A computed mark waits for its index from the start.
         let frozen = if spec.prices.mark.is_computed() { Frozen(FreezeCause::Index as u8) } else { Frozen::default() };
-        Self { spec, mark: None, last: None, frozen, awaited: None, prices }
+        Self { spec, mark: None, last: None, frozen, awaited: None, before: None, prices }
     }
 
     /// The mark, if it lives: there is one, and nothing keeps it frozen. Nothing is liquidated at any other.
@@ -336,6 +384,21 @@ impl Instrument {
     #[inline]
     pub fn lives(&self) -> bool {
         self.living_mark().is_some()
+    }
+
+    /// From now on it has other rules; accounts go over to them one by one.
+    pub(crate) fn change_rules(&mut self, spec: InstrumentSpec) {
+        let before = Self { before: None, ..self.clone() };
+        self.spec = spec;
+        self.before = Some(Box::new(before));
+    }
+
+    /// What positions are valued by is the same before and after a change of rules.
+    #[inline]
+    fn carry_over(&mut self) {
+        if let Some(before) = &mut self.before {
+            (before.mark, before.frozen) = (self.mark, self.frozen);
+        }
     }
 
     /// Of a price and the marks that positions may be valued at next, the one at which a lot is worth most: sizes are
@@ -500,7 +563,9 @@ impl Market {
             instrument.awaited = Some(price);
             return MarkChange::None;
         }
-        if instrument.mark.replace(price).is_none() { MarkChange::First } else { MarkChange::Moved }
+        let first = instrument.mark.replace(price).is_none();
+        instrument.carry_over();
+        if first { MarkChange::First } else { MarkChange::Moved }
     }
 
     /// Takes what came in of an instrument's prices, at this time, and makes index and mark anew.
@@ -578,6 +643,7 @@ impl Market {
         let instrument = &mut self.instruments[id.index()];
         let lived = instrument.lives();
         instrument.frozen.0 |= cause as u8;
+        instrument.carry_over();
         if lived { MarkChange::Frozen(cause) } else { MarkChange::None }
     }
 
@@ -588,11 +654,13 @@ impl Market {
             return MarkChange::None;
         }
         instrument.frozen.0 &= !(cause as u8);
+        instrument.carry_over();
         if !instrument.frozen.is_empty() {
             return MarkChange::None;
         }
         let had_one = instrument.mark.is_some();
         instrument.mark = instrument.awaited.take().or(instrument.mark);
+        instrument.carry_over();
         match (had_one, instrument.mark) {
             (_, None) => MarkChange::None,
             (false, Some(_)) => MarkChange::First,

@@ -138,6 +138,8 @@ pub enum Refusal {
     InsufficientIsolatedMargin { margin: i128, needed: i128 },
     #[error("the position could reach a notional of {notional} quanta, beyond the last tier's cap of {cap}")]
     BeyondLastTier { notional: i128, cap: i128 },
+    #[error("the position could reach a size at which its maintenance margin takes all of its notional")]
+    BeyondWholeMargin,
     #[error("account {account} has an open order {order} already")]
     DuplicateOrder { account: u64, order: u64 },
     #[error("account {account} has an open hold {hold} already")]
@@ -200,9 +202,10 @@ impl Refusal {
             Self::OffGrid { .. } => Code::OffGrid,
             Self::Overflow { .. } => Code::Overflow,
             Self::Locked { .. } => Code::Locked,
-            Self::InsufficientMargin { .. } | Self::InsufficientIsolatedMargin { .. } | Self::BeyondLastTier { .. } => {
-                Code::InsufficientMargin
-            }
+            Self::InsufficientMargin { .. }
+            | Self::InsufficientIsolatedMargin { .. }
+            | Self::BeyondLastTier { .. }
+            | Self::BeyondWholeMargin => Code::InsufficientMargin,
             Self::DuplicateOrder { .. }
             | Self::DuplicateHold { .. }
             | Self::DuplicateAccount(_)

@@ -176,6 +176,13 @@ impl Venue {
         replace(&mut book.asks, &mut book.ask, update.asks, update.ask);
     }
 
+    /// The visible depth, in lots: that of the thinner side.
+    pub(crate) fn visible(&self, instrument: InstrumentId) -> i128 {
+        let lots = |levels: &[Level]| levels.iter().map(|level| i128::from(level.quantity)).sum::<i128>();
+        let book = &self.books[instrument.index()];
+        lots(&book.bids).min(lots(&book.asks))
+    }
+
     /// The next fill of an order of which `rest` lots are left, and takes it from the depth; none: the rest expires.
     pub(crate) fn fill(
         &mut self,

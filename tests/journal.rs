@@ -16,7 +16,7 @@ use terrace::jobs::{JobKind, JobName, Part};
 use terrace::journal::{Cut, FILE_NAME, Frame, JournalError, MAX_PAYLOAD, Reader, Sequence, Writer, read};
 use terrace::market::{
     AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec,
-    ReducePolicy,
+    Pacing, ReducePolicy,
 };
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, Level, VenueMode, VenueRules};
@@ -242,27 +242,8 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
             }),
             socialise: dice.flag(),
         }),
-        2 => Declaration::Instrument(Box::new(InstrumentSpec {
-            symbol: dice.name(),
-            underlying: dice.name(),
-            prices: Default::default(),
-            settle: AssetId(dice.small()),
-            tick: grid(dice),
-            lot: grid(dice),
-            unit: unit(dice),
-            tiers: tiers(dice),
-            maker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
-            taker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
-            liquidation_fee_ppb: dice.below(1_000_000_000) as i64,
-            reduce: ReducePolicy { tier: dice.flag(), all: dice.flag() },
-            adl: AdlPolicy {
-                rank: RANKS[dice.below(4) as usize],
-                price: if dice.flag() { AdlPrice::Bankruptcy } else { AdlPrice::Mark },
-            },
-            fund: FundId(dice.small()),
-            funding: FundingRules::default(),
-            controls: Controls { margin_calls: (0..dice.small() % 4).map(|n| 700_000_000 + n).collect() },
-        })),
+        2 => Declaration::Instrument(Box::new(any_spec(dice))),
+        3 => Declaration::Rules { instrument: InstrumentId(dice.small()), spec: Box::new(any_spec(dice)) },
         _ => {
             let modes = [VenueMode::Mark, VenueMode::Bankruptcy, VenueMode::None, VenueMode::Manual, VenueMode::Book];
             Declaration::Venue(VenueRules {
@@ -272,6 +253,42 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
                 order_timeout_ns: 1 + dice.number() / 2,
             })
         }
+    }
+}
+
+fn any_spec(dice: &mut Dice) -> InstrumentSpec {
+    InstrumentSpec {
+        symbol: dice.name(),
+        underlying: dice.name(),
+        prices: Default::default(),
+        settle: AssetId(dice.small()),
+        tick: grid(dice),
+        lot: grid(dice),
+        unit: unit(dice),
+        tiers: tiers(dice),
+        maker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
+        taker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
+        liquidation_fee_ppb: dice.below(1_000_000_000) as i64,
+        close_fee_in_mm: dice.flag(),
+        reduce: ReducePolicy {
+            tier: dice.flag(),
+            fraction_ppb: dice.below(1_000_000_001),
+            all: dice.flag(),
+            pacing: dice.maybe(|dice| {
+                if dice.flag() {
+                    Pacing::Lots(1 + dice.below(1 << 62) as i64)
+                } else {
+                    Pacing::DepthShare(1 + dice.below(1_000_000_000))
+                }
+            }),
+        },
+        adl: AdlPolicy {
+            rank: RANKS[dice.below(4) as usize],
+            price: if dice.flag() { AdlPrice::Bankruptcy } else { AdlPrice::Mark },
+        },
+        fund: FundId(dice.small()),
+        funding: FundingRules { chunk: 1 + dice.small() / 2 },
+        controls: Controls { margin_calls: (0..dice.small() % 4).map(|n| 700_000_000 + n).collect() },
     }
 }
 
@@ -287,17 +304,22 @@ fn decision(dice: &mut Dice) -> Decision {
     Decision { hash: dice.roll(), answers: dice.list(4, answer) }
 }
 
-const KINDS: u64 = COMMANDS + 4 + 5;
+const DECLARATIONS: u64 = 5;
+
+const KINDS: u64 = COMMANDS + DECLARATIONS + 5;
 
 fn entry(dice: &mut Dice, kind: u64) -> Entry {
     let (seq, ts_ns) = (dice.number(), dice.maybe(Dice::number));
-    match kind {
-        kind if kind < COMMANDS => {
+    let (of_declaration, of_rest) = (kind.wrapping_sub(COMMANDS), kind.wrapping_sub(COMMANDS + DECLARATIONS));
+    match of_rest {
+        _ if kind < COMMANDS => {
             let off_grid = OffGrid { amount: dice.flag(), price: dice.flag() };
             Entry::Command { seq, ts_ns, command: command(dice, kind), off_grid }
         }
-        kind if kind < COMMANDS + 4 => Entry::Declare { seq, ts_ns, declaration: declaration(dice, kind - COMMANDS) },
-        24 => {
+        _ if of_declaration < DECLARATIONS => {
+            Entry::Declare { seq, ts_ns, declaration: declaration(dice, of_declaration) }
+        }
+        0 => {
             let (bids, asks) = (dice.maybe(|dice| dice.list(20, level)), dice.maybe(|dice| dice.list(20, level)));
             let update = BookUpdate {
                 bid: dice.maybe(Dice::signed),
@@ -309,9 +331,9 @@ fn entry(dice: &mut Dice, kind: u64) -> Entry {
             };
             Entry::Book { seq, ts_ns, instrument: InstrumentId(dice.small()), book: Depth::new(&update) }
         }
-        25 => Entry::Start,
-        26 => Entry::Pass { ts_ns: dice.number() },
-        27 => Entry::Decide { outcome: None },
+        1 => Entry::Start,
+        2 => Entry::Pass { ts_ns: dice.number() },
+        3 => Entry::Decide { outcome: None },
         _ => Entry::Decide { outcome: Some(decision(dice)) },
     }
 }
@@ -337,6 +359,7 @@ fn instrument() -> InstrumentSpec {
         maker_fee_ppb: -100_000,
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 12_500_000,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),

@@ -14,7 +14,7 @@ use terrace::engine::{
     Divergence, Engine, EngineSettings, Entry, Failure, Finished, Layout, Output, Pinning, SubmitError, VenueMessage,
     replay,
 };
-use terrace::market::{AdlPolicy, AssetId, FundingRules, InstrumentId, InstrumentSpec, Market, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundingRules, InstrumentId, InstrumentSpec, Market, Pacing, ReducePolicy};
 use terrace::protocol::Session;
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, VenueMode, VenueRequest, VenueRules};
@@ -249,6 +249,10 @@ const USDT: AssetId = AssetId(0);
 
 /// One instrument, one asset, at this mark, with so many accounts of alternating sides at high leverage.
 fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel {
+    populated_with(shards, accounts, fund, rules, ReducePolicy::default())
+}
+
+fn populated_with(shards: u32, accounts: u64, fund: i64, rules: VenueRules, reduce: ReducePolicy) -> Kernel {
     let mut kernel = Kernel::new(Settings { shards, ..Settings::default() });
     kernel.declare_asset(None, "USDT", 8).unwrap();
     let grid = |text: &str| Grid::new(text.parse().unwrap()).unwrap();
@@ -266,7 +270,8 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
         maker_fee_ppb: 0,
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 1_000_000,
-        reduce: ReducePolicy::default(),
+        close_fee_in_mm: false,
+        reduce,
         adl: AdlPolicy::default(),
         fund: terrace::market::FundId(0),
         funding: FundingRules::default(),
@@ -415,7 +420,9 @@ fn a_cascade_beside_a_slow_venue_is_told_as_its_record_tells_it() {
             let workers = layout.workers.expect("the tests say how many");
             let world = number as u64 * 2 + u64::from(cancel_ack);
             let accounts = 400;
-            let kernel = populated(workers, accounts, 40_000_000_000_000, rules);
+            let pacing = (number % 2 == 1).then_some(Pacing::Lots(20_000));
+            let reduce = ReducePolicy { pacing, ..ReducePolicy::default() };
+            let kernel = populated_with(workers, accounts, 40_000_000_000_000, rules, reduce);
             let mut stream = Stream {
                 engine: Engine::start(kernel, &settings(layout, 256, 64)).unwrap(),
                 log: Vec::new(),
@@ -452,7 +459,7 @@ fn a_cascade_beside_a_slow_venue_is_told_as_its_record_tells_it() {
             let (finished, log) = finish(stream);
             assert_eq!(finished.failure, None);
             // The record begins at the loaded kernel.
-            let mut again = populated(1, accounts, 40_000_000_000_000, rules);
+            let mut again = populated_with(1, accounts, 40_000_000_000_000, rules, reduce);
             let mut told = Vec::new();
             replay(&mut again, finished.record.as_deref().unwrap(), |output| told.push(output)).unwrap();
             assert_eq!(log.len(), told.len(), "{layout:?}");

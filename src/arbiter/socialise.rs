@@ -38,7 +38,9 @@ impl Arbiter {
             left -= amount - part(gain);
             if amount > 0 {
                 let Candidate { account, shard, holding, .. } = gain.candidate;
-                shards[shard as usize].charge_gain(holding, amount);
+                let shard = &mut shards[shard as usize];
+                shard.catch_up_holding(market, holding);
+                shard.charge_gain(holding, amount);
                 events.push(Event::Socialised { account, instrument: gain.instrument, amount });
             }
         }

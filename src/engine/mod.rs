@@ -281,6 +281,9 @@ impl Engine {
         });
         let seq = self.submit_aside(ts_ns, Kind::Declare, Aside::Declare(declaration.clone()), entry)?;
         declaration.enter(&mut self.market);
+        if matches!(declaration, Declaration::Rules { .. }) {
+            self.next_piece_at = self.ring.place(); // its own place is given already
+        }
         self.interest.resize(self.market.instruments.len(), 0);
         Ok(seq)
     }

@@ -345,6 +345,8 @@ pub enum terrace_happening {
     FundDrawdown(terrace_fund_drawdown),
     /// A position made good a part of a fund's deficit.
     Socialised(terrace_socialised),
+    /// All accounts have gone over to the changed rules of this instrument.
+    RulesSettled(u32),
     /// A settlement of funding is done.
     FundingSettled(terrace_funding_settled),
     /// A fund's equity is below zero. Always the last of them.
@@ -354,7 +356,7 @@ pub enum terrace_happening {
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 24;
+pub(super) const HAPPENINGS: u32 = 25;
 
 /// One entry of the log.
 #[repr(C)]
@@ -618,6 +620,7 @@ impl From<&Event> for terrace_happening {
             Event::Mark { instrument, price, inputs } => Self::ComputedMark(computed_mark(instrument, price, inputs)),
             Event::MarkFrozen { instrument, cause } => Self::MarkFrozen(life(instrument, cause)),
             Event::MarkLive { instrument, cause } => Self::MarkLive(life(instrument, cause)),
+            Event::RulesSettled { instrument } => Self::RulesSettled(instrument.0),
             Event::FundingSettled { instrument, rate_ppb, paid, received } => {
                 Self::FundingSettled(terrace_funding_settled {
                     paid: paid.into(),
@@ -786,6 +789,7 @@ impl EventReader<'_> {
             terrace_happening::MarkLive(it) => {
                 Event::MarkLive { instrument: self.instrument(it.instrument)?, cause: Word::read(it.cause)? }
             }
+            terrace_happening::RulesSettled(id) => Event::RulesSettled { instrument: self.instrument(id)? },
             terrace_happening::FundingSettled(it) => {
                 let (paid, received): (i128, i128) = (it.paid.into(), it.received.into());
                 paid.checked_sub(received)?; // a line shows the difference

@@ -267,6 +267,8 @@ enum terrace_step
   TERRACE_STEP_ALL = 1,
   // A fund closes its inventory.
   TERRACE_STEP_UNWIND = 2,
+  // Closing of a fixed part of the position.
+  TERRACE_STEP_FRACTION = 3,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_step terrace_step;
@@ -1033,6 +1035,8 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_FUND_DRAWDOWN,
   // A position made good a part of a fund's deficit.
   TERRACE_HAPPENING_SOCIALISED,
+  // All accounts have gone over to the changed rules of this instrument.
+  TERRACE_HAPPENING_RULES_SETTLED,
   // A settlement of funding is done.
   TERRACE_HAPPENING_FUNDING_SETTLED,
   // A fund's equity is below zero. Always the last of them.
@@ -1111,6 +1115,9 @@ typedef struct terrace_happening {
     };
     struct {
       struct terrace_socialised socialised;
+    };
+    struct {
+      uint32_t rules_settled;
     };
     struct {
       struct terrace_funding_settled funding_settled;

@@ -132,6 +132,8 @@ pub enum terrace_step {
     All = 1,
     /// A fund closes its inventory.
     Unwind = 2,
+    /// Closing of a fixed part of the position.
+    Fraction = 3,
 }
 
 /// How a liquidation ended.
@@ -322,13 +324,14 @@ impl Word for Option<Liquidity> {
 }
 
 impl Word for Step {
-    const ALL: &'static [Self] = &[Self::Tier, Self::All, Self::Unwind];
+    const ALL: &'static [Self] = &[Self::Tier, Self::All, Self::Unwind, Self::Fraction];
 
     fn number(self) -> u32 {
         (match self {
             Self::Tier => terrace_step::Tier,
             Self::All => terrace_step::All,
             Self::Unwind => terrace_step::Unwind,
+            Self::Fraction => terrace_step::Fraction,
         }) as u32
     }
 }

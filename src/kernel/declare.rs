@@ -3,6 +3,7 @@
 use super::Kernel;
 use crate::engine::Entry;
 use crate::event::Cause;
+use crate::jobs::{JobKind, JobName};
 use crate::market::{Asset, AssetId, FundId, FundSpec, Instrument, InstrumentId, InstrumentSpec, Market, is_name};
 use crate::number::LIMIT;
 use crate::refusal::Refusal;
@@ -30,6 +31,13 @@ pub enum Declaration {
     Instrument(Box<InstrumentSpec>),
     /// Where liquidation and unwinding orders go from now on, and how the venue cancels.
     Venue(VenueRules),
+    /// From now on an instrument has these rules; positions go over to them in pieces.
+    Rules {
+        /// Which.
+        instrument: InstrumentId,
+        /// All of its rules; what cannot change must be as it is.
+        spec: Box<InstrumentSpec>,
+    },
 }
 
 impl Declaration {
@@ -40,6 +48,7 @@ impl Declaration {
             Self::Fund(_) => "fund",
             Self::Instrument(_) => "instrument",
             Self::Venue(_) => "venue",
+            Self::Rules { .. } => "set",
         })
     }
 
@@ -56,6 +65,7 @@ impl Declaration {
             Self::Fund(spec) => check_fund(market, spec),
             Self::Instrument(spec) => check_instrument(market, spec),
             Self::Venue(rules) => check_timeouts(rules),
+            Self::Rules { instrument, spec } => check_rules(market, *instrument, spec),
         }
     }
 
@@ -72,13 +82,14 @@ impl Declaration {
             Self::Fund(spec) => check_fund_alone(spec),
             Self::Instrument(spec) => spec.check(),
             Self::Venue(rules) => check_timeouts(rules),
+            Self::Rules { spec, .. } => spec.check(),
         }
     }
 
     fn check_names(&self) -> Result<(), Refusal> {
         let named = match self {
             Self::Asset { name, .. } | Self::Fund(FundSpec { name, .. }) => is_name(name),
-            Self::Instrument(spec) => is_name(&spec.symbol) && is_name(&spec.underlying),
+            Self::Instrument(spec) | Self::Rules { spec, .. } => is_name(&spec.symbol) && is_name(&spec.underlying),
             Self::Venue(_) => true,
         };
         let what = "a name must be 1 to 32 characters of A-Z, a-z, 0-9, _ . : / -";
@@ -101,6 +112,7 @@ impl Declaration {
                 market.instruments.push(Instrument::new(InstrumentSpec::clone(spec)));
             }
             Self::Venue(rules) => market.venue = *rules,
+            Self::Rules { instrument, spec } => market.begin_change(*instrument, InstrumentSpec::clone(spec)),
         }
     }
 }
@@ -159,6 +171,27 @@ fn check_instrument(market: &Market, spec: &InstrumentSpec) -> Result<(), Refusa
     Ok(())
 }
 
+/// What positions and books rest on stays as it is; one change at a time.
+fn check_rules(market: &Market, id: InstrumentId, spec: &InstrumentSpec) -> Result<(), Refusal> {
+    let present = &market.instruments.get(id.index()).ok_or(Refusal::UnknownInstrument(id.0))?.spec;
+    let grids = |spec: &InstrumentSpec| (spec.tick.step(), spec.lot.step(), spec.unit);
+    let names = |spec: &InstrumentSpec| (spec.symbol.clone(), spec.underlying.clone(), spec.settle, spec.fund);
+    if grids(present) != grids(spec)
+        || names(present) != names(spec)
+        || present.controls != spec.controls
+        || present.prices != spec.prices
+    {
+        return Err(Refusal::BadDeclaration {
+            what: "names, grids, unit, fund, prices and controls of an instrument cannot be changed",
+        });
+    }
+    spec.check()?;
+    if market.has_job(JobName { instrument: id, kind: JobKind::Rules }) {
+        return Err(Refusal::Busy { what: "a change of rules" });
+    }
+    Ok(())
+}
+
 /// Enters a declaration everywhere but in the market: with the arbiter, the venue and the shards.
 pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Option<u64>, declaration: &Declaration) {
     match declaration {
@@ -173,12 +206,17 @@ pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Opt
             Some(fund) => rounds.arbiter.set_drawdown(fund, spec.drawdown),
             None => rounds.arbiter.add_fund(spec.drawdown),
         },
-        Declaration::Instrument(_) => {
+        Declaration::Instrument(spec) => {
             for shard in shards {
                 shard.add_instrument();
             }
-            rounds.arbiter.add_instrument();
-            rounds.venue.add_instrument();
+            rounds.add_instrument(spec.reduce.pacing.is_some());
+        }
+        Declaration::Rules { instrument, .. } => {
+            let name = JobName { instrument: *instrument, kind: JobKind::Rules };
+            for shard in shards {
+                shard.begin_job(name);
+            }
         }
         // An order that stands is still answered by whom it went to.
         Declaration::Venue(_) => {}

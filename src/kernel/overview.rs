@@ -3,12 +3,12 @@
 use super::Health;
 use crate::command::{Command, OffGrid, OrderName};
 use crate::event::PoolName;
-use crate::market::{AssetId, FundId, InstrumentId, Market};
+use crate::market::{AssetId, FundId, InstrumentId, InstrumentSpec, Market};
 use crate::number::{Price, Quantity};
 use crate::position::Position;
 use crate::refusal::Refusal;
 use crate::rounds::Rounds;
-use crate::shard::{AccountView, Candidate, LadderRung, Shard, shard_of};
+use crate::shard::{AccountView, Candidate, LadderRung, Preview, Shard, shard_of};
 use fixed::types::I64F64;
 use std::collections::BTreeMap;
 
@@ -163,6 +163,25 @@ impl<'a> Overview<'a> {
     #[must_use]
     pub fn health(&self) -> Health {
         super::health::health(self.rounds, self.shards, self.now_ns)
+    }
+
+    /// Who would be in breach under other rules of an instrument, at the present marks.
+    #[must_use]
+    pub fn preview_rules(&self, instrument: InstrumentId, spec: InstrumentSpec) -> Preview {
+        let mut market = self.rounds.market.clone();
+        let changed = &mut market.instruments[instrument.index()];
+        (changed.spec, changed.before) = (spec, None);
+        self.preview_in(&market, instrument)
+    }
+
+    /// Who of the holders of an instrument would be in breach in a market that is not there yet.
+    pub(crate) fn preview_in(&self, market: &Market, instrument: InstrumentId) -> Preview {
+        let mut preview = Preview::default();
+        for shard in self.shards {
+            shard.preview(market, instrument, &mut preview);
+        }
+        preview.sort();
+        preview
     }
 
     /// The ids of all accounts, ascending.

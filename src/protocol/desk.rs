@@ -1,6 +1,7 @@
 //! What every line works on: the kernel, and the names that lines know its things by.
 
 use super::Rejection;
+use super::fields::Fields;
 use crate::decimal::{Decimal, Grid, OnGrid};
 use crate::driver::Driver;
 use crate::map::Map;
@@ -26,6 +27,8 @@ pub(super) struct Desk<D> {
     /// The funds that a line declared; an asset's own may be declared once after it exists.
     pub(super) declared_funds: Vec<FundId>,
     pub(super) instruments: Map<String, InstrumentId>,
+    /// Fields of instruments that are declared later, where they do not name them.
+    pub(super) defaults: Fields,
 }
 
 impl<D: Driver> Desk<D> {
@@ -37,6 +40,7 @@ impl<D: Driver> Desk<D> {
             funds: Map::default(),
             declared_funds: Vec::new(),
             instruments: Map::default(),
+            defaults: Fields::default(),
         }
     }
 

@@ -277,6 +277,7 @@ impl<'a> Encoder<'a> {
                     .end();
             }
             Event::Fund { .. }
+            | Event::RulesSettled { .. }
             | Event::FundingSettled { .. }
             | Event::FundDrawdown { .. }
             | Event::Socialised { .. }
@@ -319,6 +320,9 @@ impl<'a> Encoder<'a> {
                     .quoted("equity", self.amount(spec.asset, equity))
                     .quoted("deficit", self.amount(spec.asset, -equity))
                     .end();
+            }
+            Event::RulesSettled { instrument } => {
+                Line::begin(out, "settled", seq).quoted("symbol", self.symbol(instrument)).quoted("what", "set").end();
             }
             Event::FundingSettled { instrument, rate_ppb, paid, received } => {
                 let amount = |quanta| self.amount(self.settle(instrument), quanta);
@@ -533,6 +537,7 @@ pub(super) fn position_word(quantity: i64) -> &'static str {
 fn step_word(step: Step) -> &'static str {
     match step {
         Step::Tier => "tier",
+        Step::Fraction => "fraction",
         Step::All => "all",
         Step::Unwind => "unwind",
     }

@@ -108,7 +108,7 @@ impl fmt::Display for Json {
 }
 
 /// The fields of one object, each taken by name.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Fields(Vec<(String, Json)>);
 
 impl Fields {
@@ -138,6 +138,17 @@ impl Fields {
             )),
             None => Ok(()),
         }
+    }
+
+    /// Whether a field is given.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
+    /// Takes over what is not given from others.
+    pub(super) fn complete(&mut self, others: &Self) {
+        let missing: Vec<_> = others.0.iter().filter(|(name, _)| !self.has(name)).cloned().collect();
+        self.0.extend(missing);
     }
 
     /// Whether every field was taken.

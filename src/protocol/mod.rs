@@ -11,6 +11,7 @@ mod fields;
 mod operations;
 mod price_rules;
 mod reasons;
+mod rules;
 mod session;
 mod sources;
 

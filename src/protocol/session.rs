@@ -4,7 +4,7 @@ use super::desk::{Answer, Desk};
 use super::encode::{Encoder, Line};
 use super::fields::Fields;
 use super::sources::{FirstAnswer, Sources};
-use super::{Rejection, answers, declarations, operations};
+use super::{Rejection, answers, declarations, operations, rules};
 use crate::driver::Driver;
 use crate::kernel::{Kernel, Settings};
 use crate::refusal::Code;
@@ -101,8 +101,9 @@ impl<D: Driver> Session<D> {
     fn carry_out(&mut self, mut fields: Fields, out: &mut String) -> Result<(), Rejection> {
         let op = fields.text("op")?;
         let answer = match op.as_str() {
-            "asset" | "fund" | "instrument" => declarations::carry_out(&mut self.desk, &op, fields),
+            "asset" | "fund" | "instrument" | "defaults" => declarations::carry_out(&mut self.desk, &op, fields),
             "get" => answers::carry_out(&mut self.desk, fields),
+            "set" => rules::set(&mut self.desk, fields),
             _ => operations::carry_out(&mut self.desk, &op, fields),
         }?;
         match answer {

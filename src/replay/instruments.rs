@@ -114,6 +114,7 @@ pub(super) fn declare(
         maker_fee_ppb: MAKER_FEE_PPB,
         taker_fee_ppb: TAKER_FEE_PPB,
         liquidation_fee_ppb: LIQUIDATION_FEE_PPB,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: kernel.market().asset(settle).fund,

@@ -8,6 +8,8 @@ use crate::market::{AssetId, InstrumentId, Market};
 pub struct Money {
     /// Notional filled at the venue in reductions to the tier below.
     pub tier: i128,
+    /// Notional filled at the venue in reductions by a fixed part.
+    pub fraction: i128,
     /// Notional filled at the venue in closings of whole positions.
     pub all: i128,
     /// Notional taken over by the funds.
@@ -28,7 +30,7 @@ impl Money {
     /// Notional that liquidation orders of accounts closed at the venue.
     #[must_use]
     pub fn liquidated(&self) -> i128 {
-        self.tier + self.all
+        self.tier + self.fraction + self.all
     }
 }
 
@@ -43,6 +45,8 @@ pub struct Tally {
     pub closed: u64,
     /// Orders to the tier below.
     pub tier: u64,
+    /// Orders for a fixed part.
+    pub fraction: u64,
     /// Orders for whole positions.
     pub all: u64,
     /// Takeovers.
@@ -79,6 +83,7 @@ impl Tally {
                     step = announced;
                     match step {
                         Step::Tier => self.tier += 1,
+                        Step::Fraction => self.fraction += 1,
                         Step::All => self.all += 1,
                         Step::Unwind => self.unwinds += 1,
                     }
@@ -89,6 +94,7 @@ impl Tally {
                     money.fees += fee;
                     match step {
                         Step::Tier => money.tier += notional,
+                        Step::Fraction => money.fraction += notional,
                         Step::All => money.all += notional,
                         Step::Unwind => money.unwound += notional,
                     }

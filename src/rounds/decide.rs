@@ -26,6 +26,7 @@ impl Rounds {
         self.given.clear();
         self.sent.clear();
         self.arbiter.new_decision(self.now_ns);
+        self.pace.new_decision();
         let Self { numbers, arbiter, .. } = self;
         numbers.prune(|OrderName { owner, nth }| match owner {
             OrderOwner::Account(account) => shards.iter().any(|shard| shard.knows_order(account, nth)),
@@ -34,6 +35,7 @@ impl Rounds {
         self.filled.clear();
         self.followed.clear();
         self.walk_undecided(shards);
+        self.grant_room(shards);
         self.walk_rounds(shards);
         while self.follow_fills(shards) {
             self.walk_rounds(shards);
@@ -77,8 +79,9 @@ impl Rounds {
         loop {
             while self.lock_breached(shards) {
                 for at in 0..self.walk.len() {
-                    self.walk_pool(shards, self.walk[at]);
+                    self.walk_pool(shards, self.walk[at], None);
                 }
+                self.grant_room(shards);
             }
             if !self.arbiter.holds_inventory() {
                 break;
@@ -109,7 +112,7 @@ impl Rounds {
                 self.tell_step(begun);
                 begun += 1;
             }
-            self.walk_pool(shards, found);
+            self.walk_pool(shards, found, None);
         }
         for at in begun..self.begun.len() {
             self.tell_step(at);
@@ -153,8 +156,9 @@ impl Rounds {
         !self.walk.is_empty()
     }
 
-    /// Phase (b): a locked pool walks to its end, or until it waits.
-    fn walk_pool(&mut self, shards: &mut [Box<Shard>], found: Attention) {
+    /// Phase (b): a locked pool walks to its end, or until it waits: for the venue, or for room in an instrument with pacing
+    /// that it was not let go in.
+    pub(super) fn walk_pool(&mut self, shards: &mut [Box<Shard>], found: Attention, let_go: Option<InstrumentId>) {
         let Attention { shard, pool, .. } = found;
         shards[shard as usize].catch_up_pool(&self.market, pool);
         loop {
@@ -177,7 +181,10 @@ impl Rounds {
                 Advance::Offset { fund, rounding } => {
                     self.arbiter.credit(fund, rounding, FundReason::Rounding, &mut self.events);
                 }
-                Advance::Order(request) => self.send_order(&mut shards[shard as usize], found, &request),
+                Advance::Order(request) => match self.paced(shards, found, request, let_go) {
+                    Some(request) => self.send_order(&mut shards[shard as usize], found, &request),
+                    None => return,
+                },
                 Advance::Claim(claim) => {
                     let place = (shard, pool);
                     self.arbiter.settle_claim(&self.market, shards, place, &claim, &mut self.events);

@@ -14,6 +14,7 @@
 
 mod decide;
 mod numbers;
+mod pacing;
 
 pub use decide::VenueAnswer;
 pub(crate) use numbers::Numbered;
@@ -29,6 +30,7 @@ use crate::refusal::Refusal;
 use crate::shard::{Attention, BURST, Findings, OrderFill, OrderRequest, Report, fees};
 use crate::venue::{BookUpdate, Venue, VenueRequest};
 use numbers::OrderNumbers;
+use pacing::Pace;
 use std::collections::VecDeque;
 
 /// What a shard told of its own steps, until its place in the log is known.
@@ -85,6 +87,8 @@ pub(crate) struct Rounds {
     /// Whether a decision has something to do.
     undecided: bool,
     findings: Findings,
+    /// Pools that wait for room at the venue.
+    pace: Pace,
     /// Pools to walk in the present round.
     walk: Vec<Attention>,
     /// Answers to give instead of simulating them; none: simulate.
@@ -120,6 +124,7 @@ impl Rounds {
             settled: (0, 0),
             undecided: false,
             findings: Findings::with_capacity(burst),
+            pace: Pace::default(),
             walk: Vec::with_capacity(burst),
             recorded: None,
             keeps_answers: false,
@@ -269,7 +274,7 @@ impl Rounds {
         let Some(job) = self.market.jobs.first().filter(|job| job.name == name) else { return };
         match name.kind {
             JobKind::Settlement => self.arbiter.end_settlement(&self.market, job, accounts, &mut self.events),
-            JobKind::Rules => {}
+            JobKind::Rules => self.events.push(Event::RulesSettled { instrument: name.instrument }),
         }
     }
 
@@ -291,12 +296,24 @@ impl Rounds {
         self.inputs += 1;
         self.now_ns = ts_ns.unwrap_or(self.now_ns);
         self.cause = cause;
+        self.pace.freed = true;
+    }
+
+    /// One more instrument has been declared: the arbiter and the venue keep it too.
+    pub(crate) fn add_instrument(&mut self, paced: bool) {
+        self.arbiter.add_instrument();
+        self.venue.add_instrument();
+        self.pace.add_instrument(if paced { self.walk.capacity() } else { 0 });
     }
 
     /// As [`Rounds::accept`], for a command.
     pub(crate) fn accept_command(&mut self, ts_ns: Option<u64>, command: &Command) {
+        let freed = self.pace.freed;
         let cause = self.cause_of(command);
         self.accept(time_of(ts_ns, command), cause);
+        if matches!(command, Command::Mark { .. } | Command::Last { .. } | Command::Time { .. }) {
+            self.pace.freed = freed;
+        }
         match *command {
             Command::CancelAck { account, pool, .. } => self.numbers.note_cancelling(account, pool, self.now_ns),
             Command::Funding { .. } | Command::Chunk { .. } => self.market.note_job(command, self.now_ns),
@@ -452,7 +469,9 @@ impl Rounds {
     ///
     /// `changed` says whether the input could have changed an account or a mark.
     pub(crate) fn needs_decision(&self, changed: bool) -> bool {
-        self.undecided || self.arbiter.has_business(&self.market, changed, self.inputs, self.now_ns)
+        self.undecided
+            || self.pace.has_business(self.market.venue.is_manual())
+            || self.arbiter.has_business(&self.market, changed, self.inputs, self.now_ns)
     }
 
     /// In the next decision these are the venue's answers, and none is simulated.

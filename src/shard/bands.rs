@@ -21,16 +21,16 @@ use super::margin::{excess_at, rounding_loss};
 use super::store::UNCERTIFIED;
 use super::{Shard, Strategy};
 use crate::contract::Unit;
-use crate::market::{Instrument, InstrumentId, MarkChange, Market};
+use crate::market::{Instrument, InstrumentId, InstrumentSpec, MarkChange, Market};
 use crate::number::{LIMIT, PPB, Price, Quantity, div_ceil, div_floor, mul_div_ceil, ppb_ceil};
 use crate::position::Position;
-use crate::tiers::{TierRule, TierTable};
+use crate::tiers::TierRule;
 
 /// The part of the spare excess that stays in the certificate, for fills and payments to use up: one in fifty.
 const RESERVE_DIVISOR: i128 = 50;
 
 /// Kept back from every position's budget: what rounding can add to the fall between mark and edge.
-const ROUNDING_MARGIN: u64 = 2;
+const ROUNDING_MARGIN: u64 = 3;
 
 /// The highest price that an inverse contract can have.
 pub(super) const HIGHEST: Price = (LIMIT - 1) as Price;
@@ -119,24 +119,40 @@ impl Bands {
 fn band_for(instrument: &Instrument, position: &Position, mark: Price, budget: u64) -> Band {
     let budget = budget.saturating_sub(ROUNDING_MARGIN);
     match instrument.spec.unit {
-        Unit::Linear(unit) => linear_band(&instrument.spec.tiers, position.quantity, unit, mark, budget),
+        Unit::Linear(unit) => linear_band(&instrument.spec, position.quantity, unit, mark, budget),
         Unit::Inverse { numerator, denominator } => {
             let size = InverseSize { at_one: i128::from(position.quantity.abs()) * i128::from(numerator), denominator };
-            inverse_band(&instrument.spec.tiers, position.quantity > 0, size, mark, i128::from(budget))
+            inverse_band(&instrument.spec, position.quantity > 0, size, mark, i128::from(budget))
         }
     }
 }
 
-fn linear_band(tiers: &TierTable, quantity: Quantity, unit: i64, mark: Price, budget: u64) -> Band {
+/// The rate at which the margin rises with the notional up to there, in parts per billion, rounded up; at most one.
+#[inline]
+fn rate_ppb(spec: &InstrumentSpec, quantity: Quantity, notional: i128) -> u64 {
+    let own = match spec.tiers.slope() {
+        None => spec.tiers.mmr_ppb(spec.tiers.tier(notional)),
+        Some(slope) if spec.unit.is_inverse() => slope.marginal_rate(notional).ppb_up(PPB),
+        Some(slope) => slope.maintenance_rate(i128::from(quantity.abs())).ppb_up(PPB),
+    };
+    (own + spec.close_fee_ppb()).min(PPB)
+}
+
+fn linear_band(spec: &InstrumentSpec, quantity: Quantity, unit: i64, mark: Price, budget: u64) -> Band {
+    let tiers = &spec.tiers;
     let per_tick = (i128::from(quantity.abs()) * i128::from(unit)) as u64; // below 2^62
-    let tier = tiers.tier(i128::from(mark) * i128::from(per_tick));
+    let notional_at = |price: u64| i128::from(price) * i128::from(per_tick);
     // Under `step` no band leaves its row: there the margin jumps.
     let row = (tiers.rule() == TierRule::Step).then(|| {
+        let tier = tiers.tier(notional_at(mark as u64));
         let first = tiers.floor(tier) as u64 / per_tick + 1;
         let last = tiers.ceiling(tier).map(|cap| (cap as u64 / per_tick) as Price);
         (first as Price, last)
     });
     if quantity > 0 {
+        if tiers.rule() == TierRule::Linear && rate_ppb(spec, quantity, 0) >= PPB {
+            return Band { lower: Some(mark), upper: Some(mark) }; // so large that its margin rises faster than its value
+        }
         // The margin only falls with the price: at most one quantum is lost per quantum of value.
         let steps = Price::try_from(budget / per_tick).unwrap_or(Price::MAX);
         let first = row.map_or(1, |(first, _)| first);
@@ -145,13 +161,14 @@ fn linear_band(tiers: &TierTable, quantity: Quantity, unit: i64, mark: Price, bu
     } else {
         // Value and margin both go against it; budget · (1 − mmr) is less than budget / (1 + mmr), without dividing twice.
         let highest = (LIMIT as u64 - 1) / per_tick;
-        let edge_at = |tier: usize| {
-            let room = budget - ppb_ceil(budget, tiers.mmr_ppb(tier)).min(budget);
+        let edge_at = |rate_ppb: u64| {
+            let room = budget - ppb_ceil(budget, rate_ppb).min(budget);
             (mark as u64).saturating_add(room / per_tick).min(highest)
         };
-        let mut edge = edge_at(tier);
-        let reached = tiers.tier(i128::from(edge) * i128::from(per_tick));
-        if reached != tier {
+        let rate = rate_ppb(spec, quantity, notional_at(mark as u64));
+        let mut edge = edge_at(rate);
+        let reached = rate_ppb(spec, quantity, notional_at(edge));
+        if reached != rate {
             edge = edge_at(reached); // the higher row's rate: nearer, so no row above it is reached
         }
         let last = row.and_then(|(_, last)| last).unwrap_or(Price::MAX);
@@ -187,7 +204,8 @@ impl InverseSize {
 }
 
 /// As [`linear_band`], with the notional in the place of the price: it falls where the price rises.
-fn inverse_band(tiers: &TierTable, long: bool, size: InverseSize, mark: Price, budget: i128) -> Band {
+fn inverse_band(spec: &InstrumentSpec, long: bool, size: InverseSize, mark: Price, budget: i128) -> Band {
+    let tiers = &spec.tiers;
     let (floor, notional) = size.at(mark);
     let tier = tiers.tier(notional);
     let in_row = tiers.rule() == TierRule::Step;
@@ -195,18 +213,24 @@ fn inverse_band(tiers: &TierTable, long: bool, size: InverseSize, mark: Price, b
     let cap = if in_row { tiers.ceiling(tier) } else { None };
     if long {
         // Value and margin both go against it, as they do for a linear short.
-        let reach = |tier: usize| {
-            let rate = i128::from(tiers.mmr_ppb(tier));
-            (notional + budget - mul_div_ceil(budget, rate, i128::from(PPB)).min(budget)).min(LIMIT - 1)
+        let reach = |rate_ppb: u64| {
+            let room = budget - mul_div_ceil(budget, i128::from(rate_ppb), i128::from(PPB)).min(budget);
+            (notional + room).min(LIMIT - 1)
         };
-        let mut most = reach(tier);
-        let reached = tiers.tier(most);
-        if reached != tier {
+        let rate = rate_ppb(spec, 1, notional);
+        let mut most = reach(rate);
+        let reached = rate_ppb(spec, 1, most);
+        if reached != rate {
             most = reach(reached);
         }
         let lower = size.lowest_within(most.min(cap.unwrap_or(most))).min(mark);
         Band { lower: (lower > 1).then_some(lower), upper: None }
     } else {
+        // Where the rate rises with the notional, the margin must not come to rise faster than the value.
+        let slowest = tiers.slope().map(|slope| slope.steps_below_one(2, spec.close_fee_ppb()).unwrap_or(0));
+        if slowest.is_some_and(|most| most < notional) {
+            return Band { lower: Some(mark), upper: Some(mark) };
+        }
         // Its value falls with the price's rise, at most to nothing, and the margin only falls with it.
         let least = floor - budget;
         let upper = match (budget > 0, least > 0) {
@@ -218,7 +242,8 @@ fn inverse_band(tiers: &TierTable, long: bool, size: InverseSize, mark: Price, b
         let row_end = (in_row && tier > 0).then(|| (size.lowest_within(tiers.floor(tier)) - 1).max(mark));
         let upper = upper.into_iter().chain(row_end).min();
         let upper = upper.filter(|&upper| i128::from(upper) < LIMIT - 1);
-        Band { lower: cap.map(|cap| size.lowest_within(cap)).filter(|&lower| lower > 1), upper }
+        let lower = cap.or(slowest).map(|most| size.lowest_within(most));
+        Band { lower: lower.filter(|&lower| lower > 1), upper }
     }
 }
 
@@ -290,7 +315,7 @@ impl Shard {
         let mut live: u32 = 0;
         for holding in self.holdings_of(pool) {
             let holding = &self.holdings[holding as usize];
-            let instrument = market.instrument(holding.instrument);
+            let instrument = self.rules(market, holding);
             if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
                 envelope += rounding_loss(instrument, &holding.position);
                 notional += instrument.notional(holding.position.quantity, mark);
@@ -315,7 +340,7 @@ impl Shard {
         let mut fall = 0;
         let mut at = self.pools[pool as usize].first_holding;
         while let Some(holding) = self.holdings.get(at as usize) {
-            let instrument = market.instrument(holding.instrument);
+            let instrument = self.rules(market, holding);
             if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
                 let position = holding.position;
                 let part = instrument.notional(position.quantity, mark);
@@ -360,8 +385,8 @@ impl Shard {
         if position.quantity == 0 {
             return Some(0);
         }
-        if instrument.mark.is_none() || instrument.spec.tiers.rule() == TierRule::Step {
-            return None; // its row, or the absence of an edge, depends on the size: set anew after a change
+        if instrument.mark.is_none() || instrument.spec.tiers.rule() != TierRule::Marginal {
+            return None; // its row, its rate, or the absence of an edge, depends on the size: set anew after a change
         }
         let edge = self.bands.adverse_edge(record.instrument, instrument.spec.unit, holding, position.quantity > 0)?;
         (instrument.notional(position.quantity, edge) < LIMIT).then(|| excess_at(instrument, position, edge))
@@ -378,13 +403,37 @@ mod tests {
     use super::*;
     use crate::decimal::Grid;
     use crate::market::{AssetId, FundId, InstrumentSpec};
-    use crate::tiers::TierRow;
+    use crate::slope::{SizeStep, Slope};
+    use crate::tiers::{TierRow, TierTable};
 
-    fn instrument(rule: TierRule, rows: &[(i128, u64)], unit: Unit) -> Instrument {
-        let rows: Vec<_> =
-            rows.iter().map(|&(cap, mmr_ppb)| TierRow { cap, mmr_ppb, max_leverage: 100, deduction: None }).collect();
-        let (grid, tiers) = (Grid::decimals(0), TierTable::new(rule, &rows).unwrap());
-        Instrument::new(InstrumentSpec::new("X", AssetId(0), FundId(0), (grid, grid), unit, tiers))
+    fn instrument(tiers: &TierTable, unit: Unit, fee: i64) -> Instrument {
+        let grid = Grid::decimals(0);
+        let mut spec = InstrumentSpec::new("X", AssetId(0), FundId(0), (grid, grid), unit, tiers.clone());
+        (spec.close_fee_in_mm, spec.taker_fee_ppb) = (fee > 0, fee);
+        Instrument::new(spec)
+    }
+
+    fn tables(rule: TierRule) -> Vec<TierTable> {
+        let rates = [1, 100_000_000, 333_333_333, 500_000_000, 899_999_999];
+        let mut tables = Vec::new();
+        for (i, &first) in rates.iter().enumerate() {
+            if rule == TierRule::Linear {
+                for (slope_ppb, numerator) in [(0, 1), (1_000_000, 7), (90_000_000, 1), (400_000_000, 1)] {
+                    let step = SizeStep { numerator, denominator: 2 };
+                    let slope = Slope { base_ppb: first, slope_ppb, im_base_ppb: first + 1, step };
+                    tables.push(TierTable::linear(slope).unwrap());
+                }
+                continue;
+            }
+            for &second in &rates[i..] {
+                for cap in [1, 7, 20] {
+                    let row = |cap, mmr_ppb| TierRow { cap, mmr_ppb, max_leverage: 100, deduction: None };
+                    let rows = [row(cap, first), row(cap * 2, second), row(cap * 3, second)];
+                    tables.push(TierTable::new(rule, &rows).unwrap());
+                }
+            }
+        }
+        tables
     }
 
     const UNITS: [Unit; 6] = [
@@ -401,20 +450,16 @@ mod tests {
     /// is allowed for occurs.
     #[test]
     fn no_price_inside_a_band_is_worse_than_its_edge() {
-        let rates = [1, 100_000_000, 333_333_333, 500_000_000, 899_999_999];
         let mut checked = 0u64;
         for unit in UNITS {
-            for rule in [TierRule::Marginal, TierRule::Step] {
-                let mut worst = [i128::MIN; 2];
-                for (i, &first) in rates.iter().enumerate() {
-                    for &second in &rates[i..] {
-                        for cap in [1, 7, 20] {
-                            let rows = [(cap, first), (cap * 2, second), (cap * 3, second)];
-                            checked += check_domain(&instrument(rule, &rows, unit), &mut worst);
-                        }
+            for rule in [TierRule::Marginal, TierRule::Step, TierRule::Linear] {
+                for fee in [0, 77_000_001] {
+                    let mut lost = [0; 2];
+                    for table in tables(rule) {
+                        checked += check_domain(&instrument(&table, unit, fee), &mut lost);
                     }
+                    println!("{unit:?}, {rule:?}, fee {fee}: a short loses at most {}, a long {}", lost[0], lost[1]);
                 }
-                println!("{unit:?}, {rule:?}: short and long lose at most {worst:?}");
             }
         }
         println!("{checked} prices checked");

@@ -3,11 +3,12 @@
 use super::edges::ABSENT;
 use super::margin::rounding_loss;
 use super::store::UNCERTIFIED;
+use super::store::leverage_of;
 use super::{Shard, Strategy};
 use crate::command::{MarginMode, PositionSide};
 use crate::event::Events;
 use crate::market::{InstrumentId, Market};
-use crate::number::{LEVERAGE_ONE, Price, Quantity, div_ceil, mul_div_floor};
+use crate::number::{Price, Quantity, mul_div_floor};
 use crate::position::Position;
 
 /// One side of a fill, as the account on it sees it.
@@ -73,11 +74,10 @@ impl Shard {
         }
         let record = &self.holdings[holding as usize];
         let pool = record.pool;
-        let tiers = &instrument.spec.tiers;
-        let whole = instrument.notional(record.position.quantity, price);
-        let leverage = record.leverage.min(tiers.max_leverage(tiers.tier(whole)));
-        let notional = instrument.notional(quantity, price);
-        let wanted = div_ceil(notional * i128::from(LEVERAGE_ONE), i128::from(leverage));
+        let held = record.position.quantity;
+        let whole = (held, instrument.notional(held, price));
+        let leverage = leverage_of(market, record);
+        let wanted = instrument.opening_margin(whole, instrument.notional(quantity, price), leverage);
         let cross = self.cross_pool(self.pools[pool as usize].account, instrument.spec.settle);
         let source = &self.pools[cross as usize];
         let taken = if source.is_locked() { 0 } else { wanted.min(source.collateral.max(0)) };
@@ -131,7 +131,7 @@ impl Shard {
     ) -> T {
         let record = &self.holdings[holding as usize];
         let (id, pool, before) = (record.instrument, record.pool, record.position);
-        let instrument = market.instrument(id);
+        let instrument = self.rules(market, record);
         let corner_before = self.corner(instrument, holding);
         let result = change(&mut self.holdings[holding as usize].position);
         let after = self.holdings[holding as usize].position;

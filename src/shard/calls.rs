@@ -193,7 +193,7 @@ impl Shard {
         let (mut envelope, mut notional) = (1, 0);
         for at in self.holdings_of(pool) {
             let holding = &self.holdings[at as usize];
-            let instrument = market.instrument(holding.instrument);
+            let instrument = self.rules(market, holding);
             if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
                 let tiers = &instrument.spec.tiers;
                 if tiers.mmr_ppb(tiers.tiers() - 1) >= u64::from(lowest) {
@@ -213,7 +213,7 @@ impl Shard {
         self.pools[pool as usize].slack = 0;
         let mut at = self.pools[pool as usize].first_holding;
         while let Some(holding) = self.holdings.get(at as usize) {
-            let instrument = market.instrument(holding.instrument);
+            let instrument = self.rules(market, holding);
             if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
                 let (position, id, next) = (holding.position, holding.instrument, holding.next);
                 let part = instrument.notional(position.quantity, mark);

@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::margin::maintenance;
+use super::store::leverage_of;
 use super::store::{NONE, OrderBook};
 use crate::checks;
 use crate::command::{MarginMode, OffGrid, PositionMode, PositionSide};
@@ -85,10 +86,11 @@ impl Shard {
         off_grid: OffGrid,
     ) -> Result<(), Refusal> {
         let instrument = market.instrument(id);
-        let tiers = &instrument.spec.tiers;
-        let value = |at: u32| self.holdings[at as usize].position.notional(instrument);
-        let notional = self.legs(account, id).map(value).max().unwrap_or(0);
-        let maximum = tiers.max_leverage(tiers.tier(notional));
+        let of = |at: u32| {
+            let position = &self.holdings[at as usize].position;
+            instrument.max_leverage(position.quantity, position.notional(instrument))
+        };
+        let maximum = self.legs(account, id).map(of).min().unwrap_or_else(|| instrument.max_leverage(0, 0));
         if leverage < LEVERAGE_ONE || leverage > maximum || (off_grid.amount && leverage == maximum) {
             return Err(Refusal::Leverage { maximum });
         }
@@ -116,7 +118,7 @@ impl Shard {
     ) -> Result<(), Refusal> {
         let legs = self.legs(account, id);
         let Some(first) = legs.clone().next() else { return Ok(()) };
-        let (mode, before) = (self.mode(first), self.holdings[first as usize].leverage);
+        let (mode, before) = (self.mode(first), leverage_of(market, &self.holdings[first as usize]));
         let requirement = |leverage| {
             let required = legs.clone().map(|at| self.requirement_of(market, at, leverage));
             match mode {
@@ -218,7 +220,7 @@ impl Shard {
             }
         } else {
             self.check_free(account, Some(pool))?;
-            self.check_isolated(market, holding, self.holdings[holding as usize].leverage, amount)?;
+            self.check_isolated(market, holding, leverage_of(market, &self.holdings[holding as usize]), amount)?;
         }
         self.credit(cross, -amount);
         self.credit(pool, amount);
@@ -242,6 +244,6 @@ impl Shard {
     pub(super) fn maintenance_of(&self, market: &Market, holding: u32) -> i128 {
         debug_assert_ne!(holding, NONE);
         let holding = &self.holdings[holding as usize];
-        maintenance(market.instrument(holding.instrument), &holding.position)
+        maintenance(self.rules(market, holding), &holding.position)
     }
 }

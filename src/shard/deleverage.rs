@@ -113,7 +113,7 @@ impl Shard {
     /// What a position in a pool of this margin is ranked by.
     fn score(&self, market: &Market, at: u32, margin: &Margin) -> I64F64 {
         let holding = &self.holdings[at as usize];
-        let instrument = market.instrument(holding.instrument);
+        let instrument = self.rules(market, holding);
         let position = &holding.position;
         let unrealised = position.unrealised(instrument);
         let Valuation { value, notional } = position.valuation(instrument);
@@ -150,7 +150,7 @@ impl Shard {
             return false;
         }
         let margin = self.evaluate(market, holding.pool);
-        let instrument = market.instrument(holding.instrument);
+        let instrument = self.rules(market, holding);
         let Some(mark) = instrument.mark else { return false };
         let held = holding.position.quantity;
         let closed = lots * held.signum();

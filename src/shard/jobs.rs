@@ -1,9 +1,10 @@
 //! Jobs, as far as they concern the accounts of a shard: their turn in the order of ids, or earlier.
 
+use super::store::{Holding, UNCERTIFIED};
 use super::{Outbox, Report, Shard};
 use crate::jobs::{Job, JobKind, JobName, Part};
 use crate::map::Set;
-use crate::market::Market;
+use crate::market::{Instrument, InstrumentId, Market};
 use std::ops::Bound;
 
 /// Accounts that may be booked before their turn without making room.
@@ -120,8 +121,44 @@ impl Shard {
         let job = &market.jobs[at];
         match job.name.kind {
             JobKind::Settlement => self.settle_funding(market, at, account),
-            JobKind::Rules => {}
+            JobKind::Rules => self.go_over(job.name.instrument, account),
         }
+    }
+
+    /// An account goes over to changed rules: what was certified under the old ones is so no more.
+    fn go_over(&mut self, instrument: InstrumentId, account: u32) {
+        for holding in self.legs(account, instrument) {
+            let record = &self.holdings[holding as usize];
+            if record.position.quantity != 0 {
+                let pool = record.pool;
+                self.pools[pool as usize].slack = UNCERTIFIED;
+                self.touch(pool);
+            }
+        }
+    }
+
+    /// The instrument of a holding, under the rules that its account is under.
+    #[inline]
+    pub(super) fn rules<'a>(&self, market: &'a Market, holding: &Holding) -> &'a Instrument {
+        let instrument = market.instrument(holding.instrument);
+        match &instrument.before {
+            None => instrument,
+            Some(before) => self.rules_in_change(market, holding, instrument, before),
+        }
+    }
+
+    #[cold]
+    fn rules_in_change<'a>(
+        &self,
+        market: &Market,
+        holding: &Holding,
+        after: &'a Instrument,
+        before: &'a Instrument,
+    ) -> &'a Instrument {
+        let account = self.pools[holding.pool as usize].account;
+        let name = JobName { instrument: holding.instrument, kind: JobKind::Rules };
+        let due = |(at, job): (usize, &Job)| job.name == name && self.is_due(job, at, account);
+        if market.jobs.iter().enumerate().any(due) { before } else { after }
     }
 
     /// An account's position, in hedge mode each leg, pays or receives: from its balance, or its isolated margin.

@@ -14,7 +14,9 @@ use super::{Attention, Margin, Shard};
 use crate::command::{OrderName, OrderOwner, PositionSide, Side};
 use crate::event::{Cause, Event, Events, Outcome, PoolName, Step};
 use crate::market::{FundId, InstrumentId, Market};
-use crate::number::{Price, Quantity, mul_div_floor};
+use crate::number::{PPB, Price, Quantity, mul_div_ceil, mul_div_floor};
+use ethnum::I256;
+use std::cmp::Ordering;
 
 /// The state of a locked pool.
 #[derive(Debug, Default)]
@@ -26,7 +28,46 @@ pub(super) struct Liquidation {
     pub(super) cancelling: Cancelling,
     /// Whether it stands in the list of those to walk at the next decision.
     undecided: bool,
+    /// Whether it waits for room at the venue.
+    queued: bool,
+    /// As it was when the pool was locked.
+    urgency: Urgency,
 }
+
+/// In which order pools wait for room, fixed when they are locked: equity at or below zero first, the largest deficit
+/// before all, then by the ratio of maintenance margin to equity, the highest first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Urgency {
+    equity: i128,
+    maintenance: i128,
+}
+
+impl Ord for Urgency {
+    /// The more urgent is the less.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let product = |a: i128, b: i128| I256::from(a) * I256::from(b);
+        match (self.equity <= 0, other.equity <= 0) {
+            (true, true) => self.equity.cmp(&other.equity),
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+            (false, false) => product(other.maintenance, self.equity).cmp(&product(self.maintenance, other.equity)),
+        }
+    }
+}
+
+impl PartialOrd for Urgency {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Urgency {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Urgency {}
 
 /// How far the cancelling of a locked pool's orders is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,7 +196,8 @@ impl Shard {
             self.liquidations.push(Liquidation::default());
             self.liquidations.len() as u32 - 1
         });
-        self.liquidations[index as usize] = Liquidation::default();
+        let urgency = Urgency { equity: margin.equity, maintenance: margin.maintenance };
+        self.liquidations[index as usize] = Liquidation { urgency, ..Liquidation::default() };
         self.pools[pool as usize].liquidation = index;
         events.push(Event::LiquidationStarted {
             account,
@@ -176,8 +218,10 @@ impl Shard {
             return Begun::Undecided;
         }
         match self.largest(market, pool).and_then(|holding| self.reduction(market, margin, holding)) {
-            Some(request) => Begun::Order(self.order_sent(market, pool, &request), request),
-            None => Begun::Undecided,
+            Some(request) if market.instrument(request.instrument).spec.reduce.pacing.is_none() => {
+                Begun::Order(self.order_sent(market, pool, &request), request)
+            }
+            _ => Begun::Undecided,
         }
     }
 
@@ -201,7 +245,8 @@ impl Shard {
     /// Whether a locked pool waits for nothing.
     pub(super) fn is_ready(&self, pool: u32) -> bool {
         let liquidation = self.liquidation(pool);
-        liquidation.standing.is_none() && matches!(liquidation.cancelling, Cancelling::NotYet | Cancelling::Done)
+        let waits = liquidation.standing.is_some() || liquidation.queued;
+        !waits && matches!(liquidation.cancelling, Cancelling::NotYet | Cancelling::Done)
     }
 
     pub(super) fn liquidation(&self, pool: u32) -> &Liquidation {
@@ -329,7 +374,7 @@ impl Shard {
             return None;
         }
         let holding = &self.holdings[at as usize];
-        let instrument = market.instrument(holding.instrument);
+        let instrument = self.rules(market, holding);
         let mark = instrument.living_mark()?;
         let held = holding.position.quantity.abs();
         let tiers = &instrument.spec.tiers;
@@ -337,6 +382,9 @@ impl Shard {
         let (step, quantity) = if instrument.spec.reduce.tier && tier > 0 {
             let kept = instrument.lots_within(tiers.floor(tier), mark); // fewer than are held
             (Step::Tier, held - kept)
+        } else if instrument.spec.reduce.fraction_ppb > 0 {
+            let part = mul_div_ceil(i128::from(held), i128::from(instrument.spec.reduce.fraction_ppb), i128::from(PPB));
+            (Step::Fraction, part as Quantity) // at most all
         } else if instrument.spec.reduce.all {
             (Step::All, held)
         } else {
@@ -358,7 +406,7 @@ impl Shard {
             instrument: holding.instrument,
             quantity: lots * held.signum(),
             share: mul_div_floor(share, i128::from(lots), i128::from(held.abs())),
-            price: bankruptcy_price(market.instrument(holding.instrument), &holding.position, share),
+            price: bankruptcy_price(self.rules(market, holding), &holding.position, share),
             holding: at,
         }
     }
@@ -377,8 +425,35 @@ impl Shard {
         let OrderRequest { side, quantity, limit, holding, .. } = *request;
         let manual = market.venue.is_manual();
         let standing = Standing { nth, holding, rest: quantity, open: quantity, limit, side, manual, unknown: false };
-        self.liquidation_mut(pool).standing = Some(standing);
+        self.set_standing(pool, Some(standing));
         nth
+    }
+
+    /// Every change of the order that stands goes through here: what is in flight is counted.
+    pub(super) fn set_standing(&mut self, pool: u32, standing: Option<Standing>) -> Option<Standing> {
+        let before = std::mem::replace(&mut self.liquidation_mut(pool).standing, standing);
+        for (order, sign) in before.iter().map(|order| (order, -1)).chain(standing.iter().map(|order| (order, 1))) {
+            let instrument = self.holdings[order.holding as usize].instrument;
+            self.in_flight[instrument.index()] += sign * order.open;
+        }
+        before
+    }
+
+    /// What the venue can still fill of the orders that stand in an instrument, in lots.
+    pub(crate) fn in_flight(&self, instrument: InstrumentId) -> Quantity {
+        self.in_flight[instrument.index()]
+    }
+
+    /// A pool has to wait for room; returns how urgent it is.
+    pub(crate) fn enter_queue(&mut self, pool: u32) -> Urgency {
+        let liquidation = self.liquidation_mut(pool);
+        liquidation.queued = true;
+        liquidation.urgency
+    }
+
+    /// A pool waits for room no longer.
+    pub(crate) fn leave_queue(&mut self, pool: u32) {
+        self.liquidation_mut(pool).queued = false;
     }
 
     /// The order that a pool waits for.
@@ -402,7 +477,7 @@ impl Shard {
         if standing.rest == 0 {
             self.remember(pool, standing);
         }
-        self.liquidation_mut(pool).standing = (standing.rest > 0).then_some(standing);
+        self.set_standing(pool, (standing.rest > 0).then_some(standing));
     }
 
     /// A pool without positions leaves its liquidation; below zero, the fund makes it good.

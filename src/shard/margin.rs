@@ -2,11 +2,12 @@
 
 use super::Shard;
 use super::store::OrderBook;
+use super::store::leverage_of;
 use crate::command::{MarginMode, PositionSide};
 use crate::contract::{Unit, Valuation};
 use crate::event::PoolName;
 use crate::market::{AssetId, Instrument, Market};
-use crate::number::{LIMIT, Price, div_ceil, div_floor, mul_div_floor};
+use crate::number::{LIMIT, Price, Quantity, div_ceil, div_floor, mul_div_floor};
 use crate::position::Position;
 use crate::tiers::TierRule;
 use ethnum::I256;
@@ -57,10 +58,22 @@ pub(super) fn excess_at(instrument: &Instrument, position: &Position, price: i64
     value - position.cost - instrument.maintenance_margin(position.quantity, notional)
 }
 
-/// What a position and its orders require, whichever way the orders go: `IM(N_io)`.
-pub(super) fn order_notional(instrument: &Instrument, position: &Position, book: &OrderBook) -> i128 {
+/// How far a position goes if all its orders of one side are filled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    /// Unsigned.
+    pub(super) lots: Quantity,
+    /// In quanta: the position at the mark, the orders at their limits.
+    pub(super) notional: i128,
+}
+
+/// How far a position goes with its buy orders, and with its sell orders: of the notionals the larger is `N_io`.
+pub(super) fn reaches(instrument: &Instrument, position: &Position, book: &OrderBook) -> [Reach; 2] {
     let signed = position.notional(instrument) * i128::from(position.quantity.signum());
-    (signed + book.buys).abs().max((signed - book.sells).abs())
+    [
+        Reach { lots: (position.quantity + book.buy_lots).abs(), notional: (signed + book.buys).abs() },
+        Reach { lots: (position.quantity - book.sell_lots).abs(), notional: (signed - book.sells).abs() },
+    ]
 }
 
 /// What a holding takes from the cross pool's `available`: all of its initial margin, or, isolated, only the orders'.
@@ -71,11 +84,17 @@ pub(super) fn initial_requirement(
     leverage: u32,
     mode: MarginMode,
 ) -> i128 {
-    let required = |notional| instrument.initial_margin(position.quantity, notional, leverage);
-    let with_orders = required(order_notional(instrument, position, book));
+    let required = |lots, notional| instrument.initial_margin(lots, notional, leverage);
+    // By notional alone a higher one requires more; where the lots count too, each way is asked.
+    let [buying, selling] = reaches(instrument, position, book);
+    let with_orders = if instrument.spec.tiers.slope().is_some() {
+        required(buying.lots, buying.notional).max(required(selling.lots, selling.notional))
+    } else {
+        required(buying.lots, buying.notional.max(selling.notional))
+    };
     match mode {
         MarginMode::Cross => with_orders,
-        MarginMode::Isolated => (with_orders - required(position.notional(instrument))).max(0),
+        MarginMode::Isolated => (with_orders - required(position.quantity, position.notional(instrument))).max(0),
     }
 }
 
@@ -125,11 +144,13 @@ pub(super) fn entry_tick(instrument: &Instrument, position: &Position) -> Price 
 
 /// How much a position's excess can fall, in quanta, although its mark moves in its favour.
 ///
-/// The exact margin `M*(N) = N · mmr − D*` is continuous and rises more slowly than `N`. Rounding gives
-/// `M* ≤ MM < M* + r`, with `r = 2` under `marginal` and, within a row, `r = 1` under `step`, where there is no deduction.
+/// The exact margin `M*(N) = N · (mmr + fee) − D*` is continuous and rises more slowly than `N`. Rounding gives
+/// `M* ≤ MM < M* + r`, where `r` is the number of terms that are rounded by themselves: `N · mmr`, under `marginal` the
+/// deduction, and the fee if it is part of the margin.
 ///
-/// *Its notional falls* (a linear short, an inverse long): `V = −N`. When `N` falls by 1, `MM` rises by less than `r − 0`,
-/// so by at most 1, which the whole quantum of `V` makes up for; and so for every further quantum: nothing is lost.
+/// *Its notional falls* (a linear short, an inverse long): `V = −N`. When `N` falls by 1, only `N · mmr − D*` can rise, at a
+/// cap, since the fee is monotone by itself, and by less than 2, so by 1 at most. The whole quantum of `V` makes up for
+/// that, and so for every further quantum: nothing is lost.
 ///
 /// *Its notional rises* (a linear long): `V = N`, so `V − MM` lies less than `r` below a rising function, and, as a whole
 /// number, can fall by `r − 1` at most.
@@ -139,10 +160,11 @@ pub(super) fn entry_tick(instrument: &Instrument, position: &Position) -> Price 
 #[inline]
 pub(super) fn rounding_loss(instrument: &Instrument, position: &Position) -> i128 {
     let deduction = i128::from(instrument.spec.tiers.rule() == TierRule::Marginal);
+    let rounded = 1 + deduction + i128::from(instrument.spec.close_fee_ppb() > 0);
     match (instrument.spec.unit, position.quantity > 0) {
-        (Unit::Linear(_), true) => deduction,
+        (Unit::Linear(_), true) => rounded - 1,
         (Unit::Linear(_), false) | (Unit::Inverse { .. }, true) => 0,
-        (Unit::Inverse { .. }, false) => deduction + 1,
+        (Unit::Inverse { .. }, false) => rounded,
     }
 }
 
@@ -156,7 +178,7 @@ impl Shard {
             if holding.position.quantity == 0 {
                 continue;
             }
-            let instrument = market.instrument(holding.instrument);
+            let instrument = self.rules(market, holding);
             let Valuation { value, notional } = holding.position.valuation(instrument);
             margin.equity += value - holding.position.cost;
             margin.maintenance += instrument.maintenance_margin(holding.position.quantity, notional);
@@ -183,7 +205,7 @@ impl Shard {
             let mut long_leg = 0;
             for index in self.holdings_of(pool) {
                 let holding = &self.holdings[index as usize];
-                let required = self.requirement_of(market, index, holding.leverage);
+                let required = self.requirement_of(market, index, leverage_of(market, holding));
                 initial += match (mode, holding.side) {
                     (MarginMode::Cross, Some(PositionSide::Long)) => {
                         long_leg = required;

@@ -18,6 +18,7 @@ mod liq_price;
 mod liquidation;
 mod margin;
 mod orders;
+mod preview;
 mod reports;
 mod scores;
 mod store;
@@ -28,8 +29,9 @@ pub(crate) use calls::Called;
 pub(crate) use carry_out::{fees, shard_of};
 pub(crate) use deleverage::Candidate;
 pub(crate) use ended::ENDED_KEPT;
-pub(crate) use liquidation::{Advance, Claim, OrderRequest};
+pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
 pub use margin::Margin;
+pub use preview::{Preview, PreviewPool};
 pub(crate) use reports::{OrderFill, Outbox, Report};
 pub(crate) use store::AssetSums;
 pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
@@ -125,6 +127,8 @@ pub(crate) struct Shard {
     holders: Vec<Vec<u32>>,
     /// By instrument: lots of all long positions.
     long_lots: Vec<i64>,
+    /// By instrument: what the venue can still fill of liquidation orders, in lots.
+    in_flight: Vec<i64>,
     bands: Bands,
     liquidations: Vec<Liquidation>,
     free_liquidations: Vec<u32>,
@@ -173,6 +177,7 @@ impl Shard {
             order_ids: Map::default(),
             holders: Vec::new(),
             long_lots: Vec::new(),
+            in_flight: Vec::new(),
             bands: Bands::new(capacity.positions),
             liquidations: Vec::with_capacity(burst),
             free_liquidations: Vec::with_capacity(burst),
@@ -220,6 +225,7 @@ impl Shard {
     pub(crate) fn add_instrument(&mut self) {
         self.holders.push(Vec::new());
         self.long_lots.push(0);
+        self.in_flight.push(0);
         self.bands.add_instrument();
     }
 

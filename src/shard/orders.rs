@@ -1,12 +1,13 @@
 //! Open orders: what they reserve, how fills use them up, and how reduce-only orders are cut.
 
 use super::Shard;
-use super::margin::{initial_requirement, order_notional};
+use super::margin::{Reach, initial_requirement, reaches};
+use super::store::leverage_of;
 use super::store::{NONE, OpenOrder, OrderBook};
 use crate::checks;
 use crate::command::{MarginMode, OffGrid, Order, Side};
 use crate::event::{Event, Events, PoolName};
-use crate::market::Market;
+use crate::market::{Instrument, Market};
 use crate::number::Quantity;
 use crate::position::Position;
 use crate::refusal::Refusal;
@@ -75,12 +76,10 @@ impl Shard {
         let (position, before, leverage, mode) = match holding {
             Some(at) => {
                 let holding = &self.holdings[at as usize];
-                (holding.position, self.order_book(at), holding.leverage, self.mode(at))
+                (holding.position, self.order_book(at), leverage_of(market, holding), self.mode(at))
             }
             None => (Position::default(), OrderBook::EMPTY, instrument.spec.tiers.max_leverage(0), MarginMode::Cross),
         };
-        let (reach_before, reach) =
-            (order_notional(instrument, &position, &before), order_notional(instrument, &position, after));
         // Of the legs of a cross pool the larger one counts.
         let beside = holding.filter(|_| mode == MarginMode::Cross).and_then(|at| self.other_leg(at));
         let beside = beside.map_or(0, |leg| self.requirement_of(market, leg, leverage));
@@ -90,11 +89,7 @@ impl Shard {
         if available - rise < 0 && rise > 0 {
             return Err(Refusal::InsufficientMargin { after: available - rise });
         }
-        let cap = instrument.spec.tiers.last_cap();
-        if reach > cap && reach > reach_before {
-            return Err(Refusal::BeyondLastTier { notional: reach, cap });
-        }
-        Ok(())
+        check_reach(instrument, reaches(instrument, &position, &before), reaches(instrument, &position, after))
     }
 
     fn append_order(&mut self, account: u32, holding: u32, order: &Order, accepted: u64) {
@@ -292,6 +287,24 @@ impl Shard {
     }
 }
 
+/// An order may not take a position beyond the last cap, or to a size whose margin takes all of the notional.
+fn check_reach(instrument: &Instrument, before: [Reach; 2], after: [Reach; 2]) -> Result<(), Refusal> {
+    let tiers = &instrument.spec.tiers;
+    let Some(slope) = tiers.slope() else {
+        let most = |reaches: [Reach; 2]| reaches[0].notional.max(reaches[1].notional);
+        let (reach, cap) = (most(after), tiers.last_cap());
+        let beyond = reach > cap && reach > most(before);
+        return if beyond { Err(Refusal::BeyondLastTier { notional: reach, cap }) } else { Ok(()) };
+    };
+    let most = slope.steps_below_one(1, instrument.spec.close_fee_ppb());
+    let steps = |reach: &Reach| instrument.size_steps(reach.lots, reach.notional);
+    let beyond = before.iter().zip(&after).any(|(before, after)| {
+        let reached = steps(after);
+        reached > steps(before) && most.is_none_or(|most| reached > most)
+    });
+    if beyond { Err(Refusal::BeyondWholeMargin) } else { Ok(()) }
+}
+
 /// Whether orders of a holding margined by pool `of` reserve on pool `name` of the same account.
 fn reserves(market: &Market, name: PoolName, of: PoolName) -> bool {
     match (name, of) {
@@ -304,8 +317,14 @@ fn reserves(market: &Market, name: PoolName, of: PoolName) -> bool {
 fn reserve(book: &mut OrderBook, side: Side, reduce_only: bool, lots: Quantity, notional: i128) {
     match (reduce_only, side) {
         (true, _) => book.reducing += lots,
-        (false, Side::Buy) => book.buys += notional,
-        (false, Side::Sell) => book.sells += notional,
+        (false, Side::Buy) => {
+            book.buys += notional;
+            book.buy_lots += lots;
+        }
+        (false, Side::Sell) => {
+            book.sells += notional;
+            book.sell_lots += lots;
+        }
     }
 }
 

@@ -16,6 +16,9 @@ pub(super) const NONE: u32 = u32::MAX;
 /// A pool that is not in liquidation.
 pub(super) const NO_LIQUIDATION: u32 = u32::MAX;
 
+/// The leverage of a holding whose account never set it: the first row's maximum of the rules in force.
+pub(super) const NOT_SET: u32 = 0;
+
 /// The slack of a pool without a certificate.
 pub(super) const UNCERTIFIED: i128 = -1;
 
@@ -72,7 +75,7 @@ pub(super) struct Holding {
     pub(super) instrument: InstrumentId,
     /// Which leg it is; none in one-way mode.
     pub(super) side: Option<PositionSide>,
-    /// In hundredths; the same of both legs.
+    /// In hundredths, or [`NOT_SET`]; the same of both legs. Ask [`leverage_of`].
     pub(super) leverage: u32,
     /// Its place among the holders of the instrument, while it has a position.
     pub(super) holder: u32,
@@ -91,12 +94,16 @@ pub(super) struct OrderBook {
     pub(super) buys: i128,
     /// The same of the sell orders.
     pub(super) sells: i128,
+    /// Lots of the buy orders that are not reduce-only, and of the sell orders.
+    pub(super) buy_lots: Quantity,
+    pub(super) sell_lots: Quantity,
     /// Lots of the reduce-only orders.
     pub(super) reducing: Quantity,
 }
 
 impl OrderBook {
-    pub(super) const EMPTY: Self = Self { first: NONE, last: NONE, buys: 0, sells: 0, reducing: 0 };
+    pub(super) const EMPTY: Self =
+        Self { first: NONE, last: NONE, buys: 0, sells: 0, buy_lots: 0, sell_lots: 0, reducing: 0 };
 }
 
 /// What came into the accounts of a shard, left them, and is put aside; of an asset, in quanta.
@@ -119,6 +126,14 @@ pub(super) struct OpenOrder {
     pub(super) next: u32,
     pub(super) side: Side,
     pub(super) reduce_only: bool,
+}
+
+/// The leverage of a holding, in hundredths.
+pub(super) fn leverage_of(market: &Market, holding: &Holding) -> u32 {
+    match holding.leverage {
+        NOT_SET => market.instrument(holding.instrument).spec.tiers.max_leverage(0),
+        set => set,
+    }
 }
 
 impl Shard {
@@ -209,7 +224,7 @@ impl Shard {
             next: NONE,
             instrument,
             side,
-            leverage: spec.tiers.max_leverage(0),
+            leverage: NOT_SET,
             holder: ABSENT,
             book: NONE,
         });

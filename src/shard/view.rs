@@ -3,6 +3,7 @@
 use super::liq_price::{liquidation_price, liquidation_price_of_legs};
 use super::liquidation::Cancelling;
 use super::margin::{bankruptcy_price, entry_tick, maintenance};
+use super::store::leverage_of;
 use super::{Margin, Shard};
 use crate::command::{MarginMode, PositionMode, PositionSide, Side};
 use crate::event::PoolName;
@@ -170,7 +171,7 @@ impl Shard {
         let holding = &self.holdings[holding as usize];
         let instrument = market.instrument(holding.instrument);
         let position = &holding.position;
-        instrument.initial_margin(position.quantity, position.notional(instrument), holding.leverage)
+        instrument.initial_margin(position.quantity, position.notional(instrument), leverage_of(market, holding))
     }
 
     fn position_view(&self, market: &Market, at: u32) -> Option<PositionView> {
@@ -179,7 +180,7 @@ impl Shard {
         if position.quantity == 0 {
             return None;
         }
-        let instrument = market.instrument(holding.instrument);
+        let instrument = self.rules(market, holding);
         let margin = self.evaluate(market, holding.pool);
         let own = maintenance(instrument, &position);
         let notional = position.notional(instrument);
@@ -189,7 +190,7 @@ impl Shard {
             notional,
             unrealised: position.unrealised(instrument),
             margin: (self.mode(at) == MarginMode::Isolated).then(|| self.pools[holding.pool as usize].collateral),
-            leverage: holding.leverage,
+            leverage: leverage_of(market, holding),
             initial: self.initial_of(market, at),
             maintenance: own,
             tier: instrument.spec.tiers.tier(notional),
@@ -201,7 +202,7 @@ impl Shard {
     fn liquidation_price_of(&self, market: &Market, at: u32) -> Option<i128> {
         let holding = &self.holdings[at as usize];
         let position = &holding.position;
-        let instrument = market.instrument(holding.instrument);
+        let instrument = self.rules(market, holding);
         let margin = self.evaluate(market, holding.pool);
         let part = |position: &Position| position.unrealised(instrument) - maintenance(instrument, position);
         let rest = margin.equity - margin.maintenance - part(position);

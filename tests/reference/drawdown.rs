@@ -62,8 +62,9 @@ impl State {
         }
     }
 
-    pub fn look_after_change(&mut self, fund: usize, delta: &Int) {
-        if !delta.is_zero() {
+    /// After what one booking changed of its balance, if anything.
+    pub fn look_after_changes(&mut self, fund: usize, deltas: &[Int]) {
+        if deltas.iter().any(|delta| !delta.is_zero()) {
             self.look_in_rounds(fund);
         }
     }

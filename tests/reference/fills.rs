@@ -65,7 +65,6 @@ impl State {
         assert!(!booked.is_positive(), "a trade has created money");
         let fund = self.instruments[i].fund;
         self.change_fund(fund, &-booked, "rounding");
-        self.look_after_change(fund, booked);
     }
 
     /// `max(OI after, qty)` lots at the price or the mark, where they are worth

@@ -194,8 +194,9 @@ impl State {
                 let value = self.value_at(i, &inventory.part(&traded), &mark);
                 let realised = self.reduce_inventory(i, &traded, &value);
                 self.change_fund(fund, &realised, "adl");
-                self.look_after_change(fund, &realised);
-                self.book_rounding(i, &(value + booked));
+                let booked = value + booked;
+                self.book_rounding(i, &booked);
+                self.look_after_changes(fund, &[realised, booked]);
                 any = true;
             }
         }

@@ -30,8 +30,9 @@ impl State {
         self.report_fill(order, &json!(account), qty, price, &fee, &realised);
         let fund = self.instruments[i].fund;
         self.change_fund(fund, &fee, "fee");
-        self.look_after_change(fund, &fee);
-        self.book_rounding(i, &(value + venues));
+        let booked = value + venues;
+        self.book_rounding(i, &booked);
+        self.look_after_changes(fund, &[fee, booked]);
         self.cut_standing(i);
     }
 
@@ -43,8 +44,9 @@ impl State {
         self.report_fill(order, &json!("fund"), qty, price, &zero(), &realised);
         let fund = self.instruments[i].fund;
         self.change_fund(fund, &realised, "unwind");
-        self.look_after_change(fund, &realised);
-        self.book_rounding(i, &(booked + venues));
+        let booked = booked + venues;
+        self.book_rounding(i, &booked);
+        self.look_after_changes(fund, &[realised, booked]);
     }
 
     fn report_fill(&mut self, order: &VenueOrder, account: &Value, qty: &Int, price: &Int, fee: &Int, realised: &Int) {

@@ -204,6 +204,7 @@ impl State {
         });
         self.emit("offset", fields);
         self.book_rounding(i, &booked);
+        self.look_after_changes(self.instruments[i].fund, &[booked]);
     }
 
     /// What the venue left of the last order, as far as the position reaches.

@@ -128,11 +128,11 @@ impl Reference {
     /// or the long and the short leg.
     pub fn position_lots(&self, account: u64, symbol: &str) -> Vec<String> {
         match self.state.instrument_id(symbol) {
-            Ok(i) => {
+            Ok(i) if self.state.accounts.contains_key(&account) => {
                 let places = self.state.places(account, i);
                 places.iter().map(|&at| self.state.position(account, at).q.to_string()).collect()
             }
-            Err(_) => vec!["0".to_string()],
+            _ => vec!["0".to_string()],
         }
     }
 }

@@ -34,6 +34,7 @@ fn instrument() -> Declaration {
         maker_fee_ppb: 0,
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 1_000_000,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: FundId(0),

@@ -45,9 +45,8 @@ pub(super) fn draw_wishes(
         let id = InstrumentId(index as u32);
         let side = draw_side(random, backlog(id));
         let lots = instrument.lots_within(draw_notional(random), start).max(1);
-        let tiers = &instrument.spec.tiers;
         let notional = instrument.admitted_value(lots, start).unwrap_or(i128::MAX);
-        let leverage = leverage.min(tiers.max_leverage(tiers.tier(notional)));
+        let leverage = leverage.min(instrument.max_leverage(lots, notional));
         wishes.push(Wish { instrument: id, side, lots, leverage });
     }
 }
