@@ -11,9 +11,11 @@ mod operations;
 mod reasons;
 mod session;
 mod sources;
+mod tier_tables;
 
 pub use encode::Encoder;
 pub use session::Session;
+pub use tier_tables::{TierTables, TierTablesError};
 
 use crate::command::Command;
 use crate::market::Market;
