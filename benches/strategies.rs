@@ -8,9 +8,10 @@ use criterion::{Criterion, Throughput};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 use terrace::command::{Command, Fill, Side};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::event::Event;
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::{Capacity, Kernel, Settings, Strategy};
 
@@ -51,16 +52,21 @@ fn spec(index: u64) -> InstrumentSpec {
     InstrumentSpec {
         symbol: format!("C{index}"),
         underlying: "C".to_owned(),
+        prices: Default::default(),
         settle: ASSET,
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),
-        unit: 100,
+        unit: Unit::Linear(100),
         tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
         maker_fee_ppb: 0,
         taker_fee_ppb: 0,
         liquidation_fee_ppb: 0,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
+        controls: terrace::controls::Controls::default(),
     }
 }
 
@@ -94,6 +100,8 @@ fn build(strategy: Strategy) -> Kernel {
                 quantity,
                 price: START,
                 liquidity: None,
+                position_side: None,
+                counter_position_side: None,
             };
             kernel.apply(&Command::Fill(fill)).unwrap();
         }

@@ -4,9 +4,10 @@
 //! order at its limit; a matching engine would look into its book.
 
 use terrace::command::{Fill, Side};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, VenueMessage, replay};
-use terrace::market::{InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{VenueMode, VenueRequest, VenueRules};
 use terrace::{Command, Declaration, Event, Kernel, Settings};
@@ -26,16 +27,21 @@ fn build() -> Result<(Kernel, InstrumentId), Box<dyn std::error::Error>> {
         InstrumentSpec {
             symbol: "XUSDT".to_owned(),
             underlying: "X".to_owned(),
+            prices: Default::default(),
             settle: usdt,
             tick: Grid::decimals(0),
             lot: Grid::decimals(0),
-            unit: USDT,
+            unit: Unit::Linear(USDT),
             tiers: TierTable::new(TierRule::Marginal, &[row])?,
             maker_fee_ppb: 0,
             taker_fee_ppb: 0,
             liquidation_fee_ppb: 0,
+            close_fee_in_mm: false,
             reduce: ReducePolicy::default(),
+            adl: AdlPolicy::default(),
             fund: kernel.market().asset(usdt).fund,
+            funding: FundingRules::default(),
+            controls: terrace::controls::Controls::default(),
         },
     )?;
     kernel.declare_and_decide(None, &Declaration::Venue(VenueRules::new(VenueMode::Manual)))?;
@@ -109,6 +115,8 @@ fn main() -> Done {
         quantity: 100,
         price: 100,
         liquidity: None,
+        position_side: None,
+        counter_position_side: None,
     }))?;
     for price in (95..100).rev() {
         beside.submit(&mark(price))?;

@@ -26,9 +26,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use terrace::command::{Fill, MarginMode, Side};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Pinning, VenueMessage};
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::ring_parts::{Bell, broadcast, queue};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{VenueMode, VenueRequest};
@@ -202,16 +203,21 @@ fn ladder() -> Kernel {
     let spec = InstrumentSpec {
         symbol: "C".to_owned(),
         underlying: "C".to_owned(),
+        prices: Default::default(),
         settle: ASSET,
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),
-        unit: UNIT,
+        unit: Unit::Linear(UNIT),
         tiers: TierTable::new(TierRule::Marginal, &[only]).expect("one row"),
         maker_fee_ppb: 0,
         taker_fee_ppb: 0,
         liquidation_fee_ppb: 0,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).expect("a new symbol");
     kernel.set_venue(None, VenueMode::Manual).expect("no order is out");
@@ -237,10 +243,12 @@ fn ladder() -> Kernel {
             quantity: LOTS,
             price: START,
             liquidity: None,
+            position_side: None,
+            counter_position_side: None,
         }));
         let amount = pair as i64 * RUNG * UNIT * LOTS * (1_000 - MMR) / 1_000;
         if amount > 0 {
-            apply(Command::IsolatedMargin { account, instrument, amount });
+            apply(Command::IsolatedMargin { account, instrument, amount, position_side: None });
         }
     }
     kernel

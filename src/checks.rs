@@ -1,6 +1,6 @@
 //! Checks of the numbers that a command brings, in the order of the protocol: value first, then grid, then size.
 
-use crate::command::{OffGrid, OrderName, Side};
+use crate::command::{OffGrid, OrderName, PositionSide, Side};
 use crate::number::{LIMIT, Price, Quantity};
 use crate::refusal::Refusal;
 
@@ -15,6 +15,15 @@ pub(crate) fn on_grid(off_grid: OffGrid, amount: &'static str) -> Result<(), Ref
         OffGrid { amount: true, .. } => Err(Refusal::OffGrid { what: amount }),
         OffGrid { price: true, .. } => Err(Refusal::OffGrid { what: "price" }),
         OffGrid::NONE => Ok(()),
+    }
+}
+
+/// An account in hedge mode names the leg, any other one names none.
+pub(crate) fn position_side(account: u64, side: Option<PositionSide>, hedges: bool) -> Result<(), Refusal> {
+    match side {
+        None if hedges => Err(Refusal::LegMissing { account }),
+        Some(_) if !hedges => Err(Refusal::LegInOneWay { account }),
+        _ => Ok(()),
     }
 }
 

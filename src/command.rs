@@ -4,8 +4,10 @@
 //! they have calls of their own on the [`Kernel`](crate::Kernel).
 
 use crate::event::{Owner, PoolName};
+use crate::jobs::{JobName, Part};
 use crate::market::{AssetId, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
+use crate::prices::PriceInput;
 
 /// The side of an order or a fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +43,38 @@ impl Side {
             Self::Sell => Self::Buy,
         }
     }
+}
+
+/// One of the two positions that an account in hedge mode has in an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum PositionSide {
+    /// The long leg.
+    Long,
+    /// The short leg.
+    Short,
+}
+
+impl PositionSide {
+    /// The side whose fills open this leg; the other one closes it.
+    #[must_use]
+    pub fn opening(self) -> Side {
+        match self {
+            Self::Long => Side::Buy,
+            Self::Short => Side::Sell,
+        }
+    }
+}
+
+/// Whether an account has one position in an instrument or two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum PositionMode {
+    /// One, long or short.
+    #[default]
+    OneWay,
+    /// A long and a short leg beside each other, each a position of its own.
+    Hedge,
 }
 
 /// How a position is margined.
@@ -85,6 +119,10 @@ pub struct Fill {
     pub price: Price,
     /// Which fee the account pays; none: no fee on either side.
     pub liquidity: Option<Liquidity>,
+    /// Which of its legs it concerns, in hedge mode; none in one-way mode.
+    pub position_side: Option<PositionSide>,
+    /// The same of the counterparty.
+    pub counter_position_side: Option<PositionSide>,
 }
 
 /// A limit order, for its margin.
@@ -103,8 +141,10 @@ pub struct Order {
     pub quantity: Quantity,
     /// Limit, in ticks.
     pub price: Price,
-    /// Whether it may only reduce the position.
+    /// Whether it may only reduce the position; in hedge mode every order against its leg does.
     pub reduce_only: bool,
+    /// Which leg it concerns, in hedge mode; none in one-way mode.
+    pub position_side: Option<PositionSide>,
 }
 
 /// A liquidation or unwinding order as the venue knows it: whose it is, and its how-manieth.
@@ -162,6 +202,15 @@ pub enum Command {
         /// In ticks.
         price: Price,
     },
+    /// A price at a venue of the index.
+    Index {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// The venue, by its place in the rules of the index.
+        venue: u16,
+        /// In steps of 10^-8.
+        price: i64,
+    },
     /// A fill.
     Fill(Fill),
     /// A new order.
@@ -177,6 +226,8 @@ pub enum Command {
     Account {
         /// The account.
         account: u64,
+        /// Whether it has a long and a short position beside each other.
+        positions: PositionMode,
     },
     /// Money in.
     Deposit {
@@ -222,6 +273,8 @@ pub enum Command {
         instrument: InstrumentId,
         /// In quanta, into the margin; negative out of it.
         amount: i64,
+        /// Which leg's, in hedge mode; none in one-way mode.
+        position_side: Option<PositionSide>,
     },
     /// Money put aside for a withdrawal: out of the balance, not yet out of the venue.
     Hold {
@@ -290,6 +343,34 @@ pub enum Command {
         /// In nanoseconds since the epoch.
         ts_ns: u64,
     },
+    /// Funding is settled now: the rate and the present mark are fixed here, and booked in pieces.
+    Funding {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// What a long pays of its notional, in parts per billion, above −1 and below 1; negative: receives.
+        rate_ppb: i64,
+    },
+    /// The next piece of the oldest job. The sequencer gives it; from anybody else it is refused.
+    Chunk {
+        /// Which job that is.
+        job: JobName,
+        /// Which piece.
+        part: Part,
+    },
+}
+
+impl Command {
+    /// What it says of prices, and of which instrument; none: of all, that time has passed.
+    #[inline]
+    pub(crate) fn price_input(&self) -> Option<(Option<InstrumentId>, PriceInput)> {
+        match *self {
+            Self::Mark { instrument, price } => Some((Some(instrument), PriceInput::Mark(price))),
+            Self::Last { instrument, price } => Some((Some(instrument), PriceInput::Last(price))),
+            Self::Index { instrument, venue, price } => Some((Some(instrument), PriceInput::Index { venue, price })),
+            Self::Time { .. } => Some((None, PriceInput::Time)),
+            _ => None,
+        }
+    }
 }
 
 /// Which of a command's numbers were finer than their grid.

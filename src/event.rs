@@ -1,17 +1,19 @@
 //! What comes out: events of fixed size, in the order in which things happened.
 
-use crate::command::{OrderName, OrderOwner, Side};
-use crate::market::{AssetId, FundId, InstrumentId};
+use crate::command::{OrderName, OrderOwner, PositionSide, Side};
+use crate::market::{AssetId, FreezeCause, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
+use crate::prices::MarkInputs;
 
-/// A pool, by what it holds. Ordered as pools of an account are announced: cross by asset, then isolated by instrument.
+/// A pool, by what it holds. Ordered as pools of an account are announced: cross by asset, then isolated by instrument,
+/// the long leg before the short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub enum PoolName {
     /// The account's balance of an asset and the positions margined by it.
     Cross(AssetId),
-    /// One position with its own margin.
-    Isolated(InstrumentId),
+    /// One position with its own margin; in hedge mode one leg.
+    Isolated(InstrumentId, Option<PositionSide>),
 }
 
 /// Whose liquidation order or deleveraging it is.
@@ -37,6 +39,8 @@ pub enum Cause {
 pub enum Step {
     /// Reduction to the cap of the tier below.
     Tier,
+    /// Closing of a fixed part of the position.
+    Fraction,
     /// Closing of the whole position.
     All,
     /// A fund closes its inventory.
@@ -61,14 +65,20 @@ pub enum FundReason {
     Unwind,
     /// A takeover met inventory of the other side.
     Netting,
+    /// What two sides exchanged was rounded on each.
+    Rounding,
     /// Inventory was deleveraged.
     Adl,
     /// What counterparties of a deleveraging paid differs from what the bankrupt pool was booked out at.
     AdlResidue,
     /// A pool that ended below zero was made good.
     Deficit,
+    /// Positions that gained made good a deficit.
+    Socialised,
     /// Money was paid in.
     Deposit,
+    /// Its inventory paid or received funding, or the rest of a settlement is its.
+    Funding,
 }
 
 /// Something happened. Amounts are in quanta, prices in ticks, quantities in lots.
@@ -76,8 +86,18 @@ pub enum FundReason {
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
 pub enum Event {
+    /// The margin ratio of a pool rose past a level.
+    MarginCall { account: u64, pool: PoolName, equity: i128, maintenance_margin: i128, level_ppb: u32 },
     /// A pool in breach was locked.
     LiquidationStarted { account: u64, pool: PoolName, equity: i128, maintenance_margin: i128, cause: Cause },
+    /// A mark lived, and does no more: nothing is liquidated at it.
+    MarkFrozen { instrument: InstrumentId, cause: FreezeCause },
+    /// A frozen mark lives again; `cause` was the last to go.
+    MarkLive { instrument: InstrumentId, cause: FreezeCause },
+    /// The index of an instrument lived, and does no more: too few venues are left. It stays what it was.
+    IndexFrozen { instrument: InstrumentId, index: i64 },
+    /// A computed mark is another than before.
+    Mark { instrument: InstrumentId, price: Price, inputs: MarkInputs },
     /// A pool is in breach, but no mark of its positions lives.
     LiquidationSuppressed { account: u64, pool: PoolName },
     /// The venue is asked to cancel an order of a locked pool; `more` others of the same pool follow.
@@ -88,6 +108,8 @@ pub enum Event {
     OrderCut { account: u64, instrument: InstrumentId, order: u64, left: Quantity },
     /// A fill named an order that does not cover `uncovered` of it.
     OrderMismatch { account: u64, instrument: InstrumentId, order: u64, uncovered: Quantity },
+    /// A locked pool closed as many lots of its long leg as of its short one, at the mark.
+    Offset { account: u64, instrument: InstrumentId, quantity: Quantity, price: Price },
     /// An order for the venue: immediate or cancel. `nth` counts the orders of its owner, from 1.
     LiquidationOrder {
         liquidation: u64,
@@ -111,7 +133,7 @@ pub enum Event {
         realised: i128,
     },
     /// Signed `quantity` of a pool's position passed to the fund, and with it the share `passed` of the equity.
-    Takeover { account: u64, instrument: InstrumentId, quantity: Quantity, price: i128, passed: i128 },
+    Takeover { account: u64, instrument: InstrumentId, quantity: Quantity, price: Option<i128>, passed: i128 },
     /// A counterparty was deleveraged; `quantity` is signed as its trade.
     Deleveraged {
         owner: Owner,
@@ -122,12 +144,29 @@ pub enum Event {
         realised: i128,
         rank: u32,
     },
+    /// How a deleveraging went: lots needed, and reduced by so many counterparties, the largest of which gave `largest`.
+    AdlReport {
+        owner: Owner,
+        instrument: InstrumentId,
+        needed: Quantity,
+        reduced: Quantity,
+        counterparties: u32,
+        largest: Quantity,
+    },
     /// A liquidation ended, with this equity of the pool.
     LiquidationEnded { account: u64, pool: PoolName, outcome: Outcome, equity: i128 },
     /// A fund's balance changed.
     Fund { fund: FundId, delta: i128, balance: i128, reason: FundReason },
+    /// A fund came into drawdown, or out of it.
+    FundDrawdown { fund: FundId, active: bool, equity: i128, peak: i128 },
+    /// A position that gained was charged with a part of a fund's deficit.
+    Socialised { account: u64, instrument: InstrumentId, amount: i128 },
     /// A takeover, residue or deficit left a fund's equity below zero.
     FundDeficit { fund: FundId, equity: i128 },
+    /// All accounts have gone over to an instrument's changed rules.
+    RulesSettled { instrument: InstrumentId },
+    /// A settlement of funding is done: what all payers paid and all receivers received. The rest is the fund's.
+    FundingSettled { instrument: InstrumentId, rate_ppb: i64, paid: i128, received: i128 },
 }
 
 /// The events of an input, in order.

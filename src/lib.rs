@@ -22,7 +22,9 @@
 //!
 //! - [`decimal`], [`number`]: exact numbers and their rounding.
 //! - [`market`], [`tiers`], [`position`]: instruments, margin tables, signed size and cost.
+//! - [`prices`]: the index of several venues, computed marks, the funding rate.
 //! - [`command`], [`refusal`]: what goes in, and why it may be refused.
+//! - [`jobs`]: what concerns every account, and is booked in pieces.
 //! - `shard`: the accounts of one writer; evaluation, trigger bands, liquidation steps.
 //! - `arbiter`: funds, takeover, deleveraging, unwinding.
 //! - `ring`: how threads hand work to each other without locks.
@@ -40,12 +42,15 @@
 mod arbiter;
 mod checks;
 pub mod command;
+pub mod contract;
+pub mod controls;
 pub mod decimal;
 pub mod driver;
 pub mod engine;
 pub mod event;
 #[cfg(feature = "c-api")]
 pub mod ffi;
+pub mod jobs;
 #[cfg(feature = "journal")]
 pub mod journal;
 pub mod kernel;
@@ -55,6 +60,7 @@ pub mod number;
 pub mod position;
 #[cfg(feature = "cli")]
 pub mod presets;
+pub mod prices;
 #[cfg(feature = "protocol")]
 pub mod protocol;
 pub mod refusal;
@@ -64,6 +70,7 @@ mod ring;
 mod rounds;
 mod sequencer;
 mod shard;
+pub mod slope;
 #[cfg(feature = "cli")]
 pub mod ticks;
 pub mod tiers;
@@ -75,7 +82,9 @@ pub use event::Event;
 pub use kernel::{Declaration, Kernel, Overview, Settings};
 pub use refusal::{Code, Refusal};
 pub use ring::{UnknownWait, Wait};
-pub use shard::{AccountView, Capacity, LadderRung, Margin, OrderView, PoolView, PositionView, Strategy};
+pub use shard::{
+    AccountView, Capacity, LadderRung, Margin, OrderView, PoolView, PositionView, Preview, PreviewPool, Strategy,
+};
 
 /// The ring for `perf/hops.rs`, which is compiled as a crate of its own and measures what no user calls. Not an interface.
 #[doc(hidden)]

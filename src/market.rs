@@ -2,8 +2,12 @@
 //!
 //! A [`Market`] is plain replicated data: each worker may hold a copy of its own, kept equal by the same inputs.
 
+use crate::contract::Unit;
+use crate::controls::Controls;
 use crate::decimal::Grid;
-use crate::number::{LIMIT, PPB, Price};
+use crate::jobs::{DEFAULT_CHUNK, Job};
+use crate::number::{PPB, Price, Quantity};
+use crate::prices::{Change, PriceInput, PriceRules, Prices};
 use crate::refusal::Refusal;
 use crate::tiers::TierTable;
 use crate::venue::VenueRules;
@@ -72,6 +76,37 @@ pub struct Asset {
     pub fund: FundId,
 }
 
+/// When a fund counts as in drawdown: shares of the largest equity of the window, in parts per billion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct DrawdownRule {
+    /// It begins at or below.
+    pub start_ppb: u64,
+    /// It ends above; at least `start_ppb`, below one.
+    pub stop_ppb: u64,
+    /// In nanoseconds of input time; at least 480.
+    pub window_ns: u64,
+}
+
+impl DrawdownRule {
+    /// Checks the shares and the window.
+    ///
+    /// # Errors
+    ///
+    /// Not `0 < start ≤ stop < 1`, or a window of less than 480 nanoseconds.
+    pub fn check(&self) -> Result<(), Refusal> {
+        if self.start_ppb == 0 || self.stop_ppb < self.start_ppb || self.stop_ppb >= PPB {
+            return Err(Refusal::BadDeclaration {
+                what: "drawdown: start must be above 0, stop at least start and below 1",
+            });
+        }
+        if self.window_ns < 480 {
+            return Err(Refusal::BadDeclaration { what: "drawdown: the window must be at least 480 nanoseconds" });
+        }
+        Ok(())
+    }
+}
+
 /// The settings of an insurance fund.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
@@ -84,6 +119,18 @@ pub struct FundSpec {
     pub floor: i128,
     /// At least so many nanoseconds of input time lie between two unwinding orders of an instrument.
     pub unwind_interval_ns: u64,
+    /// When it bears nothing more because of what it has lost; none: never.
+    pub drawdown: Option<DrawdownRule>,
+    /// Whether positions that gained make good what a deleveraging left it below zero.
+    pub socialise: bool,
+}
+
+impl FundSpec {
+    /// A fund that has nothing but a name, with floor 0.
+    #[must_use]
+    pub fn new(name: String, asset: AssetId) -> Self {
+        Self { name, asset, floor: 0, unwind_interval_ns: 0, drawdown: None, socialise: false }
+    }
 }
 
 /// Which reductions are tried before a takeover.
@@ -92,17 +139,93 @@ pub struct FundSpec {
 pub struct ReducePolicy {
     /// Close just enough to reach the tier below.
     pub tier: bool,
+    /// Close this part, in parts per billion, of what there is; 0: do not.
+    pub fraction_ppb: u64,
     /// Close all.
     pub all: bool,
+    /// How much of it may be in flight at once; none: all of it.
+    pub pacing: Option<Pacing>,
 }
 
 impl Default for ReducePolicy {
     fn default() -> Self {
-        Self { tier: true, all: true }
+        Self { tier: true, fraction_ppb: 0, all: true, pacing: None }
     }
 }
 
-/// The rules of an instrument: a linear perpetual contract.
+/// How much liquidation quantity may be in flight at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum Pacing {
+    /// So many lots.
+    Lots(Quantity),
+    /// A share of the visible depth, that of the thinner side, in parts per billion; at least one lot.
+    DepthShare(u64),
+}
+
+impl Pacing {
+    fn check(self) -> Result<(), Refusal> {
+        match self {
+            Self::Lots(lots) if lots < 1 => Err(Refusal::BadDeclaration { what: "pacing: lots must be at least 1" }),
+            Self::DepthShare(share) if !(1..=PPB).contains(&share) => {
+                Err(Refusal::BadDeclaration { what: "pacing: depth_share must be above 0 and at most 1" })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// By what the other side is ranked for deleveraging; profitable positions always come before losing ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum AdlRank {
+    /// Return times effective leverage (`BitMEX`, Bybit).
+    #[default]
+    PnlLeverage,
+    /// Profit by balance or isolated margin, times the margin ratio (Binance).
+    PnlMarginRatio,
+    /// Mark by entry price, times notional by equity (Hyperliquid).
+    ProfitNotional,
+    /// Every profitable position gives the same share of its size.
+    ProRata,
+}
+
+/// The price at which counterparties are deleveraged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum AdlPrice {
+    /// Where closing costs the bankrupt pool exactly its equity.
+    #[default]
+    Bankruptcy,
+    /// The mark: what the bankrupt pool has, or lacks, is the fund's.
+    Mark,
+}
+
+/// How the other side is deleveraged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct AdlPolicy {
+    /// In which order, or in which shares.
+    pub rank: AdlRank,
+    /// At which price.
+    pub price: AdlPrice,
+}
+
+/// How funding is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct FundingRules {
+    /// So many accounts are booked at one place of the sequence, in settlements and in changes of rules; at least 1.
+    pub chunk: u32,
+}
+
+impl Default for FundingRules {
+    fn default() -> Self {
+        Self { chunk: DEFAULT_CHUNK }
+    }
+}
+
+/// The rules of an instrument: a linear or inverse perpetual contract.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstrumentSpec {
@@ -116,8 +239,8 @@ pub struct InstrumentSpec {
     pub tick: Grid,
     /// The grid of quantities.
     pub lot: Grid,
-    /// `tick · lot · multiplier` in quanta of the settlement asset: the value of one lot at one tick, at least 1.
-    pub unit: i64,
+    /// What one lot is worth at a price of one tick, and so what kind of contract it is.
+    pub unit: Unit,
     /// Margin by notional.
     pub tiers: TierTable,
     /// In parts per billion; negative is a rebate.
@@ -126,25 +249,74 @@ pub struct InstrumentSpec {
     pub taker_fee_ppb: i64,
     /// Charged on liquidation fills, in parts per billion.
     pub liquidation_fee_ppb: i64,
+    /// Whether the taker fee of closing is part of the maintenance margin.
+    pub close_fee_in_mm: bool,
     /// How positions are reduced in a liquidation.
     pub reduce: ReducePolicy,
+    /// How the other side is deleveraged.
+    pub adl: AdlPolicy,
     /// The fund behind it, kept in the settlement asset.
     pub fund: FundId,
+    /// How its index, its mark and its funding rate come about.
+    pub prices: PriceRules,
+    /// How funding is settled.
+    pub funding: FundingRules,
+    /// What holds it in.
+    pub controls: Controls,
 }
 
 impl InstrumentSpec {
+    /// A contract of `tick` and `lot` with these margins: no fees, all other rules as they are by default.
+    #[must_use]
+    pub fn new(
+        symbol: &str,
+        settle: AssetId,
+        fund: FundId,
+        (tick, lot): (Grid, Grid),
+        unit: Unit,
+        tiers: TierTable,
+    ) -> Self {
+        Self {
+            symbol: symbol.to_owned(),
+            underlying: symbol.to_owned(),
+            settle,
+            tick,
+            lot,
+            unit,
+            tiers,
+            maker_fee_ppb: 0,
+            taker_fee_ppb: 0,
+            liquidation_fee_ppb: 0,
+            close_fee_in_mm: false,
+            reduce: ReducePolicy::default(),
+            adl: AdlPolicy::default(),
+            fund,
+            prices: PriceRules::default(),
+            funding: FundingRules::default(),
+            controls: Controls::default(),
+        }
+    }
+
+    /// The fee that is part of the maintenance margin, in parts per billion: a rebate lowers none.
+    #[must_use]
+    #[inline]
+    pub fn close_fee_ppb(&self) -> u64 {
+        if self.close_fee_in_mm { u64::try_from(self.taker_fee_ppb).unwrap_or(0) } else { 0 }
+    }
+
     /// Checks the numbers that no other type has checked.
     ///
     /// # Errors
     ///
-    /// A grid finer or coarser than [`Grid::new`] makes them, a unit below 1 or of 2^62 and more, a trading fee outside
-    /// (−1, 1), a liquidation fee outside [0, 1).
+    /// A grid finer or coarser than [`Grid::new`] makes them, a unit with a part below 1 or of 2^62 and more, a trading fee outside
+    /// (−1, 1), a liquidation fee outside [0, 1), a fraction above 1, a margin that takes all of the notional with the fee
+    /// that is part of it.
     pub fn check(&self) -> Result<(), Refusal> {
         let one = PPB as i64;
         if [self.tick, self.lot].iter().any(|grid| Grid::new(grid.step()).is_none()) {
             return Err(Refusal::BadDeclaration { what: "tick and lot must have at most 12 digits and 18 decimals" });
         }
-        if self.unit < 1 || i128::from(self.unit) >= LIMIT {
+        if !self.unit.is_valid() {
             return Err(Refusal::BadDeclaration { what: "the unit must be at least 1 and below 2^62 quanta" });
         }
         if [self.maker_fee_ppb, self.taker_fee_ppb].iter().any(|fee| fee.unsigned_abs() >= PPB) {
@@ -153,21 +325,20 @@ impl InstrumentSpec {
         if !(0..one).contains(&self.liquidation_fee_ppb) {
             return Err(Refusal::BadDeclaration { what: "liquidation_fee must be at least 0 and below 1" });
         }
-        Ok(())
-    }
-
-    /// `tick · lot · multiplier` in quanta of an asset with `decimals`; none unless whole and from 1 to below 2^62.
-    #[must_use]
-    pub fn unit(tick: Grid, lot: Grid, multiplier: Grid, decimals: u32) -> Option<i64> {
-        let [tick, lot, multiplier] = [tick.step(), lot.step(), multiplier.step()];
-        let mut mantissa = tick.mantissa().checked_mul(lot.mantissa())?.checked_mul(multiplier.mantissa())?;
-        let mut scale = tick.scale() + lot.scale() + multiplier.scale();
-        while scale > 0 && mantissa % 10 == 0 {
-            mantissa /= 10;
-            scale -= 1;
+        if self.reduce.fraction_ppb > PPB {
+            return Err(Refusal::BadDeclaration { what: "fraction must be above 0 and at most 1" });
         }
-        let whole = mantissa.checked_mul(10i128.checked_pow(decimals.checked_sub(scale)?)?)?;
-        (1..LIMIT).contains(&whole).then_some(whole as i64)
+        if self.tiers.check_close_fee(self.close_fee_ppb()).is_err() {
+            return Err(Refusal::BadDeclaration {
+                what: "the maintenance margin rate and the taker fee must be below 1",
+            });
+        }
+        if self.funding.chunk == 0 {
+            return Err(Refusal::BadDeclaration { what: "chunk must be at least 1" });
+        }
+        self.reduce.pacing.map_or(Ok(()), Pacing::check)?;
+        self.controls.check()?;
+        self.prices.check(self.tick)
     }
 }
 
@@ -176,25 +347,158 @@ impl InstrumentSpec {
 pub struct Instrument {
     /// Its rules.
     pub spec: InstrumentSpec,
-    /// The present mark price; none until the first, and as long the instrument counts as frozen.
+    /// The mark price at which positions are valued; none until the first, and as long the instrument counts as frozen.
+    /// While it is frozen it is the last that lived.
     pub mark: Option<Price>,
-    /// The last traded price, shown only.
+    /// The last traded price: it liquidates nobody by itself.
     pub last: Option<Price>,
+    /// What keeps the mark frozen.
+    pub frozen: Frozen,
+    /// The newest mark that came while it was frozen: taken when it lives.
+    pub(crate) awaited: Option<Price>,
+    /// While its rules change: the same under those that go, for accounts that have not gone over yet.
+    pub(crate) before: Option<Box<Self>>,
+    /// What its index and a computed mark are made of.
+    pub(crate) prices: Prices,
 }
 
 impl Instrument {
-    /// Value of `quantity` lots at `price`, in quanta: `q · p · unit`, exact.
+    /// An instrument that has no price yet.
     #[must_use]
-    #[inline]
-    pub fn value(&self, quantity: i64, price: impl Into<i128>) -> i128 {
-        i128::from(quantity) * i128::from(self.spec.unit) * price.into()
+    pub fn new(spec: InstrumentSpec) -> Self {
+        let prices = Prices::new(&spec.prices, spec.tick);
+        // A computed mark waits for its index from the start.
+        let frozen = if spec.prices.mark.is_computed() { Frozen(FreezeCause::Index as u8) } else { Frozen::default() };
+        Self { spec, mark: None, last: None, frozen, awaited: None, before: None, prices }
     }
 
-    /// `q · p · unit` of unsigned numbers that come from outside; none where it is not below 2^62.
+    /// The mark, if it lives: there is one, and nothing keeps it frozen. Nothing is liquidated at any other.
     #[must_use]
-    pub fn admitted_value(&self, quantity: i64, price: Price) -> Option<i128> {
-        let lots_at_price = i128::from(quantity) * i128::from(price);
-        lots_at_price.checked_mul(i128::from(self.spec.unit)).filter(|&value| value < LIMIT)
+    #[inline]
+    pub fn living_mark(&self) -> Option<Price> {
+        if self.frozen.is_empty() { self.mark } else { None }
+    }
+
+    /// Whether its mark lives.
+    #[must_use]
+    #[inline]
+    pub fn lives(&self) -> bool {
+        self.living_mark().is_some()
+    }
+
+    /// From now on it has other rules; accounts go over to them one by one.
+    pub(crate) fn change_rules(&mut self, spec: InstrumentSpec) {
+        let before = Self { before: None, ..self.clone() };
+        self.spec = spec;
+        self.before = Some(Box::new(before));
+    }
+
+    /// What positions are valued by is the same before and after a change of rules.
+    #[inline]
+    fn carry_over(&mut self) {
+        if let Some(before) = &mut self.before {
+            (before.mark, before.frozen) = (self.mark, self.frozen);
+        }
+    }
+
+    /// Of a price and the marks that positions may be valued at next, the one at which a lot is worth most: sizes are
+    /// bounded there.
+    #[must_use]
+    pub(crate) fn dearest(&self, price: Price) -> Price {
+        let given = self.dearer(self.dearer(price, self.mark), self.awaited);
+        match self.prices.index_bounds().filter(|_| self.spec.prices.mark.is_computed()) {
+            None => given,
+            Some((low, high)) => self.dearest_between(given, low, high),
+        }
+    }
+
+    /// As [`Instrument::dearest`], also of all marks that may be computed from an index price, in steps of 10^-8.
+    #[must_use]
+    pub(crate) fn dearest_with_index(&self, price: i64) -> Price {
+        let (low, high) = self.prices.index_bounds().unwrap_or((price, price));
+        let (low, high) = (low.min(price), high.max(price));
+        self.dearest_between(self.prices.mark_bounds(low, high).0, low, high)
+    }
+
+    fn dearest_between(&self, price: Price, low: i64, high: i64) -> Price {
+        let (lowest, highest) = self.prices.mark_bounds(low, high);
+        self.dearer(self.dearer(price, Some(lowest)), Some(highest))
+    }
+}
+
+/// Why a mark is frozen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FreezeCause {
+    /// Its index is: too few venues are left.
+    Index = 1,
+    /// What it is made of is too old.
+    Stale = 2,
+    /// The instrument is halted.
+    Halted = 4,
+    /// A mark is held back by the airlock.
+    Airlock = 8,
+}
+
+impl FreezeCause {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Index, Self::Stale, Self::Halted, Self::Airlock];
+
+    /// The protocol's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Stale => "stale",
+            Self::Halted => "halted",
+            Self::Airlock => "airlock",
+        }
+    }
+}
+
+/// What keeps a mark frozen; several causes may hold at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Frozen(u8);
+
+impl Frozen {
+    /// Whether nothing does.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether this does.
+    #[must_use]
+    pub fn has(self, cause: FreezeCause) -> bool {
+        self.0 & cause as u8 != 0
+    }
+
+    /// The causes that hold.
+    pub fn causes(self) -> impl Iterator<Item = FreezeCause> {
+        FreezeCause::ALL.into_iter().filter(move |&cause| self.has(cause))
+    }
+}
+
+/// What an input did to the mark of an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MarkChange {
+    /// Nothing that anybody could see: a frozen mark moves not.
+    None,
+    /// It was set, and lived before.
+    Moved,
+    /// It lives for the first time.
+    First,
+    /// It lives again: the last of the causes is gone.
+    Live(FreezeCause),
+    /// It lived, and does no more.
+    Frozen(FreezeCause),
+}
+
+impl MarkChange {
+    /// Whether everybody who holds the instrument is to be looked at, the locked ones too.
+    pub(crate) fn revives(self) -> bool {
+        matches!(self, Self::First | Self::Live(_))
     }
 }
 
@@ -209,6 +513,8 @@ pub struct Market {
     pub instruments: Vec<Instrument>,
     /// Where liquidation orders go.
     pub venue: VenueRules,
+    /// What is being booked in pieces, oldest first.
+    pub(crate) jobs: Vec<Job>,
 }
 
 impl Market {
@@ -249,32 +555,122 @@ impl Market {
         self.instruments.iter().position(|at| at.spec.symbol == symbol).map(|at| InstrumentId(at as u32))
     }
 
-    /// Sets a mark; whether it is the instrument's first.
+    /// Sets a mark. One that comes while the instrument is frozen is kept until it lives.
     #[inline]
-    pub(crate) fn set_mark(&mut self, id: InstrumentId, price: Price) -> bool {
-        self.instruments[id.index()].mark.replace(price).is_none()
+    pub(crate) fn set_mark(&mut self, id: InstrumentId, price: Price) -> MarkChange {
+        let instrument = &mut self.instruments[id.index()];
+        if !instrument.frozen.is_empty() {
+            instrument.awaited = Some(price);
+            return MarkChange::None;
+        }
+        let first = instrument.mark.replace(price).is_none();
+        instrument.carry_over();
+        if first { MarkChange::First } else { MarkChange::Moved }
+    }
+
+    /// Takes what came in of an instrument's prices, at this time, and makes index and mark anew.
+    pub(crate) fn reprice(&mut self, id: InstrumentId, input: PriceInput, now_ns: u64) -> Change {
+        let instrument = &mut self.instruments[id.index()];
+        let rules = &instrument.spec.prices;
+        let (computed, has_age) = (rules.mark.is_computed(), rules.mark.stale_after_ns.is_some());
+        if let (PriceInput::Mark(price), false) = (input, has_age) {
+            return Change { mark: self.set_mark(id, price), index_froze: false };
+        }
+        let index_froze = instrument.prices.take(rules, input, now_ns);
+        if let PriceInput::Last(price) | PriceInput::Filled { last: price, .. } = input {
+            instrument.last = Some(price);
+        }
+        let mark = if computed {
+            self.recompute_mark(id)
+        } else if let PriceInput::Mark(price) = input {
+            let set = self.set_mark(id, price);
+            let revived = self.thaw(id, FreezeCause::Stale);
+            if revived == MarkChange::None { set } else { revived }
+        } else if instrument.mark.is_some() && instrument.prices.given_mark_is_stale(rules) {
+            self.freeze(id, FreezeCause::Stale)
+        } else {
+            MarkChange::None
+        };
+        Change { mark, index_froze }
+    }
+
+    /// Time has passed, for a copy that nobody is told of.
+    pub(crate) fn reprice_all(&mut self, now_ns: u64) {
+        for index in 0..self.instruments.len() {
+            if self.instruments[index].spec.prices.age() {
+                self.reprice(InstrumentId(index as u32), PriceInput::Time, now_ns);
+            }
+        }
+    }
+
+    /// A computed mark follows its inputs; one that comes to what it was is not set.
+    fn recompute_mark(&mut self, id: InstrumentId) -> MarkChange {
+        let instrument = &mut self.instruments[id.index()];
+        let Some(price) = instrument.prices.computed(&instrument.spec.prices) else {
+            return self.freeze(id, FreezeCause::Index);
+        };
+        if instrument.living_mark() == Some(price) {
+            return MarkChange::None;
+        }
+        let set = self.set_mark(id, price);
+        let revived = self.thaw(id, FreezeCause::Index);
+        if revived == MarkChange::None { set } else { revived }
+    }
+
+    /// The funding rate of an instrument, in parts per billion, as a settlement at this time would compute it; none
+    /// without funding rules, or without any sample of the premium.
+    #[must_use]
+    pub fn funding_rate(&self, id: InstrumentId, now_ns: u64) -> Option<i64> {
+        let instrument = self.instrument(id);
+        instrument.prices.rate_at(&instrument.spec.prices, now_ns)
+    }
+
+    /// Whether a funding that happens by itself has fallen due since the last.
+    #[must_use]
+    pub fn funding_due(&self, id: InstrumentId, now_ns: u64) -> bool {
+        let instrument = self.instrument(id);
+        instrument.prices.is_due_at(&instrument.spec.prices, now_ns)
+    }
+
+    /// A settlement is fixed: its rate counts as the last one, and the next is averaged anew. In every copy of the market.
+    pub(crate) fn note_funding(&mut self, id: InstrumentId, rate_ppb: i64, now_ns: u64) {
+        let instrument = &mut self.instruments[id.index()];
+        instrument.prices.note_funding(&instrument.spec.prices, rate_ppb, now_ns);
+    }
+
+    /// A cause of freezing comes.
+    pub(crate) fn freeze(&mut self, id: InstrumentId, cause: FreezeCause) -> MarkChange {
+        let instrument = &mut self.instruments[id.index()];
+        let lived = instrument.lives();
+        instrument.frozen.0 |= cause as u8;
+        instrument.carry_over();
+        if lived { MarkChange::Frozen(cause) } else { MarkChange::None }
+    }
+
+    /// A cause of freezing goes. With the last of them, the mark that came meanwhile is taken.
+    pub(crate) fn thaw(&mut self, id: InstrumentId, cause: FreezeCause) -> MarkChange {
+        let instrument = &mut self.instruments[id.index()];
+        if !instrument.frozen.has(cause) {
+            return MarkChange::None;
+        }
+        instrument.frozen.0 &= !(cause as u8);
+        instrument.carry_over();
+        if !instrument.frozen.is_empty() {
+            return MarkChange::None;
+        }
+        let had_one = instrument.mark.is_some();
+        instrument.mark = instrument.awaited.take().or(instrument.mark);
+        instrument.carry_over();
+        match (had_one, instrument.mark) {
+            (_, None) => MarkChange::None,
+            (false, Some(_)) => MarkChange::First,
+            (true, Some(_)) => MarkChange::Live(cause),
+        }
     }
 
     /// The grid of quanta of an asset.
     #[must_use]
     pub fn quanta(&self, id: AssetId) -> Grid {
         Grid::decimals(self.asset(id).decimals)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_unit_is_whole_or_none() {
-        let grid = |text: &str| Grid::new(text.parse().unwrap()).unwrap();
-        let unit =
-            |tick, lot, multiplier, decimals| InstrumentSpec::unit(grid(tick), grid(lot), grid(multiplier), decimals);
-        assert_eq!(unit("0.1", "0.001", "1", 8), Some(10_000));
-        assert_eq!(unit("0.1", "0.001", "1", 4), Some(1));
-        assert_eq!(unit("0.1", "0.001", "1", 3), None);
-        assert_eq!(unit("0.5", "1", "0.2", 1), Some(1));
-        assert_eq!(unit("1000000", "1000000", "1000000", 12), None, "2^62 and more");
     }
 }

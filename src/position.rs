@@ -3,6 +3,7 @@
 //! The same three operations serve the accounts' positions, the funds' inventory and the external venue account, so
 //! that the books balance by construction: what leaves one cost enters another, or a balance.
 
+use crate::contract::Valuation;
 use crate::market::Instrument;
 use crate::number::{Price, Quantity, mul_div_ceil};
 
@@ -46,7 +47,7 @@ impl Position {
         let (closing, opening) = self.split(quantity);
         let realised = if closing > 0 { self.close(closing, price, instrument) } else { 0 };
         if opening != 0 {
-            self.add(opening, instrument.value(opening, price));
+            self.add(opening, instrument.cost(opening, price));
         }
         realised
     }
@@ -79,14 +80,35 @@ impl Position {
         realised
     }
 
-    /// Its value in quanta: at the mark, or its cost as long as the instrument never had one.
+    /// Its value and notional in quanta: at the mark, or by its cost as long as the instrument never had one.
+    #[must_use]
+    #[inline]
+    pub fn valuation(&self, instrument: &Instrument) -> Valuation {
+        match instrument.mark {
+            Some(mark) => instrument.valuation(self.quantity, mark),
+            None => Valuation { value: self.cost, notional: self.cost.abs() },
+        }
+    }
+
+    /// Its value in quanta, as in [`Position::valuation`].
     #[must_use]
     #[inline]
     pub fn value(&self, instrument: &Instrument) -> i128 {
-        match instrument.mark {
-            Some(mark) => instrument.value(self.quantity, mark),
-            None => self.cost,
-        }
+        self.valuation(instrument).value
+    }
+
+    /// Its notional in quanta, as in [`Position::valuation`].
+    #[must_use]
+    #[inline]
+    pub fn notional(&self, instrument: &Instrument) -> i128 {
+        self.valuation(instrument).notional
+    }
+
+    /// What rounding takes from this side of a fill of signed `quantity` at `price`: see [`Instrument::rounding`].
+    #[must_use]
+    pub fn rounding(&self, quantity: Quantity, price: Price, instrument: &Instrument) -> i128 {
+        let (_, opening) = self.split(quantity);
+        instrument.rounding([quantity - opening, opening], price)
     }
 
     /// `V(q, mark) − C`, in quanta.

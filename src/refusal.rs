@@ -28,6 +28,7 @@ pub enum Code {
     InsufficientMargin,
     NoPrice,
     Duplicate,
+    Busy,
     Gap,
     Expired,
     Halted,
@@ -56,6 +57,7 @@ impl Code {
             Self::InsufficientMargin => "insufficient_margin",
             Self::NoPrice => "no_price",
             Self::Duplicate => "duplicate",
+            Self::Busy => "busy",
             Self::Gap => "gap",
             Self::Expired => "expired",
             Self::Halted => "halted",
@@ -94,6 +96,14 @@ pub enum Refusal {
     TimeReversed { given: u64, now: u64 },
     #[error("{what} must be above zero")]
     NotPositive { what: &'static str },
+    #[error("rate must be above -1 and below 1")]
+    RateBeyondOne,
+    #[error("{what} of the instrument is still under way")]
+    Busy { what: &'static str },
+    #[error("the instrument never had a mark")]
+    NoMark,
+    #[error("no such piece of a job is due")]
+    NotDue,
     #[error("amount must not be zero")]
     ZeroAmount,
     #[error("leverage must be from 1 to {}, the maximum of the present tier", Decimal::new(i128::from(*maximum), 2))]
@@ -104,6 +114,10 @@ pub enum Refusal {
     NoIsolatedPosition { account: u64 },
     #[error("account {0} cannot fill against itself")]
     SelfFill(u64),
+    #[error("account {account} is in hedge mode, so position_side must say which leg is meant")]
+    LegMissing { account: u64 },
+    #[error("account {account} is in one-way mode, so position_side must not be given")]
+    LegInOneWay { account: u64 },
     #[error("a reduce-only order must be on the side that closes the position")]
     ReduceOnlySide,
     #[error("reduce-only orders may close at most {position} lots, {ordered} of which are ordered already")]
@@ -124,6 +138,8 @@ pub enum Refusal {
     InsufficientIsolatedMargin { margin: i128, needed: i128 },
     #[error("the position could reach a notional of {notional} quanta, beyond the last tier's cap of {cap}")]
     BeyondLastTier { notional: i128, cap: i128 },
+    #[error("the position could reach a size at which its maintenance margin takes all of its notional")]
+    BeyondWholeMargin,
     #[error("account {account} has an open order {order} already")]
     DuplicateOrder { account: u64, order: u64 },
     #[error("account {account} has an open hold {hold} already")]
@@ -163,12 +179,18 @@ impl Refusal {
             Self::UnknownOrder { .. } => Code::UnknownOrder,
             Self::UnknownLiquidation(_) => Code::UnknownLiquidation,
             Self::TimeReversed { .. } => Code::TimeReversed,
+            Self::Busy { .. } => Code::Busy,
+            Self::NoMark => Code::NoPrice,
             Self::NotPositive { .. }
+            | Self::RateBeyondOne
+            | Self::NotDue
             | Self::ZeroAmount
             | Self::Leverage { .. }
             | Self::ModeInUse { .. }
             | Self::NoIsolatedPosition { .. }
             | Self::SelfFill(_)
+            | Self::LegMissing { .. }
+            | Self::LegInOneWay { .. }
             | Self::ReduceOnlySide
             | Self::ReduceOnlySize { .. }
             | Self::BeyondOpen { .. }
@@ -180,9 +202,10 @@ impl Refusal {
             Self::OffGrid { .. } => Code::OffGrid,
             Self::Overflow { .. } => Code::Overflow,
             Self::Locked { .. } => Code::Locked,
-            Self::InsufficientMargin { .. } | Self::InsufficientIsolatedMargin { .. } | Self::BeyondLastTier { .. } => {
-                Code::InsufficientMargin
-            }
+            Self::InsufficientMargin { .. }
+            | Self::InsufficientIsolatedMargin { .. }
+            | Self::BeyondLastTier { .. }
+            | Self::BeyondWholeMargin => Code::InsufficientMargin,
             Self::DuplicateOrder { .. }
             | Self::DuplicateHold { .. }
             | Self::DuplicateAccount(_)

@@ -1,9 +1,11 @@
 //! Tier tables: maintenance and initial margin by notional.
 //!
 //! `marginal` is the rule of Binance, Bybit and Hyperliquid (each row's rate applies to its own slice of the notional,
-//! written with a deduction per row), `step` that of OKX and `BitMEX` (the row's rate applies to all of it).
+//! written with a deduction per row), `step` that of OKX and `BitMEX` (the row's rate applies to all of it), `linear` that of
+//! Deribit (the rate rises with the size: [`Slope`]).
 
 use crate::number::{LEVERAGE_ONE, LIMIT, PPB, div_ceil, mul_div_ceil, ppb_ceil};
+use crate::slope::Slope;
 
 /// How a row's rate is applied to the notional.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub enum TierRule {
     Marginal,
     /// `MM = ceil(N · mmr_n)`: jumps at the caps, so a favourable move can put a long position in breach.
     Step,
+    /// `MM = ceil(N · (base + slope · size))`: no rows.
+    Linear,
 }
 
 /// A row as it was given.
@@ -70,6 +74,18 @@ pub enum TierError {
         /// The row, from 1.
         row: usize,
     },
+    /// Rates of the rule `linear` out of range.
+    #[error("base must be above 0 and below im_base, im_base at most 1, slope at least 0 and below 1")]
+    Slope,
+    /// Rows under `linear`, or its rates under another rule.
+    #[error("base, slope and im_base belong to the tier rule \"linear\", and rows to the others")]
+    RowsOrSlope,
+    /// The maintenance margin rate and the fee in it take all of the notional.
+    #[error("row {row}: the maintenance margin rate and the taker fee in it must be below 1")]
+    CloseFee {
+        /// The row, from 1.
+        row: usize,
+    },
     /// A deduction in a `step` table, a missing one, or a first one that is not zero.
     #[error("row {row}: deductions belong to every row of a marginal table but the first, where they are 0")]
     Deduction {
@@ -91,7 +107,9 @@ pub enum TierError {
 #[cfg_attr(feature = "journal", derive(serde::Deserialize), serde(try_from = "crate::journal::StoredTiers"))]
 pub struct TierTable {
     rule: TierRule,
+    /// Under `linear` one, without a cap, for what is asked by row.
     rows: Box<[Row]>,
+    slope: Option<Slope>,
 }
 
 impl TierTable {
@@ -103,6 +121,9 @@ impl TierTable {
     ///
     /// The first [`TierError`], from the first row on.
     pub fn new(rule: TierRule, rows: &[TierRow]) -> Result<Self, TierError> {
+        if rule == TierRule::Linear {
+            return Err(TierError::RowsOrSlope);
+        }
         if rows.is_empty() {
             return Err(TierError::Empty);
         }
@@ -126,7 +147,36 @@ impl TierTable {
                 max_leverage: row.max_leverage,
             });
         }
-        Ok(Self { rule, rows: checked.into() })
+        Ok(Self { rule, rows: checked.into(), slope: None })
+    }
+
+    /// The rule `linear`, which has no rows.
+    ///
+    /// # Errors
+    ///
+    /// [`TierError::Slope`].
+    pub fn linear(slope: Slope) -> Result<Self, TierError> {
+        slope.check()?;
+        let (cap, mmr_ppb, max_leverage) = ((LIMIT - 1) as u64, slope.base_ppb, slope.max_leverage(0));
+        let rows = [Row { cap, mmr_ppb, deduction: 0, max_leverage }].into();
+        Ok(Self { rule: TierRule::Linear, rows, slope: Some(slope) })
+    }
+
+    /// Checks that the margin stays below the notional with a fee in it, in parts per billion.
+    ///
+    /// # Errors
+    ///
+    /// [`TierError::CloseFee`].
+    pub(crate) fn check_close_fee(&self, fee_ppb: u64) -> Result<(), TierError> {
+        let all = |row: &Row| row.mmr_ppb.saturating_add(fee_ppb) >= PPB;
+        self.rows.iter().position(all).map_or(Ok(()), |at| Err(TierError::CloseFee { row: at + 1 }))
+    }
+
+    /// The rates of the rule `linear`.
+    #[must_use]
+    #[inline]
+    pub fn slope(&self) -> Option<&Slope> {
+        self.slope.as_ref()
     }
 
     /// The rule of the table.
@@ -195,7 +245,7 @@ impl TierTable {
         self.rows[tier].max_leverage
     }
 
-    /// Maintenance margin of a notional in quanta, rounded up: at least 1 for a notional of at least 1.
+    /// Maintenance margin of a notional in quanta by its row, rounded up: at least 1 for a notional of at least 1.
     #[must_use]
     #[inline]
     pub fn maintenance_margin(&self, notional: i128) -> i128 {
@@ -210,7 +260,7 @@ impl TierTable {
         requirement - i128::from(row.deduction)
     }
 
-    /// Initial margin of a notional in quanta at a leverage in hundredths, rounded up.
+    /// Initial margin of a notional in quanta by its row, at a leverage in hundredths, rounded up.
     #[must_use]
     pub fn initial_margin(&self, notional: i128, leverage: u32) -> i128 {
         let leverage = leverage.min(self.max_leverage(self.tier(notional)));
@@ -241,7 +291,7 @@ fn check_deductions(rule: TierRule, rows: &[TierRow]) -> Result<(), TierError> {
     if !any {
         return Ok(());
     }
-    if rule == TierRule::Step {
+    if rule != TierRule::Marginal {
         let row = rows.iter().position(|row| row.deduction.is_some()).unwrap_or(0) + 1;
         return Err(TierError::Deduction { row });
     }

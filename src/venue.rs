@@ -6,6 +6,7 @@ use crate::command::{OrderName, Side};
 use crate::event::{PoolName, Step};
 use crate::market::{InstrumentId, Market};
 use crate::number::{Price, Quantity};
+use crate::prices::Top;
 
 /// How orders are answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,10 +110,27 @@ pub struct BookUpdate<'a> {
     pub bid: Option<Price>,
     /// Best ask, in ticks; if only the asks are given, their first.
     pub ask: Option<Price>,
+    /// What a sale of the impact notional would fetch, in ticks: for the premium.
+    pub impact_bid: Option<Price>,
+    /// What a purchase of the impact notional would cost, in ticks: for the premium.
+    pub impact_ask: Option<Price>,
     /// Bids, best first, falling.
     pub bids: Option<&'a [Level]>,
     /// Asks, best first, rising.
     pub asks: Option<&'a [Level]>,
+}
+
+impl BookUpdate<'_> {
+    /// What it says of the best prices.
+    pub(crate) fn top(&self) -> Top {
+        let first = |levels: Option<&[Level]>| levels.map(|levels| levels.first().map(|level| level.price));
+        Top {
+            bid: Top::best(self.bid, first(self.bids)),
+            ask: Top::best(self.ask, first(self.asks)),
+            impact_bid: self.impact_bid.unwrap_or(Top::SILENT),
+            impact_ask: self.impact_ask.unwrap_or(Top::SILENT),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -156,6 +174,13 @@ impl Venue {
             };
         replace(&mut book.bids, &mut book.bid, update.bids, update.bid);
         replace(&mut book.asks, &mut book.ask, update.asks, update.ask);
+    }
+
+    /// The visible depth, in lots: that of the thinner side.
+    pub(crate) fn visible(&self, instrument: InstrumentId) -> i128 {
+        let lots = |levels: &[Level]| levels.iter().map(|level| i128::from(level.quantity)).sum::<i128>();
+        let book = &self.books[instrument.index()];
+        lots(&book.bids).min(lots(&book.asks))
     }
 
     /// The next fill of an order of which `rest` lots are left, and takes it from the depth; none: the rest expires.

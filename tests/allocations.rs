@@ -1,9 +1,10 @@
 //! From a tick to its liquidation orders nothing is allocated, after warm-up.
 
 use terrace::command::{Command, Fill, Side};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::event::Event;
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::VenueMode;
 use terrace::{Capacity, Kernel, Settings, Strategy};
@@ -23,16 +24,21 @@ fn kernel(shards: u32, strategy: Strategy) -> Kernel {
     let spec = InstrumentSpec {
         symbol: "BTCUSDT".to_owned(),
         underlying: "BTC".to_owned(),
+        prices: Default::default(),
         settle: AssetId(0),
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),
-        unit: 10_000,
+        unit: Unit::Linear(10_000),
         tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
         maker_fee_ppb: 0,
         taker_fee_ppb: 0,
         liquidation_fee_ppb: 12_500_000,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();
     for account in 1..=ACCOUNTS {
@@ -67,6 +73,8 @@ fn open(kernel: &mut Kernel) {
             quantity: 1 + account as i64 % 9,
             price: START,
             liquidity: None,
+            position_side: None,
+            counter_position_side: None,
         };
         kernel.apply(&Command::Fill(fill)).unwrap();
     }

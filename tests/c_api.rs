@@ -12,6 +12,8 @@ const WORDS: &[&str] = &[
     "side",
     "margin_mode",
     "liquidity",
+    "position_mode",
+    "position_side",
     "pool_kind",
     "owner_kind",
     "cause_kind",

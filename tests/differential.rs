@@ -6,8 +6,8 @@ mod script;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use reference::Reference;
-use script::Writer;
 use script::coverage::{Before, Coverage};
+use script::{BUILT, Features, KNOWN, Writer};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -73,6 +73,9 @@ const EXPECTED: &[&str] = &[
     "takeover ",
 ];
 
+/// So many scripts must lead to everything that is expected.
+const ENOUGH: u32 = 150;
+
 /// How many scripts a run draws; `TERRACE_SCRIPTS` asks for more.
 fn scripts() -> u32 {
     std::env::var("TERRACE_SCRIPTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_500)
@@ -81,6 +84,11 @@ fn scripts() -> u32 {
 /// How long a failing script is made shorter; `TERRACE_SHRINK` says otherwise.
 fn shrinking() -> u32 {
     std::env::var("TERRACE_SHRINK").ok().and_then(|text| text.parse().ok()).unwrap_or(4_000)
+}
+
+/// What scripts make no use of: `TERRACE_WITHOUT`.
+fn left_out() -> String {
+    std::env::var("TERRACE_WITHOUT").unwrap_or_default()
 }
 
 /// What the scripts are drawn from: the same in every run, so that a run tells of the code and not of luck;
@@ -179,8 +187,8 @@ fn lines(events: &[Value]) -> String {
 }
 
 /// Plays one script to its end.
-fn play(settings: &[(u32, Finding)], world: u64, choices: &[u64]) -> Result<Bench, TestCaseError> {
-    let mut writer = Writer::new(world);
+fn play(settings: &[(u32, Finding)], features: Features, world: u64, choices: &[u64]) -> Result<Bench, TestCaseError> {
+    let mut writer = Writer::new(world, features);
     let mut bench = Bench::new(settings);
     while writer.prologue_left() > 0 {
         let line = writer.next(0, &bench.reference);
@@ -195,13 +203,13 @@ fn play(settings: &[(u32, Finding)], world: u64, choices: &[u64]) -> Result<Benc
 }
 
 /// Plays as many random scripts, which must lead to everything that is expected of them.
-fn play_all(settings: &[(u32, Finding)], cases: u32) {
+fn play_all(settings: &[(u32, Finding)], features: Features, cases: u32) {
     let (checks, seen) = (Cell::new(0u64), RefCell::new(Coverage::default()));
     let config = Config { cases, max_shrink_iters: shrinking(), failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng());
     let script = (any::<u64>().no_shrink(), prop::collection::vec(any::<u64>().no_shrink(), 20..140));
     let outcome = runner.run(&script, |(world, choices)| {
-        let bench = play(settings, world, &choices)?;
+        let bench = play(settings, features, world, &choices)?;
         checks.set(checks.get() + bench.reference.pool_checks());
         seen.borrow_mut().add(bench.seen);
         Ok(())
@@ -210,12 +218,14 @@ fn play_all(settings: &[(u32, Finding)], cases: u32) {
         panic!("{failure}");
     }
     println!("{cases} scripts, {} pool checks by the reference", checks.get());
-    seen.into_inner().demand(EXPECTED);
+    if cases >= ENOUGH {
+        seen.into_inner().demand(EXPECTED);
+    }
 }
 
 #[test]
 fn random_scripts_give_the_same_events_and_states() {
-    play_all(&SETTINGS, scripts());
+    play_all(&SETTINGS, BUILT.without(&left_out()), scripts());
 }
 
 /// Sixteen ended orders of an account, and of the inventory of an instrument, may have late fills; the seventeenth from
@@ -310,5 +320,5 @@ fn the_reference_says_what_was_worked_out_by_hand() {
 /// The reference's own invariants, and that the scripts are worth their time.
 #[test]
 fn the_reference_is_sound_by_itself() {
-    play_all(&[], scripts().min(500));
+    play_all(&[], KNOWN, scripts().min(500));
 }

@@ -1,10 +1,9 @@
 //! The program itself: `terrace exec` over scripts and over pipes.
 //!
-//! `exec/*.jsonl` are scripts, `exec/*.expected` what they must print, byte for byte; `TERRACE_BLESS=1` rewrites the
+//! `exec/*.jsonl` are scripts (those under `pending` use what the reference does not know yet), `exec/*.expected` what they must print, byte for byte; `TERRACE_BLESS=1` rewrites the
 //! latter. `exec/README.md` derives every figure of the waterfall by hand.
 
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -13,7 +12,20 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-const SCRIPTS: &[&str] = &["example", "handshake", "holds", "late", "refusals", "repeats", "waterfall"];
+/// The scripts, by name; those that the reference implementation cannot follow yet lie in `pending`.
+fn scripts() -> Vec<String> {
+    let mut scripts = Vec::new();
+    for under in ["", "pending/"] {
+        let Ok(folder) = fs::read_dir(folder().join(under)) else { continue };
+        for entry in folder {
+            let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
+            scripts.extend(name.strip_suffix(".jsonl").map(|name| format!("{under}{name}")));
+        }
+    }
+    assert!(scripts.len() >= 7, "the scripts are not where they were");
+    scripts.sort();
+    scripts
+}
 
 /// Every code with which Part 1 refuses.
 const CODES: &[&str] = &[
@@ -119,7 +131,7 @@ impl Lines {
 
 #[test]
 fn scripts_print_what_is_expected() {
-    for script in SCRIPTS {
+    for script in &scripts() {
         let output = exec(&path(script, "jsonl"), &[]);
         assert!(output.status.success(), "{script}: {}", text(&output.stderr));
         assert_eq!(text(&output.stderr), "", "{script}");
@@ -137,17 +149,21 @@ fn scripts_print_what_is_expected() {
 
 #[test]
 fn every_file_belongs_to_a_script() {
-    let found: BTreeSet<String> = fs::read_dir(folder())
-        .expect("the folder of scripts")
-        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
-        .collect();
-    let of_scripts = SCRIPTS.iter().flat_map(|script| [format!("{script}.jsonl"), format!("{script}.expected")]);
-    assert_eq!(found, of_scripts.chain(["README.md".to_owned()]).collect());
+    let scripts = scripts();
+    for under in ["", "pending/"] {
+        let Ok(folder) = fs::read_dir(folder().join(under)) else { continue };
+        for entry in folder {
+            let name = format!("{under}{}", entry.expect("an entry").file_name().to_string_lossy());
+            let script = name.strip_suffix(".jsonl").or_else(|| name.strip_suffix(".expected"));
+            let known = script.is_some_and(|script| scripts.iter().any(|known| known == script));
+            assert!(known || ["README.md", "pending"].contains(&&*name), "{name} belongs to no script");
+        }
+    }
 }
 
 #[test]
 fn neither_shards_nor_strategy_show() {
-    for script in SCRIPTS {
+    for script in &scripts() {
         let expected = fs::read_to_string(path(script, "expected")).expect("an expectation beside the script");
         for shards in ["1", "2", "3", "8"] {
             for strategy in ["bands", "scan"] {
@@ -161,7 +177,7 @@ fn neither_shards_nor_strategy_show() {
 
 #[test]
 fn neither_threads_nor_their_waiting_show() {
-    for script in SCRIPTS {
+    for script in &scripts() {
         let expected = fs::read_to_string(path(script, "expected")).expect("an expectation beside the script");
         for (workers, wait) in [("1", "yield"), ("1", "park"), ("2", "yield"), ("3", "park")] {
             let threads = ["--driver", "threaded", "--shards", workers, "--wait", wait, "--cores", "off"];

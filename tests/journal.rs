@@ -4,12 +4,20 @@
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use terrace::command::{Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, OrderOwner, Side};
+use terrace::command::{
+    Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, OrderOwner, PositionMode, PositionSide, Side,
+};
+use terrace::contract::Unit;
+use terrace::controls::Controls;
 use terrace::decimal::{Decimal, Grid};
 use terrace::engine::{Decision, Depth, Entry, VenueAnswer, replay};
 use terrace::event::PoolName;
+use terrace::jobs::{JobKind, JobName, Part};
 use terrace::journal::{Cut, FILE_NAME, Frame, JournalError, MAX_PAYLOAD, Reader, Sequence, Writer, read};
-use terrace::market::{AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{
+    AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec,
+    Pacing, ReducePolicy,
+};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, Level, VenueMode, VenueRules};
 use terrace::{Declaration, Kernel, Settings};
@@ -129,7 +137,11 @@ fn order_name(dice: &mut Dice) -> OrderName {
     OrderName { owner, nth: dice.small() }
 }
 
-const COMMANDS: u64 = 20;
+fn leg(dice: &mut Dice) -> Option<PositionSide> {
+    dice.maybe(|dice| if dice.flag() { PositionSide::Long } else { PositionSide::Short })
+}
+
+const COMMANDS: u64 = 22;
 
 /// The `kind`-th command, with numbers that need make no sense.
 fn command(dice: &mut Dice, kind: u64) -> Command {
@@ -137,6 +149,7 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
     let (instrument, asset) = (InstrumentId(dice.small()), AssetId(dice.small()));
     match kind {
         0 => Command::Mark { instrument, price },
+        1 if dice.flag() => Command::Index { instrument, venue: dice.small() as u16, price },
         1 => Command::Last { instrument, price },
         2 => Command::Fill(Fill {
             account,
@@ -148,6 +161,8 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
             quantity: amount,
             price,
             liquidity: dice.maybe(|dice| if dice.flag() { Liquidity::Maker } else { Liquidity::Taker }),
+            position_side: leg(dice),
+            counter_position_side: leg(dice),
         }),
         3 => Command::Order(Order {
             account,
@@ -157,9 +172,13 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
             quantity: amount,
             price,
             reduce_only: dice.flag(),
+            position_side: leg(dice),
         }),
         4 => Command::Cancel { account, order: dice.number() },
-        5 => Command::Account { account },
+        5 => Command::Account {
+            account,
+            positions: if dice.flag() { PositionMode::Hedge } else { PositionMode::OneWay },
+        },
         6 => Command::Deposit { account, asset, amount },
         7 => Command::Withdraw { account, asset, amount },
         8 => Command::Leverage { account, instrument, leverage: dice.small() },
@@ -167,7 +186,7 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
             let mode = if dice.flag() { MarginMode::Cross } else { MarginMode::Isolated };
             Command::MarginMode { account, instrument, mode }
         }
-        10 => Command::IsolatedMargin { account, instrument, amount },
+        10 => Command::IsolatedMargin { account, instrument, amount, position_side: leg(dice) },
         11 => Command::Hold { account, hold: dice.number(), asset, amount },
         12 => Command::Commit { account, hold: dice.number() },
         13 => Command::Release { account, hold: dice.number() },
@@ -176,10 +195,16 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
         16 => Command::LiquidationExpire { order: order_name(dice) },
         17 => Command::LiquidationUnknown { order: order_name(dice) },
         18 => {
-            let pool = if dice.flag() { PoolName::Cross(asset) } else { PoolName::Isolated(instrument) };
+            let pool = if dice.flag() { PoolName::Cross(asset) } else { PoolName::Isolated(instrument, leg(dice)) };
             Command::CancelAck { account, pool, execution: dice.number() }
         }
-        _ => Command::Time { ts_ns: dice.number() },
+        19 => Command::Time { ts_ns: dice.number() },
+        20 => Command::Funding { instrument, rate_ppb: amount },
+        _ => {
+            let kind = if dice.flag() { JobKind::Settlement } else { JobKind::Rules };
+            let part = if dice.flag() { Part::UpTo(account) } else { Part::End };
+            Command::Chunk { job: JobName { instrument, kind }, part }
+        }
     }
 }
 
@@ -200,6 +225,8 @@ fn tiers(dice: &mut Dice) -> TierTable {
     TierTable::new(rule, &rows).expect("caps and rates rise, leverage falls")
 }
 
+const RANKS: [AdlRank; 4] = [AdlRank::PnlLeverage, AdlRank::PnlMarginRatio, AdlRank::ProfitNotional, AdlRank::ProRata];
+
 fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
     match kind {
         0 => Declaration::Asset { name: dice.name(), decimals: dice.below(13) as u32 },
@@ -208,21 +235,15 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
             asset: AssetId(dice.small()),
             floor: i128::from(dice.signed() / 2 - 1).clamp(1 - (1 << 62), (1 << 62) - 1),
             unwind_interval_ns: dice.number(),
+            drawdown: dice.maybe(|dice| {
+                let start_ppb = 1 + dice.below(999_999_998);
+                let stop_ppb = start_ppb + dice.below(1_000_000_000 - start_ppb);
+                DrawdownRule { start_ppb, stop_ppb, window_ns: dice.number().max(480) }
+            }),
+            socialise: dice.flag(),
         }),
-        2 => Declaration::Instrument(Box::new(InstrumentSpec {
-            symbol: dice.name(),
-            underlying: dice.name(),
-            settle: AssetId(dice.small()),
-            tick: grid(dice),
-            lot: grid(dice),
-            unit: 1 + dice.below((1 << 62) - 1) as i64,
-            tiers: tiers(dice),
-            maker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
-            taker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
-            liquidation_fee_ppb: dice.below(1_000_000_000) as i64,
-            reduce: ReducePolicy { tier: dice.flag(), all: dice.flag() },
-            fund: FundId(dice.small()),
-        })),
+        2 => Declaration::Instrument(Box::new(any_spec(dice))),
+        3 => Declaration::Rules { instrument: InstrumentId(dice.small()), spec: Box::new(any_spec(dice)) },
         _ => {
             let modes = [VenueMode::Mark, VenueMode::Bankruptcy, VenueMode::None, VenueMode::Manual, VenueMode::Book];
             Declaration::Venue(VenueRules {
@@ -232,6 +253,42 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
                 order_timeout_ns: 1 + dice.number() / 2,
             })
         }
+    }
+}
+
+fn any_spec(dice: &mut Dice) -> InstrumentSpec {
+    InstrumentSpec {
+        symbol: dice.name(),
+        underlying: dice.name(),
+        prices: Default::default(),
+        settle: AssetId(dice.small()),
+        tick: grid(dice),
+        lot: grid(dice),
+        unit: unit(dice),
+        tiers: tiers(dice),
+        maker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
+        taker_fee_ppb: dice.below(1_999_999_999) as i64 - 999_999_999,
+        liquidation_fee_ppb: dice.below(1_000_000_000) as i64,
+        close_fee_in_mm: dice.flag(),
+        reduce: ReducePolicy {
+            tier: dice.flag(),
+            fraction_ppb: dice.below(1_000_000_001),
+            all: dice.flag(),
+            pacing: dice.maybe(|dice| {
+                if dice.flag() {
+                    Pacing::Lots(1 + dice.below(1 << 62) as i64)
+                } else {
+                    Pacing::DepthShare(1 + dice.below(1_000_000_000))
+                }
+            }),
+        },
+        adl: AdlPolicy {
+            rank: RANKS[dice.below(4) as usize],
+            price: if dice.flag() { AdlPrice::Bankruptcy } else { AdlPrice::Mark },
+        },
+        fund: FundId(dice.small()),
+        funding: FundingRules { chunk: 1 + dice.small() / 2 },
+        controls: Controls { margin_calls: (0..dice.small() % 4).map(|n| 700_000_000 + n).collect() },
     }
 }
 
@@ -247,31 +304,44 @@ fn decision(dice: &mut Dice) -> Decision {
     Decision { hash: dice.roll(), answers: dice.list(4, answer) }
 }
 
-const KINDS: u64 = COMMANDS + 4 + 5;
+const DECLARATIONS: u64 = 5;
+
+const KINDS: u64 = COMMANDS + DECLARATIONS + 5;
 
 fn entry(dice: &mut Dice, kind: u64) -> Entry {
     let (seq, ts_ns) = (dice.number(), dice.maybe(Dice::number));
-    match kind {
-        kind if kind < COMMANDS => {
+    let (of_declaration, of_rest) = (kind.wrapping_sub(COMMANDS), kind.wrapping_sub(COMMANDS + DECLARATIONS));
+    match of_rest {
+        _ if kind < COMMANDS => {
             let off_grid = OffGrid { amount: dice.flag(), price: dice.flag() };
             Entry::Command { seq, ts_ns, command: command(dice, kind), off_grid }
         }
-        kind if kind < COMMANDS + 4 => Entry::Declare { seq, ts_ns, declaration: declaration(dice, kind - COMMANDS) },
-        24 => {
+        _ if of_declaration < DECLARATIONS => {
+            Entry::Declare { seq, ts_ns, declaration: declaration(dice, of_declaration) }
+        }
+        0 => {
             let (bids, asks) = (dice.maybe(|dice| dice.list(20, level)), dice.maybe(|dice| dice.list(20, level)));
             let update = BookUpdate {
                 bid: dice.maybe(Dice::signed),
                 ask: dice.maybe(Dice::signed),
+                impact_bid: dice.maybe(Dice::signed),
+                impact_ask: dice.maybe(Dice::signed),
                 bids: bids.as_deref(),
                 asks: asks.as_deref(),
             };
             Entry::Book { seq, ts_ns, instrument: InstrumentId(dice.small()), book: Depth::new(&update) }
         }
-        25 => Entry::Start,
-        26 => Entry::Pass { ts_ns: dice.number() },
-        27 => Entry::Decide { outcome: None },
+        1 => Entry::Start,
+        2 => Entry::Pass { ts_ns: dice.number() },
+        3 => Entry::Decide { outcome: None },
         _ => Entry::Decide { outcome: Some(decision(dice)) },
     }
+}
+
+fn unit(dice: &mut Dice) -> Unit {
+    let mut part = || 1 + dice.below((1 << 62) - 1) as i64;
+    let (first, second) = (part(), part());
+    if dice.flag() { Unit::Linear(first) } else { Unit::Inverse { numerator: first, denominator: second } }
 }
 
 fn instrument() -> InstrumentSpec {
@@ -280,16 +350,21 @@ fn instrument() -> InstrumentSpec {
     InstrumentSpec {
         symbol: "BTCUSDT".to_owned(),
         underlying: "BTC".to_owned(),
+        prices: Default::default(),
         settle: AssetId(0),
         tick: Grid::decimals(1),
         lot: Grid::decimals(3),
-        unit: 10_000,
+        unit: Unit::Linear(10_000),
         tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
         maker_fee_ppb: -100_000,
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 12_500_000,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
+        controls: Controls::default(),
     }
 }
 
@@ -319,6 +394,8 @@ fn recorded_run() -> Vec<Entry> {
                 quantity: 3,
                 price: 100_000,
                 liquidity: Some(Liquidity::Taker),
+                position_side: None,
+                counter_position_side: None,
             }))
             .unwrap();
     }
@@ -468,7 +545,8 @@ fn a_journal_is_never_overwritten() {
     assert_eq!(read(directory.path()).unwrap().entries.len(), 1);
 }
 
-/// The bytes of version 1. Whoever changes them has changed the format: raise `journal::VERSION`, here and there.
+/// The bytes of version 1. Whoever changes them has changed the format: once there has been a release, raise
+/// `journal::VERSION`, here and there; `TERRACE_BLESS=1` writes them anew.
 #[test]
 fn the_bytes_of_version_1_stay_as_they_are() {
     let bytes = bytes_of(&one_of_each());
@@ -476,6 +554,11 @@ fn the_bytes_of_version_1_stay_as_they_are() {
         .iter()
         .map(|(_, payload)| payload.iter().map(|byte| format!("{byte:02x}")).collect())
         .collect();
+    if std::env::var_os("TERRACE_BLESS").is_some() {
+        fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journal/version-1.txt"), shown.join("\n") + "\n")
+            .unwrap();
+        return;
+    }
     let pinned: Vec<&str> = include_str!("journal/version-1.txt").lines().collect();
     assert_eq!(shown, pinned, "{}", shown.join("\n"));
     assert_eq!(bytes[..HEADER], header(b"TERRACE\n", b"sequence", 1));
@@ -550,8 +633,7 @@ fn a_wrong_frame_is_named() {
 fn what_breaks_an_invariant_is_refused_on_both_sides() {
     let declare = |declaration| Entry::Declare { seq: 1, ts_ns: None, declaration };
     let asset = |name: &str, decimals| Declaration::Asset { name: name.to_owned(), decimals };
-    let fund =
-        |floor| Declaration::Fund(FundSpec { name: "F".to_owned(), asset: AssetId(0), floor, unwind_interval_ns: 0 });
+    let fund = |floor| Declaration::Fund(FundSpec { floor, ..FundSpec::new("F".to_owned(), AssetId(0)) });
     let spec = |change: &dyn Fn(&mut InstrumentSpec)| {
         let mut spec = instrument();
         change(&mut spec);
@@ -567,8 +649,10 @@ fn what_breaks_an_invariant_is_refused_on_both_sides() {
         fund(1 << 62),
         spec(&|spec| spec.symbol = "a b".to_owned()),
         spec(&|spec| spec.underlying = String::new()),
-        spec(&|spec| spec.unit = 0),
-        spec(&|spec| spec.unit = i64::MAX),
+        spec(&|spec| spec.unit = Unit::Linear(0)),
+        spec(&|spec| spec.unit = Unit::Linear(i64::MAX)),
+        spec(&|spec| spec.unit = Unit::Inverse { numerator: 1, denominator: 0 }),
+        spec(&|spec| spec.unit = Unit::Inverse { numerator: i64::MAX, denominator: 1 }),
         spec(&|spec| spec.maker_fee_ppb = i64::MIN),
         spec(&|spec| spec.taker_fee_ppb = 1_000_000_000),
         spec(&|spec| spec.liquidation_fee_ppb = -1),

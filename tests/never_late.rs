@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use terrace::command::{Command, Fill, Liquidity, MarginMode, Side};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::event::{Event, Owner, PoolName};
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::{Kernel, Settings, Strategy};
 
@@ -108,16 +109,21 @@ impl<'a> Test<'a> {
             let spec = InstrumentSpec {
                 symbol: format!("C{index}"),
                 underlying: "C".to_owned(),
+                prices: Default::default(),
                 settle: ASSET,
                 tick: Grid::decimals(0),
                 lot: Grid::decimals(0),
-                unit: world.unit,
+                unit: Unit::Linear(world.unit),
                 tiers,
                 maker_fee_ppb: 0,
                 taker_fee_ppb: 500_000,
                 liquidation_fee_ppb: 2_000_000,
-                reduce: ReducePolicy { tier: index != 1, all: index != 2 },
+                close_fee_in_mm: false,
+                reduce: ReducePolicy { tier: index != 1, fraction_ppb: 0, all: index != 2, pacing: None },
+                adl: AdlPolicy::default(),
                 fund: FundId(0),
+                funding: FundingRules::default(),
+                controls: terrace::controls::Controls::default(),
             };
             kernel.declare_instrument(None, spec).unwrap();
         }
@@ -190,6 +196,8 @@ impl<'a> Test<'a> {
             quantity: self.dice.range(1, self.world.lots / 3 + 1),
             price: self.marks[instrument.index()],
             liquidity: Some(Liquidity::Taker),
+            position_side: None,
+            counter_position_side: None,
         };
         self.apply(&Command::Fill(fill));
         self.stale.extend([account, counterparty]);
@@ -222,7 +230,7 @@ impl<'a> Test<'a> {
         let pool = |pool: &terrace::PoolView| {
             let own = view.positions.iter().filter(|position| match pool.name {
                 PoolName::Cross(_) => position.margin.is_none(),
-                PoolName::Isolated(instrument) => position.instrument == instrument && position.margin.is_some(),
+                PoolName::Isolated(instrument, _) => position.instrument == instrument && position.margin.is_some(),
             });
             let positions: Vec<_> = own
                 .clone()
@@ -230,7 +238,7 @@ impl<'a> Test<'a> {
                 .collect();
             let collateral = match pool.name {
                 PoolName::Cross(asset) => view.balances.iter().find(|&&(of, _)| of == asset).unwrap().1,
-                PoolName::Isolated(_) => own.filter_map(|at| at.margin).sum(),
+                PoolName::Isolated(..) => own.filter_map(|at| at.margin).sum(),
             };
             Pool { name: pool.name, collateral, positions, locked: pool.locked }
         };

@@ -4,8 +4,9 @@
 //! rounding can put a long in breach although its mark rises, and a `step` cap although it rises by one tick.
 
 use terrace::command::{Command, Fill, Side};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::VenueMode;
 use terrace::{Kernel, Settings};
@@ -20,16 +21,21 @@ fn spec(table: &TierTable, unit: i64) -> InstrumentSpec {
     InstrumentSpec {
         symbol: "C".to_owned(),
         underlying: "C".to_owned(),
+        prices: Default::default(),
         settle: AssetId(0),
         tick: Grid::decimals(0),
         lot: Grid::decimals(0),
-        unit,
+        unit: Unit::Linear(unit),
         tiers: table.clone(),
         maker_fee_ppb: 0,
         taker_fee_ppb: 0,
         liquidation_fee_ppb: 0,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
+        controls: terrace::controls::Controls::default(),
     }
 }
 
@@ -57,6 +63,8 @@ fn kernel(table: &TierTable, unit: i64, mark: i64) -> Kernel {
                 quantity: size.abs(),
                 price: mark,
                 liquidity: None,
+                position_side: None,
+                counter_position_side: None,
             };
             kernel.apply(&Command::Fill(fill)).unwrap();
         }

@@ -5,15 +5,16 @@ mod reference;
 mod script;
 
 use reference::Reference;
-use script::{Dice, Writer};
+use script::{BUILT, Dice, Writer};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
+use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{
     Divergence, Engine, EngineSettings, Entry, Failure, Finished, Layout, Output, Pinning, SubmitError, VenueMessage,
     replay,
 };
-use terrace::market::{AssetId, InstrumentId, InstrumentSpec, Market, ReducePolicy};
+use terrace::market::{AdlPolicy, AssetId, FundingRules, InstrumentId, InstrumentSpec, Market, Pacing, ReducePolicy};
 use terrace::protocol::Session;
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, VenueMode, VenueRequest, VenueRules};
@@ -73,7 +74,7 @@ fn start(layout: &Layout, ring: usize, queue: usize) -> Engine {
 /// A random script, as the reference leads it.
 fn random_script(world: u64) -> Vec<String> {
     let mut dice = Dice::new(world ^ 0x5EED);
-    let (mut writer, mut reference) = (Writer::new(world), Reference::new());
+    let (mut writer, mut reference) = (Writer::new(world, BUILT), Reference::new());
     let mut lines = Vec::new();
     let choices = 20 + dice.below(100);
     while writer.prologue_left() > 0 {
@@ -248,6 +249,10 @@ const USDT: AssetId = AssetId(0);
 
 /// One instrument, one asset, at this mark, with so many accounts of alternating sides at high leverage.
 fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel {
+    populated_with(shards, accounts, fund, rules, ReducePolicy::default())
+}
+
+fn populated_with(shards: u32, accounts: u64, fund: i64, rules: VenueRules, reduce: ReducePolicy) -> Kernel {
     let mut kernel = Kernel::new(Settings { shards, ..Settings::default() });
     kernel.declare_asset(None, "USDT", 8).unwrap();
     let grid = |text: &str| Grid::new(text.parse().unwrap()).unwrap();
@@ -256,16 +261,21 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
     let spec = InstrumentSpec {
         symbol: "BTCUSDT".into(),
         underlying: "BTC".into(),
+        prices: Default::default(),
         settle: USDT,
         tick: grid("0.1"),
         lot: grid("0.001"),
-        unit: 10_000,
+        unit: Unit::Linear(10_000),
         tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
         maker_fee_ppb: 0,
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 1_000_000,
-        reduce: ReducePolicy::default(),
+        close_fee_in_mm: false,
+        reduce,
+        adl: AdlPolicy::default(),
         fund: terrace::market::FundId(0),
+        funding: FundingRules::default(),
+        controls: terrace::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).unwrap();
     if fund > 0 {
@@ -290,6 +300,7 @@ fn populated(shards: u32, accounts: u64, fund: i64, rules: VenueRules) -> Kernel
                 quantity: 1,
                 price: 900_000,
                 reduce_only: false,
+                position_side: None,
             };
             let _ = kernel.apply(&Command::Order(order)); // as far as the margin allows
         }
@@ -309,6 +320,8 @@ fn fill(account: u64, counterparty: Option<u64>, quantity: i64, price: i64) -> C
         quantity,
         price,
         liquidity: None,
+        position_side: None,
+        counter_position_side: None,
     })
 }
 
@@ -407,7 +420,9 @@ fn a_cascade_beside_a_slow_venue_is_told_as_its_record_tells_it() {
             let workers = layout.workers.expect("the tests say how many");
             let world = number as u64 * 2 + u64::from(cancel_ack);
             let accounts = 400;
-            let kernel = populated(workers, accounts, 40_000_000_000_000, rules);
+            let pacing = (number % 2 == 1).then_some(Pacing::Lots(20_000));
+            let reduce = ReducePolicy { pacing, ..ReducePolicy::default() };
+            let kernel = populated_with(workers, accounts, 40_000_000_000_000, rules, reduce);
             let mut stream = Stream {
                 engine: Engine::start(kernel, &settings(layout, 256, 64)).unwrap(),
                 log: Vec::new(),
@@ -444,7 +459,7 @@ fn a_cascade_beside_a_slow_venue_is_told_as_its_record_tells_it() {
             let (finished, log) = finish(stream);
             assert_eq!(finished.failure, None);
             // The record begins at the loaded kernel.
-            let mut again = populated(1, accounts, 40_000_000_000_000, rules);
+            let mut again = populated_with(1, accounts, 40_000_000_000_000, rules, reduce);
             let mut told = Vec::new();
             replay(&mut again, finished.record.as_deref().unwrap(), |output| told.push(output)).unwrap();
             assert_eq!(log.len(), told.len(), "{layout:?}");

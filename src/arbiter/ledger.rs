@@ -32,14 +32,24 @@ impl Ledger {
         self.long_lots.push(0);
     }
 
-    /// The external venue account takes the other side of `lots` that somebody traded on `side`.
-    pub(crate) fn book_venue(&mut self, market: &Market, id: InstrumentId, side: Side, lots: Quantity, price: Price) {
+    /// The external venue account takes the other side of `lots` that somebody traded on `side`; returns what rounding
+    /// took from it.
+    pub(crate) fn book_venue(
+        &mut self,
+        market: &Market,
+        id: InstrumentId,
+        side: Side,
+        lots: Quantity,
+        price: Price,
+    ) -> i128 {
         let instrument = market.instrument(id);
         let position = &mut self.venue_positions[id.index()];
-        let before = position.quantity;
-        let realised = position.fill(side.opposite().signed(lots), price, instrument);
+        let (before, change) = (position.quantity, side.opposite().signed(lots));
+        let rounding = position.rounding(change, price, instrument);
+        let realised = position.fill(change, price, instrument);
         self.long_lots[id.index()] += position.quantity.max(0) - before.max(0);
         self.venue_balances[instrument.spec.settle.index()] += realised;
+        rounding
     }
 
     pub(crate) fn charge_fee(&mut self, asset: AssetId, fee: i128) {

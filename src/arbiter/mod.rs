@@ -4,9 +4,13 @@
 //! ([`adl`]), when inventory is unwound ([`unwind`]).
 
 mod adl;
+mod drawdown;
 mod ledger;
+mod pro_rata;
 mod queue;
 mod rescored;
+mod settlement;
+mod socialise;
 mod unwind;
 mod waterfall;
 
@@ -14,9 +18,12 @@ pub(crate) use ledger::Ledger;
 pub(crate) use queue::rank;
 
 use crate::event::{Event, Events, FundReason};
-use crate::market::{FundId, InstrumentId, Market};
+use crate::market::{DrawdownRule, FundId, InstrumentId, Market};
+use crate::number::Quantity;
 use crate::position::Position;
 use crate::shard::Shard;
+use drawdown::{Turn, Watch};
+use pro_rata::Allotment;
 use queue::Queue;
 use unwind::UnwindState;
 
@@ -39,17 +46,39 @@ pub(crate) struct Arbiter {
     pub(crate) ledger: Ledger,
     /// Whether the last try to deleverage inventory reached nobody, and nothing has changed since that could matter.
     exhausted: bool,
+    /// By instrument: what inventory and external venue account held when funding was last ordered, in lots.
+    to_settle: Vec<[Quantity; 2]>,
     /// By instrument: the queues of the shorts and of the longs.
     queues: Vec<[Queue; 2]>,
+    /// Who is asked for a share; kept for its room.
+    asked: Vec<Allotment>,
     /// The number of the decision, from 1.
     decision: u64,
     /// Whether any queue was scored in this decision.
     scored_queues: bool,
+    /// By fund: its equity over the window of its drawdown rule, if it has one.
+    watches: Vec<Option<Watch>>,
+    /// Whether any fund has such a rule: none, and a tick has no business here.
+    watched: bool,
+    /// The time of the decision that is under way; none between decisions.
+    deciding_ns: Option<u64>,
 }
 
 impl Arbiter {
-    pub(crate) fn add_fund(&mut self) {
+    pub(crate) fn add_fund(&mut self, drawdown: Option<DrawdownRule>) {
         self.balances.push(0);
+        self.watches.push(drawdown.map(Watch::new));
+        self.watched |= drawdown.is_some();
+    }
+
+    /// The rules of a fund were declared anew: what is known of its equity stays unless its rule of drawdown changed.
+    pub(crate) fn set_drawdown(&mut self, fund: FundId, drawdown: Option<DrawdownRule>) {
+        let watch = &mut self.watches[fund.index()];
+        if watch.as_ref().map(Watch::rule) != drawdown {
+            *watch = drawdown.map(Watch::new);
+        }
+        self.watched = self.watches.iter().any(Option::is_some);
+        self.exhausted = false;
     }
 
     pub(crate) fn add_asset(&mut self) {
@@ -59,16 +88,19 @@ impl Arbiter {
     pub(crate) fn add_instrument(&mut self) {
         self.inventory.push(Inventory::default());
         self.queues.push(Default::default());
+        self.to_settle.push([0; 2]);
         self.ledger.add_instrument();
     }
 
     /// A decision begins: inputs before it may have moved a mark, and with it every score.
-    pub(crate) fn new_decision(&mut self) {
+    pub(crate) fn new_decision(&mut self, now_ns: u64) {
         self.decision += 1;
+        self.deciding_ns = Some(now_ns);
     }
 
     /// A decision ends: what changes from now on is not noted, however long it is until the next.
     pub(crate) fn end_decision(&mut self, shards: &mut [Box<Shard>]) {
+        self.deciding_ns = None;
         if std::mem::take(&mut self.scored_queues) {
             for shard in shards {
                 shard.forget_changes();
@@ -82,8 +114,7 @@ impl Arbiter {
         let business = |index: usize| {
             let (id, held) = (InstrumentId(index as u32), self.inventory[index].position.quantity != 0);
             let fund = market.instrument(id).spec.fund;
-            let below = || changed && self.equity(market, fund) < market.fund(fund).floor;
-            held && (self.may_unwind(market, id, input, now_ns) || below())
+            held && (self.may_unwind(market, id, input, now_ns) || changed && self.must_shed(market, fund))
         };
         self.held > 0 && (0..self.inventory.len()).any(business)
     }
@@ -117,10 +148,62 @@ impl Arbiter {
         self.balance(fund) + self.inventory.iter().zip(&market.instruments).map(unrealised).sum::<i128>()
     }
 
+    /// Whether a fund bears nothing more, because of what it has lost.
+    pub(crate) fn in_drawdown(&self, fund: FundId) -> bool {
+        self.watches[fund.index()].as_ref().is_some_and(|watch| watch.active)
+    }
+
+    /// Whether the inventory of a fund is to be deleveraged: it is below its floor, or in drawdown.
+    fn must_shed(&self, market: &Market, fund: FundId) -> bool {
+        self.in_drawdown(fund) || self.equity(market, fund) < market.fund(fund).floor
+    }
+
+    /// The largest equity of a fund over the window of its drawdown rule, in quanta; none without such a rule.
+    pub(crate) fn peak(&self, fund: FundId, now_ns: u64) -> Option<i128> {
+        self.watches[fund.index()].as_ref().map(|watch| watch.peak(now_ns))
+    }
+
+    /// After what an input itself booked: notes the equity of the funds that it or the time may have changed.
+    #[inline]
+    pub(crate) fn look_after_input(&mut self, market: &Market, now_ns: u64, events: &mut Events) {
+        if self.watched {
+            self.look_at_all(market, now_ns, events);
+        }
+    }
+
+    /// After a change of a fund within a decision: notes its equity at once.
+    pub(crate) fn look(&mut self, market: &Market, events: &mut Events) {
+        if let Some(now_ns) = self.deciding_ns.filter(|_| self.watched) {
+            self.look_at_all(market, now_ns, events);
+        }
+    }
+
+    fn look_at_all(&mut self, market: &Market, now_ns: u64, events: &mut Events) {
+        for index in 0..self.watches.len() {
+            let fund = FundId(index as u32);
+            if !self.watches[index].as_ref().is_some_and(|watch| watch.stale || watch.may_end(now_ns)) {
+                continue;
+            }
+            let equity = self.equity(market, fund);
+            let Some(watch) = &mut self.watches[index] else { continue };
+            if let Some(Turn { active, equity, peak }) = watch.note(now_ns, equity) {
+                events.push(Event::FundDrawdown { fund, active, equity, peak });
+            }
+        }
+    }
+
+    /// The equity of the fund behind an instrument, or of a fund, may be another now.
+    fn note_stale(&mut self, fund: FundId) {
+        if let Some(watch) = &mut self.watches[fund.index()] {
+            watch.stale = true;
+        }
+    }
+
     /// Changes a fund's balance and says so; a change by nothing is none.
     pub(crate) fn credit(&mut self, fund: FundId, delta: i128, reason: FundReason, events: &mut Events) {
         if delta != 0 {
             self.exhausted = false;
+            self.note_stale(fund);
             let balance = &mut self.balances[fund.index()];
             *balance += delta;
             events.push(Event::Fund { fund, delta, balance: *balance, reason });
@@ -131,6 +214,7 @@ impl Arbiter {
     pub(crate) fn make_good(&mut self, market: &Market, fund: FundId, deficit: i128, events: &mut Events) {
         self.credit(fund, -deficit, FundReason::Deficit, events);
         self.tell_deficit(market, fund, events);
+        self.look(market, events);
     }
 
     fn tell_deficit(&self, market: &Market, fund: FundId, events: &mut Events) {
@@ -141,8 +225,9 @@ impl Arbiter {
     }
 
     /// Changes an inventory position, and with it what follows from its size.
-    fn change_inventory<T>(&mut self, index: usize, change: impl FnOnce(&mut Position) -> T) -> T {
+    fn change_inventory<T>(&mut self, market: &Market, index: usize, change: impl FnOnce(&mut Position) -> T) -> T {
         self.exhausted = false;
+        self.note_stale(market.instruments[index].spec.fund);
         let inventory = &mut self.inventory[index];
         let before = inventory.position.quantity;
         let result = change(&mut inventory.position);

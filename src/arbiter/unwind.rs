@@ -90,9 +90,13 @@ impl UnwindState {
 impl Arbiter {
     /// A mark of the instrument was set: its inventory may try again.
     #[inline]
-    pub(crate) fn on_mark(&mut self, instrument: InstrumentId) {
-        self.inventory[instrument.index()].unwinding.stale = true;
+    pub(crate) fn on_mark(&mut self, market: &Market, instrument: InstrumentId) {
+        let inventory = &mut self.inventory[instrument.index()];
+        inventory.unwinding.stale = true;
         self.exhausted = false;
+        if self.watched && inventory.position.quantity != 0 {
+            self.note_stale(market.instrument(instrument).spec.fund);
+        }
     }
 
     /// The order with which the inventory of an instrument is to be unwound now, if any: all of it, at the mark.
@@ -103,7 +107,7 @@ impl Arbiter {
         input: u64,
         now_ns: u64,
     ) -> Option<(Side, Quantity, Price)> {
-        let mark = market.instrument(id).mark.filter(|_| self.may_unwind(market, id, input, now_ns))?;
+        let mark = market.instrument(id).living_mark().filter(|_| self.may_unwind(market, id, input, now_ns))?;
         let inventory = &mut self.inventory[id.index()];
         let quantity = inventory.position.quantity;
         let state = &mut inventory.unwinding;
@@ -148,7 +152,7 @@ impl Arbiter {
         let interval_ns = market.fund(instrument.spec.fund).unwind_interval_ns;
         let early = state.last_ns.is_some_and(|last| now_ns - last < interval_ns);
         let idle = inventory.position.quantity == 0 || state.order.is_some();
-        !idle && instrument.mark.is_some() && state.stale && state.last_input != input && !early
+        !idle && instrument.lives() && state.stale && state.last_input != input && !early
     }
 
     /// The venue will fill no more of the order.
@@ -238,9 +242,10 @@ impl Arbiter {
         events: &mut Events,
     ) {
         let instrument = market.instrument(id);
-        let change = |position: &mut crate::position::Position| position.fill(side.signed(lots), price, instrument);
-        let realised = self.change_inventory(id.index(), change);
-        self.ledger.book_venue(market, id, side, lots, price);
+        let change = side.signed(lots);
+        let rounding = self.inventory[id.index()].position.rounding(change, price, instrument);
+        let realised = self.change_inventory(market, id.index(), |position| position.fill(change, price, instrument));
+        let rounding = rounding + self.ledger.book_venue(market, id, side, lots, price);
         events.push(Event::LiquidationFill {
             liquidation,
             owner: Owner::Fund,
@@ -252,5 +257,7 @@ impl Arbiter {
             realised,
         });
         self.credit(instrument.spec.fund, realised, FundReason::Unwind, events);
+        self.credit(instrument.spec.fund, rounding, FundReason::Rounding, events);
+        self.look(market, events);
     }
 }

@@ -27,29 +27,35 @@ impl Arbiter {
             return;
         }
         let lots = claim.quantity.abs();
-        let reached = self.deleverage_against(market, shards, claim, events);
-        let rest = lots - reached;
+        let taken = self.deleverage_against(market, shards, claim, events);
+        let rest = lots - taken.lots;
         let rest_share = mul_div_floor(claim.share, i128::from(rest), i128::from(lots));
-        if reached > 0 {
-            // The counterparties paid for `reached` lots at the price; the pool was given X less the rest's part.
+        if taken.lots > 0 {
+            // The counterparties were booked their lots at the price; the pool was given X less the rest's part. At the
+            // mark the difference is what the pool had, or lacked.
             let signed_rest = rest * claim.quantity.signum();
             let x_of_reached = x - (instrument.value(signed_rest, mark) - rest_share);
-            let paid = instrument.value(reached * claim.quantity.signum(), claim.price);
-            let residue = paid - x_of_reached;
+            let residue = -taken.booked - x_of_reached;
             if residue != 0 {
                 self.credit(instrument.spec.fund, residue, FundReason::AdlResidue, events);
                 self.tell_deficit(market, instrument.spec.fund, events);
+                self.look(market, events);
             }
         }
         if rest > 0 {
             self.take_over(market, claim, rest * claim.quantity.signum(), rest_share, events);
+            self.socialise(market, shards, instrument.spec.fund, events);
         }
     }
 
-    /// All of it or nothing: the fund's equity after the takeover is not below its floor.
+    /// All of it or nothing: the fund's equity after the takeover is not below its floor, and it is not in drawdown. What
+    /// has no bankruptcy price it bears in any case: nobody else can be asked.
     fn can_bear(&self, market: &Market, claim: &Claim) -> bool {
+        if claim.price.is_none() {
+            return true;
+        }
         let fund = market.instrument(claim.instrument).spec.fund;
-        self.equity(market, fund) + claim.share >= market.fund(fund).floor
+        !self.in_drawdown(fund) && self.equity(market, fund) + claim.share >= market.fund(fund).floor
     }
 
     /// The inventory gains signed `quantity` lots at cost `V(k, mark) − share`; no cash passes.
@@ -64,12 +70,14 @@ impl Arbiter {
             passed: share,
         });
         let x = instrument.value(quantity, mark) - share;
-        let netted = self.change_inventory(claim.instrument.index(), |position| position.take_over(quantity, x));
+        let netted =
+            self.change_inventory(market, claim.instrument.index(), |position| position.take_over(quantity, x));
         self.credit(instrument.spec.fund, netted, FundReason::Netting, events);
         self.tell_deficit(market, instrument.spec.fund, events);
+        self.look(market, events);
     }
 
-    /// Deleverages inventory of funds below their floor at the mark, in instrument order; true if anybody traded.
+    /// Deleverages inventory of funds below their floor, or in drawdown, at the mark, in instrument order; true if anybody traded.
     pub(crate) fn deleverage_inventory(
         &mut self,
         market: &Market,
@@ -84,14 +92,20 @@ impl Arbiter {
             let id = InstrumentId(index as u32);
             let instrument = market.instrument(id);
             let fund = instrument.spec.fund;
-            let (held, Some(mark)) = (self.inventory[index].position.quantity, instrument.mark) else { continue };
-            if held == 0 || self.equity(market, fund) >= market.fund(fund).floor {
+            let (held, Some(mark)) = (self.inventory[index].position.quantity, instrument.living_mark()) else {
+                continue;
+            };
+            if held == 0 || !self.must_shed(market, fund) {
                 continue;
             }
-            let reached = self.deleverage_fund(market, shards, id, held, events);
-            if reached > 0 {
-                let realised = self.change_inventory(index, |position| position.close(reached, mark, instrument));
+            let taken = self.deleverage_fund(market, shards, id, held, events);
+            if taken.lots > 0 {
+                let own = instrument.value(taken.lots * held.signum(), mark);
+                let realised =
+                    self.change_inventory(market, index, |position| position.close(taken.lots, mark, instrument));
                 self.credit(fund, realised, FundReason::Adl, events);
+                self.credit(fund, -own - taken.booked, FundReason::Rounding, events);
+                self.look(market, events);
                 traded = true;
             }
         }

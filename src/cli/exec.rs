@@ -92,7 +92,8 @@ fn start(args: &Args, settings: Settings) -> Result<Engine, String> {
 fn prepare<D: Driver>(mut session: Session<D>, args: &Args, tables: TierTables) -> Result<Session<D>, String> {
     session.use_tier_tables(tables);
     if let Some(preset) = args.preset {
-        let refused = |rejection: Rejection| format!("preset {}: {}: {}", preset.name, rejection.code, rejection.reason);
+        let refused =
+            |rejection: Rejection| format!("preset {}: {}: {}", preset.name, rejection.code, rejection.reason);
         preset.carry_out(&mut session).map_err(refused)?;
     }
     Ok(session)

@@ -1,6 +1,7 @@
 //! What a worker works on, and how it changes hands: by value, so that it has one owner at any time.
 
-use crate::market::Market;
+use crate::market::{InstrumentId, MarkChange, Market};
+use crate::prices::PriceInput;
 use crate::ring::Bell;
 use crate::ring::sync::ArrayQueue;
 use crate::shard::Shard;
@@ -11,6 +12,27 @@ use std::sync::Arc;
 pub(super) struct Desk {
     pub(super) market: Box<Market>,
     pub(super) shard: Box<Shard>,
+}
+
+impl Desk {
+    /// Takes what came in of an instrument's prices, and finds whom it concerns; whether the mark changed.
+    #[inline]
+    pub(super) fn reprice(&mut self, instrument: InstrumentId, input: PriceInput, now_ns: u64) -> bool {
+        let change = self.market.reprice(instrument, input, now_ns).mark;
+        self.shard.on_mark(&self.market, instrument, change);
+        change != MarkChange::None
+    }
+
+    /// Time has passed; whether any mark changed.
+    pub(super) fn reprice_all(&mut self, now_ns: u64) -> bool {
+        let mut moved = false;
+        for index in 0..self.market.instruments.len() {
+            if self.market.instruments[index].spec.prices.age() {
+                moved |= self.reprice(InstrumentId(index as u32), PriceInput::Time, now_ns);
+            }
+        }
+        moved
+    }
 }
 
 /// One direction of a hand-over. It holds one desk at most.

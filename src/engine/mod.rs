@@ -52,13 +52,16 @@ pub use record::{Decision, Depth, Divergence, Entry, Retrace, replay};
 pub use slot::{Output, VenueMessage};
 pub use start::EngineSettings;
 
-use crate::command::{Command, OffGrid};
+use crate::command::{Command, OffGrid, PositionMode};
+use crate::jobs::Part;
 use crate::kernel::{Declaration, Kernel, Overview};
 use crate::map::Set;
 use crate::market::{InstrumentId, Market};
 use crate::number::{Price, Quantity};
+use crate::prices::PriceInput;
 use crate::refusal::Refusal;
 use crate::ring::{Bell, Receiver, Writer};
+use crate::rounds::time_of;
 use crate::sequencer::{self, Facts};
 use crate::venue::BookUpdate;
 use crossbeam::queue::ArrayQueue;
@@ -66,7 +69,8 @@ use failure::Shared;
 pub(crate) use seat::hash_of;
 use seat::{Seat, Step};
 use slot::{Aside, Kind, Outgoing, OwnedBook, Slot};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -111,6 +115,10 @@ pub struct Engine {
     /// The rules and marks as of the last submission.
     market: Market,
     known: Set<u64>,
+    /// Those in hedge mode.
+    hedging: Set<u64>,
+    /// The same in order.
+    in_order: BTreeSet<u64>,
     /// By instrument: at least the open interest in lots.
     interest: Vec<Quantity>,
     now_ns: u64,
@@ -130,6 +138,8 @@ pub struct Engine {
     /// Of the workers and the arbiter.
     others: Vec<Bell>,
     decisions: u64,
+    /// What follows from places below this must be told before the next piece of a job gets its place.
+    next_piece_at: u64,
     epoch: Instant,
     heartbeat: Option<Heartbeat>,
     last_submission: Instant,
@@ -202,8 +212,14 @@ impl Engine {
     /// [`SubmitError`]; nothing has changed then.
     pub fn submit_at(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<u64, SubmitError> {
         self.check_open()?;
-        let time_ns = if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns };
+        if matches!(command, Command::Chunk { .. }) {
+            return Err(Refusal::NotDue.into()); // the sequencer gives them itself
+        }
+        let time_ns = time_of(ts_ns, command);
         self.check_time(time_ns)?;
+        // Prices and settlements always tell their time: a worker knows not which of the others' commands were refused.
+        let timed = command.price_input().is_some() || matches!(command, Command::Funding { .. });
+        let ts_ns = ts_ns.or_else(|| timed.then_some(self.now_ns));
         self.check(command, off_grid)?;
         if self.ring.is_full() {
             self.full += 1;
@@ -212,12 +228,13 @@ impl Engine {
         let slot = Slot { seq: self.seq + 1, ts_ns, kind: Kind::Command(*command), off_grid };
         self.publish(slot);
         self.seq += 1;
-        self.note(command);
+        self.note(command, time_ns);
         self.now_ns = time_ns.unwrap_or(self.now_ns);
         if let Some(record) = &mut self.record {
             record.push(Entry::Command { seq: self.seq, ts_ns, command: *command, off_grid });
         }
         self.insert_decision();
+        self.insert_piece();
         Ok(self.seq)
     }
 
@@ -235,14 +252,17 @@ impl Engine {
         self.check_open()?;
         self.check_time(ts_ns)?;
         sequencer::check_book(&self.market, instrument, update)?;
-        let book = OwnedBook::of(update);
+        let ts_ns = ts_ns.or(Some(self.now_ns));
+        let (book, top) = (OwnedBook::of(update), update.top());
         let entry = self.record.is_some().then(|| Entry::Book {
             seq: self.seq + 1,
             ts_ns,
             instrument,
             book: Depth(book.clone()),
         });
-        self.submit_aside(ts_ns, Kind::Book, Aside::Book(instrument, book), entry)
+        let seq = self.submit_aside(ts_ns, Kind::Book { instrument, top }, Aside::Book(instrument, book), entry)?;
+        self.market.reprice(instrument, PriceInput::Book(top), self.now_ns);
+        Ok(seq)
     }
 
     /// Declares an asset, a fund, an instrument or the venue.
@@ -261,6 +281,9 @@ impl Engine {
         });
         let seq = self.submit_aside(ts_ns, Kind::Declare, Aside::Declare(declaration.clone()), entry)?;
         declaration.enter(&mut self.market);
+        if matches!(declaration, Declaration::Rules { .. }) {
+            self.next_piece_at = self.ring.place(); // its own place is given already
+        }
         self.interest.resize(self.market.instruments.len(), 0);
         Ok(seq)
     }
@@ -283,6 +306,7 @@ impl Engine {
             record.extend(entry);
         }
         self.insert_decision();
+        self.insert_piece();
         Ok(self.seq)
     }
 
@@ -398,6 +422,7 @@ impl Engine {
                 while seat.step() == Step::Done {
                     self.take_outputs();
                     self.insert_decision();
+                    self.insert_piece();
                     self.take_requests();
                 }
                 Some(seat)
@@ -406,16 +431,18 @@ impl Engine {
         }
         self.take_outputs();
         self.insert_decision();
+        self.insert_piece();
     }
 
     /// Waits until somebody has something for this thread, or this thread has something to do.
     fn wait_for_work(&mut self) {
-        let Self { bell, seat, shared, outputs, venue, decisions, ring, .. } = self;
+        let Self { bell, seat, shared, outputs, venue, decisions, ring, market, next_piece_at, .. } = self;
         bell.wait(|| {
             shared.has_failed()
                 || outputs.peek().is_some()
                 || venue.iter().any(|queue| queue.peek().is_some())
                 || (shared.wanted() > *decisions && !ring.is_full())
+                || (!market.jobs.is_empty() && shared.settled() >= *next_piece_at && !ring.is_full())
                 || shared.settled() == ring.place()
                 || seat.as_mut().is_some_and(|seat| seat.may_step())
         });
@@ -428,7 +455,7 @@ impl Engine {
     }
 
     fn is_settled(&self) -> bool {
-        self.shared.settled() == self.ring.place() && !self.lacks_decision()
+        self.shared.settled() == self.ring.place() && !self.lacks_decision() && self.market.jobs.is_empty()
     }
 
     fn lacks_decision(&self) -> bool {
@@ -448,6 +475,34 @@ impl Engine {
         }
     }
 
+    /// Gives the next piece of the oldest job its place, if all that follows from the last is told: one is under way at a
+    /// time, and inputs lie in between.
+    #[inline]
+    fn insert_piece(&mut self) {
+        if !self.market.jobs.is_empty() {
+            self.insert_due_piece();
+        }
+    }
+
+    #[cold]
+    fn insert_due_piece(&mut self) {
+        let Some(job) = self.market.jobs.first() else { return };
+        if self.shared.settled() < self.next_piece_at || self.lacks_decision() || self.ring.is_full() {
+            return;
+        }
+        let chunk = self.market.instrument(job.name.instrument).spec.funding.chunk as usize;
+        let from = job.done.map_or(Bound::Unbounded, Bound::Excluded);
+        let last = self.in_order.range((from, Bound::Unbounded)).take(chunk).last();
+        let part = last.map_or(Part::End, |&last| Part::UpTo(last));
+        let (command, off_grid) = (Command::Chunk { job: job.name, part }, OffGrid::NONE);
+        self.next_piece_at = self.ring.place() + 1;
+        self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Command(command), off_grid });
+        self.market.note_job(&command, self.now_ns);
+        if let Some(record) = &mut self.record {
+            record.push(Entry::Command { seq: self.seq, ts_ns: None, command, off_grid });
+        }
+    }
+
     /// Tells the time if nobody else has for a while.
     fn beat(&mut self) {
         let Some(heartbeat) = self.heartbeat else { return };
@@ -457,6 +512,7 @@ impl Engine {
         let ts_ns = (heartbeat.clock_ns)().max(self.now_ns);
         let (command, off_grid) = (Command::Time { ts_ns }, OffGrid::NONE);
         self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Command(command), off_grid });
+        self.market.reprice_all(ts_ns);
         self.now_ns = ts_ns;
         self.heartbeats += 1;
         if let Some(record) = &mut self.record {
@@ -522,7 +578,8 @@ impl Engine {
 
     /// The checks that need no shard; where the bound of the open interest does not suffice, all are asked.
     fn check(&mut self, command: &Command, off_grid: OffGrid) -> Result<(), SubmitError> {
-        let mut bounds = Bounds { known: &self.known, interest: &self.interest, exceeded: None };
+        let Self { known, hedging, interest, .. } = self;
+        let mut bounds = Bounds { known, hedging, interest, exceeded: None };
         sequencer::check(&self.market, &mut bounds, command, off_grid)?;
         match bounds.exceeded {
             None => Ok(()),
@@ -549,24 +606,45 @@ impl Engine {
             return Ok(());
         }
         let what = match command {
-            Command::Mark { .. } => "open interest · mark · unit",
+            Command::Mark { .. } | Command::Index { .. } => "open interest · mark · unit",
             Command::Fill(_) => "quantity · price · unit",
             _ => "open interest · price · unit",
         };
         Err(Refusal::Overflow { what }.into())
     }
 
+    fn know(&mut self, account: u64) {
+        if self.known.insert(account) {
+            self.in_order.insert(account);
+        }
+    }
+
     /// Notes what a command changes of what the sequencer knows.
     #[inline]
-    fn note(&mut self, command: &Command) {
+    fn note(&mut self, command: &Command, time_ns: Option<u64>) {
+        if let Some((instrument, input)) = command.price_input() {
+            let now_ns = time_ns.unwrap_or(self.now_ns);
+            match instrument {
+                Some(instrument) => drop(self.market.reprice(instrument, input, now_ns)),
+                None => self.market.reprice_all(now_ns),
+            }
+        }
         match *command {
-            Command::Mark { instrument, price } => drop(self.market.set_mark(instrument, price)),
-            Command::Last { instrument, price } => self.market.instruments[instrument.index()].last = Some(price),
             Command::Fill(crate::command::Fill { instrument, .. }) | Command::LiquidationFill { instrument, .. } => {
                 let interest = &mut self.interest[instrument.index()];
                 *interest = interest.saturating_add(sequencer::open_interest_growth(command));
             }
-            Command::Deposit { account, .. } | Command::Account { account } => drop(self.known.insert(account)),
+            Command::Account { account, positions } => {
+                self.know(account);
+                if positions == PositionMode::Hedge {
+                    self.hedging.insert(account);
+                }
+            }
+            Command::Deposit { account, .. } => self.know(account),
+            Command::Funding { .. } => {
+                self.next_piece_at = self.ring.place(); // its own place is given already
+                self.market.note_job(command, time_ns.unwrap_or(self.now_ns));
+            }
             _ => {}
         }
     }
@@ -575,6 +653,7 @@ impl Engine {
 /// What the sequencer knows without asking anybody.
 struct Bounds<'a> {
     known: &'a Set<u64>,
+    hedging: &'a Set<u64>,
     interest: &'a [Quantity],
     /// Set where the bound of the open interest says nothing.
     exceeded: Option<(InstrumentId, Price)>,
@@ -583,6 +662,10 @@ struct Bounds<'a> {
 impl Facts for Bounds<'_> {
     fn knows(&self, account: u64) -> bool {
         self.known.contains(&account)
+    }
+
+    fn hedges(&self, account: u64) -> bool {
+        self.hedging.contains(&account)
     }
 
     #[inline]

@@ -183,19 +183,24 @@ impl<'a> Retrace<'a> {
         };
         match (booked, entry) {
             (Ok(()), _) => {
-                // What the pools began is told with a decision that follows directly, else before the next input.
-                if !matches!(self.record.get(self.place), Some(Entry::Decide { .. })) {
-                    kernel.go_on();
-                }
-                self.tell(kernel, log);
+                self.go_on(kernel, log);
                 Ok(Some(entry))
             }
-            (Err(refusal), Entry::Command { .. }) => {
+            (Err(refusal), Entry::Command { command, .. }) if !matches!(command, Command::Chunk { .. }) => {
                 log(Output::Refused { seq: self.seq, refusal });
+                self.go_on(kernel, log);
                 Ok(Some(entry))
             }
             (Err(refusal), _) => Err(Divergence::Refused { place, refusal }),
         }
+    }
+
+    /// What the pools began is told with a decision that follows directly, else before the next input.
+    fn go_on(&self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) {
+        if !matches!(self.record.get(self.place), Some(Entry::Decide { .. })) {
+            kernel.go_on();
+        }
+        self.tell(kernel, log);
     }
 
     fn tell(&self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) {
@@ -208,7 +213,7 @@ impl<'a> Retrace<'a> {
 /// Carries a decision out, and compares.
 fn decide(kernel: &mut Kernel, place: usize, outcome: Option<&Decision>) -> Result<(), Divergence> {
     let Some(recorded) = outcome else {
-        kernel.decide();
+        kernel.decide_once();
         return Ok(());
     };
     let answers_fit = kernel.decide_as_recorded(&recorded.answers);

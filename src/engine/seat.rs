@@ -104,12 +104,16 @@ impl Seat {
                 self.seq = slot.seq;
                 self.command(&slot, &command);
             }
-            Kind::Book => {
+            Kind::Book { .. } => {
+                if !self.collect(place) {
+                    return Step::Waits;
+                }
                 self.seq = slot.seq;
                 if let Some(Aside::Book(instrument, book)) = self.asides.pop() {
-                    self.rounds.venue.update(instrument, &book.update());
-                    self.rounds.accept(slot.ts_ns, crate::event::Cause::Op("book"));
-                    self.told(false);
+                    self.rounds.take_book(instrument, &book.update(), slot.ts_ns);
+                    self.rounds.merge();
+                    self.rounds.look_at_funds();
+                    self.told(!self.rounds.changes.is_empty());
                 }
             }
             Kind::Pass => self.rounds.now_ns = self.rounds.now_ns.max(slot.ts_ns.unwrap_or(0)),
@@ -160,6 +164,11 @@ impl Seat {
         debug_assert!(holds_begun || !self.rounds.has_begun());
         self.awaits_decision = false;
         self.rounds.decide(&mut self.shards);
+        for market in self.markets.iter_mut().flatten() {
+            for &(instrument, input) in &self.rounds.followed {
+                market.reprice(instrument, input, self.rounds.now_ns);
+            }
+        }
         if self.records {
             let hash = hash_of(&self.rounds.events);
             self.outbox.extend(self.rounds.given.iter().map(|&answer| Outgoing::Answer(answer)));
@@ -196,16 +205,24 @@ impl Seat {
 
     fn command(&mut self, slot: &Slot, command: &Command) {
         let refused = self.refusal.take().or_else(|| {
-            self.rounds.take_price(command);
+            self.rounds.take_prices(command, slot.ts_ns);
             self.rounds.book(command, slot.off_grid).err()
         });
         if let Some(refusal) = refused {
             self.outbox.push_back(Outgoing::Output(Output::Refused { seq: self.seq, refusal }));
+            if !self.rounds.market.jobs.is_empty() {
+                // What a job had still to book for the account was booked before the command was looked at.
+                self.rounds.merge();
+                self.told(true);
+            }
             return;
         }
         self.rounds.accept_command(slot.ts_ns, command);
         self.rounds.merge();
-        let changed = !matches!(command, Command::Last { .. } | Command::Time { .. });
+        let changed = match command.price_input() {
+            Some(_) => !self.rounds.changes.is_empty(),
+            None => true,
+        };
         self.told(changed);
     }
 
@@ -298,7 +315,7 @@ impl Seat {
         }
         let Some(slot) = self.ring.peek() else { return self.ring.is_closed() };
         match slot.kind {
-            Kind::Command(_) => {
+            Kind::Command(_) | Kind::Book { .. } => {
                 let place = self.ring.place();
                 let tells = |colleague: &Colleague| colleague.first_told() == Some(place);
                 self.colleagues.iter().any(tells) || self.colleagues.iter().all(|colleague| colleague.has_passed(place))
@@ -306,7 +323,7 @@ impl Seat {
             Kind::Decide | Kind::Declare | Kind::Ask => {
                 self.colleagues.iter().any(|colleague| colleague.to_arbiter.is_waiting())
             }
-            Kind::Book | Kind::Pass | Kind::Stop => true,
+            Kind::Pass | Kind::Stop => true,
         }
     }
 

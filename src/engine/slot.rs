@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::kernel::{Declaration, Overview};
 use crate::market::InstrumentId;
 use crate::number::Price;
+use crate::prices::Top;
 use crate::refusal::Refusal;
 use crate::rounds::VenueAnswer;
 use crate::shard::Report;
@@ -25,8 +26,8 @@ pub(super) struct Slot {
 pub(super) enum Kind {
     /// Every shard does its part.
     Command(Command),
-    /// The venue's depth: the arbiter alone. What it is lies aside.
-    Book,
+    /// The venue's best prices for every shard, and its depth for the arbiter: that lies aside.
+    Book { instrument: InstrumentId, top: Top },
     /// Time passes without an input: somebody asked at a time.
     Pass,
     /// The shards halt, and the arbiter decides.
@@ -52,6 +53,8 @@ pub(super) enum Aside {
 pub(crate) struct OwnedBook {
     bid: Option<Price>,
     ask: Option<Price>,
+    impact_bid: Option<Price>,
+    impact_ask: Option<Price>,
     bids: Option<Vec<Level>>,
     asks: Option<Vec<Level>>,
 }
@@ -59,11 +62,13 @@ pub(crate) struct OwnedBook {
 impl OwnedBook {
     pub(crate) fn of(update: &BookUpdate<'_>) -> Self {
         let owned = |levels: Option<&[Level]>| levels.map(<[Level]>::to_vec);
-        Self { bid: update.bid, ask: update.ask, bids: owned(update.bids), asks: owned(update.asks) }
+        let &BookUpdate { bid, ask, impact_bid, impact_ask, bids, asks } = update;
+        Self { bid, ask, impact_bid, impact_ask, bids: owned(bids), asks: owned(asks) }
     }
 
     pub(crate) fn update(&self) -> BookUpdate<'_> {
-        BookUpdate { bid: self.bid, ask: self.ask, bids: self.bids.as_deref(), asks: self.asks.as_deref() }
+        let &Self { bid, ask, impact_bid, impact_ask, .. } = self;
+        BookUpdate { bid, ask, impact_bid, impact_ask, bids: self.bids.as_deref(), asks: self.asks.as_deref() }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::map::Set;
 use crate::market::InstrumentId;
 use crate::ring::{Bell, Reader, Receiver, broadcast, queue};
 use crossbeam::queue::ArrayQueue;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -112,7 +112,7 @@ struct Common {
 /// Makes rings, queues, and those at their ends.
 fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, Box<Seat>, Vec<Crew>) {
     let epoch = Instant::now();
-    let (known, interest) = facts(&kernel);
+    let Facts { known, in_order, hedging, interest } = facts(&kernel);
     let caller = Bell::new(shape.wait);
     let common = Common {
         shared: Arc::new(Shared::default()),
@@ -166,6 +166,8 @@ fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, B
     let engine = Engine {
         market,
         known,
+        hedging,
+        in_order,
         interest,
         now_ns,
         seq: 0,
@@ -181,6 +183,7 @@ fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, B
         bell: common.caller,
         others,
         decisions: 0,
+        next_piece_at: 0,
         epoch,
         heartbeat: settings.heartbeat.map(|every| Heartbeat { every, clock_ns: since_the_epoch }),
         last_submission: Instant::now(),
@@ -252,10 +255,22 @@ fn check(kernel: &Kernel, settings: &EngineSettings, shape: &Shape) -> Result<()
 }
 
 /// What the sequencer needs to know of the accounts as a whole.
-fn facts(kernel: &Kernel) -> (Set<u64>, Vec<i64>) {
-    let known = kernel.accounts().into_iter().collect();
+struct Facts {
+    known: Set<u64>,
+    in_order: BTreeSet<u64>,
+    hedging: Set<u64>,
+    interest: Vec<i64>,
+}
+
+fn facts(kernel: &Kernel) -> Facts {
     let instruments = 0..kernel.market().instruments.len() as u32;
-    (known, instruments.map(|index| kernel.open_interest_of(InstrumentId(index))).collect())
+    let accounts = kernel.accounts();
+    Facts {
+        known: accounts.iter().copied().collect(),
+        in_order: accounts.into_iter().collect(),
+        hedging: kernel.hedging().into_iter().collect(),
+        interest: instruments.map(|index| kernel.open_interest_of(InstrumentId(index))).collect(),
+    }
 }
 
 /// Starts a thread, and waits until it is pinned.

@@ -4,9 +4,11 @@ use super::desk::{Desk, Hatch};
 use super::failure::Shared;
 use super::slot::{Kind, Slot, Told, VenueMessage, What};
 use crate::command::{Command, OrderName, OrderOwner};
-use crate::event::Event;
+use crate::event::{Cause, Event};
+use crate::market::InstrumentId;
+use crate::prices::{PriceInput, Top};
 use crate::ring::{Bell, Reader, Sender};
-use crate::rounds::cause_of;
+use crate::rounds::{cause_of, time_of};
 use crate::shard::{Outbox, Report};
 use crate::venue::VenueRequest;
 use std::sync::Arc;
@@ -53,7 +55,10 @@ impl Worker {
             while let Some(slot) = self.ring.peek() {
                 match slot.kind {
                     Kind::Command(ref command) => self.outbox.carry_out(&mut desk, self.ring.place(), slot, command),
-                    Kind::Book | Kind::Pass => {}
+                    Kind::Book { instrument, top } => {
+                        self.outbox.take_book(&mut desk, self.ring.place(), slot, instrument, top);
+                    }
+                    Kind::Pass => {}
                     Kind::Decide | Kind::Declare | Kind::Ask => desk = self.halt(desk)?,
                     Kind::Stop => {
                         self.advance_and_release();
@@ -108,21 +113,33 @@ fn injected_panic(worker: u32) {
 impl WorkerOutbox {
     fn carry_out(&mut self, desk: &mut Desk, place: u64, slot: &Slot, command: &Command) {
         self.place = place;
-        let Desk { market, shard } = desk;
-        match *command {
-            Command::Mark { instrument, price } => {
-                let came_to_life = market.set_mark(instrument, price);
-                shard.on_mark(market, instrument, came_to_life);
-            }
-            Command::Last { .. } => return,
-            _ => {
-                if let Err(refusal) = shard.book(market, command, slot.off_grid, self.accepted + slot.seq, self) {
-                    self.tell(What::Refused(refusal));
+        let Some((instrument, input)) = command.price_input() else {
+            let Desk { market, shard } = desk;
+            if let Err(refusal) = shard.book(market, command, slot.off_grid, self.accepted + slot.seq, self) {
+                self.tell(What::Refused(refusal));
+                if market.jobs.is_empty() {
                     return;
                 }
+            } else {
+                market.note_job(command, slot.ts_ns.unwrap_or(0)); // told with every settlement
             }
+            shard.find_breaches(market, cause_of(command, false), self);
+            return;
+        };
+        // The sequencer tells the time with every price.
+        let now_ns = time_of(slot.ts_ns, command).unwrap_or(0);
+        let moved = match instrument {
+            Some(instrument) => desk.reprice(instrument, input, now_ns),
+            None => desk.reprice_all(now_ns),
+        };
+        desk.shard.find_breaches(&desk.market, cause_of(command, moved), self);
+    }
+
+    fn take_book(&mut self, desk: &mut Desk, place: u64, slot: &Slot, instrument: InstrumentId, top: Top) {
+        self.place = place;
+        if desk.reprice(instrument, PriceInput::Book(top), slot.ts_ns.unwrap_or(0)) {
+            desk.shard.find_breaches(&desk.market, Cause::Instrument(instrument), self);
         }
-        shard.find_breaches(market, cause_of(command), self);
     }
 
     fn tell(&mut self, what: What) {

@@ -2,7 +2,7 @@
 
 use super::words::Word;
 use super::words::{terrace_owner_kind, terrace_pool_kind};
-use crate::command::{Command, Fill, Order, OrderName, OrderOwner};
+use crate::command::{Command, Fill, Order, OrderName, OrderOwner, PositionSide};
 use crate::event::PoolName;
 use crate::market::{AssetId, FundId, InstrumentId};
 
@@ -69,6 +69,10 @@ pub struct terrace_fill {
     pub liquidity: u32,
     /// Which of the optional fields are given: `TERRACE_GIVEN_…`, added up.
     pub given: u32,
+    /// The account's `terrace_position_side`.
+    pub position_side: u32,
+    /// The counterparty's.
+    pub counter_position_side: u32,
 }
 
 /// A limit order, for its margin.
@@ -89,6 +93,18 @@ pub struct terrace_order {
     pub side: u32,
     /// 1: it may only reduce the position; else 0.
     pub reduce_only: u32,
+    /// A `terrace_position_side`.
+    pub position_side: u32,
+}
+
+/// An account before its first deposit.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_account {
+    /// Its id.
+    pub account: u64,
+    /// A `terrace_position_mode`.
+    pub positions: u32,
 }
 
 /// An order, or a hold, of an account.
@@ -147,6 +163,20 @@ pub struct terrace_isolated_margin {
     pub amount: i64,
     /// The instrument's id.
     pub instrument: u32,
+    /// A `terrace_position_side`.
+    pub position_side: u32,
+}
+
+/// A price at a venue of the index.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_index {
+    /// In steps of 10^-8.
+    pub price: i64,
+    /// The instrument's id.
+    pub instrument: u32,
+    /// The venue, by its place in the rules of the index, from 0.
+    pub venue: u32,
 }
 
 /// Money put aside for a withdrawal.
@@ -161,6 +191,16 @@ pub struct terrace_hold {
     pub amount: i64,
     /// The asset's id.
     pub asset: u32,
+}
+
+/// Funding is settled at a rate.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_funding {
+    /// What a long pays of its notional, in parts per billion, above -1 and below 1; negative: receives.
+    pub rate_ppb: i64,
+    /// The instrument's id.
+    pub instrument: u32,
 }
 
 /// Money into a fund.
@@ -215,7 +255,7 @@ pub enum terrace_action {
     /// An order is gone.
     Cancel(terrace_item),
     /// Declares an account before its first deposit.
-    Account(u64),
+    Account(terrace_account),
     /// Money in.
     Deposit(terrace_payment),
     /// Money out.
@@ -242,12 +282,16 @@ pub enum terrace_action {
     LiquidationUnknown(terrace_order_name),
     /// The venue's answer to a request to cancel.
     CancelAck(terrace_cancel_ack),
+    /// A price at a venue of the index, in steps of 10^-8.
+    Index(terrace_index),
+    /// Funding is settled now, at the present mark.
+    Funding(terrace_funding),
     /// The input time moves on to this, in nanoseconds since the epoch.
     Time(u64),
 }
 
 /// Number of actions.
-pub(super) const ACTIONS: u32 = 20;
+pub(super) const ACTIONS: u32 = 22;
 
 /// An action at a time.
 #[repr(C)]
@@ -263,16 +307,26 @@ impl From<PoolName> for terrace_pool {
     fn from(pool: PoolName) -> Self {
         match pool {
             PoolName::Cross(AssetId(id)) => Self { kind: terrace_pool_kind::Cross as u32, id },
-            PoolName::Isolated(InstrumentId(id)) => Self { kind: terrace_pool_kind::Isolated as u32, id },
+            PoolName::Isolated(InstrumentId(id), side) => {
+                let kind = match side {
+                    None => terrace_pool_kind::Isolated,
+                    Some(PositionSide::Long) => terrace_pool_kind::IsolatedLong,
+                    Some(PositionSide::Short) => terrace_pool_kind::IsolatedShort,
+                };
+                Self { kind: kind as u32, id }
+            }
         }
     }
 }
 
 impl terrace_pool {
     pub(super) fn read(self) -> Option<PoolName> {
+        let isolated = |side| Some(PoolName::Isolated(InstrumentId(self.id), side));
         match self.kind {
             kind if kind == terrace_pool_kind::Cross as u32 => Some(PoolName::Cross(AssetId(self.id))),
-            kind if kind == terrace_pool_kind::Isolated as u32 => Some(PoolName::Isolated(InstrumentId(self.id))),
+            kind if kind == terrace_pool_kind::Isolated as u32 => isolated(None),
+            kind if kind == terrace_pool_kind::IsolatedLong as u32 => isolated(Some(PositionSide::Long)),
+            kind if kind == terrace_pool_kind::IsolatedShort as u32 => isolated(Some(PositionSide::Short)),
             _ => None,
         }
     }
@@ -307,7 +361,9 @@ impl terrace_fill {
         let given = |bit, value| (self.given & bit != 0).then_some(value);
         let counterparty = given(TERRACE_GIVEN_COUNTERPARTY, self.counterparty);
         let counter_order = given(TERRACE_GIVEN_COUNTER_ORDER, self.counter_order);
-        if self.given & !all != 0 || counter_order.is_some() && counterparty.is_none() {
+        let counter_position_side: Option<PositionSide> = Word::read(self.counter_position_side)?;
+        let of_nobody = (counter_order.is_some() || counter_position_side.is_some()) && counterparty.is_none();
+        if self.given & !all != 0 || of_nobody {
             return None;
         }
         Some(Fill {
@@ -320,20 +376,23 @@ impl terrace_fill {
             quantity: self.quantity,
             price: self.price,
             liquidity: Word::read(self.liquidity)?,
+            position_side: Word::read(self.position_side)?,
+            counter_position_side,
         })
     }
 }
 
 impl terrace_order {
     fn read(self) -> Option<Order> {
-        let Self { account, order, instrument, side, quantity, price, reduce_only } = self;
+        let Self { account, order, instrument, side, quantity, price, reduce_only, position_side } = self;
         let reduce_only = match reduce_only {
             0 => false,
             1 => true,
             _ => return None,
         };
-        let side = Word::read(side)?;
-        Some(Order { account, order, instrument: InstrumentId(instrument), side, quantity, price, reduce_only })
+        let (instrument, side, position_side) =
+            (InstrumentId(instrument), Word::read(side)?, Word::read(position_side)?);
+        Some(Order { account, order, instrument, side, quantity, price, reduce_only, position_side })
     }
 }
 
@@ -347,7 +406,9 @@ impl terrace_action {
             Self::Fill(fill) => Command::Fill(fill.read()?),
             Self::Order(order) => Command::Order(order.read()?),
             Self::Cancel(terrace_item { account, id }) => Command::Cancel { account, order: id },
-            Self::Account(account) => Command::Account { account },
+            Self::Account(terrace_account { account, positions }) => {
+                Command::Account { account, positions: Word::read(positions)? }
+            }
             Self::Deposit(terrace_payment { account, amount, asset }) => {
                 Command::Deposit { account, asset: AssetId(asset), amount }
             }
@@ -360,8 +421,9 @@ impl terrace_action {
             Self::MarginMode(terrace_mode { account, instrument, mode }) => {
                 Command::MarginMode { account, instrument: InstrumentId(instrument), mode: Word::read(mode)? }
             }
-            Self::IsolatedMargin(terrace_isolated_margin { account, amount, instrument }) => {
-                Command::IsolatedMargin { account, instrument: InstrumentId(instrument), amount }
+            Self::IsolatedMargin(terrace_isolated_margin { account, amount, instrument, position_side }) => {
+                let (instrument, position_side) = (InstrumentId(instrument), Word::read(position_side)?);
+                Command::IsolatedMargin { account, instrument, amount, position_side }
             }
             Self::Hold(terrace_hold { account, hold, amount, asset }) => {
                 Command::Hold { account, hold, asset: AssetId(asset), amount }
@@ -380,7 +442,14 @@ impl terrace_action {
             Self::CancelAck(terrace_cancel_ack { account, execution, pool }) => {
                 Command::CancelAck { account, pool: pool.read()?, execution }
             }
+            Self::Index(terrace_index { price, instrument, venue }) => {
+                let venue = u16::try_from(venue).unwrap_or(u16::MAX);
+                Command::Index { instrument: InstrumentId(instrument), venue, price }
+            }
             Self::Time(ts_ns) => Command::Time { ts_ns },
+            Self::Funding(terrace_funding { rate_ppb, instrument }) => {
+                Command::Funding { instrument: InstrumentId(instrument), rate_ppb }
+            }
         })
     }
 }

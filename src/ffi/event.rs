@@ -4,8 +4,10 @@ use super::command::{terrace_order_name, terrace_pool};
 use super::words::{OPS, Word, code_number, terrace_cause_kind, terrace_owner_kind};
 use crate::engine::{Output, VenueMessage};
 use crate::event::{Cause, Event, Owner, PoolName};
-use crate::market::{FundId, InstrumentId, Market};
+use crate::market::{FreezeCause, FundId, InstrumentId, Market};
+use crate::prices::{MarkInputs, MarkRule};
 use crate::venue::VenueRequest;
+use fixed::types::I64F64;
 
 /// A signed amount of 128 bits in two's complement. Where `high == (int64_t)low >> 63` the amount is `(int64_t)low`.
 #[repr(C)]
@@ -59,6 +61,19 @@ pub struct terrace_liquidation_started {
     pub maintenance_margin: terrace_amount,
     pub pool: terrace_pool,
     pub cause: terrace_cause,
+}
+
+/// The margin ratio of a pool, `maintenance_margin / equity`, rose past a level.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_margin_call {
+    pub account: u64,
+    pub equity: terrace_amount,
+    pub maintenance_margin: terrace_amount,
+    pub pool: terrace_pool,
+    /// In parts per billion.
+    pub level: u32,
 }
 
 /// A pool of an account.
@@ -131,6 +146,7 @@ pub struct terrace_liquidation_filled {
 pub struct terrace_takeover {
     pub account: u64,
     pub quantity: i64,
+    /// Zero where no price is the bankruptcy price.
     pub price: terrace_amount,
     pub passed: terrace_amount,
     pub instrument: u32,
@@ -148,6 +164,30 @@ pub struct terrace_deleveraged {
     pub realised: terrace_amount,
     pub instrument: u32,
     pub rank: u32,
+}
+
+/// How a deleveraging went: lots needed, and reduced by so many counterparties, the largest of which gave `largest`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_adl_report {
+    pub owner: terrace_owner,
+    pub needed: i64,
+    pub reduced: i64,
+    pub largest: i64,
+    pub instrument: u32,
+    pub counterparties: u32,
+}
+
+/// A locked pool closed as many lots of its long leg as of its short one, at the mark.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_offset {
+    pub account: u64,
+    pub quantity: i64,
+    pub price: i64,
+    pub instrument: u32,
 }
 
 /// A liquidation ended, with this equity of the pool.
@@ -174,6 +214,28 @@ pub struct terrace_fund_change {
     pub reason: u32,
 }
 
+/// A fund came into drawdown, or out of it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_fund_drawdown {
+    pub equity: terrace_amount,
+    pub peak: terrace_amount,
+    pub fund: u32,
+    /// 1: it begins; 0: it ends.
+    pub active: u32,
+}
+
+/// A position that gained was charged with a part of a fund's deficit.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_socialised {
+    pub account: u64,
+    pub amount: terrace_amount,
+    pub instrument: u32,
+}
+
 /// A takeover, residue or deficit left a fund's equity below zero.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -181,6 +243,60 @@ pub struct terrace_fund_change {
 pub struct terrace_fund_deficit {
     pub equity: terrace_amount,
     pub fund: u32,
+}
+
+/// The index of an instrument froze at this price, in steps of 10^-8.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_index_frozen {
+    pub index: i64,
+    pub instrument: u32,
+}
+
+/// A computed mark changed. What it was made of depends on the rule; a price of 0 was missing.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_computed_mark {
+    /// In ticks.
+    pub price: i64,
+    /// In steps of 10^-8.
+    pub index: i64,
+    /// `median`: in ticks.
+    pub p1: i64,
+    /// `median`: in ticks.
+    pub p2: i64,
+    /// `median`: in ticks.
+    pub last: i64,
+    /// `fair_basis`: in parts per billion.
+    pub rate: i64,
+    /// `ema_basis`: in 2^-64 steps of 10^-8.
+    pub ema: terrace_amount,
+    pub instrument: u32,
+    /// A `terrace_mark_rule`.
+    pub rule: u32,
+}
+
+/// Why a mark froze, or lives again.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_mark_life {
+    pub instrument: u32,
+    /// A `terrace_freeze_cause`.
+    pub cause: u32,
+}
+
+/// A settlement of funding is done. What `paid` exceeds `received` by is the fund's.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_funding_settled {
+    pub paid: terrace_amount,
+    pub received: terrace_amount,
+    pub rate_ppb: i64,
+    pub instrument: u32,
 }
 
 /// What happened. Amounts are in quanta, prices in ticks, quantities in lots.
@@ -209,16 +325,38 @@ pub enum terrace_happening {
     Takeover(terrace_takeover),
     /// A counterparty was deleveraged.
     Deleveraged(terrace_deleveraged),
+    /// How a deleveraging went.
+    AdlReport(terrace_adl_report),
     /// A liquidation ended.
     LiquidationEnded(terrace_liquidation_ended),
     /// A fund's balance changed.
     FundChange(terrace_fund_change),
-    /// A fund's equity is below zero.
+    /// Too few venues of an index are left.
+    IndexFrozen(terrace_index_frozen),
+    /// A computed mark changed.
+    ComputedMark(terrace_computed_mark),
+    /// A mark lived, and does no more: nothing is liquidated at it.
+    MarkFrozen(terrace_mark_life),
+    /// A frozen mark lives again; the cause was the last to go.
+    MarkLive(terrace_mark_life),
+    /// A pool closed its own legs against each other.
+    Offset(terrace_offset),
+    /// A fund came into drawdown, or out of it.
+    FundDrawdown(terrace_fund_drawdown),
+    /// A position made good a part of a fund's deficit.
+    Socialised(terrace_socialised),
+    /// All accounts have gone over to the changed rules of this instrument.
+    RulesSettled(u32),
+    /// A settlement of funding is done.
+    FundingSettled(terrace_funding_settled),
+    /// A fund's equity is below zero. Always the last of them.
     FundDeficit(terrace_fund_deficit),
+    /// A pool's margin ratio rose past a level.
+    MarginCall(terrace_margin_call),
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 14;
+pub(super) const HAPPENINGS: u32 = 25;
 
 /// One entry of the log.
 #[repr(C)]
@@ -293,6 +431,43 @@ impl From<&VenueMessage> for terrace_request {
     }
 }
 
+fn computed_mark(instrument: InstrumentId, price: i64, inputs: MarkInputs) -> terrace_computed_mark {
+    let empty = terrace_computed_mark {
+        price,
+        index: 0,
+        p1: 0,
+        p2: 0,
+        last: 0,
+        rate: 0,
+        ema: 0.into(),
+        instrument: instrument.0,
+        rule: inputs.rule().number(),
+    };
+    match inputs {
+        MarkInputs::Median { index, p1, p2, last } => {
+            terrace_computed_mark { index, p1, p2: p2.unwrap_or(0), last: last.unwrap_or(0), ..empty }
+        }
+        MarkInputs::FairBasis { index, rate_ppb: rate } => terrace_computed_mark { index, rate, ..empty },
+        MarkInputs::EmaBasis { index, ema } => terrace_computed_mark { index, ema: ema.to_bits().into(), ..empty },
+    }
+}
+
+impl terrace_computed_mark {
+    fn inputs(&self) -> Option<MarkInputs> {
+        let (index, there) = (self.index, |price: i64| (price != 0).then_some(price));
+        Some(match Word::read(self.rule)? {
+            MarkRule::External => return None,
+            MarkRule::Median => MarkInputs::Median { index, p1: self.p1, p2: there(self.p2), last: there(self.last) },
+            MarkRule::FairBasis => MarkInputs::FairBasis { index, rate_ppb: self.rate },
+            MarkRule::EmaBasis => MarkInputs::EmaBasis { index, ema: I64F64::from_bits(self.ema.into()) },
+        })
+    }
+}
+
+fn life(instrument: InstrumentId, cause: FreezeCause) -> terrace_mark_life {
+    terrace_mark_life { instrument: instrument.0, cause: cause.number() }
+}
+
 fn owner(owner: Owner, instrument: InstrumentId) -> terrace_owner {
     match owner {
         Owner::Account(id) => terrace_owner { id, kind: terrace_owner_kind::Account as u32 },
@@ -325,6 +500,15 @@ impl From<&Output> for terrace_event {
 impl From<&Event> for terrace_happening {
     fn from(event: &Event) -> Self {
         match *event {
+            Event::MarginCall { account, pool, equity, maintenance_margin, level_ppb } => {
+                Self::MarginCall(terrace_margin_call {
+                    account,
+                    equity: equity.into(),
+                    maintenance_margin: maintenance_margin.into(),
+                    pool: pool.into(),
+                    level: level_ppb,
+                })
+            }
             Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause: led } => {
                 Self::LiquidationStarted(terrace_liquidation_started {
                     account,
@@ -348,6 +532,9 @@ impl From<&Event> for terrace_happening {
             }
             Event::OrderMismatch { account, instrument, order, uncovered: quantity } => {
                 Self::OrderMismatch(terrace_order_quantity { account, order, quantity, instrument: instrument.0 })
+            }
+            Event::Offset { account, instrument, quantity, price } => {
+                Self::Offset(terrace_offset { account, quantity, price, instrument: instrument.0 })
             }
             Event::LiquidationOrder { liquidation, owner: of, nth, instrument, side, quantity, limit, step } => {
                 let terrace_owner { id, kind } = owner(of, instrument);
@@ -376,7 +563,7 @@ impl From<&Event> for terrace_happening {
             Event::Takeover { account, instrument, quantity, price, passed } => Self::Takeover(terrace_takeover {
                 account,
                 quantity,
-                price: price.into(),
+                price: price.unwrap_or(0).into(),
                 passed: passed.into(),
                 instrument: instrument.0,
             }),
@@ -389,6 +576,16 @@ impl From<&Event> for terrace_happening {
                     realised: realised.into(),
                     instrument: instrument.0,
                     rank,
+                })
+            }
+            Event::AdlReport { owner: of, instrument, needed, reduced, counterparties, largest } => {
+                Self::AdlReport(terrace_adl_report {
+                    owner: owner(of, instrument),
+                    needed,
+                    reduced,
+                    largest,
+                    instrument: instrument.0,
+                    counterparties,
                 })
             }
             Event::LiquidationEnded { account, pool, outcome, equity } => {
@@ -405,8 +602,32 @@ impl From<&Event> for terrace_happening {
                 fund: fund.0,
                 reason: reason.number(),
             }),
+            Event::FundDrawdown { fund, active, equity, peak } => Self::FundDrawdown(terrace_fund_drawdown {
+                equity: equity.into(),
+                peak: peak.into(),
+                fund: fund.0,
+                active: active.into(),
+            }),
+            Event::Socialised { account, instrument, amount } => {
+                Self::Socialised(terrace_socialised { account, amount: amount.into(), instrument: instrument.0 })
+            }
             Event::FundDeficit { fund, equity } => {
                 Self::FundDeficit(terrace_fund_deficit { equity: equity.into(), fund: fund.0 })
+            }
+            Event::IndexFrozen { instrument, index } => {
+                Self::IndexFrozen(terrace_index_frozen { index, instrument: instrument.0 })
+            }
+            Event::Mark { instrument, price, inputs } => Self::ComputedMark(computed_mark(instrument, price, inputs)),
+            Event::MarkFrozen { instrument, cause } => Self::MarkFrozen(life(instrument, cause)),
+            Event::MarkLive { instrument, cause } => Self::MarkLive(life(instrument, cause)),
+            Event::RulesSettled { instrument } => Self::RulesSettled(instrument.0),
+            Event::FundingSettled { instrument, rate_ppb, paid, received } => {
+                Self::FundingSettled(terrace_funding_settled {
+                    paid: paid.into(),
+                    received: received.into(),
+                    rate_ppb,
+                    instrument: instrument.0,
+                })
             }
         }
     }
@@ -427,7 +648,7 @@ impl EventReader<'_> {
     fn pool(&self, pool: terrace_pool) -> Option<PoolName> {
         pool.read().filter(|name| match name {
             PoolName::Cross(asset) => asset.index() < self.0.assets.len(),
-            PoolName::Isolated(instrument) => instrument.index() < self.0.instruments.len(),
+            PoolName::Isolated(instrument, _) => instrument.index() < self.0.instruments.len(),
         })
     }
 
@@ -474,6 +695,12 @@ impl EventReader<'_> {
                 order: it.order,
                 uncovered: it.quantity,
             },
+            terrace_happening::Offset(it) => Event::Offset {
+                account: it.account,
+                instrument: self.instrument(it.instrument)?,
+                quantity: it.quantity,
+                price: it.price,
+            },
             terrace_happening::LiquidationOrder(it) => Event::LiquidationOrder {
                 liquidation: it.liquidation,
                 owner: it.order.read()?.owner.owner(),
@@ -498,7 +725,7 @@ impl EventReader<'_> {
                 account: it.account,
                 instrument: self.instrument(it.instrument)?,
                 quantity: negatable(it.quantity)?,
-                price: it.price.into(),
+                price: Some(it.price.into()).filter(|&price| price != 0),
                 passed: it.passed.into(),
             },
             terrace_happening::Deleveraged(it) => Event::Deleveraged {
@@ -509,6 +736,14 @@ impl EventReader<'_> {
                 price: it.price.into(),
                 realised: it.realised.into(),
                 rank: it.rank,
+            },
+            terrace_happening::AdlReport(it) => Event::AdlReport {
+                owner: read_owner(it.owner)?,
+                instrument: self.instrument(it.instrument)?,
+                needed: it.needed,
+                reduced: it.reduced,
+                counterparties: it.counterparties,
+                largest: it.largest,
             },
             terrace_happening::LiquidationEnded(it) => Event::LiquidationEnded {
                 account: it.account,
@@ -522,11 +757,52 @@ impl EventReader<'_> {
                 balance: it.balance.into(),
                 reason: Word::read(it.reason)?,
             },
+            terrace_happening::FundDrawdown(it) => Event::FundDrawdown {
+                fund: self.fund(it.fund)?,
+                active: match it.active {
+                    0 => false,
+                    1 => true,
+                    _ => return None,
+                },
+                equity: it.equity.into(),
+                peak: it.peak.into(),
+            },
+            terrace_happening::Socialised(it) => Event::Socialised {
+                account: it.account,
+                instrument: self.instrument(it.instrument)?,
+                amount: it.amount.into(),
+            },
             terrace_happening::FundDeficit(it) => {
                 let equity: i128 = it.equity.into();
                 equity.checked_neg()?;
                 Event::FundDeficit { fund: self.fund(it.fund)?, equity }
             }
+            terrace_happening::IndexFrozen(it) => {
+                Event::IndexFrozen { instrument: self.instrument(it.instrument)?, index: it.index }
+            }
+            terrace_happening::ComputedMark(it) => {
+                Event::Mark { instrument: self.instrument(it.instrument)?, price: it.price, inputs: it.inputs()? }
+            }
+            terrace_happening::MarkFrozen(it) => {
+                Event::MarkFrozen { instrument: self.instrument(it.instrument)?, cause: Word::read(it.cause)? }
+            }
+            terrace_happening::MarkLive(it) => {
+                Event::MarkLive { instrument: self.instrument(it.instrument)?, cause: Word::read(it.cause)? }
+            }
+            terrace_happening::RulesSettled(id) => Event::RulesSettled { instrument: self.instrument(id)? },
+            terrace_happening::FundingSettled(it) => {
+                let (paid, received): (i128, i128) = (it.paid.into(), it.received.into());
+                paid.checked_sub(received)?; // a line shows the difference
+                let instrument = self.instrument(it.instrument)?;
+                Event::FundingSettled { instrument, rate_ppb: it.rate_ppb, paid, received }
+            }
+            terrace_happening::MarginCall(it) => Event::MarginCall {
+                account: it.account,
+                pool: self.pool(it.pool)?,
+                equity: it.equity.into(),
+                maintenance_margin: it.maintenance_margin.into(),
+                level_ppb: it.level,
+            },
         })
     }
 }

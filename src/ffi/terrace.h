@@ -103,6 +103,7 @@ enum terrace_code
   TERRACE_CODE_GAP = 19,
   TERRACE_CODE_EXPIRED = 20,
   TERRACE_CODE_HALTED = 21,
+  TERRACE_CODE_BUSY = 22,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_code terrace_code;
@@ -163,6 +164,42 @@ typedef enum terrace_liquidity terrace_liquidity;
 typedef uint32_t terrace_liquidity;
 #endif // __STDC_VERSION__ >= 202311L
 
+// Whether an account has one position in an instrument or two.
+enum terrace_position_mode
+#if __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  // One, long or short.
+  TERRACE_POSITION_MODE_ONE_WAY = 0,
+  // A long and a short leg beside each other.
+  TERRACE_POSITION_MODE_HEDGE = 1,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum terrace_position_mode terrace_position_mode;
+#else
+typedef uint32_t terrace_position_mode;
+#endif // __STDC_VERSION__ >= 202311L
+
+// Which leg of an account in hedge mode is meant.
+enum terrace_position_side
+#if __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  // None: the account is in one-way mode.
+  TERRACE_POSITION_SIDE_NONE = 0,
+  // The long leg.
+  TERRACE_POSITION_SIDE_LONG = 1,
+  // The short leg.
+  TERRACE_POSITION_SIDE_SHORT = 2,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum terrace_position_side terrace_position_side;
+#else
+typedef uint32_t terrace_position_side;
+#endif // __STDC_VERSION__ >= 202311L
+
 // What a pool holds, and what its id is.
 enum terrace_pool_kind
 #if __STDC_VERSION__ >= 202311L
@@ -173,6 +210,10 @@ enum terrace_pool_kind
   TERRACE_POOL_KIND_CROSS = 0,
   // One position with its own margin; the id is the instrument's.
   TERRACE_POOL_KIND_ISOLATED = 1,
+  // In hedge mode, the long leg with its own margin.
+  TERRACE_POOL_KIND_ISOLATED_LONG = 2,
+  // The short leg.
+  TERRACE_POOL_KIND_ISOLATED_SHORT = 3,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_pool_kind terrace_pool_kind;
@@ -226,6 +267,8 @@ enum terrace_step
   TERRACE_STEP_ALL = 1,
   // A fund closes its inventory.
   TERRACE_STEP_UNWIND = 2,
+  // Closing of a fixed part of the position.
+  TERRACE_STEP_FRACTION = 3,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_step terrace_step;
@@ -268,8 +311,14 @@ enum terrace_fund_reason
   TERRACE_FUND_REASON_ADL_RESIDUE = 4,
   // A pool that ended below zero was made good.
   TERRACE_FUND_REASON_DEFICIT = 5,
+  // Positions that gained made good a deficit.
+  TERRACE_FUND_REASON_SOCIALISED = 6,
   // Money was paid in.
-  TERRACE_FUND_REASON_DEPOSIT = 6,
+  TERRACE_FUND_REASON_DEPOSIT = 7,
+  // What two sides exchanged was rounded on each.
+  TERRACE_FUND_REASON_ROUNDING = 8,
+  // Its inventory paid or received funding, or the rest of a settlement is its.
+  TERRACE_FUND_REASON_FUNDING = 9,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_fund_reason terrace_fund_reason;
@@ -370,6 +419,10 @@ typedef struct terrace_fill {
   uint32_t liquidity;
   // Which of the optional fields are given: `TERRACE_GIVEN_…`, added up.
   uint32_t given;
+  // The account's `terrace_position_side`.
+  uint32_t position_side;
+  // The counterparty's.
+  uint32_t counter_position_side;
 } terrace_fill;
 
 // A limit order, for its margin.
@@ -388,6 +441,8 @@ typedef struct terrace_order {
   uint32_t side;
   // 1: it may only reduce the position; else 0.
   uint32_t reduce_only;
+  // A `terrace_position_side`.
+  uint32_t position_side;
 } terrace_order;
 
 // An order, or a hold, of an account.
@@ -397,6 +452,14 @@ typedef struct terrace_item {
   // The order's id, or the hold's.
   uint64_t id;
 } terrace_item;
+
+// An account before its first deposit.
+typedef struct terrace_account {
+  // Its id.
+  uint64_t account;
+  // A `terrace_position_mode`.
+  uint32_t positions;
+} terrace_account;
 
 // Money of an account.
 typedef struct terrace_payment {
@@ -436,6 +499,8 @@ typedef struct terrace_isolated_margin {
   int64_t amount;
   // The instrument's id.
   uint32_t instrument;
+  // A `terrace_position_side`.
+  uint32_t position_side;
 } terrace_isolated_margin;
 
 // Money put aside for a withdrawal.
@@ -498,6 +563,24 @@ typedef struct terrace_cancel_ack {
   struct terrace_pool pool;
 } terrace_cancel_ack;
 
+// A price at a venue of the index.
+typedef struct terrace_index {
+  // In steps of 10^-8.
+  int64_t price;
+  // The instrument's id.
+  uint32_t instrument;
+  // The venue, by its place in the rules of the index, from 0.
+  uint32_t venue;
+} terrace_index;
+
+// Funding is settled at a rate.
+typedef struct terrace_funding {
+  // What a long pays of its notional, in parts per billion, above -1 and below 1; negative: receives.
+  int64_t rate_ppb;
+  // The instrument's id.
+  uint32_t instrument;
+} terrace_funding;
+
 // Everything of fixed size that changes state. Quantities are in lots, prices in ticks, amounts in quanta, all positive
 // and below 2^62 unless stated. Every number is checked; what does not fit is refused.
 enum terrace_action_Tag
@@ -543,6 +626,10 @@ enum terrace_action_Tag
   TERRACE_ACTION_LIQUIDATION_UNKNOWN,
   // The venue's answer to a request to cancel.
   TERRACE_ACTION_CANCEL_ACK,
+  // A price at a venue of the index, in steps of 10^-8.
+  TERRACE_ACTION_INDEX,
+  // Funding is settled now, at the present mark.
+  TERRACE_ACTION_FUNDING,
   // The input time moves on to this, in nanoseconds since the epoch.
   TERRACE_ACTION_TIME,
 };
@@ -571,7 +658,7 @@ typedef struct terrace_action {
       struct terrace_item cancel;
     };
     struct {
-      uint64_t account;
+      struct terrace_account account;
     };
     struct {
       struct terrace_payment deposit;
@@ -611,6 +698,12 @@ typedef struct terrace_action {
     };
     struct {
       struct terrace_cancel_ack cancel_ack;
+    };
+    struct {
+      struct terrace_index index;
+    };
+    struct {
+      struct terrace_funding funding;
     };
     struct {
       uint64_t time;
@@ -767,6 +860,7 @@ typedef struct terrace_liquidation_filled {
 typedef struct terrace_takeover {
   uint64_t account;
   int64_t quantity;
+  // Zero where no price is the bankruptcy price.
   struct terrace_amount price;
   struct terrace_amount passed;
   uint32_t instrument;
@@ -782,6 +876,16 @@ typedef struct terrace_deleveraged {
   uint32_t instrument;
   uint32_t rank;
 } terrace_deleveraged;
+
+// How a deleveraging went: lots needed, and reduced by so many counterparties, the largest of which gave `largest`.
+typedef struct terrace_adl_report {
+  struct terrace_owner owner;
+  int64_t needed;
+  int64_t reduced;
+  int64_t largest;
+  uint32_t instrument;
+  uint32_t counterparties;
+} terrace_adl_report;
 
 // A liquidation ended, with this equity of the pool.
 typedef struct terrace_liquidation_ended {
@@ -801,11 +905,87 @@ typedef struct terrace_fund_change {
   uint32_t reason;
 } terrace_fund_change;
 
+// The index of an instrument froze at this price, in steps of 10^-8.
+typedef struct terrace_index_frozen {
+  int64_t index;
+  uint32_t instrument;
+} terrace_index_frozen;
+
+// A computed mark changed. What it was made of depends on the rule; a price of 0 was missing.
+typedef struct terrace_computed_mark {
+  // In ticks.
+  int64_t price;
+  // In steps of 10^-8.
+  int64_t index;
+  // `median`: in ticks.
+  int64_t p1;
+  // `median`: in ticks.
+  int64_t p2;
+  // `median`: in ticks.
+  int64_t last;
+  // `fair_basis`: in parts per billion.
+  int64_t rate;
+  // `ema_basis`: in 2^-64 steps of 10^-8.
+  struct terrace_amount ema;
+  uint32_t instrument;
+  // A `terrace_mark_rule`.
+  uint32_t rule;
+} terrace_computed_mark;
+
+// Why a mark froze, or lives again.
+typedef struct terrace_mark_life {
+  uint32_t instrument;
+  // A `terrace_freeze_cause`.
+  uint32_t cause;
+} terrace_mark_life;
+
+// A locked pool closed as many lots of its long leg as of its short one, at the mark.
+typedef struct terrace_offset {
+  uint64_t account;
+  int64_t quantity;
+  int64_t price;
+  uint32_t instrument;
+} terrace_offset;
+
+// A fund came into drawdown, or out of it.
+typedef struct terrace_fund_drawdown {
+  struct terrace_amount equity;
+  struct terrace_amount peak;
+  uint32_t fund;
+  // 1: it begins; 0: it ends.
+  uint32_t active;
+} terrace_fund_drawdown;
+
+// A position that gained was charged with a part of a fund's deficit.
+typedef struct terrace_socialised {
+  uint64_t account;
+  struct terrace_amount amount;
+  uint32_t instrument;
+} terrace_socialised;
+
+// A settlement of funding is done. What `paid` exceeds `received` by is the fund's.
+typedef struct terrace_funding_settled {
+  struct terrace_amount paid;
+  struct terrace_amount received;
+  int64_t rate_ppb;
+  uint32_t instrument;
+} terrace_funding_settled;
+
 // A takeover, residue or deficit left a fund's equity below zero.
 typedef struct terrace_fund_deficit {
   struct terrace_amount equity;
   uint32_t fund;
 } terrace_fund_deficit;
+
+// The margin ratio of a pool, `maintenance_margin / equity`, rose past a level.
+typedef struct terrace_margin_call {
+  uint64_t account;
+  struct terrace_amount equity;
+  struct terrace_amount maintenance_margin;
+  struct terrace_pool pool;
+  // In parts per billion.
+  uint32_t level;
+} terrace_margin_call;
 
 // What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 enum terrace_happening_Tag
@@ -835,12 +1015,34 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_TAKEOVER,
   // A counterparty was deleveraged.
   TERRACE_HAPPENING_DELEVERAGED,
+  // How a deleveraging went.
+  TERRACE_HAPPENING_ADL_REPORT,
   // A liquidation ended.
   TERRACE_HAPPENING_LIQUIDATION_ENDED,
   // A fund's balance changed.
   TERRACE_HAPPENING_FUND_CHANGE,
-  // A fund's equity is below zero.
+  // Too few venues of an index are left.
+  TERRACE_HAPPENING_INDEX_FROZEN,
+  // A computed mark changed.
+  TERRACE_HAPPENING_COMPUTED_MARK,
+  // A mark lived, and does no more: nothing is liquidated at it.
+  TERRACE_HAPPENING_MARK_FROZEN,
+  // A frozen mark lives again; the cause was the last to go.
+  TERRACE_HAPPENING_MARK_LIVE,
+  // A pool closed its own legs against each other.
+  TERRACE_HAPPENING_OFFSET,
+  // A fund came into drawdown, or out of it.
+  TERRACE_HAPPENING_FUND_DRAWDOWN,
+  // A position made good a part of a fund's deficit.
+  TERRACE_HAPPENING_SOCIALISED,
+  // All accounts have gone over to the changed rules of this instrument.
+  TERRACE_HAPPENING_RULES_SETTLED,
+  // A settlement of funding is done.
+  TERRACE_HAPPENING_FUNDING_SETTLED,
+  // A fund's equity is below zero. Always the last of them.
   TERRACE_HAPPENING_FUND_DEFICIT,
+  // A pool's margin ratio rose past a level.
+  TERRACE_HAPPENING_MARGIN_CALL,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_happening_Tag terrace_happening_Tag;
@@ -885,13 +1087,46 @@ typedef struct terrace_happening {
       struct terrace_deleveraged deleveraged;
     };
     struct {
+      struct terrace_adl_report adl_report;
+    };
+    struct {
       struct terrace_liquidation_ended liquidation_ended;
     };
     struct {
       struct terrace_fund_change fund_change;
     };
     struct {
+      struct terrace_index_frozen index_frozen;
+    };
+    struct {
+      struct terrace_computed_mark computed_mark;
+    };
+    struct {
+      struct terrace_mark_life mark_frozen;
+    };
+    struct {
+      struct terrace_mark_life mark_live;
+    };
+    struct {
+      struct terrace_offset offset;
+    };
+    struct {
+      struct terrace_fund_drawdown fund_drawdown;
+    };
+    struct {
+      struct terrace_socialised socialised;
+    };
+    struct {
+      uint32_t rules_settled;
+    };
+    struct {
+      struct terrace_funding_settled funding_settled;
+    };
+    struct {
       struct terrace_fund_deficit fund_deficit;
+    };
+    struct {
+      struct terrace_margin_call margin_call;
     };
   };
 } terrace_happening;

@@ -1,7 +1,9 @@
 //! Numbers for words. What C passes in is a number that may be anything, so it is read, never taken for an `enum`.
 
-use crate::command::{Liquidity, MarginMode, Side};
+use crate::command::{Liquidity, MarginMode, PositionMode, PositionSide, Side};
 use crate::event::{FundReason, Outcome, Step};
+use crate::market::FreezeCause;
+use crate::prices::MarkRule;
 use crate::refusal::Code;
 
 /// What a call came to.
@@ -42,6 +44,28 @@ pub enum terrace_side {
     Sell = 1,
 }
 
+/// Whether an account has one position in an instrument or two.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_position_mode {
+    /// One, long or short.
+    OneWay = 0,
+    /// A long and a short leg beside each other.
+    Hedge = 1,
+}
+
+/// Which leg of an account in hedge mode is meant.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_position_side {
+    /// None: the account is in one-way mode.
+    None = 0,
+    /// The long leg.
+    Long = 1,
+    /// The short leg.
+    Short = 2,
+}
+
 /// How a position is margined.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +96,10 @@ pub enum terrace_pool_kind {
     Cross = 0,
     /// One position with its own margin; the id is the instrument's.
     Isolated = 1,
+    /// In hedge mode, the long leg with its own margin.
+    IsolatedLong = 2,
+    /// The short leg.
+    IsolatedShort = 3,
 }
 
 /// Whose a liquidation order is, and what its id is.
@@ -104,6 +132,8 @@ pub enum terrace_step {
     All = 1,
     /// A fund closes its inventory.
     Unwind = 2,
+    /// Closing of a fixed part of the position.
+    Fraction = 3,
 }
 
 /// How a liquidation ended.
@@ -132,8 +162,42 @@ pub enum terrace_fund_reason {
     AdlResidue = 4,
     /// A pool that ended below zero was made good.
     Deficit = 5,
+    /// Positions that gained made good a deficit.
+    Socialised = 6,
     /// Money was paid in.
-    Deposit = 6,
+    Deposit = 7,
+    /// What two sides exchanged was rounded on each.
+    Rounding = 8,
+    /// Its inventory paid or received funding, or the rest of a settlement is its.
+    Funding = 9,
+}
+
+/// How a mark is made.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_mark_rule {
+    /// It is given.
+    External = 0,
+    /// The median of index with funding, index with mean basis, and last price.
+    Median = 1,
+    /// The index with what is left of the funding.
+    FairBasis = 2,
+    /// The index with the smoothed basis, within a band.
+    EmaBasis = 3,
+}
+
+/// Why a mark is frozen.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_freeze_cause {
+    /// Its index is: too few venues are left.
+    Index = 0,
+    /// What it is made of is too old.
+    Stale = 1,
+    /// The instrument is halted.
+    Halted = 2,
+    /// A mark is held back by the airlock.
+    Airlock = 3,
 }
 
 /// How threads wait.
@@ -187,6 +251,7 @@ pub enum terrace_code {
     Gap = 19,
     Expired = 20,
     Halted = 21,
+    Busy = 22,
 }
 
 /// Something that C knows by a number. `ALL` and `number` together are the table.
@@ -208,6 +273,29 @@ impl Word for Side {
         (match self {
             Self::Buy => terrace_side::Buy,
             Self::Sell => terrace_side::Sell,
+        }) as u32
+    }
+}
+
+impl Word for PositionMode {
+    const ALL: &'static [Self] = &[Self::OneWay, Self::Hedge];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::OneWay => terrace_position_mode::OneWay,
+            Self::Hedge => terrace_position_mode::Hedge,
+        }) as u32
+    }
+}
+
+impl Word for Option<PositionSide> {
+    const ALL: &'static [Self] = &[None, Some(PositionSide::Long), Some(PositionSide::Short)];
+
+    fn number(self) -> u32 {
+        (match self {
+            None => terrace_position_side::None,
+            Some(PositionSide::Long) => terrace_position_side::Long,
+            Some(PositionSide::Short) => terrace_position_side::Short,
         }) as u32
     }
 }
@@ -236,13 +324,40 @@ impl Word for Option<Liquidity> {
 }
 
 impl Word for Step {
-    const ALL: &'static [Self] = &[Self::Tier, Self::All, Self::Unwind];
+    const ALL: &'static [Self] = &[Self::Tier, Self::All, Self::Unwind, Self::Fraction];
 
     fn number(self) -> u32 {
         (match self {
             Self::Tier => terrace_step::Tier,
             Self::All => terrace_step::All,
             Self::Unwind => terrace_step::Unwind,
+            Self::Fraction => terrace_step::Fraction,
+        }) as u32
+    }
+}
+
+impl Word for MarkRule {
+    const ALL: &'static [Self] = &[Self::External, Self::Median, Self::FairBasis, Self::EmaBasis];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::External => terrace_mark_rule::External,
+            Self::Median => terrace_mark_rule::Median,
+            Self::FairBasis => terrace_mark_rule::FairBasis,
+            Self::EmaBasis => terrace_mark_rule::EmaBasis,
+        }) as u32
+    }
+}
+
+impl Word for FreezeCause {
+    const ALL: &'static [Self] = &[Self::Index, Self::Stale, Self::Halted, Self::Airlock];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::Index => terrace_freeze_cause::Index,
+            Self::Stale => terrace_freeze_cause::Stale,
+            Self::Halted => terrace_freeze_cause::Halted,
+            Self::Airlock => terrace_freeze_cause::Airlock,
         }) as u32
     }
 }
@@ -259,8 +374,18 @@ impl Word for Outcome {
 }
 
 impl Word for FundReason {
-    const ALL: &'static [Self] =
-        &[Self::Fee, Self::Unwind, Self::Netting, Self::Adl, Self::AdlResidue, Self::Deficit, Self::Deposit];
+    const ALL: &'static [Self] = &[
+        Self::Fee,
+        Self::Unwind,
+        Self::Netting,
+        Self::Adl,
+        Self::AdlResidue,
+        Self::Deficit,
+        Self::Socialised,
+        Self::Deposit,
+        Self::Rounding,
+        Self::Funding,
+    ];
 
     fn number(self) -> u32 {
         (match self {
@@ -270,7 +395,10 @@ impl Word for FundReason {
             Self::Adl => terrace_fund_reason::Adl,
             Self::AdlResidue => terrace_fund_reason::AdlResidue,
             Self::Deficit => terrace_fund_reason::Deficit,
+            Self::Socialised => terrace_fund_reason::Socialised,
             Self::Deposit => terrace_fund_reason::Deposit,
+            Self::Rounding => terrace_fund_reason::Rounding,
+            Self::Funding => terrace_fund_reason::Funding,
         }) as u32
     }
 }
@@ -299,11 +427,12 @@ pub(super) fn code_number(code: Code) -> terrace_code {
         Code::Gap => terrace_code::Gap,
         Code::Expired => terrace_code::Expired,
         Code::Halted => terrace_code::Halted,
+        Code::Busy => terrace_code::Busy,
     }
 }
 
 /// The protocol's words of the codes, by number, each with the zero that C needs.
-pub(super) const CODE_WORDS: [&std::ffi::CStr; 22] = [
+pub(super) const CODE_WORDS: [&std::ffi::CStr; 23] = [
     c"",
     c"malformed",
     c"unknown_op",
@@ -326,10 +455,11 @@ pub(super) const CODE_WORDS: [&std::ffi::CStr; 22] = [
     c"gap",
     c"expired",
     c"halted",
+    c"busy",
 ];
 
 /// What can cause a liquidation beside marks and fills, by number.
-pub(super) const OPS: [&std::ffi::CStr; 24] = [
+pub(super) const OPS: [&std::ffi::CStr; 26] = [
     c"last",
     c"order",
     c"cancel",
@@ -354,6 +484,8 @@ pub(super) const OPS: [&std::ffi::CStr; 24] = [
     c"instrument",
     c"venue",
     c"decide",
+    c"funding",
+    c"set",
 ];
 
 #[cfg(test)]
@@ -362,11 +494,13 @@ mod tests {
 
     #[test]
     fn every_code_has_its_word() {
-        for code in [Code::Malformed, Code::UnknownLiquidation, Code::BadTiers, Code::Duplicate, Code::Halted] {
+        for code in
+            [Code::Malformed, Code::UnknownLiquidation, Code::BadTiers, Code::Duplicate, Code::Halted, Code::Busy]
+        {
             let word = CODE_WORDS[code_number(code) as usize];
             assert_eq!(word.to_str(), Ok(code.as_str()));
         }
-        assert_eq!(CODE_WORDS.len(), terrace_code::Halted as usize + 1);
+        assert_eq!(CODE_WORDS.len(), terrace_code::Busy as usize + 1);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Types with invariants, as they are stored: what is read goes through their own constructors again.
 
 use crate::decimal::{Decimal, Grid};
+use crate::slope::Slope;
 use crate::tiers::{TierError, TierRow, TierRule, TierTable};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
@@ -35,6 +36,7 @@ impl TryFrom<StoredGrid> for Grid {
 pub(crate) struct StoredTiers {
     rule: TierRule,
     rows: Vec<StoredRow>,
+    slope: Option<Slope>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,9 +56,10 @@ impl From<TierRow> for StoredRow {
 /// As `StoredTiers`, without copying the rows.
 impl Serialize for TierTable {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("StoredTiers", 2)?;
+        let mut fields = serializer.serialize_struct("StoredTiers", 3)?;
         fields.serialize_field("rule", &self.rule())?;
         fields.serialize_field("rows", &RowsOf(self))?;
+        fields.serialize_field("slope", &self.slope())?;
         fields.end()
     }
 }
@@ -65,7 +68,9 @@ struct RowsOf<'a>(&'a TierTable);
 
 impl Serialize for RowsOf<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.rows().map(StoredRow::from))
+        // Under `linear` there are none but the one that stands for all.
+        let count = if self.0.slope().is_some() { 0 } else { self.0.tiers() };
+        serializer.collect_seq(self.0.rows().take(count).map(StoredRow::from))
     }
 }
 
@@ -73,6 +78,10 @@ impl TryFrom<StoredTiers> for TierTable {
     type Error = TierError;
 
     fn try_from(stored: StoredTiers) -> Result<Self, TierError> {
+        if let Some(slope) = stored.slope {
+            let alone = stored.rows.is_empty() && stored.rule == TierRule::Linear;
+            return if alone { Self::linear(slope) } else { Err(TierError::RowsOrSlope) };
+        }
         let row = |row: &StoredRow| TierRow {
             cap: i128::from(row.cap),
             mmr_ppb: row.mmr_ppb,

@@ -13,6 +13,11 @@ impl Kernel {
         self.overview().accounts()
     }
 
+    /// The ids of the accounts in hedge mode, in no particular order.
+    pub(crate) fn hedging(&self) -> Vec<u64> {
+        self.shards.iter().flat_map(|shard| shard.hedging()).collect()
+    }
+
     /// Everything of an account.
     ///
     /// # Errors

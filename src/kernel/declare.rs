@@ -3,6 +3,7 @@
 use super::Kernel;
 use crate::engine::Entry;
 use crate::event::Cause;
+use crate::jobs::{JobKind, JobName};
 use crate::market::{Asset, AssetId, FundId, FundSpec, Instrument, InstrumentId, InstrumentSpec, Market, is_name};
 use crate::number::LIMIT;
 use crate::refusal::Refusal;
@@ -30,6 +31,13 @@ pub enum Declaration {
     Instrument(Box<InstrumentSpec>),
     /// Where liquidation and unwinding orders go from now on, and how the venue cancels.
     Venue(VenueRules),
+    /// From now on an instrument has these rules; positions go over to them in pieces.
+    Rules {
+        /// Which.
+        instrument: InstrumentId,
+        /// All of its rules; what cannot change must be as it is.
+        spec: Box<InstrumentSpec>,
+    },
 }
 
 impl Declaration {
@@ -40,6 +48,7 @@ impl Declaration {
             Self::Fund(_) => "fund",
             Self::Instrument(_) => "instrument",
             Self::Venue(_) => "venue",
+            Self::Rules { .. } => "set",
         })
     }
 
@@ -56,6 +65,7 @@ impl Declaration {
             Self::Fund(spec) => check_fund(market, spec),
             Self::Instrument(spec) => check_instrument(market, spec),
             Self::Venue(rules) => check_timeouts(rules),
+            Self::Rules { instrument, spec } => check_rules(market, *instrument, spec),
         }
     }
 
@@ -69,16 +79,17 @@ impl Declaration {
         self.check_names()?;
         match self {
             Self::Asset { decimals, .. } => check_decimals(*decimals),
-            Self::Fund(spec) => check_floor(spec),
+            Self::Fund(spec) => check_fund_alone(spec),
             Self::Instrument(spec) => spec.check(),
             Self::Venue(rules) => check_timeouts(rules),
+            Self::Rules { spec, .. } => spec.check(),
         }
     }
 
     fn check_names(&self) -> Result<(), Refusal> {
         let named = match self {
             Self::Asset { name, .. } | Self::Fund(FundSpec { name, .. }) => is_name(name),
-            Self::Instrument(spec) => is_name(&spec.symbol) && is_name(&spec.underlying),
+            Self::Instrument(spec) | Self::Rules { spec, .. } => is_name(&spec.symbol) && is_name(&spec.underlying),
             Self::Venue(_) => true,
         };
         let what = "a name must be 1 to 32 characters of A-Z, a-z, 0-9, _ . : / -";
@@ -91,16 +102,17 @@ impl Declaration {
             Self::Asset { name, decimals } => {
                 let (asset, fund) = (AssetId(market.assets.len() as u32), FundId(market.funds.len() as u32));
                 market.assets.push(Asset { name: name.clone(), decimals: *decimals, fund });
-                market.funds.push(FundSpec { name: name.clone(), asset, floor: 0, unwind_interval_ns: 0 });
+                market.funds.push(FundSpec::new(name.clone(), asset));
             }
             Self::Fund(spec) => match market.fund_id(&spec.name) {
                 Some(known) => market.funds[known.index()] = spec.clone(),
                 None => market.funds.push(spec.clone()),
             },
             Self::Instrument(spec) => {
-                market.instruments.push(Instrument { spec: InstrumentSpec::clone(spec), mark: None, last: None });
+                market.instruments.push(Instrument::new(InstrumentSpec::clone(spec)));
             }
             Self::Venue(rules) => market.venue = *rules,
+            Self::Rules { instrument, spec } => market.begin_change(*instrument, InstrumentSpec::clone(spec)),
         }
     }
 }
@@ -119,6 +131,11 @@ fn check_fund(market: &Market, spec: &FundSpec) -> Result<(), Refusal> {
     if known.is_some_and(|known| market.fund(known).asset != spec.asset) {
         return Err(Refusal::BadDeclaration { what: "the fund is kept in another asset" });
     }
+    check_fund_alone(spec)
+}
+
+fn check_fund_alone(spec: &FundSpec) -> Result<(), Refusal> {
+    spec.drawdown.map_or(Ok(()), |rule| rule.check())?;
     check_floor(spec)
 }
 
@@ -154,32 +171,59 @@ fn check_instrument(market: &Market, spec: &InstrumentSpec) -> Result<(), Refusa
     Ok(())
 }
 
+/// What positions and books rest on stays as it is; one change at a time.
+fn check_rules(market: &Market, id: InstrumentId, spec: &InstrumentSpec) -> Result<(), Refusal> {
+    let present = &market.instruments.get(id.index()).ok_or(Refusal::UnknownInstrument(id.0))?.spec;
+    let grids = |spec: &InstrumentSpec| (spec.tick.step(), spec.lot.step(), spec.unit);
+    let names = |spec: &InstrumentSpec| (spec.symbol.clone(), spec.underlying.clone(), spec.settle, spec.fund);
+    if grids(present) != grids(spec)
+        || names(present) != names(spec)
+        || present.controls != spec.controls
+        || present.prices != spec.prices
+    {
+        return Err(Refusal::BadDeclaration {
+            what: "names, grids, unit, fund, prices and controls of an instrument cannot be changed",
+        });
+    }
+    spec.check()?;
+    if market.has_job(JobName { instrument: id, kind: JobKind::Rules }) {
+        return Err(Refusal::Busy { what: "a change of rules" });
+    }
+    Ok(())
+}
+
 /// Enters a declaration everywhere but in the market: with the arbiter, the venue and the shards.
 pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Option<u64>, declaration: &Declaration) {
     match declaration {
         Declaration::Asset { .. } => {
             rounds.arbiter.add_asset();
-            rounds.arbiter.add_fund();
+            rounds.arbiter.add_fund(None);
             for shard in shards {
                 shard.add_asset();
             }
         }
         Declaration::Fund(spec) => match rounds.market.fund_id(&spec.name) {
-            Some(_) => rounds.arbiter.try_again(),
-            None => rounds.arbiter.add_fund(),
+            Some(fund) => rounds.arbiter.set_drawdown(fund, spec.drawdown),
+            None => rounds.arbiter.add_fund(spec.drawdown),
         },
-        Declaration::Instrument(_) => {
+        Declaration::Instrument(spec) => {
             for shard in shards {
                 shard.add_instrument();
             }
-            rounds.arbiter.add_instrument();
-            rounds.venue.add_instrument();
+            rounds.add_instrument(spec.reduce.pacing.is_some());
+        }
+        Declaration::Rules { instrument, .. } => {
+            let name = JobName { instrument: *instrument, kind: JobKind::Rules };
+            for shard in shards {
+                shard.begin_job(name);
+            }
         }
         // An order that stands is still answered by whom it went to.
         Declaration::Venue(_) => {}
     }
     declaration.enter(&mut rounds.market);
     rounds.accept(ts_ns, declaration.cause());
+    rounds.look_at_funds();
 }
 
 impl Kernel {
@@ -221,7 +265,7 @@ impl Kernel {
     ///
     /// # Errors
     ///
-    /// An unknown asset, a floor of 2^62 and more, or an asset's own fund given in another asset.
+    /// An unknown asset, a floor of 2^62 and more, a drawdown out of range, or an asset's own fund given in another asset.
     pub fn declare_fund(&mut self, ts_ns: Option<u64>, spec: FundSpec) -> Result<FundId, Refusal> {
         let next = FundId(self.rounds.market.funds.len() as u32);
         let fund = self.rounds.market.fund_id(&spec.name).unwrap_or(next);

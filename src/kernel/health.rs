@@ -89,7 +89,7 @@ pub(super) fn health(rounds: &Rounds, shards: &[Box<Shard>], now_ns: u64) -> Hea
         let id = InstrumentId(index as u32);
         if let Some(unwinding) = rounds.arbiter.unwinding(id) {
             let name = OrderName { owner: OrderOwner::Fund(id), nth: unwinding.nth };
-            health.waiting.push(order(name, PoolName::Isolated(id), unwinding.unknown));
+            health.waiting.push(order(name, PoolName::Isolated(id, None), unwinding.unknown));
         }
     }
     health

@@ -6,6 +6,8 @@
 
 mod answers;
 mod declare;
+#[cfg(test)]
+mod freezing;
 mod health;
 mod overview;
 
@@ -17,6 +19,7 @@ pub use overview::{AssetTotals, FundView, InstrumentTotals, InventoryView, Overv
 use crate::command::{Command, OffGrid, OrderName};
 use crate::engine::{Decision, Depth, Entry, hash_of};
 use crate::event::{Cause, Event};
+use crate::jobs::Part;
 use crate::market::{InstrumentId, Market};
 use crate::number::Price;
 use crate::refusal::Refusal;
@@ -138,11 +141,45 @@ impl Kernel {
     /// A refused command has changed nothing and caused no event.
     pub fn admit_at(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
         self.rounds.events.clear();
+        if matches!(command, Command::Chunk { .. }) {
+            return Err(Refusal::NotDue); // the kernel gives them itself
+        }
         self.input(ts_ns, command, off_grid)
     }
 
-    /// The second half: liquidates, until no unlocked pool is in breach, and lets the funds act.
+    /// The second half: liquidates, until no unlocked pool is in breach, and lets the funds act; then books what the
+    /// command has ordered for all accounts, piece by piece, each with what follows from it.
     pub fn decide(&mut self) {
+        self.decide_once();
+        while let Some(piece) = self.next_piece() {
+            let booked = self.input(None, &piece, OffGrid::NONE);
+            debug_assert!(booked.is_ok(), "a piece that is due is refused: a kernel bug");
+            if booked.is_err() {
+                return;
+            }
+            self.decide_once();
+        }
+    }
+
+    /// The next piece of the oldest job: the next accounts in order, or its end.
+    fn next_piece(&self) -> Option<Command> {
+        let job = self.rounds.market.jobs.first()?;
+        let chunk = self.rounds.market.instrument(job.name.instrument).spec.funding.chunk as usize;
+        let mut ids: Vec<u64> = Vec::new();
+        for shard in &self.shards {
+            ids.extend(shard.ids_after(job.done).take(chunk));
+        }
+        let part = if ids.is_empty() {
+            Part::End
+        } else {
+            let last = chunk.min(ids.len()) - 1;
+            Part::UpTo(*ids.select_nth_unstable(last).1)
+        };
+        Some(Command::Chunk { job: job.name, part })
+    }
+
+    /// One decision.
+    pub(crate) fn decide_once(&mut self) {
         let told = self.rounds.events.len();
         self.rounds.decide(&mut self.shards);
         if let Some(record) = &mut self.record {
@@ -157,28 +194,38 @@ impl Kernel {
         let Self { rounds, shards, reports, inputs, seq, record, .. } = self;
         let mut facts = Inline { rounds, shards };
         sequencer::check(&facts.rounds.market, &mut facts, command, off_grid)?;
-        *inputs += 1;
-        *seq += 1;
+        if !matches!(command, Command::Chunk { .. }) {
+            *inputs += 1;
+            *seq += 1;
+        }
         if let Some(record) = record {
             record.push(Entry::Command { seq: *seq, ts_ns, command: *command, off_grid });
         }
+        rounds.take_prices(command, ts_ns);
+        wake(rounds, shards);
         match *command {
-            Command::Mark { instrument, .. } => {
-                let came_to_life = rounds.take_price(command);
-                for shard in &mut *shards {
-                    shard.on_mark(&rounds.market, instrument, came_to_life);
-                }
-            }
-            Command::Last { .. } => drop(rounds.take_price(command)),
-            _ => {
-                rounds.book(command, off_grid)?;
+            _ if command.price_input().is_some() => {}
+            Command::Chunk { .. } => {
                 for shard in &mut *shards {
                     shard.book(&rounds.market, command, off_grid, *inputs, reports)?;
+                }
+                reports.drain(..).for_each(|report| rounds.stage(&report));
+                rounds.book(command, off_grid)?;
+            }
+            _ => {
+                rounds.book(command, off_grid)?;
+                let mut book = |shard: &mut Box<Shard>| shard.book(&rounds.market, command, off_grid, *inputs, reports);
+                let booked = shards.iter_mut().try_for_each(&mut book);
+                if let Err(refusal) = booked {
+                    // What a job had still to book for the account was booked before the command was looked at.
+                    self.find_breaches(crate::rounds::cause_of(command, false));
+                    return Err(refusal);
                 }
             }
         }
         rounds.accept_command(ts_ns, command);
-        self.find_breaches(crate::rounds::cause_of(command));
+        let cause = self.rounds.cause_of(command);
+        self.find_breaches(cause);
         Ok(())
     }
 
@@ -187,7 +234,9 @@ impl Kernel {
         for shard in &mut *shards {
             shard.find_breaches(&rounds.market, cause, reports);
         }
-        if !reports.is_empty() {
+        if reports.is_empty() {
+            rounds.look_at_funds();
+        } else {
             reports.drain(..).for_each(|report| rounds.stage(&report));
             rounds.merge();
         }
@@ -201,18 +250,13 @@ impl Kernel {
     /// Carries a decision of a record out, with the answers that the venue gave then; false if they do not fit.
     pub(crate) fn decide_as_recorded(&mut self, answers: &[VenueAnswer]) -> bool {
         self.rounds.answer_from(answers);
-        self.decide();
+        self.decide_once();
         self.rounds.answers_fitted()
     }
 
     /// Forgets the events so far: the caller has taken them.
     pub(crate) fn clear_events(&mut self) {
         self.rounds.events.clear();
-    }
-
-    /// Accepts an input that the shards have no part in.
-    fn accept(&mut self, ts_ns: Option<u64>, op: &'static str) {
-        self.rounds.accept(ts_ns, Cause::Op(op));
     }
 
     /// Sets where liquidation and unwinding orders go from now on; cancelling is immediate.
@@ -263,8 +307,12 @@ impl Kernel {
         if let Some(record) = &mut self.record {
             record.push(Entry::Book { seq: self.seq, ts_ns, instrument, book: Depth::new(update) });
         }
-        self.rounds.venue.update(instrument, update);
-        self.accept(ts_ns, "book");
+        let Self { rounds, shards, .. } = self;
+        rounds.take_book(instrument, update, ts_ns);
+        wake(rounds, shards);
+        let cause = self.rounds.cause_of_book(instrument);
+        self.find_breaches(cause);
+        self.rounds.look_at_funds();
         Ok(())
     }
 
@@ -343,6 +391,16 @@ impl Kernel {
     }
 }
 
+/// Tells all shards what became of marks.
+#[inline]
+fn wake(rounds: &Rounds, shards: &mut [Box<Shard>]) {
+    for &(instrument, change) in &rounds.changes {
+        for shard in &mut *shards {
+            shard.on_mark(&rounds.market, instrument, change);
+        }
+    }
+}
+
 /// What the inline driver knows: everything, exactly.
 struct Inline<'a> {
     rounds: &'a Rounds,
@@ -353,6 +411,12 @@ impl Facts for Inline<'_> {
     fn knows(&self, account: u64) -> bool {
         let shard = if self.shards.len() == 1 { 0 } else { shard_of(account, self.shards.len() as u32) };
         self.shards[shard as usize].find(account).is_some()
+    }
+
+    fn hedges(&self, account: u64) -> bool {
+        let shard = if self.shards.len() == 1 { 0 } else { shard_of(account, self.shards.len() as u32) };
+        let shard = &self.shards[shard as usize];
+        shard.find(account).is_some_and(|index| shard.hedges(index))
     }
 
     #[inline]

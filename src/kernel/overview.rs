@@ -3,12 +3,12 @@
 use super::Health;
 use crate::command::{Command, OffGrid, OrderName};
 use crate::event::PoolName;
-use crate::market::{AssetId, FundId, InstrumentId, Market};
+use crate::market::{AssetId, FundId, InstrumentId, InstrumentSpec, Market};
 use crate::number::{Price, Quantity};
 use crate::position::Position;
 use crate::refusal::Refusal;
 use crate::rounds::Rounds;
-use crate::shard::{AccountView, Candidate, LadderRung, Shard, shard_of};
+use crate::shard::{AccountView, Candidate, LadderRung, Preview, Shard, shard_of};
 use fixed::types::I64F64;
 use std::collections::BTreeMap;
 
@@ -34,6 +34,8 @@ pub struct FundView {
     pub balance: i128,
     /// Cash and the unrealised result of the inventory.
     pub equity: i128,
+    /// The largest equity over the window of its drawdown rule; none without such a rule.
+    pub peak: Option<i128>,
     /// In instrument order.
     pub inventory: Vec<InventoryView>,
 }
@@ -62,6 +64,8 @@ pub struct AssetTotals {
     pub isolated: i128,
     /// Put aside for withdrawals.
     pub held: i128,
+    /// Taken in by settlements under way, and not yet given out.
+    pub settling: i128,
     /// All funds' balances.
     pub funds: i128,
     /// The fee account.
@@ -76,7 +80,8 @@ impl AssetTotals {
     /// What is there less what should be: always 0.
     #[must_use]
     pub fn difference(&self) -> i128 {
-        let there = self.balances + self.isolated + self.held + self.funds + self.fees + self.venue - self.open_cost;
+        let there = self.balances + self.isolated + self.held + self.settling + self.funds + self.fees + self.venue
+            - self.open_cost;
         there - (self.deposits - self.withdrawals)
     }
 }
@@ -160,6 +165,25 @@ impl<'a> Overview<'a> {
         super::health::health(self.rounds, self.shards, self.now_ns)
     }
 
+    /// Who would be in breach under other rules of an instrument, at the present marks.
+    #[must_use]
+    pub fn preview_rules(&self, instrument: InstrumentId, spec: InstrumentSpec) -> Preview {
+        let mut market = self.rounds.market.clone();
+        let changed = &mut market.instruments[instrument.index()];
+        (changed.spec, changed.before) = (spec, None);
+        self.preview_in(&market, instrument)
+    }
+
+    /// Who of the holders of an instrument would be in breach in a market that is not there yet.
+    pub(crate) fn preview_in(&self, market: &Market, instrument: InstrumentId) -> Preview {
+        let mut preview = Preview::default();
+        for shard in self.shards {
+            shard.preview(market, instrument, &mut preview);
+        }
+        preview.sort();
+        preview
+    }
+
     /// The ids of all accounts, ascending.
     #[must_use]
     pub fn accounts(&self) -> Vec<u64> {
@@ -199,6 +223,7 @@ impl<'a> Overview<'a> {
         Ok(FundView {
             balance: self.rounds.arbiter.balance(fund),
             equity: self.rounds.arbiter.equity(&self.rounds.market, fund),
+            peak: self.rounds.arbiter.peak(fund, self.now_ns),
             inventory,
         })
     }
@@ -234,14 +259,26 @@ impl<'a> Overview<'a> {
         queue.iter().enumerate().map(entry).collect()
     }
 
+    /// The funding rate of an instrument as a settlement now would compute it, and when the next is due, in nanoseconds
+    /// since the epoch; none without funding rules.
+    #[must_use]
+    pub fn funding(&self, instrument: InstrumentId) -> Option<(Option<i64>, u64)> {
+        let (market, now_ns) = (&self.rounds.market, self.now_ns());
+        let rules = market.instrument(instrument).spec.prices.funding?;
+        let next_ns = now_ns.saturating_add(rules.time_left(now_ns));
+        Some((market.funding_rate(instrument, now_ns), next_ns))
+    }
+
     /// What would be liquidated at which price, from the mark outward; none without a mark.
     #[must_use]
     pub fn ladder(&self, instrument: InstrumentId) -> Option<Vec<(i128, LadderRung)>> {
         let mark = i128::from(self.rounds.market.instrument(instrument).mark?);
         let mut rungs: BTreeMap<(i128, i128), LadderRung> = BTreeMap::new();
-        for (price, quantity) in self.shards.iter().flat_map(|shard| shard.rungs(&self.rounds.market, instrument)) {
+        for (price, quantity, counts) in
+            self.shards.iter().flat_map(|shard| shard.rungs(&self.rounds.market, instrument))
+        {
             let rung = rungs.entry(((price - mark).abs(), price)).or_default();
-            rung.accounts += 1;
+            rung.accounts += u64::from(counts);
             rung.long_lots += i128::from(quantity.max(0));
             rung.short_lots += i128::from((-quantity).max(0));
         }
@@ -271,10 +308,13 @@ impl<'a> Overview<'a> {
             totals[fund.asset.index()].funds += self.rounds.arbiter.balance(FundId(index as u32));
         }
         let settle = |instrument: InstrumentId| self.rounds.market.instrument(instrument).spec.settle.index();
+        for (name, amount) in self.shards.iter().flat_map(|shard| shard.settling()) {
+            totals[settle(name.instrument)].settling += amount;
+        }
         for shard in self.shards {
             shard.for_each_pool(|name, collateral| match name {
                 PoolName::Cross(AssetId(asset)) => totals[asset as usize].balances += collateral,
-                PoolName::Isolated(instrument) => totals[settle(instrument)].isolated += collateral,
+                PoolName::Isolated(instrument, _) => totals[settle(instrument)].isolated += collateral,
             });
         }
         self.for_each_position(|instrument, position| totals[settle(instrument)].open_cost += position.cost);

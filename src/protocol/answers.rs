@@ -2,12 +2,16 @@
 
 use super::Rejection;
 use super::desk::{Answer, Desk};
-use super::encode::{Encoder, Line, position_word, ratio, score, side_word};
+use super::encode::{
+    Encoder, Line, index, kind_word, position_side_word, position_word, rate, ratio, score, side_word,
+};
 use super::fields::Fields;
 use crate::driver::Driver;
 use crate::event::{Owner, PoolName};
 use crate::kernel::{Overview, WaitState, WaitingPool};
-use crate::market::{AssetId, FundId, InstrumentId};
+use crate::market::{AssetId, FundId, Instrument, InstrumentId};
+use crate::number::Quantity;
+use crate::prices::PriceRules;
 use crate::refusal::Code;
 use crate::shard::{OrderView, PoolView, PositionView};
 use std::fmt::Write;
@@ -151,7 +155,7 @@ impl Encoder<'_> {
         let asset = self.pool_asset(view.name);
         let kind = match view.name {
             PoolName::Cross(_) => "cross",
-            PoolName::Isolated(_) => "isolated",
+            PoolName::Isolated(..) => "isolated",
         };
         Line::object(out)
             .quoted("pool", self.pool(view.name))
@@ -172,7 +176,7 @@ impl Encoder<'_> {
             .quoted("symbol", self.symbol(id))
             .quoted("side", position_word(view.position.quantity))
             .quoted("qty", self.quantity(id, view.position.quantity.abs()))
-            .quoted("entry", self.entry(id, &view.position))
+            .quoted_or_null("entry", self.entry(id, &view.position))
             .quoted_or_null("mark", mark.map(|mark| self.price(id, mark)))
             .quoted("notional", self.amount(asset, view.notional))
             .quoted("upnl", self.amount(asset, view.unrealised))
@@ -182,20 +186,39 @@ impl Encoder<'_> {
             .quoted("mm", self.amount(asset, view.maintenance))
             .bare("tier", view.tier + 1)
             .quoted_or_null("liq_price", view.liquidation_price.map(|price| self.price(id, price)))
-            .quoted("bankruptcy_price", self.price(id, view.bankruptcy_price))
+            .quoted_or_null("bankruptcy_price", view.bankruptcy_price.map(|price| self.price(id, price)))
             .bare("lights", lights)
             .close();
     }
 
     fn order_view(self, out: &mut String, view: &OrderView) {
-        Line::object(out)
-            .bare("order", view.order)
+        let mut line = Line::object(out);
+        line.bare("order", view.order)
             .quoted("symbol", self.symbol(view.instrument))
-            .quoted("side", side_word(view.side))
-            .quoted("qty", self.quantity(view.instrument, view.rest))
+            .quoted("side", side_word(view.side));
+        if let Some(side) = view.position_side {
+            line.quoted("position_side", position_side_word(side));
+        }
+        line.quoted("qty", self.quantity(view.instrument, view.rest))
             .quoted("price", self.price(view.instrument, view.price))
             .bare("reduce_only", view.reduce_only)
             .close();
+    }
+}
+
+/// Index, freezing and funding rate: where the instrument has rules for them, or something keeps its mark frozen.
+fn prices(line: &mut Line<'_>, at: &Instrument, funding: Option<(Option<i64>, u64)>) {
+    let rules = &at.spec.prices;
+    if *rules != PriceRules::default() {
+        line.quoted_or_null("index", at.prices.index().map(index)).bare("index_frozen", !at.prices.index_lives());
+    }
+    if *rules != PriceRules::default() || !at.frozen.is_empty() {
+        line.list("frozen", at.frozen.causes(), |out, cause| {
+            let _ = write!(out, "\"{}\"", cause.as_str());
+        });
+    }
+    if let Some((computed, next_ns)) = funding {
+        line.quoted_or_null("funding_rate", computed.map(rate)).bare("next_funding", next_ns);
     }
 }
 
@@ -207,13 +230,14 @@ fn instrument(overview: Overview<'_>, id: InstrumentId, seq: u64, out: &mut Stri
     let price = |price: Option<i64>| price.map(|price| encoder.price(id, price));
     Line::begin(out, "instrument", seq)
         .quoted("symbol", &at.spec.symbol)
-        .quoted("kind", "linear_perp")
+        .quoted("kind", kind_word(at.spec.unit))
         .quoted_or_null("mark", price(at.mark))
         .quoted_or_null("last", price(at.last))
         .quoted_or_null("bid", price(bid))
         .quoted_or_null("ask", price(ask))
         .quoted("open_interest", encoder.quantity(id, overview.open_interest_of(id)))
         .quoted("fund", &market.fund(at.spec.fund).name)
+        .with(|line| prices(line, at, overview.funding(id)))
         .list("tiers", at.spec.tiers.rows(), |out, row| {
             Line::object(out)
                 .quoted("cap", encoder.amount(at.spec.settle, row.cap))
@@ -236,13 +260,13 @@ fn fund(overview: Overview<'_>, id: FundId, seq: u64, out: &mut String) -> Resul
         .quoted("balance", encoder.amount(spec.asset, view.balance))
         .quoted("equity", encoder.amount(spec.asset, view.equity))
         .quoted("floor", encoder.amount(spec.asset, spec.floor))
-        .bare("peak", "null")
+        .quoted_or_null("peak", view.peak.map(|peak| encoder.amount(spec.asset, peak)))
         .list("inventory", &view.inventory, |out, held| {
             Line::object(out)
                 .quoted("symbol", encoder.symbol(held.instrument))
                 .quoted("side", position_word(held.position.quantity))
                 .quoted("qty", encoder.quantity(held.instrument, held.position.quantity.abs()))
-                .quoted("entry", encoder.entry(held.instrument, &held.position))
+                .quoted_or_null("entry", encoder.entry(held.instrument, &held.position))
                 .quoted("upnl", encoder.amount(spec.asset, held.unrealised))
                 .close();
         })
@@ -272,11 +296,12 @@ fn ladder(overview: Overview<'_>, id: InstrumentId, seq: u64, out: &mut String) 
     let encoder = Encoder::new(overview.market());
     let none = || Rejection::new(Code::NoPrice, format!("{} never had a mark", encoder.symbol(id)));
     let rungs = overview.ladder(id).ok_or_else(none)?;
-    let unit = i128::from(overview.market().instrument(id).spec.unit);
+    let at = overview.market().instrument(id);
     Line::begin(out, "ladder", seq)
         .quoted("symbol", encoder.symbol(id))
         .list("rungs", rungs, |out, (price, rung)| {
-            let notional = (rung.long_lots + rung.short_lots) * price * unit;
+            let lots = Quantity::try_from(rung.long_lots + rung.short_lots).unwrap_or(Quantity::MAX);
+            let notional = at.notional(lots, price);
             Line::object(out)
                 .quoted("price", encoder.price(id, price))
                 .quoted("long_qty", encoder.quantity(id, rung.long_lots))
@@ -302,6 +327,7 @@ fn totals(overview: Overview<'_>, seq: u64, out: &mut String) {
             ("balances", totals.balances),
             ("isolated", totals.isolated),
             ("held", totals.held),
+            ("settling", totals.settling),
             ("funds", totals.funds),
             ("fees", totals.fees),
             ("venue", totals.venue),
@@ -347,7 +373,7 @@ impl Encoder<'_> {
         };
         let mut line = Line::object(out);
         match (waiting.owner, waiting.pool) {
-            (Owner::Fund, PoolName::Isolated(instrument)) => {
+            (Owner::Fund, PoolName::Isolated(instrument, _)) => {
                 line.quoted("account", "fund").quoted("pool", self.symbol(instrument))
             }
             (Owner::Account(account), pool) => line.bare("account", account).quoted("pool", self.pool(pool)),

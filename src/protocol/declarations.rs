@@ -1,37 +1,47 @@
 //! `asset`, `fund` and `instrument`: the commands that bring names and tables.
 
 use super::Rejection;
+use super::controls::ControlsLine;
 use super::desk::{Answer, Desk, steps};
 use super::fields::{Fields, Json, as_word};
+use super::price_rules::PriceLine;
+use crate::contract::Unit;
 use crate::decimal::{Decimal, Grid};
 use crate::driver::Driver;
 use crate::kernel::Declaration;
-use crate::market::{AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, ReducePolicy};
-use crate::number::LIMIT;
+use crate::market::{
+    AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec,
+    Pacing, ReducePolicy,
+};
+use crate::number::{LIMIT, Quantity};
 use crate::refusal::{Code, Refusal};
-use crate::tiers::{TierRow, TierRule, TierTable};
+use crate::slope::{SizeStep, Slope};
+use crate::tiers::{TierError, TierRow, TierRule, TierTable};
 
-const KINDS: &[(&str, bool)] = &[
-    ("linear_perp", true),
-    ("inverse_perp", false),
-    ("linear_future", false),
-    ("inverse_future", false),
-    ("option", false),
-    ("spot", false),
+/// Whether a kind is inverse; none: it is not built.
+const KINDS: &[(&str, Option<bool>)] = &[
+    ("linear_perp", Some(false)),
+    ("inverse_perp", Some(true)),
+    ("linear_future", None),
+    ("inverse_future", None),
+    ("option", None),
+    ("spot", None),
 ];
-const TIER_RULES: &[(&str, Option<TierRule>)] =
-    &[("marginal", Some(TierRule::Marginal)), ("step", Some(TierRule::Step)), ("linear", None)];
-const RANKINGS: &[(&str, bool)] =
-    &[("pnl_leverage", true), ("pnl_margin_ratio", false), ("profit_notional", false), ("pro_rata", false)];
-const ADL_PRICES: &[(&str, bool)] = &[("bankruptcy", true), ("mark", false)];
-const MARK_RULES: &[(&str, bool)] =
-    &[("external", true), ("median", false), ("fair_basis", false), ("ema_basis", false)];
+pub(super) const TIER_RULES: &[(&str, TierRule)] =
+    &[("marginal", TierRule::Marginal), ("step", TierRule::Step), ("linear", TierRule::Linear)];
+pub(super) const RANKINGS: &[(&str, AdlRank)] = &[
+    ("pnl_leverage", AdlRank::PnlLeverage),
+    ("pnl_margin_ratio", AdlRank::PnlMarginRatio),
+    ("profit_notional", AdlRank::ProfitNotional),
+    ("pro_rata", AdlRank::ProRata),
+];
+pub(super) const ADL_PRICES: &[(&str, AdlPrice)] = &[("bankruptcy", AdlPrice::Bankruptcy), ("mark", AdlPrice::Mark)];
 
 /// The largest leverage a table may name: 1 000 000.
 const MAX_LEVERAGE_HUNDREDTHS: i64 = 100_000_000;
 
 #[derive(Clone, Copy, PartialEq)]
-enum Reduction {
+pub(super) enum Reduction {
     Tier,
     All,
     Fraction,
@@ -44,6 +54,7 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
     match op {
         "asset" => asset(desk, fields),
         "fund" => fund(desk, fields),
+        "defaults" => return defaults(desk, fields),
         _ => instrument(desk, fields),
     }?;
     Ok(Answer::Events)
@@ -63,20 +74,16 @@ fn asset<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Reject
 }
 
 fn fund<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
-    fields.only(&["ts", "fund", "asset", "floor", "drawdown", "socialise"])?;
+    fields.only(&["ts", "fund", "asset", "floor", "drawdown", "socialise", "unwind_interval"])?;
     let (name, asset) = (fields.name("fund")?, fields.name("asset")?);
     let floor = fields.decimal_or("floor", Decimal::ZERO)?;
-    let drawdown = fields.take("drawdown").map(|value| Fields::of(value, "drawdown")).transpose()?;
+    let drawdown = fields.take("drawdown").map(DrawdownLine::read).transpose()?;
     let socialise = fields.flag_or("socialise", false)?;
+    let unwind_interval_ns = fields.id_or_none("unwind_interval")?.unwrap_or(0);
     let ts_ns = fields.id_or_none("ts")?;
     desk.check_time(ts_ns)?;
     let asset = desk.asset(&asset)?;
-    if drawdown.is_some() {
-        return Err(Rejection::bad_value("drawdown is not supported in this version"));
-    }
-    if socialise {
-        return Err(Rejection::bad_value("socialise: only false is supported in this version"));
-    }
+    drawdown.iter().try_for_each(DrawdownLine::check)?;
     let known = desk.funds.get(&name).copied();
     let declared = known.is_some_and(|known| desk.declared_funds.contains(&known));
     if known.is_some_and(|known| !declared && desk.kernel.market().fund(known).asset != asset) {
@@ -86,18 +93,104 @@ fn fund<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejecti
     if off {
         return Err(Refusal::OffGrid { what: "floor" }.into());
     }
+    let drawdown = drawdown.map(|line| line.rule()).transpose()?;
     if i128::from(floor).abs() >= LIMIT {
         return Err(Refusal::Overflow { what: "floor" }.into());
     }
     if declared {
         return Err(Rejection::new(Code::Duplicate, format!("the fund {name:?} is declared already")));
     }
-    let spec = FundSpec { name: name.clone(), asset, floor: i128::from(floor), unwind_interval_ns: 0 };
+    let (name_of, floor) = (name.clone(), i128::from(floor));
+    let spec = FundSpec { name: name_of, asset, floor, unwind_interval_ns, drawdown, socialise };
     let fund = known.unwrap_or(FundId(desk.kernel.market().funds.len() as u32));
     desk.kernel.declare(ts_ns, Declaration::Fund(spec))?;
     desk.declared_funds.push(fund);
     desk.funds.insert(name, fund);
     Ok(())
+}
+
+/// A `drawdown` whose form is right.
+struct DrawdownLine {
+    start: Decimal,
+    stop: Decimal,
+    window_ns: u64,
+}
+
+impl DrawdownLine {
+    fn read(value: Json) -> Result<Self, Rejection> {
+        let mut fields = Fields::of(value, "drawdown")?;
+        fields.only(&["start", "stop", "window"])?;
+        let (start, stop) = (fields.decimal("start")?, fields.decimal("stop")?);
+        Ok(Self { start, stop, window_ns: fields.id("window")? })
+    }
+
+    /// The values, as they stand in the line.
+    fn check(&self) -> Result<(), Rejection> {
+        let Self { start, stop, window_ns } = self;
+        if start.is_nonpositive() || stop < start || *stop >= Decimal::new(1, 0) {
+            let range = "start must be above 0, stop at least start and below 1";
+            return Err(Rejection::bad_value(format!("drawdown: {range}, not {start} and {stop}")));
+        }
+        if *window_ns < 480 {
+            let reason = format!("drawdown: the window must be at least 480 nanoseconds, not {window_ns}");
+            return Err(Rejection::bad_value(reason));
+        }
+        Ok(())
+    }
+
+    fn rule(&self) -> Result<DrawdownRule, Rejection> {
+        match [self.start, self.stop].map(|share| steps(Grid::ppb(), share)) {
+            [(start, false), (stop, false)] => Ok(DrawdownRule {
+                start_ppb: start as u64, // above zero and below one
+                stop_ppb: stop as u64,
+                window_ns: self.window_ns,
+            }),
+            _ => Err(Refusal::OffGrid { what: "drawdown: finer than parts per billion, it" }.into()),
+        }
+    }
+}
+
+/// A `pacing` whose form is right.
+#[derive(Clone, Copy)]
+enum PacingLine {
+    Lots(u64),
+    DepthShare(Decimal),
+}
+
+impl PacingLine {
+    fn read(value: Json) -> Result<Self, Rejection> {
+        let mut fields = Fields::of(value, "pacing")?;
+        fields.only(&["lots", "depth_share"])?;
+        match (fields.id_or_none("lots")?, fields.decimal_or_none("depth_share")?) {
+            (Some(lots), None) => Ok(Self::Lots(lots)),
+            (None, Some(share)) => Ok(Self::DepthShare(share)),
+            _ => Err(Rejection::malformed("pacing takes either lots or depth_share")),
+        }
+    }
+
+    /// The values, as they stand in the line.
+    fn check(self) -> Result<(), Rejection> {
+        match self {
+            Self::Lots(lots) if Quantity::try_from(lots).is_ok_and(|lots| lots > 0) => Ok(()),
+            Self::Lots(lots) => {
+                Err(Rejection::bad_value(format!("pacing: lots must be from 1 to {}, not {lots}", Quantity::MAX)))
+            }
+            Self::DepthShare(share) if share.is_nonpositive() || share > Decimal::new(1, 0) => {
+                Err(Rejection::bad_value(format!("pacing: depth_share must be above 0 and at most 1, not {share}")))
+            }
+            Self::DepthShare(_) => Ok(()),
+        }
+    }
+
+    fn rule(self) -> Result<Pacing, Rejection> {
+        match self {
+            Self::Lots(lots) => Ok(Pacing::Lots(lots as Quantity)), // checked
+            Self::DepthShare(share) => match steps(Grid::ppb(), share) {
+                (share_ppb, false) => Ok(Pacing::DepthShare(share_ppb as u64)), // above zero, at most one
+                _ => Err(Refusal::OffGrid { what: "depth_share: finer than parts per billion, it" }.into()),
+            },
+        }
+    }
 }
 
 /// An `instrument` line whose form is right.
@@ -109,14 +202,47 @@ struct InstrumentLine {
     ts_ns: Option<u64>,
     /// A word or setting that this version does not build.
     unsupported: Option<&'static str>,
+    inverse: bool,
     steps: [Decimal; 3],
     fees: [Decimal; 3],
+    close_fee_in_mm: bool,
     tier_rule: TierRule,
-    tiers: Vec<Json>,
-    reduce: ReducePolicy,
+    tiers: Option<Vec<Json>>,
+    /// `base`, `slope`, `im_base`.
+    slope: [Option<Decimal>; 3],
+    reduce: Vec<Reduction>,
+    fraction: Option<Decimal>,
+    adl: AdlPolicy,
+    pacing: Option<PacingLine>,
+    prices: PriceLine,
+    controls: ControlsLine,
 }
 
-fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejection> {
+/// What an instrument must name, for the checks of defaults that leave it open.
+const NAMED: &str = r#"{"symbol":"X","kind":"linear_perp","underlying":"X","settle":"X","tick":1,"lot":1,"tiers":[]}"#;
+
+/// Fields for instruments that are declared later. Their form is checked here, all else with the instrument.
+fn defaults<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<Answer, Rejection> {
+    if fields.has("symbol") {
+        return Err(Rejection::new(
+            Code::UnknownField,
+            "the field \"symbol\" belongs to one instrument, not to defaults",
+        ));
+    }
+    let mut whole = fields.clone();
+    whole.complete(&Fields::read(NAMED)?);
+    let ts_ns = InstrumentLine::read(whole)?.ts_ns;
+    desk.check_time(ts_ns)?;
+    desk.kernel.pass_time(ts_ns);
+    fields.take("ts");
+    fields.complete(&desk.defaults);
+    desk.defaults = fields;
+    Ok(Answer::Line(String::new())) // no input of the kernel's
+}
+
+fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
+    fields.complete(&desk.defaults);
+    desk.complete_tiers(&mut fields);
     let line = InstrumentLine::read(fields)?;
     desk.check_time(line.ts_ns)?;
     let settle = desk.asset(&line.settle)?;
@@ -125,28 +251,32 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
     if let Some(what) = line.unsupported {
         return Err(Rejection::bad_value(format!("{what} in this version")));
     }
+    let mut funding = FundingRules::default();
+    if let Some(given) = line.prices.chunk {
+        funding.chunk = chunk(given)?;
+    }
     let [tick, lot, _] = line.grids()?;
     let unit = line.unit(asset.decimals)?;
-    let one = Decimal::new(1, 0);
-    let [maker, taker, liquidation] = line.fees;
-    if [maker, taker].iter().any(|&fee| !is_below_one(fee)) || !is_below_one(liquidation) || liquidation.mantissa() < 0
-    {
-        let range = "maker_fee and taker_fee must be above -1 and below 1, liquidation_fee from 0 to below";
-        return Err(Rejection::bad_value(format!("{range} {one}")));
-    }
+    check_fees(line.fees)?;
     if desk.kernel.market().fund(fund).asset != settle {
         return Err(Rejection::bad_value(format!("the fund is not kept in {}", line.settle)));
     }
-    let tiers = tier_table(line.tier_rule, &line.tiers, asset.decimals)?;
-    let fees = line.fees.map(|fee| steps(Grid::ppb(), fee));
-    if fees.iter().any(|&(_, off)| off) {
-        return Err(Refusal::OffGrid { what: "a fee: finer than parts per billion, it" }.into());
-    }
-    let unit = unit.ok_or(Refusal::Overflow { what: "tick · lot · multiplier" })?;
+    line.prices.rules.check(tick)?;
+    line.check_fraction()?;
+    line.controls.check()?;
+    line.pacing.map_or(Ok(()), PacingLine::check)?;
+    let tiers = line.tier_table(unit, tick, asset.decimals)?;
+    line.prices.check_grid()?;
+    let [maker_fee_ppb, taker_fee_ppb, liquidation_fee_ppb] = fees_of(line.fees)?;
+    let reduce = line.reduce_policy()?;
+    let controls = line.controls.place()?;
+    let pacing = line.pacing.map(PacingLine::rule).transpose()?;
+    let what = if line.inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
+    let unit = unit.ok_or(Refusal::Overflow { what })?;
+    let tiers = tiers.ok_or(Refusal::Overflow { what: "lot · multiplier, the size of a lot," })?;
     if desk.instruments.contains_key(&line.symbol) {
         return Err(Rejection::new(Code::Duplicate, format!("the instrument {:?} is declared already", line.symbol)));
     }
-    let [(maker_fee_ppb, _), (taker_fee_ppb, _), (liquidation_fee_ppb, _)] = fees;
     let spec = InstrumentSpec {
         symbol: line.symbol.clone(),
         underlying: line.underlying,
@@ -158,8 +288,13 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<(), Rejec
         maker_fee_ppb,
         taker_fee_ppb,
         liquidation_fee_ppb,
-        reduce: line.reduce,
+        close_fee_in_mm: line.close_fee_in_mm,
+        reduce: ReducePolicy { pacing, ..reduce },
+        adl: line.adl,
         fund,
+        prices: line.prices.rules,
+        funding,
+        controls,
     };
     desk.kernel.declare(line.ts_ns, Declaration::Instrument(Box::new(spec)))?;
     let id = InstrumentId(desk.kernel.market().instruments.len() as u32 - 1);
@@ -183,12 +318,20 @@ impl InstrumentLine {
             "maker_fee",
             "taker_fee",
             "liquidation_fee",
+            "base",
+            "slope",
+            "im_base",
             "close_fee_in_mm",
             "reduce",
+            "fraction",
             "adl_rank",
             "adl_price",
             "mark",
+            "index",
+            "funding",
             "fund",
+            "margin_calls",
+            "pacing",
         ])?;
         let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);
         let one = Decimal::new(1, 0);
@@ -197,27 +340,28 @@ impl InstrumentLine {
         for (fee, name) in fees.iter_mut().zip(["maker_fee", "taker_fee", "liquidation_fee"]) {
             *fee = fields.decimal_or(name, Decimal::ZERO)?;
         }
-        let tiers =
-            fields.list_or_none("tiers")?.ok_or_else(|| Rejection::malformed("the field \"tiers\" is missing"))?;
-        let tier_rule = fields.word_or("tier_rule", TIER_RULES, Some(TierRule::Marginal))?;
-        let (reduce, fraction) = reduce_policy(fields.list_or_none("reduce")?)?;
-        let mark = match fields.take("mark") {
-            None => true,
-            Some(value) => {
-                let mut mark = Fields::of(value, "mark")?;
-                mark.only(&["rule"])?;
-                mark.word("rule", MARK_RULES)?
-            }
+        let tiers = fields.list_or_none("tiers")?;
+        let tier_rule = fields.word_or("tier_rule", TIER_RULES, TierRule::Marginal)?;
+        if tiers.is_none() && tier_rule != TierRule::Linear {
+            return Err(Rejection::malformed("the field \"tiers\" is missing"));
+        }
+        let mut slope = [None; 3];
+        for (rate, name) in slope.iter_mut().zip(["base", "slope", "im_base"]) {
+            *rate = fields.decimal_or_none(name)?;
+        }
+        let reduce = reductions(fields.list_or_none("reduce")?)?;
+        let fraction = fields.decimal_or_none("fraction")?;
+        if fraction.is_none() && reduce.contains(&Reduction::Fraction) {
+            return Err(Rejection::malformed("the field \"fraction\" is missing"));
+        }
+        let prices = PriceLine::read(&mut fields)?;
+        let adl = AdlPolicy {
+            rank: fields.word_or("adl_rank", RANKINGS, AdlRank::default())?,
+            price: fields.word_or("adl_price", ADL_PRICES, AdlPrice::default())?,
         };
-        let supported = [
-            (fields.word("kind", KINDS)?, "kind: only \"linear_perp\" is supported"),
-            (tier_rule.is_some(), "tier_rule: only \"marginal\" and \"step\" are supported"),
-            (!fraction, "reduce: only \"tier\" and \"all\" are supported"),
-            (fields.word_or("adl_rank", RANKINGS, true)?, "adl_rank: only \"pnl_leverage\" is supported"),
-            (fields.word_or("adl_price", ADL_PRICES, true)?, "adl_price: only \"bankruptcy\" is supported"),
-            (mark, "mark: only the rule \"external\" is supported"),
-            (!fields.flag_or("close_fee_in_mm", false)?, "close_fee_in_mm: only false is supported"),
-        ];
+        let pacing = fields.take("pacing").map(PacingLine::read).transpose()?;
+        let inverse = fields.word("kind", KINDS)?;
+        let supported = [(inverse.is_some(), "kind: only \"linear_perp\" and \"inverse_perp\" are supported")];
         Ok(Self {
             symbol,
             underlying,
@@ -225,12 +369,76 @@ impl InstrumentLine {
             fund: fields.name_or_none("fund")?,
             ts_ns: fields.id_or_none("ts")?,
             unsupported: supported.iter().find(|(built, _)| !built).map(|&(_, what)| what),
+            inverse: inverse.unwrap_or(false),
             steps,
             fees,
-            tier_rule: tier_rule.unwrap_or_default(),
+            close_fee_in_mm: fields.flag_or("close_fee_in_mm", false)?,
+            tier_rule,
             tiers,
+            slope,
             reduce,
+            fraction,
+            adl,
+            pacing,
+            prices,
+            controls: ControlsLine::read(&mut fields)?,
         })
+    }
+
+    fn check_fraction(&self) -> Result<(), Rejection> {
+        let Some(fraction) = self.fraction else { return Ok(()) };
+        if !self.reduce.contains(&Reduction::Fraction) {
+            return Err(Rejection::bad_value("fraction is given, but reduce does not list \"fraction\""));
+        }
+        let in_range = fraction.mantissa() > 0 && (is_below_one(fraction) || fraction == Decimal::new(1, 0));
+        let reason = || format!("fraction must be above 0 and at most 1, not {fraction}");
+        if in_range { Ok(()) } else { Err(Rejection::bad_value(reason())) }
+    }
+
+    fn reduce_policy(&self) -> Result<ReducePolicy, Rejection> {
+        let (fraction, off) = steps(Grid::ppb(), self.fraction.unwrap_or(Decimal::ZERO));
+        if off {
+            return Err(Refusal::OffGrid { what: "fraction" }.into());
+        }
+        let lists = |step| self.reduce.contains(&step);
+        Ok(ReducePolicy {
+            tier: lists(Reduction::Tier),
+            fraction_ppb: u64::try_from(fraction).unwrap_or(0),
+            all: lists(Reduction::All),
+            pacing: None,
+        })
+    }
+
+    /// The rows, or the rates of the rule `linear`; none if the size of a lot is not a fraction of 62-bit numbers.
+    /// Anything wrong is `bad_tiers`.
+    fn tier_table(&self, unit: Option<Unit>, tick: Grid, decimals: u32) -> Result<Option<TierTable>, Rejection> {
+        let bad = |error: TierError| Rejection::new(Code::BadTiers, error.to_string());
+        let table = match (self.tier_rule, &self.tiers, self.slope) {
+            (TierRule::Linear, None, [Some(base), Some(slope), Some(im_base)]) => {
+                let mut rates = [0; 3];
+                for ((ppb, rate), name) in
+                    rates.iter_mut().zip([base, slope, im_base]).zip(["base", "slope", "im_base"])
+                {
+                    let (steps, off) = steps(Grid::ppb(), rate);
+                    if off {
+                        let reason = format!("{name} {rate} is finer than {}", Grid::ppb().step());
+                        return Err(Rejection::new(Code::BadTiers, reason));
+                    }
+                    *ppb = u64::try_from(steps).unwrap_or(u64::MAX); // below zero is refused as what is too large is
+                }
+                let [base_ppb, slope_ppb, im_base_ppb] = rates;
+                let Some(step) = unit.and_then(|unit| SizeStep::of(unit, tick, decimals)) else { return Ok(None) };
+                TierTable::linear(Slope { base_ppb, slope_ppb, im_base_ppb, step }).map_err(bad)?
+            }
+            (TierRule::Linear, _, _) | (_, _, [Some(_), ..] | [_, Some(_), _] | [.., Some(_)]) => {
+                return Err(bad(TierError::RowsOrSlope));
+            }
+            (rule, rows, _) => tier_table(rule, rows.as_deref().unwrap_or_default(), decimals)?,
+        };
+        let (fee_ppb, _) = steps(Grid::ppb(), self.fees[1]);
+        let fee_ppb = if self.close_fee_in_mm { u64::try_from(fee_ppb).unwrap_or(0) } else { 0 };
+        table.check_close_fee(fee_ppb).map_err(bad)?;
+        Ok(Some(table))
     }
 
     /// The grids of tick, lot and multiplier.
@@ -245,8 +453,11 @@ impl InstrumentLine {
     }
 
     /// The unit in quanta; none if it is too large.
-    fn unit(&self, decimals: u32) -> Result<Option<i64>, Rejection> {
+    fn unit(&self, decimals: u32) -> Result<Option<Unit>, Rejection> {
         let [tick, lot, multiplier] = self.grids()?;
+        if self.inverse {
+            return Ok(Unit::inverse(tick, lot, multiplier, decimals));
+        }
         let product = [lot, multiplier].iter().try_fold(tick.step(), |product, grid| {
             let mantissa = product.mantissa().checked_mul(grid.step().mantissa())?;
             Some(Decimal::new(mantissa, product.scale() + grid.step().scale()))
@@ -257,9 +468,46 @@ impl InstrumentLine {
                     format!("tick · lot · multiplier must be whole quanta of {}, of {decimals} decimals", self.settle);
                 Err(Rejection::bad_value(reason))
             }
-            _ => Ok(InstrumentSpec::unit(tick, lot, multiplier, decimals)),
+            _ => Ok(Unit::linear(tick, lot, multiplier, decimals)),
         }
     }
+}
+
+/// The chunk that a line names in `funding`.
+pub(super) fn chunk_of(fields: &mut Fields) -> Result<Option<u64>, Rejection> {
+    let Some(value) = fields.take("funding") else { return Ok(None) };
+    let mut funding = Fields::of(value, "funding")?;
+    funding.only(&["chunk"])?;
+    funding.id_or_none("chunk")
+}
+
+pub(super) fn chunk(given: u64) -> Result<u32, Rejection> {
+    let chunk = u32::try_from(given).ok().filter(|&chunk| chunk > 0);
+    chunk.ok_or_else(|| Rejection::bad_value(format!("chunk must be from 1 to {}, not {given}", u32::MAX)))
+}
+
+/// The values of maker, taker and liquidation fee.
+pub(super) fn check_fees([maker, taker, liquidation]: [Decimal; 3]) -> Result<(), Rejection> {
+    if [maker, taker].iter().any(|&fee| !is_below_one(fee)) || !is_below_one(liquidation) || liquidation.mantissa() < 0
+    {
+        let range = "maker_fee and taker_fee must be above -1 and below 1, liquidation_fee from 0 to below 1";
+        return Err(Rejection::bad_value(range));
+    }
+    Ok(())
+}
+
+/// Fees in parts per billion.
+pub(super) fn fees_of(fees: [Decimal; 3]) -> Result<[i64; 3], Rejection> {
+    let fees = fees.map(|fee| steps(Grid::ppb(), fee));
+    if fees.iter().any(|&(_, off)| off) {
+        return Err(Refusal::OffGrid { what: "a fee: finer than parts per billion, it" }.into());
+    }
+    Ok(fees.map(|(fee, _)| fee))
+}
+
+/// What is wrong with a table, as lines tell it.
+pub(super) fn bad_tiers(table: Result<TierTable, TierError>) -> Result<TierTable, Rejection> {
+    table.map_err(|error| Rejection::new(Code::BadTiers, error.to_string()))
 }
 
 fn is_below_one(rate: Decimal) -> bool {
@@ -267,19 +515,18 @@ fn is_below_one(rate: Decimal) -> bool {
     whole.is_some_and(|place| place.floor() == 0)
 }
 
-/// Which reductions are listed, and whether the one that is not built is.
-fn reduce_policy(list: Option<Vec<Json>>) -> Result<(ReducePolicy, bool), Rejection> {
-    let Some(list) = list else { return Ok((ReducePolicy::default(), false)) };
+/// The reductions that are listed.
+pub(super) fn reductions(list: Option<Vec<Json>>) -> Result<Vec<Reduction>, Rejection> {
+    let Some(list) = list else { return Ok(vec![Reduction::Tier, Reduction::All]) };
     let words = list.iter().map(|word| as_word("each of reduce", word, REDUCTIONS)).collect::<Result<Vec<_>, _>>()?;
     if (1..words.len()).any(|at| words[..at].contains(&words[at])) {
         return Err(Rejection::malformed("reduce names a step twice"));
     }
-    let policy = ReducePolicy { tier: words.contains(&Reduction::Tier), all: words.contains(&Reduction::All) };
-    Ok((policy, words.contains(&Reduction::Fraction)))
+    Ok(words)
 }
 
 /// Reads a tier table; anything wrong in it is `bad_tiers` and names the row.
-fn tier_table(rule: TierRule, list: &[Json], decimals: u32) -> Result<TierTable, Rejection> {
+pub(super) fn tier_table(rule: TierRule, list: &[Json], decimals: u32) -> Result<TierTable, Rejection> {
     let bad = |reason: String| Rejection::new(Code::BadTiers, reason);
     let mut rows = Vec::with_capacity(list.len());
     for (index, row) in list.iter().enumerate() {
@@ -287,7 +534,7 @@ fn tier_table(rule: TierRule, list: &[Json], decimals: u32) -> Result<TierTable,
             tier_row(row, decimals).map_err(|rejection| bad(format!("row {}: {}", index + 1, rejection.reason)))?;
         rows.push(row);
     }
-    TierTable::new(rule, &rows).map_err(|error| bad(error.to_string()))
+    bad_tiers(TierTable::new(rule, &rows))
 }
 
 fn tier_row(row: &Json, decimals: u32) -> Result<TierRow, Rejection> {

@@ -1,11 +1,13 @@
 //! Events as lines.
 
-use crate::command::Side;
+use crate::command::{PositionSide, Side};
+use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::event::{Cause, Event, FundReason, Outcome, Owner, PoolName, Step};
-use crate::market::{AssetId, FundId, InstrumentId, Market};
-use crate::number::div_half_even;
+use crate::market::{AssetId, FreezeCause, InstrumentId, Market};
+use crate::number::{Price, div_half_even};
 use crate::position::Position;
+use crate::prices::{INDEX_DECIMALS, MarkInputs};
 use ethnum::I256;
 use std::fmt::{Display, Write};
 
@@ -94,6 +96,12 @@ impl<'a> Line<'a> {
         self
     }
 
+    /// Fields that somebody else writes.
+    pub(super) fn with(&mut self, fill: impl FnOnce(&mut Self)) -> &mut Self {
+        fill(self);
+        self
+    }
+
     /// A field that holds an object.
     pub(super) fn nested(&mut self, name: &str, fill: impl FnOnce(&mut Line<'_>)) -> &mut Self {
         let out = self.key(name);
@@ -170,6 +178,7 @@ impl<'a> Encoder<'a> {
 
     fn event(self, seq: u64, event: &Event, out: &mut String) {
         match *event {
+            Event::MarginCall { .. } => self.control(seq, event, out),
             Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause } => {
                 let asset = self.pool_asset(pool);
                 Line::begin(out, "liquidation_started", seq)
@@ -181,6 +190,15 @@ impl<'a> Encoder<'a> {
                     .quoted("cause", self.cause(cause))
                     .end();
             }
+            Event::IndexFrozen { instrument, index: at } => {
+                Line::begin(out, "index_frozen", seq)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("price", index(at))
+                    .end();
+            }
+            Event::Mark { instrument, price, inputs } => self.mark(seq, instrument, price, inputs, out),
+            Event::MarkFrozen { instrument, cause } => self.about_life("mark_frozen", seq, instrument, cause, out),
+            Event::MarkLive { instrument, cause } => self.about_life("mark_live", seq, instrument, cause, out),
             Event::LiquidationSuppressed { account, pool } => {
                 Line::begin(out, "liquidation_suppressed", seq)
                     .bare("account", account)
@@ -195,6 +213,9 @@ impl<'a> Encoder<'a> {
             }
             Event::OrderMismatch { account, instrument, order, uncovered: lots } => {
                 self.about_order("order_mismatch", seq, (account, order), instrument, lots, out);
+            }
+            Event::Offset { account, instrument, quantity, price } => {
+                self.offset(seq, account, instrument, (quantity, price), out);
             }
             Event::LiquidationOrder { liquidation, owner, instrument, side, quantity, limit, step, .. } => {
                 owner_field(Line::begin(out, "liquidation_order", seq).bare("liquidation", liquidation), owner)
@@ -222,7 +243,7 @@ impl<'a> Encoder<'a> {
                     .quoted("symbol", self.symbol(instrument))
                     .quoted("side", position_word(quantity))
                     .quoted("qty", self.quantity(instrument, quantity.abs()))
-                    .quoted("price", self.price(instrument, price))
+                    .quoted_or_null("price", price.map(|price| self.price(instrument, price)))
                     .quoted("passed", self.amount(self.settle(instrument), passed))
                     .end();
             }
@@ -238,6 +259,15 @@ impl<'a> Encoder<'a> {
                     .bare("rank", rank)
                     .end();
             }
+            Event::AdlReport { owner, instrument, needed, reduced, counterparties, largest } => {
+                owner_field(&mut Line::begin(out, "adl_report", seq), owner)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("needed", self.quantity(instrument, needed))
+                    .quoted("reduced", self.quantity(instrument, reduced))
+                    .bare("counterparties", counterparties)
+                    .quoted_or_null("largest", ratio(largest.into(), reduced.into()))
+                    .end();
+            }
             Event::LiquidationEnded { account, pool, outcome, equity } => {
                 Line::begin(out, "liquidation_ended", seq)
                     .bare("account", account)
@@ -246,6 +276,18 @@ impl<'a> Encoder<'a> {
                     .quoted("equity", self.amount(self.pool_asset(pool), equity))
                     .end();
             }
+            Event::Fund { .. }
+            | Event::RulesSettled { .. }
+            | Event::FundingSettled { .. }
+            | Event::FundDrawdown { .. }
+            | Event::Socialised { .. }
+            | Event::FundDeficit { .. } => self.fund_event(seq, event, out),
+        }
+    }
+
+    /// Events of a fund, and of those who make good what it lacks.
+    fn fund_event(self, seq: u64, event: &Event, out: &mut String) {
+        match *event {
             Event::Fund { fund, delta, balance, reason } => {
                 let spec = self.market.fund(fund);
                 Line::begin(out, "fund", seq)
@@ -255,17 +297,96 @@ impl<'a> Encoder<'a> {
                     .quoted("reason", reason_word(reason))
                     .end();
             }
-            Event::FundDeficit { fund, equity } => self.fund_deficit(seq, fund, equity, out),
+            Event::FundDrawdown { fund, active, equity, peak } => {
+                let spec = self.market.fund(fund);
+                Line::begin(out, "fund_drawdown", seq)
+                    .quoted("fund", &spec.name)
+                    .bare("active", active)
+                    .quoted("equity", self.amount(spec.asset, equity))
+                    .quoted("peak", self.amount(spec.asset, peak))
+                    .end();
+            }
+            Event::Socialised { account, instrument, amount } => {
+                Line::begin(out, "socialised", seq)
+                    .bare("account", account)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("amount", self.amount(self.settle(instrument), amount))
+                    .end();
+            }
+            Event::FundDeficit { fund, equity } => {
+                let spec = self.market.fund(fund);
+                Line::begin(out, "fund_deficit", seq)
+                    .quoted("fund", &spec.name)
+                    .quoted("equity", self.amount(spec.asset, equity))
+                    .quoted("deficit", self.amount(spec.asset, -equity))
+                    .end();
+            }
+            Event::RulesSettled { instrument } => {
+                Line::begin(out, "settled", seq).quoted("symbol", self.symbol(instrument)).quoted("what", "set").end();
+            }
+            Event::FundingSettled { instrument, rate_ppb, paid, received } => {
+                let amount = |quanta| self.amount(self.settle(instrument), quanta);
+                Line::begin(out, "funding", seq)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("rate", Grid::ppb().value(i128::from(rate_ppb)))
+                    .quoted("paid", amount(paid))
+                    .quoted("received", amount(received))
+                    .quoted("residue", amount(paid - received))
+                    .end();
+            }
+            _ => {}
         }
     }
 
-    fn fund_deficit(self, seq: u64, fund: FundId, equity: i128, out: &mut String) {
-        let spec = self.market.fund(fund);
-        Line::begin(out, "fund_deficit", seq)
-            .quoted("fund", &spec.name)
-            .quoted("equity", self.amount(spec.asset, equity))
-            .quoted("deficit", self.amount(spec.asset, -equity))
+    /// The events of what holds the market in.
+    fn control(self, seq: u64, event: &Event, out: &mut String) {
+        if let Event::MarginCall { account, pool, equity, maintenance_margin, level_ppb } = *event {
+            Line::begin(out, "margin_call", seq)
+                .bare("account", account)
+                .quoted("pool", self.pool(pool))
+                .quoted_or_null("ratio", ratio(maintenance_margin, equity))
+                .quoted("level", Grid::ppb().value(i128::from(level_ppb)))
+                .end();
+        }
+    }
+
+    fn offset(self, seq: u64, account: u64, id: InstrumentId, (lots, price): (i64, i64), out: &mut String) {
+        Line::begin(out, "offset", seq)
+            .bare("account", account)
+            .quoted("symbol", self.symbol(id))
+            .quoted("qty", self.quantity(id, lots))
+            .quoted("price", self.price(id, price))
             .end();
+    }
+
+    fn mark(self, seq: u64, id: InstrumentId, price: Price, inputs: MarkInputs, out: &mut String) {
+        let rule = match inputs {
+            MarkInputs::Median { .. } => "median",
+            MarkInputs::FairBasis { .. } => "fair_basis",
+            MarkInputs::EmaBasis { .. } => "ema_basis",
+        };
+        let shown = |price: Option<Price>| price.map(|price| self.price(id, price));
+        Line::begin(out, "mark", seq)
+            .quoted("symbol", self.symbol(id))
+            .quoted("price", self.price(id, price))
+            .quoted("rule", rule)
+            .nested("inputs", |line| match inputs {
+                MarkInputs::Median { index: at, p1, p2, last } => {
+                    line.quoted("index", index(at)).quoted("p1", self.price(id, p1));
+                    line.quoted_or_null("p2", shown(p2)).quoted_or_null("last", shown(last));
+                }
+                MarkInputs::FairBasis { index: at, rate_ppb } => {
+                    line.quoted("index", index(at)).quoted("rate", rate(rate_ppb));
+                }
+                MarkInputs::EmaBasis { index: at, ema } => {
+                    line.quoted("index", index(at)).quoted("ema", smoothed_basis(ema));
+                }
+            })
+            .end();
+    }
+
+    fn about_life(self, event: &str, seq: u64, id: InstrumentId, cause: FreezeCause, out: &mut String) {
+        Line::begin(out, event, seq).quoted("symbol", self.symbol(id)).quoted("cause", cause.as_str()).end();
     }
 
     fn about_order(
@@ -307,14 +428,17 @@ impl<'a> Encoder<'a> {
     pub(super) fn pool_asset(self, pool: PoolName) -> AssetId {
         match pool {
             PoolName::Cross(asset) => asset,
-            PoolName::Isolated(instrument) => self.settle(instrument),
+            PoolName::Isolated(instrument, _) => self.settle(instrument),
         }
     }
 
     pub(super) fn pool(self, pool: PoolName) -> String {
         match pool {
             PoolName::Cross(asset) => format!("cross:{}", self.market.asset(asset).name),
-            PoolName::Isolated(instrument) => format!("isolated:{}", self.symbol(instrument)),
+            PoolName::Isolated(instrument, None) => format!("isolated:{}", self.symbol(instrument)),
+            PoolName::Isolated(instrument, Some(side)) => {
+                format!("isolated:{}:{}", self.symbol(instrument), position_side_word(side))
+            }
         }
     }
 
@@ -325,16 +449,25 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// The price at which a position's unrealised result is zero, to four places more than the tick has.
-    pub(super) fn entry(self, instrument: InstrumentId, position: &Position) -> impl Display + use<> {
+    /// The price at which a position's unrealised result is zero, to four places more than the tick has; none for an
+    /// inverse position that cost nothing.
+    pub(super) fn entry(self, instrument: InstrumentId, position: &Position) -> Option<impl Display + use<>> {
         let spec = &self.market.instrument(instrument).spec;
         let tick = spec.tick.step();
         let scale = tick.scale() + ENTRY_DECIMALS;
-        let per_tick = I256::from(position.quantity.unsigned_abs()) * I256::from(spec.unit);
-        let signed_cost = position.cost * i128::from(position.quantity.signum());
-        let numerator = I256::from(signed_cost) * I256::from(tick.mantissa()) * I256::from(10i128.pow(ENTRY_DECIMALS));
-        let entry = div_half_even(numerator, per_tick);
-        Grid::decimals(scale).value(i128::try_from(entry).unwrap_or(i128::MAX))
+        let tick_in_places = I256::from(tick.mantissa()) * I256::from(10i128.pow(ENTRY_DECIMALS));
+        let lots = I256::from(position.quantity.unsigned_abs());
+        let signed_cost = I256::from(position.cost * i128::from(position.quantity.signum()));
+        let (numerator, denominator) = match spec.unit {
+            Unit::Linear(unit) => (signed_cost * tick_in_places, lots * I256::from(unit)),
+            Unit::Inverse { .. } if position.cost == 0 => return None,
+            Unit::Inverse { numerator, denominator } => {
+                let at_one = lots * I256::from(numerator) * tick_in_places * -signed_cost.signum();
+                (at_one, signed_cost.abs() * I256::from(denominator))
+            }
+        };
+        let entry = div_half_even(numerator, denominator);
+        Some(Grid::decimals(scale).value(i128::try_from(entry).unwrap_or(i128::MAX)))
     }
 }
 
@@ -344,6 +477,22 @@ pub(super) fn ratio(numerator: i128, denominator: i128) -> Option<impl Display> 
         let scaled = I256::from(numerator) * I256::from(10i128.pow(RATIO_DECIMALS));
         Grid::decimals(RATIO_DECIMALS).value(div_half_even(scaled, I256::from(denominator)).as_i128())
     })
+}
+
+/// An index, in steps of 10^-8.
+pub(super) fn index(steps: i64) -> impl Display {
+    Grid::decimals(INDEX_DECIMALS).value(i128::from(steps))
+}
+
+/// A rate, in parts per billion.
+pub(super) fn rate(ppb: i64) -> impl Display {
+    Grid::ppb().value(i128::from(ppb))
+}
+
+/// A smoothed basis, in 2^-64 steps of 10^-8, to eight places, half-even.
+fn smoothed_basis(ema: fixed::types::I64F64) -> impl Display {
+    let steps = div_half_even(I256::from(ema.to_bits()), I256::from(1i128 << 64));
+    Grid::decimals(INDEX_DECIMALS).value(steps.as_i128())
 }
 
 /// A score to eight places, half-even.
@@ -366,6 +515,20 @@ pub(super) fn side_word(side: Side) -> &'static str {
     }
 }
 
+pub(super) fn kind_word(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Linear(_) => "linear_perp",
+        Unit::Inverse { .. } => "inverse_perp",
+    }
+}
+
+pub(super) fn position_side_word(side: PositionSide) -> &'static str {
+    match side {
+        PositionSide::Long => "long",
+        PositionSide::Short => "short",
+    }
+}
+
 /// The side of a position of signed size.
 pub(super) fn position_word(quantity: i64) -> &'static str {
     if quantity > 0 { "long" } else { "short" }
@@ -374,6 +537,7 @@ pub(super) fn position_word(quantity: i64) -> &'static str {
 fn step_word(step: Step) -> &'static str {
     match step {
         Step::Tier => "tier",
+        Step::Fraction => "fraction",
         Step::All => "all",
         Step::Unwind => "unwind",
     }
@@ -391,9 +555,12 @@ fn reason_word(reason: FundReason) -> &'static str {
         FundReason::Fee => "fee",
         FundReason::Unwind => "unwind",
         FundReason::Netting => "netting",
+        FundReason::Rounding => "rounding",
         FundReason::Adl => "adl",
         FundReason::AdlResidue => "adl_residue",
         FundReason::Deficit => "deficit",
+        FundReason::Socialised => "socialised",
         FundReason::Deposit => "deposit",
+        FundReason::Funding => "funding",
     }
 }

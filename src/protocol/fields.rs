@@ -108,7 +108,7 @@ impl fmt::Display for Json {
 }
 
 /// The fields of one object, each taken by name.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Fields(Vec<(String, Json)>);
 
 impl Fields {
@@ -138,6 +138,35 @@ impl Fields {
             )),
             None => Ok(()),
         }
+    }
+
+    /// Whether a field is given.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
+    /// A text, without taking it out.
+    pub(super) fn peek(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).and_then(|(_, value)| match value {
+            Json::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Adds a field that is not given.
+    pub(super) fn add(&mut self, name: &str, value: Json) {
+        self.0.push((name.to_owned(), value));
+    }
+
+    /// Takes over what is not given from others.
+    pub(super) fn complete(&mut self, others: &Self) {
+        let missing: Vec<_> = others.0.iter().filter(|(name, _)| !self.has(name)).cloned().collect();
+        self.0.extend(missing);
+    }
+
+    /// Whether every field was taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Takes a field out, if it is there.

@@ -3,12 +3,15 @@
 //! One object a line. It is what scripts, tests, gateways and journals speak; README lists commands and events.
 
 mod answers;
+mod controls;
 mod declarations;
 mod desk;
 mod encode;
 mod fields;
 mod operations;
+mod price_rules;
 mod reasons;
+mod rules;
 mod session;
 mod sources;
 mod tier_tables;

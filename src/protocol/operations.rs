@@ -4,18 +4,24 @@ use super::Rejection;
 use super::desk::{Answer, Desk, steps};
 use super::fields::{Fields, Json, as_decimal};
 use super::reasons::{self, Context};
-use crate::command::{Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, Side};
+use crate::command::{
+    Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, PositionMode, PositionSide, Side,
+};
 use crate::decimal::{Decimal, Grid};
 use crate::driver::Driver;
 use crate::event::PoolName;
 use crate::kernel::Declaration;
 use crate::market::{AssetId, InstrumentId};
 use crate::number::{LIMIT, Price, Quantity};
+use crate::prices::INDEX_DECIMALS;
 use crate::refusal::{Code, Refusal};
 use crate::venue::{BookUpdate, Level, VenueMode, VenueRules};
 
 const SIDES: &[(&str, Side)] = &[("buy", Side::Buy), ("sell", Side::Sell)];
 const MODES: &[(&str, MarginMode)] = &[("cross", MarginMode::Cross), ("isolated", MarginMode::Isolated)];
+const POSITION_MODES: &[(&str, PositionMode)] = &[("one_way", PositionMode::OneWay), ("hedge", PositionMode::Hedge)];
+const LEGS: &[(&str, Option<PositionSide>)] =
+    &[("long", Some(PositionSide::Long)), ("short", Some(PositionSide::Short))];
 const LIQUIDITIES: &[(&str, Option<Liquidity>)] =
     &[("maker", Some(Liquidity::Maker)), ("taker", Some(Liquidity::Taker))];
 const VENUES: &[(&str, VenueMode)] = &[
@@ -50,7 +56,9 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
         "fill" => reader.fill(),
         "mark" => reader.price(true),
         "last" => reader.price(false),
+        "index" => reader.index(),
         "book" => reader.book(),
+        "funding" => reader.funding(),
         "time" => reader.time(),
         "liq_fill" => reader.liquidation_fill(),
         "liq_expire" => reader.liquidation_end(|order| Command::LiquidationExpire { order }),
@@ -138,15 +146,12 @@ impl<D: Driver> Reader<'_, D> {
         let account = self.fields.id("account")?;
         let margin =
             self.fields.word_or("margin", &[("single", true), ("multi", false), ("portfolio", false)], true)?;
-        let positions = self.fields.word_or("positions", &[("one_way", true), ("hedge", false)], true)?;
+        let positions = self.fields.word_or("positions", POSITION_MODES, PositionMode::OneWay)?;
         let ts_ns = self.time_of_line()?;
         if !margin {
             return Err(Rejection::bad_value("margin: only \"single\" is supported in this version"));
         }
-        if !positions {
-            return Err(Rejection::bad_value("positions: only \"one_way\" is supported in this version"));
-        }
-        self.apply(ts_ns, &Command::Account { account }, OffGrid::NONE)
+        self.apply(ts_ns, &Command::Account { account, positions }, OffGrid::NONE)
     }
 
     fn payment(&mut self, into: bool) -> Result<(), Rejection> {
@@ -185,27 +190,30 @@ impl<D: Driver> Reader<'_, D> {
     }
 
     fn isolated_margin(&mut self) -> Result<(), Rejection> {
-        self.only(&["account", "symbol", "amount"])?;
+        self.only(&["account", "symbol", "amount", "position_side"])?;
         let (account, symbol) = (self.fields.id("account")?, self.fields.name("symbol")?);
         let amount = self.fields.decimal("amount")?;
+        let position_side = self.fields.word_or("position_side", LEGS, None)?;
         let ts_ns = self.time_of_line()?;
         let instrument = self.instrument(&symbol)?;
         let (amount, off) = self.quanta(self.desk.kernel.market().instrument(instrument).spec.settle, amount);
-        self.apply(ts_ns, &Command::IsolatedMargin { account, instrument, amount }, off_amount(off))
+        let command = Command::IsolatedMargin { account, instrument, amount, position_side };
+        self.apply(ts_ns, &command, off_amount(off))
     }
 
     fn order(&mut self) -> Result<(), Rejection> {
-        self.only(&["account", "order", "symbol", "side", "qty", "price", "reduce_only"])?;
+        self.only(&["account", "order", "symbol", "side", "qty", "price", "reduce_only", "position_side"])?;
         let (account, order) = (self.fields.id("account")?, self.fields.id("order")?);
         let (symbol, side) = (self.fields.name("symbol")?, self.fields.word("side", SIDES)?);
         let (quantity, price) = (self.fields.decimal("qty")?, self.fields.decimal("price")?);
         let reduce_only = self.fields.flag_or("reduce_only", false)?;
+        let position_side = self.fields.word_or("position_side", LEGS, None)?;
         let ts_ns = self.time_of_line()?;
         let instrument = self.instrument(&symbol)?;
         let (quantity, off_lot) = self.lots(instrument, quantity);
         let (price, off_tick) = self.ticks(instrument, price);
-        let command = Command::Order(Order { account, order, instrument, side, quantity, price, reduce_only });
-        self.apply(ts_ns, &command, OffGrid { amount: off_lot, price: off_tick })
+        let order = Order { account, order, instrument, side, quantity, price, reduce_only, position_side };
+        self.apply(ts_ns, &Command::Order(order), OffGrid { amount: off_lot, price: off_tick })
     }
 
     fn cancel(&mut self) -> Result<(), Rejection> {
@@ -216,23 +224,51 @@ impl<D: Driver> Reader<'_, D> {
     }
 
     fn fill(&mut self) -> Result<(), Rejection> {
-        let known =
-            ["account", "symbol", "side", "qty", "price", "order", "counterparty", "counter_order", "liquidity"];
-        self.only(&known)?;
+        self.only(&[
+            "account",
+            "symbol",
+            "side",
+            "qty",
+            "price",
+            "order",
+            "counterparty",
+            "counter_order",
+            "liquidity",
+            "position_side",
+            "counter_position_side",
+        ])?;
         let (account, symbol) = (self.fields.id("account")?, self.fields.name("symbol")?);
         let side = self.fields.word("side", SIDES)?;
         let (quantity, price) = (self.fields.decimal("qty")?, self.fields.decimal("price")?);
         let (order, counterparty) = (self.fields.id_or_none("order")?, self.fields.id_or_none("counterparty")?);
         let counter_order = self.fields.id_or_none("counter_order")?;
         let liquidity = self.fields.word_or("liquidity", LIQUIDITIES, None)?;
-        if counter_order.is_some() && counterparty.is_none() {
-            return Err(Rejection::malformed("counter_order is given without a counterparty"));
+        let position_side = self.fields.word_or("position_side", LEGS, None)?;
+        let counter_position_side = self.fields.word_or("counter_position_side", LEGS, None)?;
+        for (given, field) in
+            [(counter_order.is_some(), "counter_order"), (counter_position_side.is_some(), "counter_position_side")]
+        {
+            if given && counterparty.is_none() {
+                return Err(Rejection::malformed(format!("{field} is given without a counterparty")));
+            }
         }
         let ts_ns = self.time_of_line()?;
         let instrument = self.instrument(&symbol)?;
         let (quantity, off_lot) = self.lots(instrument, quantity);
         let (price, off_tick) = self.ticks(instrument, price);
-        let fill = Fill { account, counterparty, order, counter_order, instrument, side, quantity, price, liquidity };
+        let fill = Fill {
+            account,
+            counterparty,
+            order,
+            counter_order,
+            instrument,
+            side,
+            quantity,
+            price,
+            liquidity,
+            position_side,
+            counter_position_side,
+        };
         self.apply(ts_ns, &Command::Fill(fill), OffGrid { amount: off_lot, price: off_tick })
     }
 
@@ -244,6 +280,49 @@ impl<D: Driver> Reader<'_, D> {
         let (price, off) = self.ticks(instrument, price);
         let command = if mark { Command::Mark { instrument, price } } else { Command::Last { instrument, price } };
         self.apply(ts_ns, &command, OffGrid { amount: false, price: off })
+    }
+
+    fn index(&mut self) -> Result<(), Rejection> {
+        self.only(&["symbol", "price", "venue"])?;
+        let (symbol, price) = (self.fields.name("symbol")?, self.fields.decimal("price")?);
+        let venue = self.fields.name_or_none("venue")?;
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.instrument(&symbol)?;
+        let name = venue.as_deref().unwrap_or("index");
+        let venues = &self.desk.kernel.market().instrument(instrument).spec.prices.index.venues;
+        let at = venues.iter().position(|venue| venue.name == name);
+        let venue = at.and_then(|at| u16::try_from(at).ok()).ok_or_else(|| {
+            let names: Vec<&str> = venues.iter().map(|venue| venue.name.as_str()).collect();
+            Rejection::bad_value(format!("the index of {symbol} has no venue {name:?}, only {}", names.join(", ")))
+        })?;
+        let (price, off) = self.place("price", price, Grid::decimals(INDEX_DECIMALS));
+        let command = Command::Index { instrument, venue, price };
+        self.apply(ts_ns, &command, OffGrid { amount: false, price: off })
+    }
+
+    /// The funding rate by the rules of the instrument, at the time of the line.
+    fn computed_rate(&self, instrument: InstrumentId, ts_ns: Option<u64>) -> Result<i64, Rejection> {
+        let market = self.desk.kernel.market();
+        let rate = market.funding_rate(instrument, ts_ns.unwrap_or(self.desk.kernel.now_ns()));
+        rate.ok_or_else(|| {
+            let symbol = &market.instrument(instrument).spec.symbol;
+            let reason =
+                format!("no funding rate of {symbol} is computed: it has no rules for it, or no premium was sampled");
+            Rejection::new(Code::NoPrice, reason)
+        })
+    }
+
+    fn funding(&mut self) -> Result<(), Rejection> {
+        self.only(&["symbol", "rate"])?;
+        let symbol = self.fields.name("symbol")?;
+        let rate = self.fields.decimal_or_none("rate")?;
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.instrument(&symbol)?;
+        let (rate_ppb, off) = match rate {
+            Some(rate) => self.place("rate", rate, Grid::ppb()),
+            None => (self.computed_rate(instrument, ts_ns)?, false),
+        };
+        self.apply(ts_ns, &Command::Funding { instrument, rate_ppb }, off_amount(off))
     }
 
     fn book(&mut self) -> Result<(), Rejection> {
@@ -295,7 +374,8 @@ impl<D: Driver> Reader<'_, D> {
         if [impact_bid, impact_ask].into_iter().flatten().any(|price| !self.fits(instrument, price)) {
             return Err(Refusal::Overflow { what: "price · unit" }.into());
         }
-        let update = BookUpdate { bid, ask, bids: bids.as_deref(), asks: asks.as_deref() };
+        let (bids, asks) = (bids.as_deref(), asks.as_deref());
+        let update = BookUpdate { bid, ask, impact_bid, impact_ask, bids, asks };
         Ok(self.desk.kernel.book(ts_ns, instrument, &update)?)
     }
 
@@ -346,14 +426,29 @@ impl<D: Driver> Reader<'_, D> {
         let execution = self.fields.id_or_none("execution")?.unwrap_or(0);
         let Some((kind, name)) = pool.split_once(':').filter(|(kind, _)| matches!(*kind, "cross" | "isolated")) else {
             let pool = Json::Text(pool);
-            return Err(Rejection::malformed(format!("pool must be like cross:USDT or isolated:BTCUSDT, not {pool}")));
+            return Err(Rejection::malformed(format!(
+                "pool must be like cross:USDT, isolated:BTCUSDT or isolated:BTCUSDT:long, not {pool}"
+            )));
         };
         let ts_ns = self.time_of_line()?;
         let pool = match kind {
             "cross" => PoolName::Cross(self.desk.asset(name)?),
-            _ => PoolName::Isolated(self.desk.instrument(name)?),
+            _ => self.isolated(name)?,
         };
         self.apply(ts_ns, &Command::CancelAck { account, pool, execution }, OffGrid::NONE)
+    }
+
+    /// The pool of an instrument, or of a leg: a symbol may have a colon too, so the whole is tried first.
+    fn isolated(&self, name: &str) -> Result<PoolName, Rejection> {
+        let leg = || {
+            let (symbol, word) = name.rsplit_once(':')?;
+            let &(_, side) = LEGS.iter().find(|(known, _)| *known == word)?;
+            Some(PoolName::Isolated(self.desk.instrument(symbol).ok()?, side))
+        };
+        match self.desk.instrument(name) {
+            Ok(instrument) => Ok(PoolName::Isolated(instrument, None)),
+            Err(unknown) => leg().ok_or(unknown),
+        }
     }
 
     fn hold(&mut self) -> Result<(), Rejection> {

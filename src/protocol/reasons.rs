@@ -5,6 +5,7 @@ use crate::command::{Command, Fill, Order};
 use crate::decimal::{Decimal, Grid};
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{Price, Quantity};
+use crate::prices::INDEX_DECIMALS;
 use crate::refusal::Refusal;
 
 /// What a line named, for the sentence that refuses it.
@@ -26,6 +27,10 @@ impl Context {
             Command::Mark { instrument, price } | Command::Last { instrument, price } => {
                 context.place(market, instrument, None, Some(price));
             }
+            Command::Index { instrument, price, .. } => {
+                context.place(market, instrument, None, None);
+                context.note("price", price, Grid::decimals(INDEX_DECIMALS));
+            }
             Command::Fill(Fill { instrument, quantity, price, .. })
             | Command::Order(Order { instrument, quantity, price, .. })
             | Command::LiquidationFill { instrument, quantity, price, .. } => {
@@ -39,6 +44,10 @@ impl Context {
                 context.note("leverage", i64::from(leverage), Grid::decimals(2));
             }
             Command::MarginMode { instrument, .. } => context.place(market, instrument, None, None),
+            Command::Funding { instrument, rate_ppb } => {
+                context.place(market, instrument, None, None);
+                context.note("rate", rate_ppb, Grid::ppb());
+            }
             Command::IsolatedMargin { instrument, amount, .. } => {
                 context.place(market, instrument, None, None);
                 if context.instrument.is_some() {
@@ -91,6 +100,8 @@ impl Context {
         };
         let lots = |lots: i64| instrument.map(|spec| spec.lot.value(i128::from(lots)));
         Some(match refusal {
+            Refusal::RateBeyondOne => format!("rate must be above -1 and below 1, not {}", self.number("rate")?.0),
+            Refusal::NoMark => format!("{} never had a mark", instrument?.symbol),
             Refusal::NotPositive { what } => format!("{what} must be above zero, not {}", self.number(what)?.0),
             Refusal::OffGrid { what } => {
                 let (value, grid) = self.number(what)?;

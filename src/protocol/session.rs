@@ -4,7 +4,7 @@ use super::desk::{Answer, Desk};
 use super::encode::{Encoder, Line};
 use super::fields::Fields;
 use super::sources::{FirstAnswer, Sources};
-use super::{Rejection, answers, declarations, operations};
+use super::{Rejection, TierTables, answers, declarations, operations, rules};
 use crate::driver::Driver;
 use crate::kernel::{Kernel, Settings};
 use crate::refusal::Code;
@@ -47,6 +47,11 @@ impl<D: Driver> Session<D> {
     /// The kernel behind it, to give it commands between lines.
     pub fn kernel_mut(&mut self) -> &mut D {
         &mut self.desk.kernel
+    }
+
+    /// Gives instruments that bring no margin table the one of their symbol.
+    pub fn use_tier_tables(&mut self, tables: TierTables) {
+        self.desk.tier_tables = tables;
     }
 
     /// Gives the next line this number, and counts on from there.
@@ -101,8 +106,9 @@ impl<D: Driver> Session<D> {
     fn carry_out(&mut self, mut fields: Fields, out: &mut String) -> Result<(), Rejection> {
         let op = fields.text("op")?;
         let answer = match op.as_str() {
-            "asset" | "fund" | "instrument" => declarations::carry_out(&mut self.desk, &op, fields),
+            "asset" | "fund" | "instrument" | "defaults" => declarations::carry_out(&mut self.desk, &op, fields),
             "get" => answers::carry_out(&mut self.desk, fields),
+            "set" => rules::set(&mut self.desk, fields),
             _ => operations::carry_out(&mut self.desk, &op, fields),
         }?;
         match answer {

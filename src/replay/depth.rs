@@ -89,9 +89,8 @@ impl Depth {
         let side = i128::from(self.level) * MADE_LEVELS as i128;
         self.bids.refill(side, elapsed_ns);
         self.asks.refill(side, elapsed_ns);
-        let unit = i128::from(instrument.spec.unit);
-        fill(&mut self.bid_levels, (quote.bid, quote.bid_lots, -1), self.level, self.bids.lots(), unit);
-        fill(&mut self.ask_levels, (quote.ask, quote.ask_lots, 1), self.level, self.asks.lots(), unit);
+        fill(&mut self.bid_levels, (quote.bid, quote.bid_lots, -1), self.level, self.bids.lots(), instrument);
+        fill(&mut self.ask_levels, (quote.ask, quote.ask_lots, 1), self.level, self.asks.lots(), instrument);
         (&self.bid_levels, &self.ask_levels)
     }
 
@@ -110,7 +109,13 @@ fn spacing(price: Price) -> Price {
 }
 
 /// Writes the levels of a side, best first, without the `taken` lots.
-fn fill(levels: &mut Vec<Level>, best: (Price, Quantity, Price), made: Quantity, mut taken: i128, unit: i128) {
+fn fill(
+    levels: &mut Vec<Level>,
+    best: (Price, Quantity, Price),
+    made: Quantity,
+    mut taken: i128,
+    instrument: &Instrument,
+) {
     let (price, lots, outward) = best;
     let step = spacing(price);
     levels.clear();
@@ -118,8 +123,8 @@ fn fill(levels: &mut Vec<Level>, best: (Price, Quantity, Price), made: Quantity,
         let away = step.saturating_mul(number as Price).saturating_mul(outward);
         let at = price.saturating_add(away);
         // The kernel admits no level of 2^62 quanta; recorded quantities may be anything.
-        let most = i128::from(at).checked_mul(unit).map_or(0, |value| if value > 0 { (LIMIT - 1) / value } else { 0 });
-        let offered = i128::from(if number == 0 { lots } else { made }).min(most);
+        let most = instrument.admitted_value(1, at.max(1)).map_or(0, |_| instrument.lots_within(LIMIT - 1, at.max(1)));
+        let offered = i128::from((if number == 0 { lots } else { made }).min(most));
         let left = (offered - taken).max(0);
         taken = (taken - offered).max(0);
         if let (Ok(quantity @ 1..), true) = (Quantity::try_from(left), at > 0) {
@@ -161,7 +166,7 @@ impl Books {
         let made = change.mark.filter(|_| !self.quoted[id.index()]).map(|mark| depth.quote_around(mark));
         let quote = change.quote.or(made)?;
         let (bids, asks) = depth.levels(instrument, &quote, ts_ns);
-        Some(BookUpdate { bid: None, ask: None, bids: Some(bids), asks: Some(asks) })
+        Some(BookUpdate { bids: Some(bids), asks: Some(asks), ..BookUpdate::default() })
     }
 
     /// Takes what orders filled.

@@ -105,7 +105,7 @@ fn points(kernel: &Kernel, elapsed_ns: u64) -> Vec<FundPoint> {
 
 fn point(kernel: &Kernel, view: &FundView, elapsed_ns: u64) -> FundPoint {
     let value =
-        |held: &crate::kernel::InventoryView| held.position.value(kernel.market().instrument(held.instrument)).abs();
+        |held: &crate::kernel::InventoryView| held.position.notional(kernel.market().instrument(held.instrument));
     FundPoint {
         elapsed_ns,
         balance: view.balance,

@@ -4,9 +4,11 @@
 //! grids by its first price, and the table of ETHUSDT.
 
 use super::error::ReplayError;
+use crate::contract::Unit;
 use crate::decimal::{Decimal, Grid};
 use crate::kernel::Kernel;
-use crate::market::{AssetId, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::market::{AdlPolicy, AssetId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::prices::PriceRules;
 use crate::tiers::{TierRow, TierRule, TierTable};
 
 /// The settlement asset.
@@ -99,7 +101,7 @@ pub(super) fn declare(
     };
     let (tick, lot) = (tick.ok_or_else(level)?, lot.ok_or_else(level)?);
     let multiplier = Grid::decimals(0);
-    let unit = InstrumentSpec::unit(tick, lot, multiplier, ASSET_DECIMALS).ok_or_else(level)?;
+    let unit = Unit::linear(tick, lot, multiplier, ASSET_DECIMALS).ok_or_else(level)?;
     let refused = |refusal| ReplayError::Refused { what: format!("the instrument {symbol}"), refusal };
     let spec = InstrumentSpec {
         symbol: symbol.to_owned(),
@@ -112,8 +114,13 @@ pub(super) fn declare(
         maker_fee_ppb: MAKER_FEE_PPB,
         taker_fee_ppb: TAKER_FEE_PPB,
         liquidation_fee_ppb: LIQUIDATION_FEE_PPB,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: kernel.market().asset(settle).fund,
+        prices: PriceRules::default(),
+        funding: FundingRules::default(),
+        controls: crate::controls::Controls::default(),
     };
     kernel.declare_instrument(None, spec).map_err(refused)
 }
@@ -148,7 +155,7 @@ mod tests {
     use super::*;
     use crate::kernel::Settings;
 
-    fn grids(symbol: &str, price: &str) -> Result<(String, String, i64), ReplayError> {
+    fn grids(symbol: &str, price: &str) -> Result<(String, String, Unit), ReplayError> {
         let mut kernel = Kernel::new(Settings::default());
         let settle = kernel.declare_asset(None, ASSET, ASSET_DECIMALS).unwrap();
         let id = declare(&mut kernel, settle, symbol, price.parse().unwrap())?;
@@ -159,7 +166,7 @@ mod tests {
     #[test]
     fn grids_follow_the_price() {
         let written = |symbol, price| grids(symbol, price).unwrap();
-        let grid = |tick: &str, lot: &str, unit| (tick.to_owned(), lot.to_owned(), unit);
+        let grid = |tick: &str, lot: &str, unit| (tick.to_owned(), lot.to_owned(), Unit::Linear(unit));
         assert_eq!(written("BTCUSDT", "87232"), grid("0.1", "0.001", 10_000));
         assert_eq!(written("SOLUSDT", "143.5"), grid("0.01", "1", 1_000_000));
         assert_eq!(written("XBTUSD", "87232.5"), grid("0.1", "0.00001", 100));

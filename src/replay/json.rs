@@ -91,6 +91,7 @@ struct Liquidations {
     cured: u64,
     closed: u64,
     tier: u64,
+    fraction: u64,
     all: u64,
     takeover: u64,
     adl: u64,
@@ -103,6 +104,7 @@ struct Liquidations {
 struct Money {
     open_interest_at_start: String,
     filled_tier: String,
+    filled_fraction: String,
     filled_all: String,
     taken_over: String,
     deleveraged: String,
@@ -153,6 +155,7 @@ impl Outcome {
             Money {
                 open_interest_at_start: amount(asset, self.population.open_interest.get(asset).copied().unwrap_or(0)),
                 filled_tier: amount(asset, sums.tier),
+                filled_fraction: amount(asset, sums.fraction),
                 filled_all: amount(asset, sums.all),
                 taken_over: amount(asset, sums.taken_over),
                 deleveraged: amount(asset, sums.deleveraged),
@@ -184,6 +187,7 @@ impl Outcome {
                 cured: tally.cured,
                 closed: tally.closed,
                 tier: tally.tier,
+                fraction: tally.fraction,
                 all: tally.all,
                 takeover: tally.takeovers,
                 adl: tally.adl,

@@ -53,7 +53,7 @@ pub(super) fn start(settings: &Settings, progress: &mut dyn FnMut(Progress)) -> 
     start.population.open_interest = vec![0; market.assets.len()];
     for (index, instrument) in market.instruments.iter().enumerate() {
         let lots = start.kernel.open_interest_of(InstrumentId(index as u32));
-        let notional = instrument.mark.map_or(0, |mark| instrument.value(lots, mark));
+        let notional = instrument.mark.map_or(0, |mark| instrument.notional(lots, mark));
         start.population.open_interest[instrument.spec.settle.index()] += notional;
     }
     start.population.accounts = start.kernel.accounts().len() as u64;
@@ -146,6 +146,9 @@ fn check_shocks(settings: &Settings, survey: &Survey) -> Result<(), ReplayError>
 fn slow_unwinding(kernel: &mut Kernel) -> Result<(), ReplayError> {
     for index in 0..kernel.market().funds.len() {
         let mut spec = kernel.market().fund(FundId(index as u32)).clone();
+        if spec.unwind_interval_ns > 0 {
+            continue; // its own setting
+        }
         spec.unwind_interval_ns = UNWIND_INTERVAL_NS;
         let what = format!("the fund {}", spec.name);
         kernel.declare_fund(None, spec).map_err(|refusal| ReplayError::Refused { what, refusal })?;
@@ -172,7 +175,7 @@ fn starting_price(kernel: &Kernel, id: InstrumentId, first: &Tick) -> Result<Pri
 fn endow_fund(kernel: &mut Kernel, starts: &[Price]) -> Result<(), Refusal> {
     let mut notional: i128 = 0;
     for (index, (instrument, &start)) in kernel.market().instruments.iter().zip(starts).enumerate() {
-        notional += instrument.value(kernel.open_interest_of(InstrumentId(index as u32)), start);
+        notional += instrument.notional(kernel.open_interest_of(InstrumentId(index as u32)), start);
     }
     let amount = mul_div_floor(notional, i128::from(FUND_PPM), 1_000_000).max(1);
     let amount = i64::try_from(amount).map_err(|_| Refusal::Overflow { what: "the fund's deposit" })?;

@@ -164,8 +164,9 @@ impl Outcome {
             write!(f, "{:>22}", format!("notional, {name}"))?;
         }
         writeln!(f)?;
-        let steps: [(&str, u64, PartOfMoney); 7] = [
+        let steps: [(&str, u64, PartOfMoney); 8] = [
             ("1 tier      order to the tier below", tally.tier, |money| money.tier),
+            ("2 fraction  order for a part", tally.fraction, |money| money.fraction),
             ("2 all       order for the rest", tally.all, |money| money.all),
             ("3 takeover  by the fund, at mark", tally.takeovers, |money| money.taken_over),
             ("4 adl       trades for pools", tally.adl, |money| money.deleveraged - money.deleveraged_inventory),

@@ -3,11 +3,13 @@
 use crate::event::{Event, FundReason, Outcome, Owner, Step};
 use crate::market::{AssetId, InstrumentId, Market};
 
-/// Sums of an asset, in quanta. Notionals are `quantity · price · unit`, those of takeovers at the mark.
+/// Sums of an asset, in quanta. Notionals are at the price of the fill, those of takeovers at the mark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Money {
     /// Notional filled at the venue in reductions to the tier below.
     pub tier: i128,
+    /// Notional filled at the venue in reductions by a fixed part.
+    pub fraction: i128,
     /// Notional filled at the venue in closings of whole positions.
     pub all: i128,
     /// Notional taken over by the funds.
@@ -28,7 +30,7 @@ impl Money {
     /// Notional that liquidation orders of accounts closed at the venue.
     #[must_use]
     pub fn liquidated(&self) -> i128 {
-        self.tier + self.all
+        self.tier + self.fraction + self.all
     }
 }
 
@@ -43,6 +45,8 @@ pub struct Tally {
     pub closed: u64,
     /// Orders to the tier below.
     pub tier: u64,
+    /// Orders for a fixed part.
+    pub fraction: u64,
     /// Orders for whole positions.
     pub all: u64,
     /// Takeovers.
@@ -79,16 +83,18 @@ impl Tally {
                     step = announced;
                     match step {
                         Step::Tier => self.tier += 1,
+                        Step::Fraction => self.fraction += 1,
                         Step::All => self.all += 1,
                         Step::Unwind => self.unwinds += 1,
                     }
                 }
                 Event::LiquidationFill { instrument, quantity, price, fee, .. } => {
-                    let notional = market.instrument(instrument).value(quantity, price);
+                    let notional = market.instrument(instrument).notional(quantity, price);
                     let money = self.money(settle(market, instrument));
                     money.fees += fee;
                     match step {
                         Step::Tier => money.tier += notional,
+                        Step::Fraction => money.fraction += notional,
                         Step::All => money.all += notional,
                         Step::Unwind => money.unwound += notional,
                     }
@@ -96,10 +102,10 @@ impl Tally {
                 Event::Takeover { instrument, quantity, .. } => {
                     let at = market.instrument(instrument);
                     self.takeovers += 1;
-                    self.money(at.spec.settle).taken_over += at.value(quantity.abs(), at.mark.unwrap_or(0));
+                    self.money(at.spec.settle).taken_over += at.mark.map_or(0, |mark| at.notional(quantity, mark));
                 }
                 Event::Deleveraged { owner, instrument, quantity, price, .. } => {
-                    let notional = market.instrument(instrument).value(quantity.abs(), price);
+                    let notional = market.instrument(instrument).notional(quantity, price);
                     let money = self.money(settle(market, instrument));
                     money.deleveraged += notional;
                     match owner {

@@ -2,9 +2,10 @@
 
 use super::Rounds;
 use crate::command::{OrderName, OrderOwner, Side};
-use crate::event::Step;
+use crate::event::{FundReason, Step};
 use crate::market::InstrumentId;
 use crate::number::{Price, Quantity};
+use crate::prices::PriceInput;
 use crate::shard::{Advance, Attention, OrderFill, OrderRequest, Shard};
 use crate::venue::{VenueMode, VenueRequest};
 
@@ -24,18 +25,63 @@ impl Rounds {
         self.undecided = false;
         self.given.clear();
         self.sent.clear();
-        self.arbiter.new_decision();
+        self.arbiter.new_decision(self.now_ns);
+        self.pace.new_decision();
         let Self { numbers, arbiter, .. } = self;
         numbers.prune(|OrderName { owner, nth }| match owner {
             OrderOwner::Account(account) => shards.iter().any(|shard| shard.knows_order(account, nth)),
             OrderOwner::Fund(instrument) => arbiter.knows_order(instrument, nth),
         });
+        self.filled.clear();
+        self.followed.clear();
         self.walk_undecided(shards);
+        self.grant_room(shards);
+        self.walk_rounds(shards);
+        while self.follow_fills(shards) {
+            self.walk_rounds(shards);
+        }
+        self.arbiter.end_decision(shards);
+    }
+
+    /// Where the venue filled against depth, last and best prices moved: computed marks follow, and whoever they put in
+    /// breach. False if none moved.
+    fn follow_fills(&mut self, shards: &mut [Box<Shard>]) -> bool {
+        if self.filled.is_empty() {
+            return false;
+        }
+        self.changes.clear();
+        self.filled.sort_unstable();
+        for at in 0..self.filled.len() {
+            let id = self.filled[at];
+            let (bid, ask) = self.venue.top(id);
+            let last = self.market.instrument(id).last.unwrap_or(1);
+            let input = PriceInput::Filled { last, bid, ask };
+            self.reprice(id, input, self.now_ns);
+            self.followed.push((id, input));
+        }
+        self.filled.clear();
+        for &(id, change) in &self.changes {
+            for shard in &mut *shards {
+                shard.on_mark(&self.market, id, change);
+            }
+        }
+        if self.changes.is_empty() {
+            return false;
+        }
+        self.arbiter.end_decision(shards); // scores are as of one mark
+        self.look_at_funds();
+        self.arbiter.new_decision(self.now_ns);
+        true
+    }
+
+    /// From (a) until no unlocked pool is in breach and the funds have nothing left to do.
+    fn walk_rounds(&mut self, shards: &mut [Box<Shard>]) {
         loop {
             while self.lock_breached(shards) {
                 for at in 0..self.walk.len() {
-                    self.walk_pool(shards, self.walk[at]);
+                    self.walk_pool(shards, self.walk[at], None);
                 }
+                self.grant_room(shards);
             }
             if !self.arbiter.holds_inventory() {
                 break;
@@ -45,7 +91,6 @@ impl Rounds {
                 break;
             }
         }
-        self.arbiter.end_decision(shards);
     }
 
     /// The first round: (a) was the shards'; the pools that wait are walked in order, each after what it began itself.
@@ -67,7 +112,7 @@ impl Rounds {
                 self.tell_step(begun);
                 begun += 1;
             }
-            self.walk_pool(shards, found);
+            self.walk_pool(shards, found, None);
         }
         for at in begun..self.begun.len() {
             self.tell_step(at);
@@ -84,25 +129,38 @@ impl Rounds {
         self.arbiter.try_again();
         self.findings.breached.clear();
         self.findings.ready.clear();
+        self.findings.called.clear();
         for shard in shards.iter_mut() {
             shard.examine(&self.market, &mut self.findings);
         }
         self.findings.breached.sort_unstable();
+        self.findings.called.sort_unstable_by_key(|called| called.attention);
         self.walk.clear();
+        let mut called = self.findings.called.iter().peekable();
         for &found in &self.findings.breached {
+            while let Some(called) = called.next_if(|called| called.attention < found) {
+                let shard = &shards[called.attention.shard as usize];
+                shard.tell_calls(&self.market, called, |event| self.events.push(event));
+            }
             let shard = &mut shards[found.shard as usize];
             if shard.announce(&self.market, found.pool, self.cause, &mut self.events).is_some() {
                 self.walk.push(found);
             }
+        }
+        for called in called {
+            let shard = &shards[called.attention.shard as usize];
+            shard.tell_calls(&self.market, called, |event| self.events.push(event));
         }
         self.walk.append(&mut self.findings.ready);
         self.walk.sort_unstable();
         !self.walk.is_empty()
     }
 
-    /// Phase (b): a locked pool walks to its end, or until it waits.
-    fn walk_pool(&mut self, shards: &mut [Box<Shard>], found: Attention) {
+    /// Phase (b): a locked pool walks to its end, or until it waits: for the venue, or for room in an instrument with pacing
+    /// that it was not let go in.
+    pub(super) fn walk_pool(&mut self, shards: &mut [Box<Shard>], found: Attention, let_go: Option<InstrumentId>) {
         let Attention { shard, pool, .. } = found;
+        shards[shard as usize].catch_up_pool(&self.market, pool);
         loop {
             if shards[shard as usize].waiting(pool).is_some() {
                 if self.market.venue.is_manual() {
@@ -120,7 +178,13 @@ impl Rounds {
                     return;
                 }
                 Advance::Waits => return self.note_cancelling(from),
-                Advance::Order(request) => self.send_order(&mut shards[shard as usize], found, &request),
+                Advance::Offset { fund, rounding } => {
+                    self.arbiter.credit(fund, rounding, FundReason::Rounding, &mut self.events);
+                }
+                Advance::Order(request) => match self.paced(shards, found, request, let_go) {
+                    Some(request) => self.send_order(&mut shards[shard as usize], found, &request),
+                    None => return,
+                },
                 Advance::Claim(claim) => {
                     let place = (shard, pool);
                     self.arbiter.settle_claim(&self.market, shards, place, &claim, &mut self.events);
@@ -195,12 +259,17 @@ impl Rounds {
                 let fits = |answer: &VenueAnswer| answer.order == order && answer.fill.is_none_or(admitted);
                 let answer = recorded.pop_front().filter(fits);
                 self.diverged |= answer.is_none();
+                // The depth is used up as it was then: computed marks follow it.
+                self.venue.fill(&self.market, instrument, side, rest, limit);
                 answer.and_then(|answer| answer.fill)
             }
             None => self.venue.fill(&self.market, instrument, side, rest, limit),
         };
         if let (Some((_, price)), VenueMode::Book) = (fill, self.market.venue.mode) {
             self.market.instruments[instrument.index()].last = Some(price);
+            if !self.filled.contains(&instrument) {
+                self.filled.push(instrument);
+            }
         }
         if self.keeps_answers {
             self.given.push(VenueAnswer { order, fill });

@@ -14,6 +14,7 @@
 
 mod decide;
 mod numbers;
+mod pacing;
 
 pub use decide::VenueAnswer;
 pub(crate) use numbers::Numbered;
@@ -21,12 +22,15 @@ pub(crate) use numbers::Numbered;
 use crate::arbiter::Arbiter;
 use crate::command::{Command, OffGrid, OrderName, OrderOwner, Side};
 use crate::event::{Cause, Event, Events, FundReason, Step};
-use crate::market::{InstrumentId, Market};
+use crate::jobs::{JobKind, JobName, Part};
+use crate::market::{InstrumentId, MarkChange, Market};
 use crate::number::{LIMIT, Price, Quantity};
+use crate::prices::PriceInput;
 use crate::refusal::Refusal;
 use crate::shard::{Attention, BURST, Findings, OrderFill, OrderRequest, Report, fees};
-use crate::venue::{Venue, VenueRequest};
+use crate::venue::{BookUpdate, Venue, VenueRequest};
 use numbers::OrderNumbers;
+use pacing::Pace;
 use std::collections::VecDeque;
 
 /// What a shard told of its own steps, until its place in the log is known.
@@ -66,12 +70,25 @@ pub(crate) struct Rounds {
     numbers: OrderNumbers,
     /// What happened, in order, since the caller last took it.
     pub(crate) events: Events,
+    /// What the present input did to marks.
+    pub(crate) changes: Vec<(InstrumentId, MarkChange)>,
+    /// Where the simulated venue filled against depth in this decision.
+    filled: Vec<InstrumentId>,
+    /// What computed marks then followed, for the other copies of the market.
+    pub(crate) followed: Vec<(InstrumentId, PriceInput)>,
     booked: [Vec<Booked>; 2],
-    announced: Vec<(Attention, Event)>,
+    /// What rounding took from the sides of the present fill.
+    rounding: Option<(InstrumentId, i128)>,
+    /// Numbered, to keep what is told of one pool in its order.
+    announced: Vec<(Attention, u32, Event)>,
     begun: Vec<Begun>,
+    /// What the accounts paid and received in the settlement that is about to end.
+    settled: (i128, i128),
     /// Whether a decision has something to do.
     undecided: bool,
     findings: Findings,
+    /// Pools that wait for room at the venue.
+    pace: Pace,
     /// Pools to walk in the present round.
     walk: Vec<Attention>,
     /// Answers to give instead of simulating them; none: simulate.
@@ -97,11 +114,17 @@ impl Rounds {
             cause: Cause::Op("time"),
             numbers: OrderNumbers::with_capacity(burst),
             events: Events::with_capacity(1 << 12),
+            changes: Vec::with_capacity(16),
+            filled: Vec::new(),
+            followed: Vec::new(),
             booked: [Vec::with_capacity(16), Vec::with_capacity(16)],
+            rounding: None,
             announced: Vec::with_capacity(burst),
             begun: Vec::with_capacity(burst),
+            settled: (0, 0),
             undecided: false,
             findings: Findings::with_capacity(burst),
+            pace: Pace::default(),
             walk: Vec::with_capacity(burst),
             recorded: None,
             keeps_answers: false,
@@ -111,19 +134,82 @@ impl Rounds {
         }
     }
 
-    /// Sets the prices that a command brings; whether it is the first mark of its instrument.
+    /// Takes the prices that a command brings; `changes` then holds the marks that it moved, froze or brought to life.
     #[inline]
-    pub(crate) fn take_price(&mut self, command: &Command) -> bool {
-        match *command {
-            Command::Mark { instrument, price } => {
-                self.arbiter.on_mark(instrument);
-                self.market.set_mark(instrument, price)
+    pub(crate) fn take_prices(&mut self, command: &Command, ts_ns: Option<u64>) {
+        self.changes.clear();
+        let Some((instrument, input)) = command.price_input() else { return };
+        let now_ns = time_of(ts_ns, command).unwrap_or(self.now_ns);
+        match instrument {
+            Some(instrument) => self.reprice(instrument, input, now_ns),
+            None => self.reprice_all(now_ns),
+        }
+    }
+
+    /// Time has passed: for what grows old, what is sampled, and what decays.
+    fn reprice_all(&mut self, now_ns: u64) {
+        for index in 0..self.market.instruments.len() {
+            if self.market.instruments[index].spec.prices.age() {
+                self.reprice(InstrumentId(index as u32), PriceInput::Time, now_ns);
             }
-            Command::Last { instrument, price } => {
-                self.market.instruments[instrument.index()].last = Some(price);
-                false
+        }
+    }
+
+    /// Takes what came in of an instrument's prices, and tells what that did.
+    #[inline]
+    pub(crate) fn reprice(&mut self, instrument: InstrumentId, input: PriceInput, now_ns: u64) {
+        let change = self.market.reprice(instrument, input, now_ns);
+        if change.index_froze {
+            let index = self.market.instrument(instrument).prices.index().unwrap_or(0);
+            self.events.push(Event::IndexFrozen { instrument, index });
+        }
+        if change.mark != MarkChange::None {
+            self.tell_mark(instrument, change.mark);
+            self.changes.push((instrument, change.mark));
+        }
+    }
+
+    /// Takes new depth of the simulated venue, and with it the best prices.
+    pub(crate) fn take_book(&mut self, instrument: InstrumentId, update: &BookUpdate<'_>, ts_ns: Option<u64>) {
+        self.changes.clear();
+        self.venue.update(instrument, update);
+        self.reprice(instrument, PriceInput::Book(update.top()), ts_ns.unwrap_or(self.now_ns));
+        self.accept(ts_ns, self.cause_of_book(instrument));
+    }
+
+    /// What a liquidation is said to be caused by that new depth led to.
+    pub(crate) fn cause_of_book(&self, instrument: InstrumentId) -> Cause {
+        if self.changes.is_empty() { Cause::Op("book") } else { Cause::Instrument(instrument) }
+    }
+
+    /// What a liquidation is said to be caused by, for the whole of an input.
+    pub(crate) fn cause_of(&self, command: &Command) -> Cause {
+        cause_of(command, !self.changes.is_empty())
+    }
+
+    /// What the arbiter and the log make of a change of a mark.
+    #[inline]
+    pub(crate) fn tell_mark(&mut self, instrument: InstrumentId, change: MarkChange) {
+        match change {
+            MarkChange::None => {}
+            MarkChange::Moved | MarkChange::First => self.arbiter.on_mark(&self.market, instrument),
+            MarkChange::Live(cause) => {
+                self.arbiter.on_mark(&self.market, instrument);
+                self.events.push(Event::MarkLive { instrument, cause });
             }
-            _ => false,
+            MarkChange::Frozen(cause) => self.events.push(Event::MarkFrozen { instrument, cause }),
+        }
+        if self.market.instrument(instrument).spec.prices.mark.is_computed() {
+            self.tell_computed(instrument);
+        }
+    }
+
+    /// Tells a computed mark that lives, if it is not the one that was told last.
+    fn tell_computed(&mut self, id: InstrumentId) {
+        let instrument = &mut self.market.instruments[id.index()];
+        let (Some(price), Some(inputs)) = (instrument.living_mark(), instrument.prices.inputs()) else { return };
+        if instrument.prices.told.replace(price) != Some(price) {
+            self.events.push(Event::Mark { instrument: id, price, inputs });
         }
     }
 
@@ -142,7 +228,8 @@ impl Rounds {
                     self.arbiter.ledger.charge_fee(settle, counter_fee);
                 } else {
                     let (lots, price) = (fill.quantity, fill.price);
-                    self.arbiter.ledger.book_venue(&self.market, fill.instrument, fill.side, lots, price);
+                    let venues = self.arbiter.ledger.book_venue(&self.market, fill.instrument, fill.side, lots, price);
+                    self.note_rounding(fill.instrument, venues);
                 }
                 Ok(())
             }
@@ -163,6 +250,14 @@ impl Rounds {
                 OrderOwner::Fund(_) => Err(Refusal::UnknownLiquidation(order)),
                 OrderOwner::Account(_) => Ok(()),
             },
+            Command::Funding { instrument, .. } => {
+                self.arbiter.begin_settlement(instrument);
+                Ok(())
+            }
+            Command::Chunk { job, part: Part::End } => {
+                self.end_job(job);
+                Ok(())
+            }
             Command::LiquidationExpire { order: OrderName { owner: OrderOwner::Fund(id), nth } } => {
                 self.arbiter.expire_unwind(id, nth)
             }
@@ -170,6 +265,16 @@ impl Rounds {
                 self.arbiter.unwind_unknown(id, nth)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// All accounts are done: what belongs to none of them, and the event.
+    fn end_job(&mut self, name: JobName) {
+        let accounts = std::mem::take(&mut self.settled);
+        let Some(job) = self.market.jobs.first().filter(|job| job.name == name) else { return };
+        match name.kind {
+            JobKind::Settlement => self.arbiter.end_settlement(&self.market, job, accounts, &mut self.events),
+            JobKind::Rules => self.events.push(Event::RulesSettled { instrument: name.instrument }),
         }
     }
 
@@ -191,13 +296,28 @@ impl Rounds {
         self.inputs += 1;
         self.now_ns = ts_ns.unwrap_or(self.now_ns);
         self.cause = cause;
+        self.pace.freed = true;
+    }
+
+    /// One more instrument has been declared: the arbiter and the venue keep it too.
+    pub(crate) fn add_instrument(&mut self, paced: bool) {
+        self.arbiter.add_instrument();
+        self.venue.add_instrument();
+        self.pace.add_instrument(if paced { self.walk.capacity() } else { 0 });
     }
 
     /// As [`Rounds::accept`], for a command.
     pub(crate) fn accept_command(&mut self, ts_ns: Option<u64>, command: &Command) {
-        self.accept(if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns }, cause_of(command));
-        if let Command::CancelAck { account, pool, .. } = *command {
-            self.numbers.note_cancelling(account, pool, self.now_ns);
+        let freed = self.pace.freed;
+        let cause = self.cause_of(command);
+        self.accept(time_of(ts_ns, command), cause);
+        if matches!(command, Command::Mark { .. } | Command::Last { .. } | Command::Time { .. }) {
+            self.pace.freed = freed;
+        }
+        match *command {
+            Command::CancelAck { account, pool, .. } => self.numbers.note_cancelling(account, pool, self.now_ns),
+            Command::Funding { .. } | Command::Chunk { .. } => self.market.note_job(command, self.now_ns),
+            _ => {}
         }
     }
 
@@ -208,13 +328,26 @@ impl Rounds {
                 self.booked[usize::from(counter_side)].push(Booked::Event(event));
             }
             Report::Filled(fill) => self.booked[0].push(Booked::Filled(fill)),
-            Report::Announced { attention, event } => self.announced.push((attention, event)),
+            Report::Rounded { instrument, amount } => self.note_rounding(instrument, amount),
+            Report::Announced { attention, event } => {
+                self.announced.push((attention, self.announced.len() as u32, event));
+            }
             Report::Begun { attention, event } => self.stage_begun(attention, BegunTold::Event(event)),
             Report::Order { attention, nth, request } => {
                 self.stage_begun(attention, BegunTold::Order { nth, request });
             }
             Report::Undecided => self.undecided = true,
+            Report::Settled { paid, received } => {
+                self.settled.0 += paid;
+                self.settled.1 += received;
+            }
         }
+    }
+
+    /// Adds to what rounding takes from the sides of the present fill: it is told, and the fund's, when both are booked.
+    fn note_rounding(&mut self, instrument: InstrumentId, amount: i128) {
+        let before = self.rounding.map_or(0, |(_, amount)| amount);
+        self.rounding = Some((instrument, before + amount));
     }
 
     fn stage_begun(&mut self, attention: Attention, told: BegunTold) {
@@ -234,9 +367,21 @@ impl Rounds {
             }
             self.booked[side].clear();
         }
-        self.announced.sort_unstable_by_key(|&(attention, _)| attention);
-        self.events.extend(self.announced.drain(..).map(|(_, event)| event));
+        self.look_at_funds();
+        self.announced.sort_unstable_by_key(|&(attention, n, _)| (attention, n));
+        self.events.extend(self.announced.drain(..).map(|(.., event)| event));
         self.begun.sort_unstable_by_key(|begun| (begun.attention, begun.n));
+    }
+
+    /// All that the input itself does is booked: what rounding took is the fund's, and whether a fund comes into drawdown
+    /// or out of it.
+    #[inline]
+    pub(crate) fn look_at_funds(&mut self) {
+        if let Some((instrument, amount)) = self.rounding.take() {
+            let fund = self.market.instrument(instrument).spec.fund;
+            self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
+        }
+        self.arbiter.look_after_input(&self.market, self.now_ns, &mut self.events);
     }
 
     /// Whether what pools began on their own is still to be told.
@@ -297,7 +442,7 @@ impl Rounds {
         let liquidation = self.numbers.number(fill.order).unwrap_or(0);
         let OrderFill { instrument, side, price, lots, fund_lots, .. } = *fill;
         if lots > 0 {
-            self.arbiter.ledger.book_venue(&self.market, instrument, side, lots, price);
+            let venues = self.arbiter.ledger.book_venue(&self.market, instrument, side, lots, price);
             self.events.push(Event::LiquidationFill {
                 liquidation,
                 owner: fill.order.owner.owner(),
@@ -310,6 +455,9 @@ impl Rounds {
             });
             let fund = self.market.instrument(instrument).spec.fund;
             self.arbiter.credit(fund, fill.fee, FundReason::Fee, &mut self.events);
+            let own = self.market.instrument(instrument).rounding([side.signed(lots), 0], price);
+            self.arbiter.credit(fund, own + venues, FundReason::Rounding, &mut self.events);
+            self.arbiter.look(&self.market, &mut self.events);
         }
         if fund_lots > 0 {
             let traded = (fund_lots, price);
@@ -321,7 +469,9 @@ impl Rounds {
     ///
     /// `changed` says whether the input could have changed an account or a mark.
     pub(crate) fn needs_decision(&self, changed: bool) -> bool {
-        self.undecided || self.arbiter.has_business(&self.market, changed, self.inputs, self.now_ns)
+        self.undecided
+            || self.pace.has_business(self.market.venue.is_manual())
+            || self.arbiter.has_business(&self.market, changed, self.inputs, self.now_ns)
     }
 
     /// In the next decision these are the venue's answers, and none is simulated.
@@ -352,9 +502,17 @@ impl Rounds {
     }
 }
 
-/// What a liquidation is said to be caused by, for the whole of an input.
-pub(crate) fn cause_of(command: &Command) -> Cause {
+/// The time that a command tells.
+pub(crate) fn time_of(ts_ns: Option<u64>, command: &Command) -> Option<u64> {
+    if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns }
+}
+
+/// What a liquidation is said to be caused by, for the whole of an input; `moved`: it moved a mark, froze it or brought it
+/// to life.
+pub(crate) fn cause_of(command: &Command, moved: bool) -> Cause {
     match command {
+        Command::Last { instrument, .. } | Command::Index { instrument, .. } if moved => Cause::Instrument(*instrument),
+        Command::Index { .. } => Cause::Op("index"),
         Command::Mark { instrument, .. } => Cause::Instrument(*instrument),
         Command::Fill(fill) => Cause::Instrument(fill.instrument),
         Command::Last { .. } => Cause::Op("last"),
@@ -374,6 +532,10 @@ pub(crate) fn cause_of(command: &Command) -> Cause {
         Command::LiquidationExpire { .. } => Cause::Op("liq_expire"),
         Command::LiquidationUnknown { .. } => Cause::Op("liq_unknown"),
         Command::CancelAck { .. } => Cause::Op("cancel_ack"),
+        Command::Funding { .. } | Command::Chunk { job: JobName { kind: JobKind::Settlement, .. }, .. } => {
+            Cause::Op("funding")
+        }
+        Command::Chunk { job: JobName { kind: JobKind::Rules, .. }, .. } => Cause::Op("set"),
         Command::Time { .. } => Cause::Op("time"),
     }
 }

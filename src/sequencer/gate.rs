@@ -6,9 +6,11 @@
 
 use crate::arbiter::Arbiter;
 use crate::checks;
-use crate::command::{Command, Fill, OffGrid, OrderOwner};
+use crate::command::{Command, Fill, OffGrid, OrderOwner, PositionSide};
+use crate::jobs::{JobKind, JobName, Part};
 use crate::market::{AssetId, InstrumentId, Market};
-use crate::number::{Price, Quantity};
+use crate::number::{PPB, Price, Quantity};
+use crate::prices::INDEX_LIMIT;
 use crate::refusal::Refusal;
 use crate::shard::Shard;
 use crate::venue::{BookUpdate, Level};
@@ -17,6 +19,9 @@ use crate::venue::{BookUpdate, Level};
 pub(crate) trait Facts {
     /// Whether an account exists.
     fn knows(&self, account: u64) -> bool;
+
+    /// Whether an account that exists is in hedge mode.
+    fn hedges(&self, account: u64) -> bool;
 
     /// Whether the value of the open interest at `price` stays below 2^62 after `command`.
     fn open_interest_fits(
@@ -43,8 +48,22 @@ pub(crate) fn check(
 ) -> Result<(), Refusal> {
     match *command {
         Command::Mark { instrument, price } => {
+            check_instrument(market, instrument)?;
+            if market.instrument(instrument).spec.prices.mark.is_computed() {
+                return Err(Refusal::BadDeclaration {
+                    what: "the mark of this instrument is computed, and cannot be given",
+                });
+            }
             check_price(market, instrument, price, off_grid)?;
             let fits = facts.open_interest_fits(market, command, off_grid, instrument, price);
+            if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · mark · unit" }) }
+        }
+        Command::Index { instrument, venue, price } => {
+            check_index(market, instrument, venue, price, off_grid)?;
+            let at = market.instrument(instrument);
+            let price = at.dearest_with_index(price);
+            let fits = !at.spec.prices.mark.is_computed()
+                || facts.open_interest_fits(market, command, off_grid, instrument, price);
             if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · mark · unit" }) }
         }
         Command::Fill(ref fill) => check_fill(market, facts, command, fill, off_grid),
@@ -69,8 +88,14 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
             check_instrument(market, instrument)?;
             check_account(facts, account)
         }
-        Command::Account { account } if facts.knows(account) => Err(Refusal::DuplicateAccount(account)),
-        Command::Account { .. } | Command::Mark { .. } | Command::Fill(_) | Command::Time { .. } => Ok(()),
+        Command::Funding { instrument, rate_ppb } => check_funding(market, instrument, rate_ppb, off_grid),
+        Command::Chunk { job, part } => check_part(market, job, part),
+        Command::Account { account, .. } if facts.knows(account) => Err(Refusal::DuplicateAccount(account)),
+        Command::Account { .. }
+        | Command::Mark { .. }
+        | Command::Index { .. }
+        | Command::Fill(_)
+        | Command::Time { .. } => Ok(()),
         Command::Deposit { asset, amount, .. } => {
             check_asset(market, asset)?;
             checks::amount(amount, off_grid)
@@ -92,7 +117,7 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
                 return Err(Refusal::UnknownLiquidation(order));
             }
             // The checks of the order come first; where they refuse, the open interest is not asked.
-            let price = price.max(market.instrument(instrument).mark.unwrap_or(0));
+            let price = market.instrument(instrument).dearest(price);
             let fits = facts.open_interest_fits(market, command, off_grid, instrument, price);
             if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · price · unit" }) }
         }
@@ -100,6 +125,29 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
             let known = owns_orders(market, facts, order.owner);
             if known { Ok(()) } else { Err(Refusal::UnknownLiquidation(order)) }
         }
+    }
+}
+
+fn check_funding(market: &Market, id: InstrumentId, rate_ppb: i64, off_grid: OffGrid) -> Result<(), Refusal> {
+    check_instrument(market, id)?;
+    let one = PPB as i64;
+    // Off the grid, the rate lies above its steps.
+    if rate_ppb >= one || rate_ppb < -one || (rate_ppb == -one && !off_grid.amount) {
+        return Err(Refusal::RateBeyondOne);
+    }
+    checks::on_grid(off_grid, "rate")?;
+    if market.has_job(JobName { instrument: id, kind: JobKind::Settlement }) {
+        return Err(Refusal::Busy { what: "a settlement" });
+    }
+    market.instrument(id).mark.map(drop).ok_or(Refusal::NoMark)
+}
+
+/// Pieces come in order, and of the oldest job alone.
+fn check_part(market: &Market, name: JobName, part: Part) -> Result<(), Refusal> {
+    let oldest = market.jobs.first().filter(|job| job.name == name).ok_or(Refusal::NotDue)?;
+    match part {
+        Part::UpTo(account) if oldest.has_done(account) => Err(Refusal::NotDue),
+        Part::UpTo(_) | Part::End => Ok(()),
     }
 }
 
@@ -116,6 +164,23 @@ fn check_price(market: &Market, instrument: InstrumentId, price: Price, off_grid
     checks::on_grid(off_grid, "qty")
 }
 
+/// A price at a venue of an index.
+fn check_index(
+    market: &Market,
+    instrument: InstrumentId,
+    venue: u16,
+    price: i64,
+    off_grid: OffGrid,
+) -> Result<(), Refusal> {
+    check_instrument(market, instrument)?;
+    if usize::from(venue) >= market.instrument(instrument).spec.prices.index.venues.len() {
+        return Err(Refusal::BadDeclaration { what: "the index of this instrument has no such venue" });
+    }
+    checks::positive("price", price, off_grid.price)?;
+    checks::on_grid(off_grid, "qty")?;
+    if price < INDEX_LIMIT { Ok(()) } else { Err(Refusal::Overflow { what: "the price, in steps of 10^-8," }) }
+}
+
 fn check_fill(
     market: &Market,
     facts: &mut impl Facts,
@@ -126,6 +191,10 @@ fn check_fill(
     check_instrument(market, fill.instrument)?;
     check_account(facts, fill.account)?;
     fill.counterparty.map_or(Ok(()), |account| check_account(facts, account))?;
+    checks::position_side(fill.account, fill.position_side, facts.hedges(fill.account))?;
+    if let Some(counterparty) = fill.counterparty {
+        checks::position_side(counterparty, fill.counter_position_side, facts.hedges(counterparty))?;
+    }
     if fill.counterparty == Some(fill.account) {
         return Err(Refusal::SelfFill(fill.account));
     }
@@ -134,7 +203,8 @@ fn check_fill(
     checks::on_grid(off_grid, "qty")?;
     let overflow = Refusal::Overflow { what: "quantity · price · unit" };
     let instrument = market.instrument(fill.instrument);
-    let price = fill.price.max(instrument.mark.unwrap_or(0));
+    instrument.admitted_value(fill.quantity, fill.price).ok_or(overflow)?;
+    let price = instrument.dearest(fill.price);
     instrument.admitted_value(fill.quantity, price).ok_or(overflow)?;
     let fits = facts.open_interest_fits(market, command, off_grid, fill.instrument, price);
     if fits { Ok(()) } else { Err(overflow) }
@@ -161,7 +231,11 @@ pub(crate) fn check_book(market: &Market, id: InstrumentId, update: &BookUpdate<
     check_instrument(market, id)?;
     let instrument = market.instrument(id);
     let levels = || update.bids.into_iter().chain(update.asks).flatten();
-    let prices = || update.bid.into_iter().chain(update.ask).chain(levels().map(|level| level.price));
+    let impact = update.impact_bid.into_iter().chain(update.impact_ask);
+    let prices = || {
+        let best = update.bid.into_iter().chain(update.ask).chain(impact.clone());
+        best.chain(levels().map(|level| level.price))
+    };
     if prices().any(|price| price <= 0) {
         return Err(Refusal::NotPositive { what: "every price" });
     }
@@ -206,34 +280,37 @@ pub(crate) fn open_interest_after(
     instrument: InstrumentId,
 ) -> Option<Quantity> {
     let longer = |before: Quantity, change: Quantity| (before + change).max(0) - before.max(0);
-    let quantity = |account: u64| {
+    let growth = |account: u64, side: Option<PositionSide>, change: Quantity| {
         let shard = shards.iter().find(|shard| shard.owns(account));
-        shard.and_then(|shard| Some(shard.quantity(shard.find(account)?, instrument))).unwrap_or(0)
+        shard.and_then(|shard| Some(shard.long_growth(shard.find(account)?, instrument, side, change))).unwrap_or(0)
     };
     let venue = arbiter.ledger.venue_positions[instrument.index()].quantity;
     let present = open_interest(shards, arbiter, instrument);
     let grown = match *command {
         Command::Fill(ref fill) => {
             let change = fill.side.signed(fill.quantity);
-            longer(quantity(fill.account), change) + longer(fill.counterparty.map_or(venue, quantity), -change)
+            let counter = match fill.counterparty {
+                Some(account) => growth(account, fill.counter_position_side, -change),
+                None => longer(venue, -change),
+            };
+            growth(fill.account, fill.position_side, change) + counter
         }
         Command::LiquidationFill { order, quantity: lots, price, .. } => {
             let inventory = arbiter.inventory()[instrument.index()].position.quantity;
-            let (side, own, held) = match order.owner {
+            let (side, own) = match order.owner {
                 OrderOwner::Account(account) => {
                     let shard = shards.iter().find(|shard| shard.owns(account))?;
                     let asked = (order, instrument);
                     let plan = shard.plan_fill(market, shard.find(account)?, asked, (lots, price), off_grid).ok()?;
-                    (plan.side, plan.lots, quantity(account))
+                    (plan.side, plan.lots)
                 }
                 OrderOwner::Fund(id) => {
                     let side = arbiter.check_unwind_fill(market, (id, order.nth), (lots, price), off_grid).ok()?;
-                    (side, 0, 0)
+                    (side, 0)
                 }
             };
-            longer(held, side.signed(own))
-                + longer(inventory, side.signed(lots - own))
-                + longer(venue, -side.signed(lots))
+            // An order closes: what is the account's of it makes no position longer.
+            side.signed(own).min(0) + longer(inventory, side.signed(lots - own)) + longer(venue, -side.signed(lots))
         }
         _ => 0,
     };

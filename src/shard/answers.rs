@@ -120,7 +120,7 @@ impl Shard {
         let own = lots.min(before.rest);
         // The order first: the position's shrinking must not cut it twice.
         let after = Standing { rest: before.rest - own, open: before.open - lots, ..before };
-        self.liquidation_mut(pool).standing = (after.rest > 0).then_some(after);
+        self.set_standing(pool, (after.rest > 0).then_some(after));
         let booked = self.book_order_lots(market, before.holding, own, price);
         if after.rest == 0 {
             self.remember(pool, after);
@@ -136,7 +136,7 @@ impl Shard {
         let (pool, instrument) = (self.holdings[holding as usize].pool, self.holdings[holding as usize].instrument);
         let instrument = market.instrument(instrument);
         let realised = self.reduce(market, holding, lots, price);
-        let fee = charge(instrument.value(lots, price), instrument.spec.liquidation_fee_ppb);
+        let fee = charge(instrument.notional(lots, price), instrument.spec.liquidation_fee_ppb);
         let fee = fee.min(self.evaluate(market, pool).equity.max(0));
         self.credit(pool, -fee);
         self.cut_standing_order(holding);
@@ -173,9 +173,9 @@ impl Shard {
 
     /// The order for which a pool waits has expired.
     pub(crate) fn expire_standing(&mut self, pool: u32) {
-        let liquidation = self.liquidation_mut(pool);
-        if let Some(standing) = liquidation.standing.take() {
-            liquidation.unfilled = Some(Unfilled { nth: standing.nth, holding: standing.holding, lots: standing.rest });
+        if let Some(standing) = self.set_standing(pool, None) {
+            let Standing { nth, holding, rest: lots, .. } = standing;
+            self.liquidation_mut(pool).unfilled = Some(Unfilled { nth, holding, lots });
             self.remember(pool, standing);
         }
         self.touch(pool);

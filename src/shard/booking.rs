@@ -3,11 +3,12 @@
 use super::edges::ABSENT;
 use super::margin::rounding_loss;
 use super::store::UNCERTIFIED;
+use super::store::leverage_of;
 use super::{Shard, Strategy};
-use crate::command::MarginMode;
+use crate::command::{MarginMode, PositionSide};
 use crate::event::Events;
 use crate::market::{InstrumentId, Market};
-use crate::number::{LEVERAGE_ONE, Price, Quantity, div_ceil, mul_div_floor};
+use crate::number::{Price, Quantity, mul_div_floor};
 use crate::position::Position;
 
 /// One side of a fill, as the account on it sees it.
@@ -15,6 +16,8 @@ use crate::position::Position;
 pub(crate) struct FillSide {
     pub(crate) order: Option<u64>,
     pub(crate) instrument: InstrumentId,
+    /// Which leg, in hedge mode.
+    pub(crate) position_side: Option<PositionSide>,
     /// Signed lots.
     pub(crate) quantity: Quantity,
     pub(crate) price: Price,
@@ -24,8 +27,10 @@ pub(crate) struct FillSide {
 
 impl Shard {
     /// Books a side of a fill: uses the named order, closes, opens, charges, cuts reduce-only orders.
+    ///
+    /// In hedge mode it closes at most its leg: what goes beyond opens the other one.
     pub(crate) fn book_fill(&mut self, market: &Market, account: u32, fill: &FillSide, events: &mut Events) {
-        let holding = self.ensure_holding(market, account, fill.instrument);
+        let holding = self.ensure_holding(market, account, fill.instrument, fill.position_side);
         if let Some(order) = fill.order {
             self.use_order(market, account, holding, order, fill.quantity, events);
         }
@@ -34,7 +39,8 @@ impl Shard {
             self.reduce(market, holding, closing, fill.price);
         }
         if opening != 0 {
-            self.increase(market, holding, opening, fill.price);
+            let opens = self.leg_on(holding, opening);
+            self.increase(market, opens, opening, fill.price);
         }
         let cross = self.cross_pool(account, market.instrument(fill.instrument).spec.settle);
         self.credit(cross, -fill.fee);
@@ -44,20 +50,34 @@ impl Shard {
         self.complete_cancellations(market, account, events);
     }
 
+    /// What rounding will take from a side of a fill, in quanta.
+    pub(crate) fn rounding_of(&self, market: &Market, account: u32, fill: &FillSide) -> i128 {
+        let holding = self.holding(account, fill.instrument, fill.position_side);
+        let position = holding.map_or(Position::default(), |at| self.holdings[at as usize].position);
+        position.rounding(fill.quantity, fill.price, market.instrument(fill.instrument))
+    }
+
+    /// The holding of the same account and instrument that signed lots open: a position has any side, a leg its own.
+    fn leg_on(&self, holding: u32, quantity: Quantity) -> u32 {
+        match self.holdings[holding as usize].side {
+            Some(side) if side.opening().signed(1) != quantity.signum() => self.other_leg(holding).unwrap_or(holding),
+            _ => holding,
+        }
+    }
+
     /// Opens or adds to a position; an isolated one takes its margin from what balance there is.
     fn increase(&mut self, market: &Market, holding: u32, quantity: Quantity, price: Price) {
         let instrument = market.instrument(self.holdings[holding as usize].instrument);
-        self.reposition(market, holding, |position| position.add(quantity, instrument.value(quantity, price)));
+        self.reposition(market, holding, |position| position.add(quantity, instrument.cost(quantity, price)));
         if self.mode(holding) == MarginMode::Cross {
             return;
         }
         let record = &self.holdings[holding as usize];
         let pool = record.pool;
-        let tiers = &instrument.spec.tiers;
-        let whole = instrument.value(record.position.quantity, price).abs();
-        let leverage = record.leverage.min(tiers.max_leverage(tiers.tier(whole)));
-        let notional = instrument.value(quantity, price).abs();
-        let wanted = div_ceil(notional * i128::from(LEVERAGE_ONE), i128::from(leverage));
+        let held = record.position.quantity;
+        let whole = (held, instrument.notional(held, price));
+        let leverage = leverage_of(market, record);
+        let wanted = instrument.opening_margin(whole, instrument.notional(quantity, price), leverage);
         let cross = self.cross_pool(self.pools[pool as usize].account, instrument.spec.settle);
         let source = &self.pools[cross as usize];
         let taken = if source.is_locked() { 0 } else { wanted.min(source.collateral.max(0)) };
@@ -98,6 +118,7 @@ impl Shard {
         if record.slack >= 0 {
             record.slack = (record.slack + amount).max(UNCERTIFIED);
         }
+        self.spend_slack(pool);
         self.touch(pool);
     }
 
@@ -110,14 +131,17 @@ impl Shard {
     ) -> T {
         let record = &self.holdings[holding as usize];
         let (id, pool, before) = (record.instrument, record.pool, record.position);
-        let instrument = market.instrument(id);
+        let instrument = self.rules(market, record);
         let corner_before = self.corner(instrument, holding);
         let result = change(&mut self.holdings[holding as usize].position);
         let after = self.holdings[holding as usize].position;
         self.long_lots[id.index()] += after.quantity.max(0) - before.quantity.max(0);
         match (before.quantity, after.quantity) {
             (0, 0) => {}
-            (0, _) => self.enter_holders(holding, id),
+            (0, _) => {
+                self.enter_holders(holding, id);
+                self.watch_levels(pool, instrument);
+            }
             (_, 0) => self.leave_holders(holding, id),
             _ => {}
         }
@@ -132,6 +156,7 @@ impl Shard {
         if after.quantity == 0 {
             self.bands.remove(id, holding);
         }
+        self.spend_slack(pool);
         self.touch(pool);
         result
     }

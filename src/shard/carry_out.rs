@@ -4,6 +4,7 @@ use super::liquidation::Begun;
 use super::{Attention, FillSide, Outbox, Report, Shard};
 use crate::command::{Command, Fill, Liquidity, OffGrid, OrderName, OrderOwner, Side};
 use crate::event::Cause;
+use crate::jobs::{JobKind, JobName};
 use crate::market::Market;
 use crate::number::charge;
 use crate::refusal::Refusal;
@@ -35,15 +36,26 @@ impl Shard {
                 self.book_sides(market, fill, outbox);
                 Ok(())
             }
-            Command::Order(ref order) => match self.own(order.account)? {
+            Command::Order(ref order) => match self.own(market, order.account)? {
                 Some(account) => self.place_order(market, account, order, off_grid, accepted),
                 None => Ok(()),
             },
             Command::Deposit { account, asset, amount } if self.owns(account) => {
+                if let Some(index) = self.find(account) {
+                    self.catch_up(market, index);
+                }
                 self.deposit(account, asset, amount, off_grid)
             }
-            Command::Account { account } if self.owns(account) => {
-                self.add_account(account);
+            Command::Account { account, positions } if self.owns(account) => {
+                self.add_account(account, positions);
+                Ok(())
+            }
+            Command::Funding { instrument, .. } => {
+                self.begin_job(JobName { instrument, kind: JobKind::Settlement });
+                Ok(())
+            }
+            Command::Chunk { part, .. } => {
+                self.book_part(market, part, outbox);
                 Ok(())
             }
             _ => self.book_settings(market, command, off_grid, outbox),
@@ -72,7 +84,7 @@ impl Shard {
         else {
             return Ok(());
         };
-        let Some(index) = self.own(account)? else { return Ok(()) };
+        let Some(index) = self.own(market, account)? else { return Ok(()) };
         match *command {
             Command::Cancel { order, .. } => self.cancel_order(market, index, order),
             Command::Withdraw { asset, amount, .. } => self.withdraw(market, index, asset, amount, off_grid),
@@ -80,8 +92,8 @@ impl Shard {
                 self.set_leverage(market, index, instrument, leverage, off_grid)
             }
             Command::MarginMode { instrument, mode, .. } => self.set_margin_mode(market, index, instrument, mode),
-            Command::IsolatedMargin { instrument, amount, .. } => {
-                self.move_margin(market, index, instrument, amount, off_grid)
+            Command::IsolatedMargin { instrument, amount, position_side, .. } => {
+                self.move_margin(market, index, (instrument, position_side), amount, off_grid)
             }
             Command::Hold { hold, asset, amount, .. } => self.hold(market, index, hold, (asset, amount), off_grid),
             Command::Commit { hold, .. } => self.commit(index, hold),
@@ -106,21 +118,27 @@ impl Shard {
     /// Both sides of a fill, as far as they are here.
     fn book_sides(&mut self, market: &Market, fill: &Fill, outbox: &mut impl Outbox) {
         let (fee, counter_fee) = fees(market, fill);
-        let side = |order, side: Side, fee| FillSide {
+        let side = |order, side: Side, position_side, fee| FillSide {
             order,
             instrument: fill.instrument,
+            position_side,
             quantity: side.signed(fill.quantity),
             price: fill.price,
             fee,
         };
-        let own = side(fill.order, fill.side, fee);
-        let counter = side(fill.counter_order, fill.side.opposite(), counter_fee);
+        let own = side(fill.order, fill.side, fill.position_side, fee);
+        let counter = side(fill.counter_order, fill.side.opposite(), fill.counter_position_side, counter_fee);
         for (account, side, counter_side) in [(Some(fill.account), own, false), (fill.counterparty, counter, true)] {
             let Some(index) = account.filter(|&account| self.owns(account)).and_then(|account| self.find(account))
             else {
                 continue;
             };
+            let rounding = self.rounding_of(market, index, &side);
+            self.catch_up(market, index);
             self.telling(outbox, counter_side, |shard, events| shard.book_fill(market, index, &side, events));
+            if rounding != 0 {
+                outbox.put(Report::Rounded { instrument: fill.instrument, amount: rounding });
+            }
         }
     }
 
@@ -149,6 +167,10 @@ impl Shard {
         for attention in found.ready.drain(..) {
             self.leave_undecided(attention.pool);
             outbox.put(Report::Undecided);
+        }
+        for called in found.called.drain(..) {
+            let attention = called.attention;
+            self.tell_calls(market, &called, |event| outbox.put(Report::Announced { attention, event }));
         }
         found.breached.sort_unstable();
         let mut told = std::mem::take(&mut self.told);
@@ -186,12 +208,14 @@ impl Shard {
         self.shards == 1 || shard_of(account, self.shards) == self.number
     }
 
-    /// The index of an account that is known, if it is this shard's.
-    fn own(&self, account: u64) -> Result<Option<u32>, Refusal> {
+    /// The index of an account that is known, if it is this shard's; jobs have caught up with it.
+    fn own(&mut self, market: &Market, account: u64) -> Result<Option<u32>, Refusal> {
         if !self.owns(account) {
             return Ok(None);
         }
-        self.find(account).map(Some).ok_or(Refusal::UnknownAccount(account))
+        let index = self.find(account).ok_or(Refusal::UnknownAccount(account))?;
+        self.catch_up(market, index);
+        Ok(Some(index))
     }
 }
 
@@ -204,6 +228,6 @@ pub(crate) fn fees(market: &Market, fill: &Fill) -> (i128, i128) {
         Some(Liquidity::Taker) => (spec.taker_fee_ppb, spec.maker_fee_ppb),
         None => return (0, 0),
     };
-    let notional = instrument.value(fill.quantity, fill.price);
+    let notional = instrument.notional(fill.quantity, fill.price);
     (charge(notional, own), charge(notional, counter))
 }

@@ -1,14 +1,14 @@
 //! Commands that concern one account: what is checked, in the order of the protocol, and what they do.
 
 use super::Shard;
-use super::margin::{initial_requirement, maintenance};
+use super::margin::maintenance;
+use super::store::leverage_of;
 use super::store::{NONE, OrderBook};
 use crate::checks;
-use crate::command::{MarginMode, OffGrid};
+use crate::command::{MarginMode, OffGrid, PositionMode, PositionSide};
 use crate::event::PoolName;
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{LEVERAGE_ONE, LIMIT};
-use crate::position::Position;
 use crate::refusal::Refusal;
 
 impl Shard {
@@ -30,7 +30,7 @@ impl Shard {
         if balance + i128::from(amount) >= LIMIT {
             return Err(Refusal::Overflow { what: "the balance" });
         }
-        let index = index.unwrap_or_else(|| self.add_account(account));
+        let index = index.unwrap_or_else(|| self.add_account(account, PositionMode::OneWay));
         let pool = self.ensure_pool(index, PoolName::Cross(asset));
         self.sums[asset.index()].deposits += i128::from(amount);
         self.credit(pool, i128::from(amount));
@@ -86,37 +86,53 @@ impl Shard {
         off_grid: OffGrid,
     ) -> Result<(), Refusal> {
         let instrument = market.instrument(id);
-        let holding = self.holding(account, id);
-        let position = holding.map_or(Position::default(), |at| self.holdings[at as usize].position);
-        let tiers = &instrument.spec.tiers;
-        let maximum = tiers.max_leverage(tiers.tier(position.value(instrument).abs()));
+        let of = |at: u32| {
+            let position = &self.holdings[at as usize].position;
+            instrument.max_leverage(position.quantity, position.notional(instrument))
+        };
+        let maximum = self.legs(account, id).map(of).min().unwrap_or_else(|| instrument.max_leverage(0, 0));
         if leverage < LEVERAGE_ONE || leverage > maximum || (off_grid.amount && leverage == maximum) {
             return Err(Refusal::Leverage { maximum });
         }
         checks::on_grid(off_grid, "leverage")?;
-        let cross = self.find_pool(account, PoolName::Cross(instrument.spec.settle));
-        let own = holding.map_or(cross, |at| Some(self.holdings[at as usize].pool));
-        self.check_free(account, own)?;
-        if let Some(at) = holding {
-            self.check_margin_for_leverage(market, account, at, leverage)?;
+        if self.legs(account, id).is_empty() {
+            self.check_free(account, self.find_pool(account, PoolName::Cross(instrument.spec.settle)))?;
         }
-        let holding = self.ensure_holding(market, account, id);
-        self.holdings[holding as usize].leverage = leverage;
+        for at in self.legs(account, id) {
+            self.check_free(account, Some(self.holdings[at as usize].pool))?;
+        }
+        self.check_margin_for_leverage(market, account, id, leverage)?;
+        self.ensure_holdings(market, account, id);
+        for at in self.legs(account, id) {
+            self.holdings[at as usize].leverage = leverage;
+        }
         Ok(())
     }
 
-    fn check_margin_for_leverage(&self, market: &Market, account: u32, at: u32, leverage: u32) -> Result<(), Refusal> {
-        let holding = &self.holdings[at as usize];
-        let instrument = market.instrument(holding.instrument);
-        let (book, mode) = (self.order_book(at), self.mode(at));
-        let requirement = |leverage| initial_requirement(instrument, &holding.position, &book, leverage, mode);
-        let rise = requirement(leverage) - requirement(holding.leverage);
-        let after = self.disposable(market, account, instrument.spec.settle).available - rise;
+    fn check_margin_for_leverage(
+        &self,
+        market: &Market,
+        account: u32,
+        id: InstrumentId,
+        leverage: u32,
+    ) -> Result<(), Refusal> {
+        let legs = self.legs(account, id);
+        let Some(first) = legs.clone().next() else { return Ok(()) };
+        let (mode, before) = (self.mode(first), leverage_of(market, &self.holdings[first as usize]));
+        let requirement = |leverage| {
+            let required = legs.clone().map(|at| self.requirement_of(market, at, leverage));
+            match mode {
+                MarginMode::Cross => required.max().unwrap_or(0),
+                MarginMode::Isolated => required.sum(),
+            }
+        };
+        let rise = requirement(leverage) - requirement(before);
+        let after = self.disposable(market, account, market.instrument(id).spec.settle).available - rise;
         if after < 0 && rise > 0 {
             return Err(Refusal::InsufficientMargin { after });
         }
-        if mode == MarginMode::Isolated && leverage < holding.leverage {
-            self.check_isolated(market, at, leverage, 0)?;
+        if mode == MarginMode::Isolated && leverage < before {
+            legs.clone().try_for_each(|at| self.check_isolated(market, at, leverage, 0))?;
         }
         Ok(())
     }
@@ -127,8 +143,8 @@ impl Shard {
         let instrument = market.instrument(holding.instrument);
         let unrealised = holding.position.unrealised(instrument);
         let margin = self.pools[holding.pool as usize].collateral + change + unrealised.min(0);
-        let notional = holding.position.value(instrument).abs();
-        let needed = instrument.spec.tiers.initial_margin(notional, leverage);
+        let notional = holding.position.notional(instrument);
+        let needed = instrument.initial_margin(holding.position.quantity, notional, leverage);
         if margin < needed { Err(Refusal::InsufficientIsolatedMargin { margin, needed }) } else { Ok(()) }
     }
 
@@ -144,24 +160,25 @@ impl Shard {
         id: InstrumentId,
         mode: MarginMode,
     ) -> Result<(), Refusal> {
-        if let Some(at) = self.holding(account, id) {
-            let holding = &self.holdings[at as usize];
-            if holding.position.quantity != 0 || self.order_book(at) != OrderBook::EMPTY {
-                return Err(Refusal::ModeInUse { account: self.accounts[account as usize].id });
-            }
-            if self.mode(at) == MarginMode::Isolated {
-                // Its pool may be locked although it is empty: the venue is still to cancel.
-                self.check_free(account, Some(holding.pool))?;
-            }
+        let in_use =
+            |at: u32| self.holdings[at as usize].position.quantity != 0 || self.order_book(at) != OrderBook::EMPTY;
+        if self.legs(account, id).any(in_use) {
+            return Err(Refusal::ModeInUse { account: self.accounts[account as usize].id });
         }
-        let holding = self.ensure_holding(market, account, id);
-        let pool = match mode {
-            MarginMode::Cross => PoolName::Cross(market.instrument(id).spec.settle),
-            MarginMode::Isolated => PoolName::Isolated(id),
-        };
-        let pool = self.ensure_pool(account, pool);
-        if self.holdings[holding as usize].pool != pool {
-            self.move_holding(holding, pool);
+        for at in self.legs(account, id).filter(|&at| self.mode(at) == MarginMode::Isolated) {
+            // Its pool may be locked although it is empty: the venue is still to cancel.
+            self.check_free(account, Some(self.holdings[at as usize].pool))?;
+        }
+        self.ensure_holdings(market, account, id);
+        for at in self.legs(account, id) {
+            let pool = match mode {
+                MarginMode::Cross => PoolName::Cross(market.instrument(id).spec.settle),
+                MarginMode::Isolated => PoolName::Isolated(id, self.holdings[at as usize].side),
+            };
+            let pool = self.ensure_pool(account, pool);
+            if self.holdings[at as usize].pool != pool {
+                self.move_holding(at, pool);
+            }
         }
         Ok(())
     }
@@ -175,17 +192,18 @@ impl Shard {
         &mut self,
         market: &Market,
         account: u32,
-        id: InstrumentId,
+        (id, side): (InstrumentId, Option<PositionSide>),
         amount: i64,
         off_grid: OffGrid,
     ) -> Result<(), Refusal> {
+        checks::position_side(self.accounts[account as usize].id, side, self.hedges(account))?;
         if amount == 0 && !off_grid.amount {
             return Err(Refusal::ZeroAmount);
         }
         let isolated =
             |at: &u32| self.mode(*at) == MarginMode::Isolated && self.holdings[*at as usize].position.quantity != 0;
         let none = Refusal::NoIsolatedPosition { account: self.accounts[account as usize].id };
-        let holding = self.holding(account, id).filter(isolated).ok_or(none)?;
+        let holding = self.holding(account, id, side).filter(isolated).ok_or(none)?;
         checks::on_grid(off_grid, "amount")?;
         let amount = i128::from(amount);
         let pool = self.holdings[holding as usize].pool;
@@ -202,7 +220,7 @@ impl Shard {
             }
         } else {
             self.check_free(account, Some(pool))?;
-            self.check_isolated(market, holding, self.holdings[holding as usize].leverage, amount)?;
+            self.check_isolated(market, holding, leverage_of(market, &self.holdings[holding as usize]), amount)?;
         }
         self.credit(cross, -amount);
         self.credit(pool, amount);
@@ -226,6 +244,6 @@ impl Shard {
     pub(super) fn maintenance_of(&self, market: &Market, holding: u32) -> i128 {
         debug_assert_ne!(holding, NONE);
         let holding = &self.holdings[holding as usize];
-        maintenance(market.instrument(holding.instrument), &holding.position)
+        maintenance(self.rules(market, holding), &holding.position)
     }
 }

@@ -1,15 +1,14 @@
 //! Auto-deleveraging, as far as it concerns one shard: who stands on the other side, at what score, and their trades.
 
-use super::Shard;
 use super::margin::maintenance;
+use super::scores::{pnl_leverage, pnl_margin_ratio, profit_notional};
+use super::{Margin, Shard};
+use crate::contract::Valuation;
 use crate::event::Events;
-use crate::market::{InstrumentId, Market};
-use crate::number::{Quantity, mul_div_floor};
+use crate::market::{AdlRank, InstrumentId, Market};
+use crate::number::Quantity;
 use fixed::types::I64F64;
 use std::cmp::Reverse;
-
-/// Fractional bits of the two factors of a score.
-const FACTOR_BITS: u32 = 32;
 
 /// A position in the queue of deleveraging.
 #[derive(Clone, Copy, Debug)]
@@ -99,20 +98,48 @@ impl Shard {
 
     fn candidate(&self, market: &Market, at: u32) -> Candidate {
         let holding = &self.holdings[at as usize];
-        let instrument = market.instrument(holding.instrument);
         let position = &holding.position;
         let margin = self.evaluate(market, holding.pool);
-        let share = margin.share(maintenance(instrument, position));
-        let unrealised = position.unrealised(instrument);
-        let notional = position.value(instrument).abs();
         Candidate {
-            score: pnl_leverage(unrealised, position.cost, notional, share),
-            profitable: unrealised > 0,
+            score: self.score(market, at, &margin),
+            profitable: position.unrealised(market.instrument(holding.instrument)) > 0,
             account: self.accounts[self.pools[holding.pool as usize].account as usize].id,
             shard: self.number,
             holding: at,
             quantity: position.quantity.abs(),
         }
+    }
+
+    /// What a position in a pool of this margin is ranked by.
+    fn score(&self, market: &Market, at: u32, margin: &Margin) -> I64F64 {
+        let holding = &self.holdings[at as usize];
+        let instrument = self.rules(market, holding);
+        let position = &holding.position;
+        let unrealised = position.unrealised(instrument);
+        let Valuation { value, notional } = position.valuation(instrument);
+        match instrument.spec.adl.rank {
+            AdlRank::PnlLeverage | AdlRank::ProRata => {
+                let share = margin.share(maintenance(instrument, position));
+                pnl_leverage(unrealised, position.cost, notional, share)
+            }
+            AdlRank::PnlMarginRatio => {
+                let collateral = self.pools[holding.pool as usize].collateral;
+                let whole_unit = 10i128.pow(market.asset(instrument.spec.settle).decimals);
+                pnl_margin_ratio(unrealised, (collateral, whole_unit), margin.maintenance, margin.equity)
+            }
+            AdlRank::ProfitNotional => {
+                // Its value and cost are the higher, the further up, or, where they fall with the price, down it is.
+                let by_value = (position.quantity > 0) != instrument.spec.unit.is_inverse();
+                let (gained, given) = if by_value { (value, position.cost) } else { (position.cost, value) };
+                profit_notional(gained, given, notional, margin.equity)
+            }
+        }
+    }
+
+    /// Whether the pool of a position can be deleveraged at all: it is neither locked nor in breach.
+    pub(crate) fn is_sound(&self, market: &Market, at: u32) -> bool {
+        let pool = self.holdings[at as usize].pool;
+        !self.pools[pool as usize].is_locked() && !self.evaluate(market, pool).in_breach()
     }
 
     /// Whether a position may be made to close `lots` at `price`: its pool is neither locked nor in breach, and the
@@ -123,10 +150,12 @@ impl Shard {
             return false;
         }
         let margin = self.evaluate(market, holding.pool);
-        let instrument = market.instrument(holding.instrument);
+        let instrument = self.rules(market, holding);
         let Some(mark) = instrument.mark else { return false };
-        let closed = lots * holding.position.quantity.signum();
-        let after = margin.equity + instrument.value(closed, price) - instrument.value(closed, mark);
+        let held = holding.position.quantity;
+        let closed = lots * held.signum();
+        let kept = instrument.value(held - closed, mark) - instrument.value(held, mark);
+        let after = margin.equity + instrument.value(closed, price) + kept;
         !margin.in_breach() && after >= 0
     }
 
@@ -135,72 +164,19 @@ impl Shard {
         self.reduce(market, at, lots, price)
     }
 
+    /// What a position gained, in quanta.
+    pub(crate) fn unrealised(&self, market: &Market, at: u32) -> i128 {
+        let holding = &self.holdings[at as usize];
+        holding.position.unrealised(market.instrument(holding.instrument))
+    }
+
+    /// Charges a position with a part of a fund's deficit: its margin, or the balance behind it.
+    pub(crate) fn charge_gain(&mut self, at: u32, amount: i128) {
+        self.credit(self.holdings[at as usize].pool, -amount);
+    }
+
     /// Cuts the reduce-only orders of a position that was deleveraged.
     pub(crate) fn cut_after_deleveraging(&mut self, market: &Market, at: u32, events: &mut Events) {
         self.cut_reduce_only(market, at, events);
-    }
-}
-
-/// The ranking of `BitMEX` and Bybit: return times effective leverage, or return divided by it for a loss.
-///
-/// `pnl = uPnL / max(|C|, 1)` and `lev = N / max(E_i, 1)`, each truncated toward zero to 32 fractional bits; a `lev` of 0
-/// counts as 2^-32 in the quotient. The product is exact, the quotient truncated; both saturate.
-pub(crate) fn pnl_leverage(unrealised: i128, cost: i128, notional: i128, share: i128) -> I64F64 {
-    let one = 1i128 << FACTOR_BITS;
-    let ratio = |a: i128, b: i128| {
-        let size = mul_div_floor(a.abs(), one, b);
-        I64F64::saturating_from_num(fixed::FixedI128::<fixed::types::extra::U32>::from_bits(if a < 0 {
-            -size
-        } else {
-            size
-        }))
-    };
-    let pnl = ratio(unrealised, cost.abs().max(1));
-    let leverage = ratio(notional, share.max(1));
-    if unrealised > 0 {
-        pnl.saturating_mul(leverage)
-    } else {
-        let smallest = I64F64::from_bits(one);
-        pnl.saturating_div(leverage.max(smallest))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use num_bigint::BigInt;
-
-    /// The definition in unbounded integers: bits of the score.
-    fn plain(unrealised: i128, cost: i128, notional: i128, share: i128) -> i128 {
-        let big = |value: i128| BigInt::from(value);
-        let pnl = (big(unrealised) << 32u32) / big(cost.abs().max(1)); // BigInt division truncates
-        let lev = (big(notional) << 32u32) / big(share.max(1));
-        let score: BigInt = if unrealised > 0 {
-            pnl * lev
-        } else {
-            let lev = if lev == BigInt::ZERO { big(1) } else { lev };
-            (pnl << 64u32) / lev
-        };
-        i128::try_from(score.clamp(big(i128::MIN), big(i128::MAX))).unwrap()
-    }
-
-    #[test]
-    fn the_score_is_the_definition_in_fixed_point() {
-        let values = [0i128, 1, 2, 3, 10, 1_000_003, 1 << 31, (1 << 40) + 7, (1 << 61) + 12_345];
-        let mut saturated = 0;
-        for &unrealised in &values {
-            for &cost in &values {
-                for &notional in &values {
-                    for &share in &values {
-                        for sign in [1, -1] {
-                            let bits = pnl_leverage(sign * unrealised, cost, notional, sign * share).to_bits();
-                            assert_eq!(bits, plain(sign * unrealised, cost, notional, sign * share));
-                            saturated += u32::from(bits == i128::MAX || bits == i128::MIN);
-                        }
-                    }
-                }
-            }
-        }
-        assert!(saturated > 0);
     }
 }

@@ -11,10 +11,12 @@
 use super::margin::bankruptcy_price;
 use super::store::{NO_LIQUIDATION, NONE};
 use super::{Attention, Margin, Shard};
-use crate::command::{OrderName, OrderOwner, Side};
+use crate::command::{OrderName, OrderOwner, PositionSide, Side};
 use crate::event::{Cause, Event, Events, Outcome, PoolName, Step};
 use crate::market::{FundId, InstrumentId, Market};
-use crate::number::{Price, Quantity, mul_div_floor};
+use crate::number::{PPB, Price, Quantity, mul_div_ceil, mul_div_floor};
+use ethnum::I256;
+use std::cmp::Ordering;
 
 /// The state of a locked pool.
 #[derive(Debug, Default)]
@@ -26,7 +28,46 @@ pub(super) struct Liquidation {
     pub(super) cancelling: Cancelling,
     /// Whether it stands in the list of those to walk at the next decision.
     undecided: bool,
+    /// Whether it waits for room at the venue.
+    queued: bool,
+    /// As it was when the pool was locked.
+    urgency: Urgency,
 }
+
+/// In which order pools wait for room, fixed when they are locked: equity at or below zero first, the largest deficit
+/// before all, then by the ratio of maintenance margin to equity, the highest first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Urgency {
+    equity: i128,
+    maintenance: i128,
+}
+
+impl Ord for Urgency {
+    /// The more urgent is the less.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let product = |a: i128, b: i128| I256::from(a) * I256::from(b);
+        match (self.equity <= 0, other.equity <= 0) {
+            (true, true) => self.equity.cmp(&other.equity),
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+            (false, false) => product(other.maintenance, self.equity).cmp(&product(self.maintenance, other.equity)),
+        }
+    }
+}
+
+impl PartialOrd for Urgency {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Urgency {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Urgency {}
 
 /// How far the cancelling of a locked pool's orders is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,8 +140,8 @@ pub(crate) struct Claim {
     pub(crate) quantity: Quantity,
     /// `E_k`: what passes of the pool's equity, in quanta.
     pub(crate) share: i128,
-    /// In ticks; the bankruptcy price of the whole position.
-    pub(crate) price: i128,
+    /// In ticks; the bankruptcy price of the whole position. Where there is none, nobody but the fund can take it.
+    pub(crate) price: Option<i128>,
     holding: u32,
 }
 
@@ -118,6 +159,13 @@ pub(crate) enum Advance {
     Order(OrderRequest),
     /// It gives lots up.
     Claim(Claim),
+    /// It has closed legs of an instrument against each other, and is to be evaluated again.
+    Offset {
+        /// The instrument's.
+        fund: FundId,
+        /// What rounding left to it, in quanta.
+        rounding: i128,
+    },
 }
 
 /// The order for which a pool waits, as the venue knows it.
@@ -143,11 +191,13 @@ impl Shard {
         }
         let margin = self.evaluate(market, pool);
         self.unwatch(pool);
+        self.raise_level(pool);
         let index = self.free_liquidations.pop().unwrap_or_else(|| {
             self.liquidations.push(Liquidation::default());
             self.liquidations.len() as u32 - 1
         });
-        self.liquidations[index as usize] = Liquidation::default();
+        let urgency = Urgency { equity: margin.equity, maintenance: margin.maintenance };
+        self.liquidations[index as usize] = Liquidation { urgency, ..Liquidation::default() };
         self.pools[pool as usize].liquidation = index;
         events.push(Event::LiquidationStarted {
             account,
@@ -164,9 +214,14 @@ impl Shard {
         if !self.cancel_step(market, pool, events) {
             return Begun::Waits;
         }
+        if self.to_offset(market, pool).is_some() {
+            return Begun::Undecided;
+        }
         match self.largest(market, pool).and_then(|holding| self.reduction(market, margin, holding)) {
-            Some(request) => Begun::Order(self.order_sent(market, pool, &request), request),
-            None => Begun::Undecided,
+            Some(request) if market.instrument(request.instrument).spec.reduce.pacing.is_none() => {
+                Begun::Order(self.order_sent(market, pool, &request), request)
+            }
+            _ => Begun::Undecided,
         }
     }
 
@@ -190,7 +245,8 @@ impl Shard {
     /// Whether a locked pool waits for nothing.
     pub(super) fn is_ready(&self, pool: u32) -> bool {
         let liquidation = self.liquidation(pool);
-        liquidation.standing.is_none() && matches!(liquidation.cancelling, Cancelling::NotYet | Cancelling::Done)
+        let waits = liquidation.standing.is_some() || liquidation.queued;
+        !waits && matches!(liquidation.cancelling, Cancelling::NotYet | Cancelling::Done)
     }
 
     pub(super) fn liquidation(&self, pool: u32) -> &Liquidation {
@@ -238,11 +294,17 @@ impl Shard {
             return Advance::Waits;
         }
         if let Some(unfilled) = self.liquidation_mut(pool).unfilled.take() {
-            let left = unfilled.lots.min(self.holdings[unfilled.holding as usize].position.quantity.abs());
-            if left > 0 {
+            let holding = &self.holdings[unfilled.holding as usize];
+            let left = unfilled.lots.min(holding.position.quantity.abs());
+            // What froze meanwhile is passed over: when it lives again, it is asked for anew.
+            if left > 0 && market.instrument(holding.instrument).lives() {
                 self.note_claimed(self.pools[pool as usize].account, unfilled.nth);
                 return Advance::Claim(self.claim(market, margin, unfilled.holding, left));
             }
+        }
+        if let Some((long, short)) = self.to_offset(market, pool) {
+            let fund = market.instrument(self.holdings[long as usize].instrument).spec.fund;
+            return Advance::Offset { fund, rounding: self.offset(market, long, short, events) };
         }
         let Some(holding) = self.largest(market, pool) else { return Advance::Waits };
         self.reduction(market, margin, holding).map_or_else(
@@ -254,43 +316,82 @@ impl Shard {
         )
     }
 
-    /// The holding with the largest maintenance margin among those with a mark, of equals the lowest instrument's.
+    /// The legs to offset: of the lowest instrument whose mark lives and of which a cross pool in hedge mode holds both.
+    fn to_offset(&self, market: &Market, pool: u32) -> Option<(u32, u32)> {
+        if !self.hedges(self.pools[pool as usize].account) {
+            return None;
+        }
+        let held = |at: u32| {
+            let holding = &self.holdings[at as usize];
+            holding.pool == pool && holding.position.quantity != 0
+        };
+        let both = |at: u32| {
+            let holding = &self.holdings[at as usize];
+            let lives = market.instrument(holding.instrument).lives();
+            let is_long = holding.side == Some(PositionSide::Long);
+            let short = self.other_leg(at).filter(|&short| lives && is_long && held(at) && held(short))?;
+            Some((at, short))
+        };
+        self.holdings_of(pool).find_map(both)
+    }
+
+    /// Step 2: closes a long leg and the short one beside it against each other at the mark, as far as both reach.
+    /// Returns what rounding of the two values leaves to the instrument's fund.
+    fn offset(&mut self, market: &Market, long: u32, short: u32, events: &mut Events) -> i128 {
+        let id = self.holdings[long as usize].instrument;
+        let instrument = market.instrument(id);
+        let Some(price) = instrument.mark else { return 0 };
+        let held = |at: u32| self.holdings[at as usize].position.quantity.abs();
+        let quantity = held(long).min(held(short));
+        let rounding = -(instrument.value(quantity, price) + instrument.value(-quantity, price));
+        self.reduce(market, long, quantity, price);
+        self.reduce(market, short, quantity, price);
+        let account = self.account_of(self.holdings[long as usize].pool);
+        events.push(Event::Offset { account, instrument: id, quantity, price });
+        rounding
+    }
+
+    /// The holding with the largest maintenance margin among those whose mark lives, of equals the lowest instrument's, and its long leg.
     fn largest(&self, market: &Market, pool: u32) -> Option<u32> {
         let mut best: Option<(i128, u32)> = None;
         for at in self.holdings_of(pool) {
             let holding = &self.holdings[at as usize];
-            if holding.position.quantity == 0 || market.instrument(holding.instrument).mark.is_none() {
+            if holding.position.quantity == 0 || !market.instrument(holding.instrument).lives() {
                 continue;
             }
             let maintenance = self.maintenance_of(market, at);
             if best.is_none_or(|(largest, _)| maintenance > largest) {
-                best = Some((maintenance, at)); // holdings are in instrument order
+                best = Some((maintenance, at)); // holdings are in instrument order, the long leg first
             }
         }
         best.map(|(_, at)| at)
     }
 
-    /// The order that the instrument's policy asks for; none, or an equity below zero: over to the takeover.
+    /// The order that the instrument's policy asks for; none, an equity below zero, or no price that could be its limit:
+    /// over to the takeover.
     fn reduction(&self, market: &Market, margin: Margin, at: u32) -> Option<OrderRequest> {
         if margin.equity < 0 {
             return None;
         }
         let holding = &self.holdings[at as usize];
-        let instrument = market.instrument(holding.instrument);
-        let mark = instrument.mark?;
+        let instrument = self.rules(market, holding);
+        let mark = instrument.living_mark()?;
         let held = holding.position.quantity.abs();
         let tiers = &instrument.spec.tiers;
-        let tier = tiers.tier(instrument.value(held, mark));
+        let tier = tiers.tier(instrument.notional(held, mark));
         let (step, quantity) = if instrument.spec.reduce.tier && tier > 0 {
-            let kept = tiers.floor(tier) / instrument.value(1, mark); // rounds down: at most the cap stays
-            (Step::Tier, held - kept as Quantity)
+            let kept = instrument.lots_within(tiers.floor(tier), mark); // fewer than are held
+            (Step::Tier, held - kept)
+        } else if instrument.spec.reduce.fraction_ppb > 0 {
+            let part = mul_div_ceil(i128::from(held), i128::from(instrument.spec.reduce.fraction_ppb), i128::from(PPB));
+            (Step::Fraction, part as Quantity) // at most all
         } else if instrument.spec.reduce.all {
             (Step::All, held)
         } else {
             return None;
         };
         let share = margin.share(self.maintenance_of(market, at));
-        let limit = bankruptcy_price(instrument, &holding.position, share);
+        let limit = bankruptcy_price(instrument, &holding.position, share)?;
         let side = Side::closing(holding.position.quantity);
         Some(OrderRequest { instrument: holding.instrument, side, quantity, limit: limit as Price, step, holding: at })
     }
@@ -305,7 +406,7 @@ impl Shard {
             instrument: holding.instrument,
             quantity: lots * held.signum(),
             share: mul_div_floor(share, i128::from(lots), i128::from(held.abs())),
-            price: bankruptcy_price(market.instrument(holding.instrument), &holding.position, share),
+            price: bankruptcy_price(self.rules(market, holding), &holding.position, share),
             holding: at,
         }
     }
@@ -324,8 +425,35 @@ impl Shard {
         let OrderRequest { side, quantity, limit, holding, .. } = *request;
         let manual = market.venue.is_manual();
         let standing = Standing { nth, holding, rest: quantity, open: quantity, limit, side, manual, unknown: false };
-        self.liquidation_mut(pool).standing = Some(standing);
+        self.set_standing(pool, Some(standing));
         nth
+    }
+
+    /// Every change of the order that stands goes through here: what is in flight is counted.
+    pub(super) fn set_standing(&mut self, pool: u32, standing: Option<Standing>) -> Option<Standing> {
+        let before = std::mem::replace(&mut self.liquidation_mut(pool).standing, standing);
+        for (order, sign) in before.iter().map(|order| (order, -1)).chain(standing.iter().map(|order| (order, 1))) {
+            let instrument = self.holdings[order.holding as usize].instrument;
+            self.in_flight[instrument.index()] += sign * order.open;
+        }
+        before
+    }
+
+    /// What the venue can still fill of the orders that stand in an instrument, in lots.
+    pub(crate) fn in_flight(&self, instrument: InstrumentId) -> Quantity {
+        self.in_flight[instrument.index()]
+    }
+
+    /// A pool has to wait for room; returns how urgent it is.
+    pub(crate) fn enter_queue(&mut self, pool: u32) -> Urgency {
+        let liquidation = self.liquidation_mut(pool);
+        liquidation.queued = true;
+        liquidation.urgency
+    }
+
+    /// A pool waits for room no longer.
+    pub(crate) fn leave_queue(&mut self, pool: u32) {
+        self.liquidation_mut(pool).queued = false;
     }
 
     /// The order that a pool waits for.
@@ -349,7 +477,7 @@ impl Shard {
         if standing.rest == 0 {
             self.remember(pool, standing);
         }
-        self.liquidation_mut(pool).standing = (standing.rest > 0).then_some(standing);
+        self.set_standing(pool, (standing.rest > 0).then_some(standing));
     }
 
     /// A pool without positions leaves its liquidation; below zero, the fund makes it good.
@@ -360,11 +488,11 @@ impl Shard {
             self.credit(pool, -equity);
             let fund = match name {
                 PoolName::Cross(asset) => market.asset(asset).fund,
-                PoolName::Isolated(instrument) => market.instrument(instrument).spec.fund,
+                PoolName::Isolated(instrument, _) => market.instrument(instrument).spec.fund,
             };
             (fund, -equity)
         });
-        if let PoolName::Isolated(instrument) = name {
+        if let PoolName::Isolated(instrument, _) = name {
             let account = self.pools[pool as usize].account;
             let cross = self.cross_pool(account, market.instrument(instrument).spec.settle);
             let margin = self.pools[pool as usize].collateral;

@@ -2,12 +2,15 @@
 
 use super::Shard;
 use super::store::OrderBook;
-use crate::command::MarginMode;
+use super::store::leverage_of;
+use crate::command::{MarginMode, PositionSide};
+use crate::contract::{Unit, Valuation};
 use crate::event::PoolName;
 use crate::market::{AssetId, Instrument, Market};
-use crate::number::{PPB, Price, div_ceil, div_floor, mul_div_floor};
+use crate::number::{LIMIT, Price, Quantity, div_ceil, div_floor, mul_div_floor};
 use crate::position::Position;
 use crate::tiers::TierRule;
+use ethnum::I256;
 
 /// A pool at the present marks, in quanta.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,20 +48,32 @@ pub(super) struct Disposable {
 /// Maintenance margin of a position at the present mark.
 #[inline]
 pub(super) fn maintenance(instrument: &Instrument, position: &Position) -> i128 {
-    instrument.spec.tiers.maintenance_margin(position.value(instrument).abs())
+    instrument.maintenance_margin(position.quantity, position.notional(instrument))
 }
 
 /// A position's part of its pool's excess at `price`: `V(q, p) − C − MM`.
 #[inline]
 pub(super) fn excess_at(instrument: &Instrument, position: &Position, price: i64) -> i128 {
-    let value = instrument.value(position.quantity, price);
-    value - position.cost - instrument.spec.tiers.maintenance_margin(value.abs())
+    let Valuation { value, notional } = instrument.valuation(position.quantity, price);
+    value - position.cost - instrument.maintenance_margin(position.quantity, notional)
 }
 
-/// What a position and its orders require, whichever way the orders go: `IM(N_io)`.
-pub(super) fn order_notional(instrument: &Instrument, position: &Position, book: &OrderBook) -> i128 {
-    let signed = position.value(instrument).abs() * i128::from(position.quantity.signum());
-    (signed + book.buys).abs().max((signed - book.sells).abs())
+/// How far a position goes if all its orders of one side are filled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    /// Unsigned.
+    pub(super) lots: Quantity,
+    /// In quanta: the position at the mark, the orders at their limits.
+    pub(super) notional: i128,
+}
+
+/// How far a position goes with its buy orders, and with its sell orders: of the notionals the larger is `N_io`.
+pub(super) fn reaches(instrument: &Instrument, position: &Position, book: &OrderBook) -> [Reach; 2] {
+    let signed = position.notional(instrument) * i128::from(position.quantity.signum());
+    [
+        Reach { lots: (position.quantity + book.buy_lots).abs(), notional: (signed + book.buys).abs() },
+        Reach { lots: (position.quantity - book.sell_lots).abs(), notional: (signed - book.sells).abs() },
+    ]
 }
 
 /// What a holding takes from the cross pool's `available`: all of its initial margin, or, isolated, only the orders'.
@@ -69,79 +84,88 @@ pub(super) fn initial_requirement(
     leverage: u32,
     mode: MarginMode,
 ) -> i128 {
-    let tiers = &instrument.spec.tiers;
-    let with_orders = tiers.initial_margin(order_notional(instrument, position, book), leverage);
+    let required = |lots, notional| instrument.initial_margin(lots, notional, leverage);
+    // By notional alone a higher one requires more; where the lots count too, each way is asked.
+    let [buying, selling] = reaches(instrument, position, book);
+    let with_orders = if instrument.spec.tiers.slope().is_some() {
+        required(buying.lots, buying.notional).max(required(selling.lots, selling.notional))
+    } else {
+        required(buying.lots, buying.notional.max(selling.notional))
+    };
     match mode {
         MarginMode::Cross => with_orders,
-        MarginMode::Isolated => {
-            let own = tiers.initial_margin(position.value(instrument).abs(), leverage);
-            (with_orders - own).max(0)
-        }
+        MarginMode::Isolated => (with_orders - required(position.quantity, position.notional(instrument))).max(0),
     }
 }
 
 /// The price at which closing costs exactly the share, in ticks: a long's rounded up, a short's down, at least 1.
-pub(super) fn bankruptcy_price(instrument: &Instrument, position: &Position, share: i128) -> i128 {
-    let per_tick = i128::from(position.quantity.abs()) * i128::from(instrument.spec.unit);
+///
+/// None where no price does: the value of an inverse contract keeps its sign, however far its price goes. An inverse
+/// price stays below 2^62 ticks, like every price.
+pub(super) fn bankruptcy_price(instrument: &Instrument, position: &Position, share: i128) -> Option<i128> {
     let value = position.value(instrument) - share;
-    let price = if position.quantity > 0 { div_ceil(value, per_tick) } else { div_floor(-value, per_tick) };
-    price.max(1)
+    let lots = i128::from(position.quantity.abs());
+    match instrument.spec.unit {
+        Unit::Linear(unit) => {
+            let per_tick = lots * i128::from(unit);
+            let price = if position.quantity > 0 { div_ceil(value, per_tick) } else { div_floor(-value, per_tick) };
+            Some(price.max(1))
+        }
+        Unit::Inverse { numerator, denominator } => {
+            let size = if position.quantity > 0 { -value } else { value };
+            if size <= 0 {
+                return None;
+            }
+            let at_one = lots * i128::from(numerator);
+            // A divisor beyond all numbers: the price is next to nothing.
+            let divisor = size.saturating_mul(i128::from(denominator));
+            let price = if position.quantity > 0 { div_ceil(at_one, divisor) } else { div_floor(at_one, divisor) };
+            Some(price.clamp(1, LIMIT - 1))
+        }
+    }
 }
 
 /// The price at which the unrealised result is zero, rounded to the nearest tick, at least 1.
 pub(super) fn entry_tick(instrument: &Instrument, position: &Position) -> Price {
-    let per_tick = i128::from(position.quantity.abs()) * i128::from(instrument.spec.unit);
-    let nearest = div_floor(position.cost.abs() * 2 + per_tick, per_tick * 2);
-    Price::try_from(nearest.max(1)).unwrap_or(Price::MAX)
-}
-
-/// The tick nearest to `from` at which `rest + V(q, p) − C ≤ MM`: `rest` is what the pool has besides the position.
-///
-/// Within one tier row the excess is monotone in the price, so each row yields one interval of breaching prices, by
-/// one division; across rows rounded deductions may break monotony, so every row is asked. Of two equally near
-/// the lower; none if no positive price breaches.
-pub(super) fn liquidation_price(instrument: &Instrument, position: &Position, rest: i128, from: Price) -> Option<i128> {
-    let tiers = &instrument.spec.tiers;
-    let per_tick = i128::from(position.quantity.abs()) * i128::from(instrument.spec.unit);
-    let from = i128::from(from);
-    let mut best: Option<i128> = None;
-    for tier in 0..tiers.tiers() {
-        let first = tiers.floor(tier) / per_tick + 1; // whole division of positives rounds down
-        let last = tiers.ceiling(tier).map_or(i128::MAX, |cap| cap / per_tick);
-        let base = rest - position.cost + tiers.deduction(tier);
-        let rate = i128::from(tiers.mmr_ppb(tier));
-        let ppb = i128::from(PPB);
-        let (low, high) = if position.quantity > 0 {
-            // base + floor(N · (1 − mmr)) ≤ 0
-            (first, last.min(div_floor((1 - base) * ppb - 1, per_tick * (ppb - rate))))
-        } else {
-            // base − ceil(N · (1 + mmr)) ≤ 0
-            (first.max(div_floor((base - 1) * ppb, per_tick * (ppb + rate)) + 1), last)
-        };
-        if low > high {
-            continue;
+    let (lots, cost) = (i128::from(position.quantity.abs()), position.cost.abs());
+    let nearest = match instrument.spec.unit {
+        Unit::Linear(unit) => {
+            let per_tick = lots * i128::from(unit);
+            div_floor(cost * 2 + per_tick, per_tick * 2)
         }
-        let candidate = from.clamp(low, high);
-        let nearer = best.is_none_or(|best| {
-            let (new, old) = ((candidate - from).abs(), (best - from).abs());
-            new < old || (new == old && candidate < best)
-        });
-        if nearer {
-            best = Some(candidate);
+        Unit::Inverse { .. } if cost == 0 => i128::MAX,
+        Unit::Inverse { numerator, denominator } => {
+            let (at_one, cost) = (I256::from(lots * i128::from(numerator)), I256::from(cost) * I256::from(denominator));
+            i128::try_from((at_one * 2 + cost).div_euclid(cost * 2)).unwrap_or(i128::MAX)
         }
-    }
-    best
+    };
+    Price::try_from(nearest.clamp(1, LIMIT - 1)).unwrap_or(Price::MAX)
 }
 
 /// How much a position's excess can fall, in quanta, although its mark moves in its favour.
 ///
-/// With the exact margin `M*(N) = N · mmr − D*`, which is continuous and rises more slowly than `N`, rounding gives
-/// `M* ≤ MM < M* + 2` under `marginal`: a long's `V − MM` falls short of a rising function by less than 2, so it can
-/// fall by 1. A short's `V` alone gains a whole quantum per tick, which makes up for it. Under `step`, where there is no
-/// deduction and a band stays in its row, `M* ≤ MM < M* + 1`: nothing is lost.
+/// The exact margin `M*(N) = N · (mmr + fee) − D*` is continuous and rises more slowly than `N`. Rounding gives
+/// `M* ≤ MM < M* + r`, where `r` is the number of terms that are rounded by themselves: `N · mmr`, under `marginal` the
+/// deduction, and the fee if it is part of the margin.
+///
+/// *Its notional falls* (a linear short, an inverse long): `V = −N`. When `N` falls by 1, only `N · mmr − D*` can rise, at a
+/// cap, since the fee is monotone by itself, and by less than 2, so by 1 at most. The whole quantum of `V` makes up for
+/// that, and so for every further quantum: nothing is lost.
+///
+/// *Its notional rises* (a linear long): `V = N`, so `V − MM` lies less than `r` below a rising function, and, as a whole
+/// number, can fall by `r − 1` at most.
+///
+/// *An inverse short*: `V` is the notional rounded down instead of up, so `V = N` or `V = N − 1`; between two marks
+/// `N − V` can rise by 1, so one more is lost: `r`.
 #[inline]
 pub(super) fn rounding_loss(instrument: &Instrument, position: &Position) -> i128 {
-    i128::from(position.quantity > 0 && instrument.spec.tiers.rule() == TierRule::Marginal)
+    let deduction = i128::from(instrument.spec.tiers.rule() == TierRule::Marginal);
+    let rounded = 1 + deduction + i128::from(instrument.spec.close_fee_ppb() > 0);
+    match (instrument.spec.unit, position.quantity > 0) {
+        (Unit::Linear(_), true) => rounded - 1,
+        (Unit::Linear(_), false) | (Unit::Inverse { .. }, true) => 0,
+        (Unit::Inverse { .. }, false) => rounded,
+    }
 }
 
 impl Shard {
@@ -154,10 +178,10 @@ impl Shard {
             if holding.position.quantity == 0 {
                 continue;
             }
-            let instrument = market.instrument(holding.instrument);
-            let value = holding.position.value(instrument);
+            let instrument = self.rules(market, holding);
+            let Valuation { value, notional } = holding.position.valuation(instrument);
             margin.equity += value - holding.position.cost;
-            margin.maintenance += instrument.spec.tiers.maintenance_margin(value.abs());
+            margin.maintenance += instrument.maintenance_margin(holding.position.quantity, notional);
             margin.holds_position = true;
         }
         margin
@@ -171,30 +195,45 @@ impl Shard {
         for pool in self.pools_of(account) {
             let mode = match self.pools[pool as usize].name {
                 PoolName::Cross(of) if of == asset => MarginMode::Cross,
-                PoolName::Isolated(of) if market.instrument(of).spec.settle == asset => MarginMode::Isolated,
+                PoolName::Isolated(of, _) if market.instrument(of).spec.settle == asset => MarginMode::Isolated,
                 _ => continue,
             };
             if mode == MarginMode::Cross {
                 balance = self.pools[pool as usize].collateral;
             }
+            // Of the legs of a cross pool, which stand side by side in its list, the larger one counts.
+            let mut long_leg = 0;
             for index in self.holdings_of(pool) {
                 let holding = &self.holdings[index as usize];
-                let instrument = market.instrument(holding.instrument);
-                let book = self.order_book(index);
-                initial += initial_requirement(instrument, &holding.position, &book, holding.leverage, mode);
+                let required = self.requirement_of(market, index, leverage_of(market, holding));
+                initial += match (mode, holding.side) {
+                    (MarginMode::Cross, Some(PositionSide::Long)) => {
+                        long_leg = required;
+                        required
+                    }
+                    (MarginMode::Cross, Some(PositionSide::Short)) => (required - long_leg).max(0),
+                    _ => required,
+                };
                 if mode == MarginMode::Cross {
-                    unrealised += holding.position.unrealised(instrument);
+                    unrealised += holding.position.unrealised(market.instrument(holding.instrument));
                 }
             }
         }
         Disposable { initial, available: balance + unrealised.min(0) - initial }
     }
 
-    /// Whether any position of a pool has a mark.
+    /// What a holding requires with its orders, at this leverage: see [`initial_requirement`].
+    pub(super) fn requirement_of(&self, market: &Market, at: u32, leverage: u32) -> i128 {
+        let holding = &self.holdings[at as usize];
+        let (instrument, book) = (market.instrument(holding.instrument), self.order_book(at));
+        initial_requirement(instrument, &holding.position, &book, leverage, self.mode(at))
+    }
+
+    /// Whether any position of a pool has a mark that lives.
     pub(super) fn has_living_mark(&self, market: &Market, pool: u32) -> bool {
         self.holdings_of(pool).any(|holding| {
             let holding = &self.holdings[holding as usize];
-            holding.position.quantity != 0 && market.instrument(holding.instrument).mark.is_some()
+            holding.position.quantity != 0 && market.instrument(holding.instrument).lives()
         })
     }
 }

@@ -6,35 +6,47 @@
 mod answers;
 mod bands;
 mod booking;
+mod calls;
 mod carry_out;
 mod commands;
 mod deleverage;
 mod edges;
 mod ended;
 mod holds;
+mod jobs;
+mod liq_price;
 mod liquidation;
 mod margin;
 mod orders;
+mod preview;
 mod reports;
+mod scores;
 mod store;
 mod view;
 
 pub(crate) use booking::FillSide;
+pub(crate) use calls::Called;
 pub(crate) use carry_out::{fees, shard_of};
 pub(crate) use deleverage::Candidate;
 pub(crate) use ended::ENDED_KEPT;
-pub(crate) use liquidation::{Advance, Claim, OrderRequest};
+pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
 pub use margin::Margin;
+pub use preview::{Preview, PreviewPool};
 pub(crate) use reports::{OrderFill, Outbox, Report};
 pub(crate) use store::AssetSums;
 pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
 
+use crate::command::{PositionMode, PositionSide};
 use crate::event::{Events, PoolName};
 use crate::map::Map;
 use crate::market::{AssetId, InstrumentId, Market};
+use crate::number::Quantity;
+use crate::position::Position;
 use bands::Bands;
 use ended::EndedOrders;
+use jobs::JobShare;
 use liquidation::Liquidation;
+use std::collections::BTreeMap;
 use store::{Account, Holding, NONE, OpenOrder, OrderBook, Pool};
 
 /// How a shard finds the pools that a mark puts in breach.
@@ -80,11 +92,13 @@ pub(crate) struct Findings {
     pub(crate) breached: Vec<Attention>,
     /// Locked, and waiting for nothing.
     pub(crate) ready: Vec<Attention>,
+    /// Unlocked, not in breach, and past a level of margin calls.
+    pub(crate) called: Vec<Called>,
 }
 
 impl Findings {
     pub(crate) fn with_capacity(pools: usize) -> Self {
-        Self { breached: Vec::with_capacity(pools), ready: Vec::with_capacity(pools) }
+        Self { breached: Vec::with_capacity(pools), ready: Vec::with_capacity(pools), called: Vec::new() }
     }
 }
 
@@ -97,6 +111,10 @@ pub(crate) struct Shard {
     strategy: Strategy,
     accounts: Vec<Account>,
     by_id: Map<u64, u32>,
+    /// The same in the order of ids: jobs take their turns in it.
+    in_order: BTreeMap<u64, u32>,
+    /// As the market's jobs: what is kept of them here.
+    jobs: Vec<JobShare>,
     pools: Vec<Pool>,
     holdings: Vec<Holding>,
     by_instrument: Map<(u32, InstrumentId), u32>,
@@ -109,6 +127,8 @@ pub(crate) struct Shard {
     holders: Vec<Vec<u32>>,
     /// By instrument: lots of all long positions.
     long_lots: Vec<i64>,
+    /// By instrument: what the venue can still fill of liquidation orders, in lots.
+    in_flight: Vec<i64>,
     bands: Bands,
     liquidations: Vec<Liquidation>,
     free_liquidations: Vec<u32>,
@@ -146,6 +166,8 @@ impl Shard {
             strategy,
             accounts: Vec::with_capacity(capacity.accounts),
             by_id: Map::default(),
+            in_order: BTreeMap::new(),
+            jobs: Vec::new(),
             pools: Vec::with_capacity(capacity.accounts.max(capacity.positions)),
             holdings: Vec::with_capacity(capacity.positions),
             by_instrument: Map::default(),
@@ -155,6 +177,7 @@ impl Shard {
             order_ids: Map::default(),
             holders: Vec::new(),
             long_lots: Vec::new(),
+            in_flight: Vec::new(),
             bands: Bands::new(capacity.positions),
             liquidations: Vec::with_capacity(burst),
             free_liquidations: Vec::with_capacity(burst),
@@ -202,6 +225,7 @@ impl Shard {
     pub(crate) fn add_instrument(&mut self) {
         self.holders.push(Vec::new());
         self.long_lots.push(0);
+        self.in_flight.push(0);
         self.bands.add_instrument();
     }
 
@@ -211,9 +235,23 @@ impl Shard {
         self.long_lots[instrument.index()]
     }
 
-    /// The signed size of an account's position, in lots.
-    pub(crate) fn quantity(&self, account: u32, instrument: InstrumentId) -> i64 {
-        self.holding(account, instrument).map_or(0, |holding| self.holdings[holding as usize].position.quantity)
+    /// By how many lots a fill of signed `quantity` makes an account's long positions larger; negative: smaller.
+    pub(crate) fn long_growth(
+        &self,
+        account: u32,
+        instrument: InstrumentId,
+        side: Option<PositionSide>,
+        quantity: Quantity,
+    ) -> Quantity {
+        let holding = self.holding(account, instrument, side);
+        let position = holding.map_or(Position::default(), |holding| self.holdings[holding as usize].position);
+        let (closing, opening) = position.split(quantity);
+        opening.max(0) - if position.quantity > 0 { closing } else { 0 }
+    }
+
+    /// Whether an account is in hedge mode.
+    pub(crate) fn hedges(&self, account: u32) -> bool {
+        self.accounts[account as usize].positions == PositionMode::Hedge
     }
 
     /// The account that a pool belongs to.
@@ -235,8 +273,13 @@ impl Shard {
                 if self.is_ready(pool) {
                     findings.ready.push(self.attention(pool));
                 }
-            } else if self.needs_liquidation(market, pool) {
-                findings.breached.push(self.attention(pool));
+            } else if self.needs_liquidation(market, pool, &mut findings.called) {
+                if self.is_behind(market, pool) && self.has_living_mark(market, pool) {
+                    self.catch_up_pool(market, pool);
+                    self.touch(pool); // looked at again, with all that is booked for it
+                } else {
+                    findings.breached.push(self.attention(pool));
+                }
             }
         }
     }
@@ -261,8 +304,9 @@ impl Shard {
         Attention { account, name: record.name, shard: self.number, pool }
     }
 
-    /// Evaluates an unlocked pool unless its certificate still holds; certifies it if it is not in breach.
-    fn needs_liquidation(&mut self, market: &Market, pool: u32) -> bool {
+    /// Evaluates an unlocked pool unless its certificate still holds; certifies it if it is not in breach, and notes if it
+    /// rose past a level of margin calls.
+    fn needs_liquidation(&mut self, market: &Market, pool: u32, called: &mut Vec<Called>) -> bool {
         if self.strategy == Strategy::Bands && self.pools[pool as usize].slack >= 0 {
             return false;
         }
@@ -270,8 +314,14 @@ impl Shard {
         if margin.in_breach() {
             return true;
         }
+        if self.watches_levels(pool) {
+            called.extend(self.note_level(market, pool, margin));
+        }
         if self.strategy == Strategy::Bands && margin.holds_position {
-            self.certify(market, pool, margin.equity - margin.maintenance);
+            let by_level = self.watches_levels(pool) && self.certify_levels(market, pool, &margin);
+            if !by_level {
+                self.certify(market, pool, margin.equity - margin.maintenance);
+            }
         }
         false
     }

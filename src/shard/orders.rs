@@ -1,12 +1,13 @@
 //! Open orders: what they reserve, how fills use them up, and how reduce-only orders are cut.
 
 use super::Shard;
-use super::margin::{initial_requirement, order_notional};
+use super::margin::{Reach, initial_requirement, reaches};
+use super::store::leverage_of;
 use super::store::{NONE, OpenOrder, OrderBook};
 use crate::checks;
 use crate::command::{MarginMode, OffGrid, Order, Side};
 use crate::event::{Event, Events, PoolName};
-use crate::market::Market;
+use crate::market::{Instrument, Market};
 use crate::number::Quantity;
 use crate::position::Position;
 use crate::refusal::Refusal;
@@ -25,8 +26,12 @@ impl Shard {
         off_grid: OffGrid,
         accepted: u64,
     ) -> Result<(), Refusal> {
+        checks::position_side(order.account, order.position_side, self.hedges(account))?;
         let instrument = market.instrument(order.instrument);
-        let holding = self.holding(account, order.instrument);
+        let holding = self.holding(account, order.instrument, order.position_side);
+        // Against its leg an order can only close, whether it says so or not.
+        let closes = order.position_side.is_some_and(|side| side.opening() != order.side);
+        let order = &Order { reduce_only: order.reduce_only || closes, ..*order };
         let position = holding.map_or(Position::default(), |at| self.holdings[at as usize].position);
         let book = holding.map_or(OrderBook::EMPTY, |at| self.order_book(at));
         checks::positive("qty", order.quantity, off_grid.amount)?;
@@ -44,7 +49,7 @@ impl Shard {
         if self.order_ids.contains_key(&(account, order.order)) {
             return Err(Refusal::DuplicateOrder { account: order.account, order: order.order });
         }
-        let holding = self.ensure_holding(market, account, order.instrument);
+        let holding = self.ensure_holding(market, account, order.instrument, order.position_side);
         *self.order_book_mut(holding) = after;
         self.append_order(account, holding, order, accepted);
         Ok(())
@@ -52,7 +57,8 @@ impl Shard {
 
     fn check_unlocked(&self, account: u32, order: &Order, market: &Market) -> Result<(), Refusal> {
         let settle = market.instrument(order.instrument).spec.settle;
-        let own = self.holding(account, order.instrument).map(|at| self.holdings[at as usize].pool);
+        let own =
+            self.holding(account, order.instrument, order.position_side).map(|at| self.holdings[at as usize].pool);
         let cross = self.find_pool(account, PoolName::Cross(settle));
         let locked = own.into_iter().chain(cross).any(|pool| self.pools[pool as usize].is_locked());
         if locked { Err(Refusal::Locked { account: order.account }) } else { Ok(()) }
@@ -66,26 +72,24 @@ impl Shard {
         after: &OrderBook,
     ) -> Result<(), Refusal> {
         let instrument = market.instrument(order.instrument);
-        let (position, before, leverage, mode) = match self.holding(account, order.instrument) {
+        let holding = self.holding(account, order.instrument, order.position_side);
+        let (position, before, leverage, mode) = match holding {
             Some(at) => {
                 let holding = &self.holdings[at as usize];
-                (holding.position, self.order_book(at), holding.leverage, self.mode(at))
+                (holding.position, self.order_book(at), leverage_of(market, holding), self.mode(at))
             }
             None => (Position::default(), OrderBook::EMPTY, instrument.spec.tiers.max_leverage(0), MarginMode::Cross),
         };
-        let (reach_before, reach) =
-            (order_notional(instrument, &position, &before), order_notional(instrument, &position, after));
-        let requirement = |book| initial_requirement(instrument, &position, book, leverage, mode);
+        // Of the legs of a cross pool the larger one counts.
+        let beside = holding.filter(|_| mode == MarginMode::Cross).and_then(|at| self.other_leg(at));
+        let beside = beside.map_or(0, |leg| self.requirement_of(market, leg, leverage));
+        let requirement = |book| initial_requirement(instrument, &position, book, leverage, mode).max(beside);
         let rise = requirement(after) - requirement(&before);
         let available = self.disposable(market, account, instrument.spec.settle).available;
         if available - rise < 0 && rise > 0 {
             return Err(Refusal::InsufficientMargin { after: available - rise });
         }
-        let cap = instrument.spec.tiers.last_cap();
-        if reach > cap && reach > reach_before {
-            return Err(Refusal::BeyondLastTier { notional: reach, cap });
-        }
-        Ok(())
+        check_reach(instrument, reaches(instrument, &position, &before), reaches(instrument, &position, after))
     }
 
     fn append_order(&mut self, account: u32, holding: u32, order: &Order, accepted: u64) {
@@ -160,9 +164,11 @@ impl Shard {
     /// Takes `lots` off an order, and the order off the books when nothing is left.
     fn shrink_order(&mut self, market: &Market, account: u32, index: u32, lots: Quantity) {
         let order = &mut self.orders[index as usize];
+        let before = order.rest;
         order.rest -= lots;
         let OpenOrder { holding, side, reduce_only, price, rest, .. } = *order;
-        let freed = market.instrument(self.holdings[holding as usize].instrument).value(lots, price);
+        let instrument = market.instrument(self.holdings[holding as usize].instrument);
+        let freed = instrument.notional(before, price) - instrument.notional(rest, price);
         reserve(self.order_book_mut(holding), side, reduce_only, -lots, -freed);
         if rest == 0 {
             self.remove_order(account, index);
@@ -281,10 +287,28 @@ impl Shard {
     }
 }
 
+/// An order may not take a position beyond the last cap, or to a size whose margin takes all of the notional.
+fn check_reach(instrument: &Instrument, before: [Reach; 2], after: [Reach; 2]) -> Result<(), Refusal> {
+    let tiers = &instrument.spec.tiers;
+    let Some(slope) = tiers.slope() else {
+        let most = |reaches: [Reach; 2]| reaches[0].notional.max(reaches[1].notional);
+        let (reach, cap) = (most(after), tiers.last_cap());
+        let beyond = reach > cap && reach > most(before);
+        return if beyond { Err(Refusal::BeyondLastTier { notional: reach, cap }) } else { Ok(()) };
+    };
+    let most = slope.steps_below_one(1, instrument.spec.close_fee_ppb());
+    let steps = |reach: &Reach| instrument.size_steps(reach.lots, reach.notional);
+    let beyond = before.iter().zip(&after).any(|(before, after)| {
+        let reached = steps(after);
+        reached > steps(before) && most.is_none_or(|most| reached > most)
+    });
+    if beyond { Err(Refusal::BeyondWholeMargin) } else { Ok(()) }
+}
+
 /// Whether orders of a holding margined by pool `of` reserve on pool `name` of the same account.
 fn reserves(market: &Market, name: PoolName, of: PoolName) -> bool {
     match (name, of) {
-        (PoolName::Cross(asset), PoolName::Isolated(of)) => market.instrument(of).spec.settle == asset,
+        (PoolName::Cross(asset), PoolName::Isolated(of, _)) => market.instrument(of).spec.settle == asset,
         (own, of) => own == of,
     }
 }
@@ -293,13 +317,20 @@ fn reserves(market: &Market, name: PoolName, of: PoolName) -> bool {
 fn reserve(book: &mut OrderBook, side: Side, reduce_only: bool, lots: Quantity, notional: i128) {
     match (reduce_only, side) {
         (true, _) => book.reducing += lots,
-        (false, Side::Buy) => book.buys += notional,
-        (false, Side::Sell) => book.sells += notional,
+        (false, Side::Buy) => {
+            book.buys += notional;
+            book.buy_lots += lots;
+        }
+        (false, Side::Sell) => {
+            book.sells += notional;
+            book.sell_lots += lots;
+        }
     }
 }
 
 fn check_reduce_only(order: &Order, off_grid: OffGrid, position: &Position, book: &OrderBook) -> Result<(), Refusal> {
-    if position.quantity != 0 && order.side != Side::closing(position.quantity) {
+    let opens = order.position_side.is_some_and(|side| side.opening() == order.side);
+    if opens || (position.quantity != 0 && order.side != Side::closing(position.quantity)) {
         return Err(Refusal::ReduceOnlySide);
     }
     let room = position.quantity.abs() - book.reducing;

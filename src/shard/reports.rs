@@ -13,7 +13,9 @@ pub(crate) enum Report {
     Booked { counter_side: bool, event: Event },
     /// The venue's fill of a liquidation order was booked, as far as it is the account's.
     Filled(OrderFill),
-    /// A pool was locked, or is in breach without a living mark.
+    /// Rounding took so much, in quanta, from a side of a fill.
+    Rounded { instrument: InstrumentId, amount: i128 },
+    /// A pool was locked, is in breach without a living mark, or rose past a level of margin calls.
     Announced { attention: Attention, event: Event },
     /// A locked pool has cancelled its orders, or asked for it.
     Begun { attention: Attention, event: Event },
@@ -21,6 +23,8 @@ pub(crate) enum Report {
     Order { attention: Attention, nth: u32, request: OrderRequest },
     /// A locked pool waits for a decision.
     Undecided,
+    /// A settlement is over: what its accounts paid and received, in quanta.
+    Settled { paid: i128, received: i128 },
 }
 
 /// A fill of a liquidation order, divided between the account and the fund.

@@ -4,7 +4,7 @@
 
 use super::Shard;
 use super::edges::ABSENT;
-use crate::command::{MarginMode, Side};
+use crate::command::{MarginMode, PositionMode, PositionSide, Side};
 use crate::event::PoolName;
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{Price, Quantity};
@@ -15,6 +15,9 @@ pub(super) const NONE: u32 = u32::MAX;
 
 /// A pool that is not in liquidation.
 pub(super) const NO_LIQUIDATION: u32 = u32::MAX;
+
+/// The leverage of a holding whose account never set it: the first row's maximum of the rules in force.
+pub(super) const NOT_SET: u32 = 0;
 
 /// The slack of a pool without a certificate.
 pub(super) const UNCERTIFIED: i128 = -1;
@@ -28,6 +31,8 @@ pub(super) struct Account {
     pub(super) orders_sent: u32,
     /// Fills that named it so far.
     pub(super) executions: u64,
+    /// Set for good when it is made.
+    pub(super) positions: PositionMode,
 }
 
 /// What is evaluated as one: a cross pool or an isolated position.
@@ -49,6 +54,8 @@ pub(super) struct Pool {
     pub(super) changed: bool,
     /// Whether its breach without a living mark has been announced.
     pub(super) suppressed: bool,
+    /// The highest level of margin calls that its ratio has reached, in parts per billion; none: it watches no levels.
+    pub(super) level: Option<u32>,
 }
 
 impl Pool {
@@ -57,7 +64,8 @@ impl Pool {
     }
 }
 
-/// An account in an instrument: its position, if any, and its settings.
+/// An account in an instrument: its position, if any, and its settings. In hedge mode there is one for each leg: both are
+/// made together, the long one first, and lie side by side.
 #[derive(Debug)]
 pub(super) struct Holding {
     pub(super) position: Position,
@@ -65,7 +73,9 @@ pub(super) struct Holding {
     /// Next of the same pool.
     pub(super) next: u32,
     pub(super) instrument: InstrumentId,
-    /// In hundredths.
+    /// Which leg it is; none in one-way mode.
+    pub(super) side: Option<PositionSide>,
+    /// In hundredths, or [`NOT_SET`]; the same of both legs. Ask [`leverage_of`].
     pub(super) leverage: u32,
     /// Its place among the holders of the instrument, while it has a position.
     pub(super) holder: u32,
@@ -84,12 +94,16 @@ pub(super) struct OrderBook {
     pub(super) buys: i128,
     /// The same of the sell orders.
     pub(super) sells: i128,
+    /// Lots of the buy orders that are not reduce-only, and of the sell orders.
+    pub(super) buy_lots: Quantity,
+    pub(super) sell_lots: Quantity,
     /// Lots of the reduce-only orders.
     pub(super) reducing: Quantity,
 }
 
 impl OrderBook {
-    pub(super) const EMPTY: Self = Self { first: NONE, last: NONE, buys: 0, sells: 0, reducing: 0 };
+    pub(super) const EMPTY: Self =
+        Self { first: NONE, last: NONE, buys: 0, sells: 0, buy_lots: 0, sell_lots: 0, reducing: 0 };
 }
 
 /// What came into the accounts of a shard, left them, and is put aside; of an asset, in quanta.
@@ -114,6 +128,14 @@ pub(super) struct OpenOrder {
     pub(super) reduce_only: bool,
 }
 
+/// The leverage of a holding, in hundredths.
+pub(super) fn leverage_of(market: &Market, holding: &Holding) -> u32 {
+    match holding.leverage {
+        NOT_SET => market.instrument(holding.instrument).spec.tiers.max_leverage(0),
+        set => set,
+    }
+}
+
 impl Shard {
     /// The index of an account.
     pub(crate) fn find(&self, account: u64) -> Option<u32> {
@@ -121,22 +143,78 @@ impl Shard {
     }
 
     /// Adds an account without any pool.
-    pub(crate) fn add_account(&mut self, id: u64) -> u32 {
+    pub(crate) fn add_account(&mut self, id: u64, positions: PositionMode) -> u32 {
         let index = self.accounts.len() as u32;
-        self.accounts.push(Account { id, first_pool: NONE, orders_sent: 0, executions: 0 });
+        self.accounts.push(Account { id, first_pool: NONE, orders_sent: 0, executions: 0, positions });
         self.by_id.insert(id, index);
+        self.in_order.insert(id, index);
+        self.enter_jobs(index);
         index
     }
 
-    pub(super) fn holding(&self, account: u32, instrument: InstrumentId) -> Option<u32> {
-        self.by_instrument.get(&(account, instrument)).copied()
+    /// The holding of an account in an instrument, in hedge mode of the leg that is named.
+    pub(super) fn holding(&self, account: u32, instrument: InstrumentId, side: Option<PositionSide>) -> Option<u32> {
+        let first = *self.by_instrument.get(&(account, instrument))?;
+        let holding = first + u32::from(side == Some(PositionSide::Short));
+        debug_assert_eq!(
+            self.holdings[holding as usize].side, side,
+            "a leg that the account does not have: a kernel bug"
+        );
+        Some(holding)
+    }
+
+    /// The holdings of an account in an instrument: one, in hedge mode the long leg and the short one.
+    pub(super) fn legs(&self, account: u32, instrument: InstrumentId) -> std::ops::Range<u32> {
+        let count = match self.accounts[account as usize].positions {
+            PositionMode::OneWay => 1,
+            PositionMode::Hedge => 2,
+        };
+        self.by_instrument.get(&(account, instrument)).map_or(0..0, |&first| first..first + count)
+    }
+
+    /// The other leg of a leg.
+    pub(super) fn other_leg(&self, holding: u32) -> Option<u32> {
+        self.holdings[holding as usize].side.map(|side| match side {
+            PositionSide::Long => holding + 1,
+            PositionSide::Short => holding - 1,
+        })
     }
 
     /// The holding of an account in an instrument; made, cross and at the default leverage, if there is none.
-    pub(super) fn ensure_holding(&mut self, market: &Market, account: u32, instrument: InstrumentId) -> u32 {
-        if let Some(holding) = self.holding(account, instrument) {
-            return holding;
+    pub(super) fn ensure_holding(
+        &mut self,
+        market: &Market,
+        account: u32,
+        instrument: InstrumentId,
+        side: Option<PositionSide>,
+    ) -> u32 {
+        self.ensure_holdings(market, account, instrument) + u32::from(side == Some(PositionSide::Short))
+    }
+
+    /// The first holding of an account in an instrument; both legs are made if there is none.
+    pub(super) fn ensure_holdings(&mut self, market: &Market, account: u32, instrument: InstrumentId) -> u32 {
+        if let Some(&first) = self.by_instrument.get(&(account, instrument)) {
+            return first;
         }
+        let first = match self.accounts[account as usize].positions {
+            PositionMode::OneWay => self.add_holding(market, account, instrument, None),
+            PositionMode::Hedge => {
+                let long = self.add_holding(market, account, instrument, Some(PositionSide::Long));
+                self.add_holding(market, account, instrument, Some(PositionSide::Short));
+                long
+            }
+        };
+        self.by_instrument.insert((account, instrument), first);
+        first
+    }
+
+    fn add_holding(
+        &mut self,
+        market: &Market,
+        account: u32,
+        instrument: InstrumentId,
+        side: Option<PositionSide>,
+    ) -> u32 {
         let spec = &market.instrument(instrument).spec;
         let pool = self.ensure_pool(account, PoolName::Cross(spec.settle));
         let index = self.holdings.len() as u32;
@@ -145,12 +223,12 @@ impl Shard {
             pool: NONE,
             next: NONE,
             instrument,
-            leverage: spec.tiers.max_leverage(0),
+            side,
+            leverage: NOT_SET,
             holder: ABSENT,
             book: NONE,
         });
         self.bands.add_holding();
-        self.by_instrument.insert((account, instrument), index);
         self.enter_pool(index, pool);
         index
     }
@@ -181,6 +259,7 @@ impl Shard {
             touched: false,
             changed: false,
             suppressed: false,
+            level: None,
         });
         match before {
             NONE => self.accounts[account as usize].first_pool = index,
@@ -217,7 +296,7 @@ impl Shard {
     pub(super) fn mode(&self, holding: u32) -> MarginMode {
         match self.pools[self.holdings[holding as usize].pool as usize].name {
             PoolName::Cross(_) => MarginMode::Cross,
-            PoolName::Isolated(_) => MarginMode::Isolated,
+            PoolName::Isolated(..) => MarginMode::Isolated,
         }
     }
 
@@ -249,10 +328,13 @@ impl Shard {
         self.enter_pool(holding, pool);
     }
 
-    /// Enters a holding into the list of a pool, which is in instrument order.
+    /// Enters a holding into the list of a pool, which is in instrument order, the long leg before the short.
     fn enter_pool(&mut self, holding: u32, pool: u32) {
-        let instrument = self.holdings[holding as usize].instrument;
-        let before = self.holdings_of(pool).take_while(|&at| self.holdings[at as usize].instrument < instrument).last();
+        let place = |holding: u32| {
+            let record = &self.holdings[holding as usize];
+            (record.instrument, record.side)
+        };
+        let before = self.holdings_of(pool).take_while(|&at| place(at) < place(holding)).last();
         let next = match before {
             Some(before) => std::mem::replace(&mut self.holdings[before as usize].next, holding),
             None => std::mem::replace(&mut self.pools[pool as usize].first_holding, holding),

@@ -1,9 +1,11 @@
 //! What a shard shows: accounts, positions, ladders, totals. Read only, exact, and off the hot path.
 
+use super::liq_price::{liquidation_price, liquidation_price_of_legs};
 use super::liquidation::Cancelling;
-use super::margin::{bankruptcy_price, entry_tick, liquidation_price, maintenance};
+use super::margin::{bankruptcy_price, entry_tick, maintenance};
+use super::store::leverage_of;
 use super::{Margin, Shard};
-use crate::command::{MarginMode, Side};
+use crate::command::{MarginMode, PositionMode, PositionSide, Side};
 use crate::event::PoolName;
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{Price, Quantity};
@@ -47,8 +49,8 @@ pub struct PositionView {
     pub tier: usize,
     /// The mark nearest to the present one at which its pool is in breach if no other price moves, in ticks.
     pub liquidation_price: Option<i128>,
-    /// The price at which closing costs exactly its share of the equity, in ticks.
-    pub bankruptcy_price: i128,
+    /// The price at which closing costs exactly its share of the equity, in ticks; of an inverse contract there may be none.
+    pub bankruptcy_price: Option<i128>,
 }
 
 /// An open order.
@@ -68,6 +70,8 @@ pub struct OrderView {
     pub price: Price,
     /// Whether it may only reduce the position.
     pub reduce_only: bool,
+    /// Which leg it concerns, in hedge mode.
+    pub position_side: Option<PositionSide>,
 }
 
 /// Everything of an account.
@@ -79,7 +83,7 @@ pub struct AccountView {
     pub balances: Vec<(AssetId, i128)>,
     /// Cross pools by asset, then isolated pools with a position by instrument.
     pub pools: Vec<PoolView>,
-    /// Positions in instrument order.
+    /// Positions in instrument order, a long leg before its short one.
     pub positions: Vec<PositionView>,
     /// Open orders in order of acceptance.
     pub orders: Vec<OrderView>,
@@ -92,7 +96,7 @@ pub struct LadderRung {
     pub long_lots: i128,
     /// Lots of short positions.
     pub short_lots: i128,
-    /// Number of positions.
+    /// Number of accounts.
     pub accounts: u64,
 }
 
@@ -116,6 +120,12 @@ impl Shard {
         self.accounts.iter().map(|account| account.id)
     }
 
+    /// The ids of the accounts in hedge mode.
+    pub(crate) fn hedging(&self) -> impl Iterator<Item = u64> + '_ {
+        let hedging = self.accounts.iter().filter(|account| account.positions == PositionMode::Hedge);
+        hedging.map(|account| account.id)
+    }
+
     /// Everything of an account.
     pub(crate) fn account_view(&self, market: &Market, account: u32) -> AccountView {
         let mut view = AccountView {
@@ -135,7 +145,7 @@ impl Shard {
                 view.orders.extend(self.orders_of(holding).map(|order| self.order_view(holding, order)));
             }
         }
-        view.positions.sort_unstable_by_key(|position| position.instrument);
+        view.positions.sort_unstable_by_key(|at| (at.instrument, at.position.quantity < 0));
         view.orders.sort_unstable_by_key(|order| order.accepted);
         view
     }
@@ -148,8 +158,8 @@ impl Shard {
                 let disposable = self.disposable(market, account, asset);
                 (disposable.initial, Some(disposable.available))
             }
-            PoolName::Isolated(_) if !margin.holds_position => return None,
-            PoolName::Isolated(_) => {
+            PoolName::Isolated(..) if !margin.holds_position => return None,
+            PoolName::Isolated(..) => {
                 (self.holdings_of(pool).map(|holding| self.initial_of(market, holding)).sum(), None)
             }
         };
@@ -160,7 +170,8 @@ impl Shard {
     fn initial_of(&self, market: &Market, holding: u32) -> i128 {
         let holding = &self.holdings[holding as usize];
         let instrument = market.instrument(holding.instrument);
-        instrument.spec.tiers.initial_margin(holding.position.value(instrument).abs(), holding.leverage)
+        let position = &holding.position;
+        instrument.initial_margin(position.quantity, position.notional(instrument), leverage_of(market, holding))
     }
 
     fn position_view(&self, market: &Market, at: u32) -> Option<PositionView> {
@@ -169,17 +180,17 @@ impl Shard {
         if position.quantity == 0 {
             return None;
         }
-        let instrument = market.instrument(holding.instrument);
+        let instrument = self.rules(market, holding);
         let margin = self.evaluate(market, holding.pool);
         let own = maintenance(instrument, &position);
-        let notional = position.value(instrument).abs();
+        let notional = position.notional(instrument);
         Some(PositionView {
             instrument: holding.instrument,
             position,
             notional,
             unrealised: position.unrealised(instrument),
             margin: (self.mode(at) == MarginMode::Isolated).then(|| self.pools[holding.pool as usize].collateral),
-            leverage: holding.leverage,
+            leverage: leverage_of(market, holding),
             initial: self.initial_of(market, at),
             maintenance: own,
             tier: instrument.spec.tiers.tier(notional),
@@ -191,12 +202,27 @@ impl Shard {
     fn liquidation_price_of(&self, market: &Market, at: u32) -> Option<i128> {
         let holding = &self.holdings[at as usize];
         let position = &holding.position;
-        let instrument = market.instrument(holding.instrument);
+        let instrument = self.rules(market, holding);
         let margin = self.evaluate(market, holding.pool);
-        let own = position.unrealised(instrument) - maintenance(instrument, position);
-        let rest = margin.equity - margin.maintenance - own;
+        let part = |position: &Position| position.unrealised(instrument) - maintenance(instrument, position);
+        let rest = margin.equity - margin.maintenance - part(position);
         let from = instrument.mark.unwrap_or_else(|| entry_tick(instrument, position));
-        liquidation_price(instrument, position, rest, from)
+        match self.leg_beside(at) {
+            None => liquidation_price(instrument, position, rest, from),
+            Some(leg) => {
+                let other = &self.holdings[leg as usize].position;
+                liquidation_price_of_legs(instrument, [position, other], rest - part(other), from)
+            }
+        }
+    }
+
+    /// The other leg of the same instrument, if the same pool holds it.
+    fn leg_beside(&self, at: u32) -> Option<u32> {
+        let pool = self.holdings[at as usize].pool;
+        self.other_leg(at).filter(|&leg| {
+            let leg = &self.holdings[leg as usize];
+            leg.pool == pool && leg.position.quantity != 0
+        })
     }
 
     fn order_view(&self, holding: u32, order: u32) -> OrderView {
@@ -209,21 +235,29 @@ impl Shard {
             rest: record.rest,
             price: record.price,
             reduce_only: record.reduce_only,
+            position_side: self.holdings[holding as usize].side,
         }
     }
 
-    /// Liquidation price and signed size of every position of an instrument whose pool is not in liquidation.
+    /// Liquidation price and signed size of every position of an instrument whose pool is not in liquidation, and whether
+    /// it counts as an account: of two legs with the same price only the long one does.
     pub(crate) fn rungs<'a>(
         &'a self,
         market: &'a Market,
         instrument: InstrumentId,
-    ) -> impl Iterator<Item = (i128, Quantity)> + 'a {
+    ) -> impl Iterator<Item = (i128, Quantity, bool)> + 'a {
         self.holders[instrument.index()].iter().filter_map(move |&at| {
             let holding = &self.holdings[at as usize];
             if self.pools[holding.pool as usize].is_locked() {
                 return None;
             }
-            Some((self.liquidation_price_of(market, at)?, holding.position.quantity))
+            let price = self.liquidation_price_of(market, at)?;
+            let long = self.other_leg(at).filter(|&leg| {
+                let leg = &self.holdings[leg as usize];
+                leg.position.quantity > 0 && !self.pools[leg.pool as usize].is_locked()
+            });
+            let counts = long.is_none_or(|long| self.liquidation_price_of(market, long) != Some(price));
+            Some((price, holding.position.quantity, counts))
         })
     }
 

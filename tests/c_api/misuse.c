@@ -103,6 +103,9 @@ static void numbers(void) {
        TERRACE_CODE_UNKNOWN_LIQUIDATION},
       {{.tag = TERRACE_ACTION_FUND_DEPOSIT, .fund_deposit = {5, 3}}, TERRACE_CODE_UNKNOWN_FUND},
       {{.tag = TERRACE_ACTION_LEVERAGE, .leverage = {1, 0, UINT32_MAX}}, TERRACE_CODE_UNKNOWN_ACCOUNT},
+      {{.tag = TERRACE_ACTION_ACCOUNT, .account = {2, TERRACE_POSITION_MODE_HEDGE}}, TERRACE_CODE_DUPLICATE},
+      {{.tag = TERRACE_ACTION_FILL, .fill = {.account = 2, .quantity = 1, .price = 1, .position_side = 1}},
+       TERRACE_CODE_BAD_VALUE},
       {{.tag = TERRACE_ACTION_WITHDRAW, .withdraw = {2, 100000, 0}}, TERRACE_CODE_INSUFFICIENT_MARGIN},
   };
   EXPECT(act((terrace_action){.tag = TERRACE_ACTION_DEPOSIT, .deposit = {2, 500, 0}}) == TERRACE_STATUS_OK);
@@ -131,7 +134,12 @@ static void numbers(void) {
        .fill = {.account = 2, .quantity = 1, .price = 1, .given = TERRACE_GIVEN_COUNTER_ORDER}},
       {.tag = TERRACE_ACTION_FILL, .fill = {.account = 2, .quantity = 1, .price = 1, .liquidity = 3}},
       {.tag = TERRACE_ACTION_MARGIN_MODE, .margin_mode = {2, 0, 2}},
-      {.tag = TERRACE_ACTION_CANCEL_ACK, .cancel_ack = {.account = 2, .pool = {2, 0}}},
+      {.tag = TERRACE_ACTION_CANCEL_ACK, .cancel_ack = {.account = 2, .pool = {4, 0}}},
+      {.tag = TERRACE_ACTION_ACCOUNT, .account = {9, 2}},
+      {.tag = TERRACE_ACTION_ORDER, .order = {.account = 2, .order = 1, .quantity = 1, .price = 1, .position_side = 3}},
+      {.tag = TERRACE_ACTION_FILL, .fill = {.account = 2, .quantity = 1, .price = 1, .position_side = 3}},
+      {.tag = TERRACE_ACTION_FILL, .fill = {.account = 2, .quantity = 1, .price = 1, .counter_position_side = 1}},
+      {.tag = TERRACE_ACTION_ISOLATED_MARGIN, .isolated_margin = {.account = 2, .amount = 1, .position_side = 3}},
       {.tag = TERRACE_ACTION_LIQUIDATION_EXPIRE, .liquidation_expire = {2, 1, 1}},
       {.tag = TERRACE_ACTION_LIQUIDATION_EXPIRE, .liquidation_expire = {TERRACE_OWNER_KIND_FUND, 1, UINT64_MAX}},
   };
@@ -142,7 +150,7 @@ static void numbers(void) {
 
 static void events(void) {
   terrace_event odd[] = {
-      {1, {.tag = TERRACE_HAPPENING_FUND_DEFICIT + 1}},
+      {1, {.tag = 1000}}, /* beyond all that will ever be */
       {1, {.tag = TERRACE_HAPPENING_REFUSED, .refused = 3}},
       {1, {.tag = TERRACE_HAPPENING_TAKEOVER, .takeover = {.account = 1, .quantity = INT64_MIN}}},
       {1, {.tag = TERRACE_HAPPENING_TAKEOVER, .takeover = {.account = 1, .instrument = 9}}},

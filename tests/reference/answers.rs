@@ -4,11 +4,11 @@ use super::adl::Ranked;
 use super::command::Get;
 use super::input::{Refusal, refuse};
 use super::number::{Int, Rat, decimals_of, int, show_rounded, show_scaled, zero};
-use super::state::{Holding, Order, PoolId, PoolKind, Position, State, sum};
+use super::state::{At, Holding, Order, PoolId, PoolKind, Position, State, sum};
 use super::tiers::Row;
 use num_traits::{Signed, Zero};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
     pub fn do_get(&mut self, get: &Get) -> Result<(), Refusal> {
@@ -46,11 +46,11 @@ impl State {
         for &asset in a.pools.keys() {
             pools.push(self.show_pool(PoolId { account, kind: PoolKind::Cross(asset) }));
         }
-        for (&i, _) in a.holdings.iter().filter(|(_, h)| h.isolated && held(h)) {
-            pools.push(self.show_pool(PoolId { account, kind: PoolKind::Isolated(i) }));
+        for (&at, _) in a.holdings.iter().filter(|(at, h)| self.terms(account, at.i).isolated && held(h)) {
+            pools.push(self.show_pool(PoolId { account, kind: PoolKind::Isolated(at) }));
         }
         let holdings = a.holdings.iter().filter(|(_, h)| held(h));
-        let positions: Vec<Value> = holdings.map(|(&i, _)| self.show_position(account, i)).collect();
+        let positions: Vec<Value> = holdings.map(|(&at, _)| self.show_position(account, at)).collect();
         json!({
             "account": account,
             "balances": balances,
@@ -68,7 +68,7 @@ impl State {
                 let im = self.cross_im(pool.account, asset);
                 ("cross", im, json!(self.show_money(asset, &available)))
             }
-            PoolKind::Isolated(i) => ("isolated", self.position_im(pool.account, i), Value::Null),
+            PoolKind::Isolated(at) => ("isolated", self.position_im(pool.account, at), Value::Null),
         };
         json!({
             "pool": self.pool_name(pool),
@@ -82,19 +82,15 @@ impl State {
         })
     }
 
-    /// `IM(|S|)`
-    fn position_im(&self, account: u64, i: usize) -> Int {
-        self.im(account, i, &self.notional(i, &self.holding(account, i).position))
-    }
-
-    fn show_position(&self, account: u64, i: usize) -> Value {
+    fn show_position(&self, account: u64, at: At) -> Value {
+        let i = at.i;
         let asset = self.settle_of(i);
         let instrument = &self.instruments[i];
-        let holding = self.holding(account, i);
+        let holding = self.holding(account, at);
         let position = &holding.position;
         let notional = self.notional(i, position);
         let money = |x: &Int| self.show_money(asset, x);
-        let margin = if holding.isolated { json!(money(&holding.margin)) } else { Value::Null };
+        let margin = if self.terms(account, i).isolated { json!(money(&holding.margin)) } else { Value::Null };
         let queue = self.adl_queue(i, position.q.is_positive());
         json!({
             "symbol": instrument.symbol,
@@ -106,23 +102,25 @@ impl State {
             "upnl": money(&self.upnl(i, position)),
             "margin": margin,
             "leverage": show_scaled(&self.leverage(account, i), 2),
-            "im": money(&self.position_im(account, i)),
+            "im": money(&self.position_im(account, at)),
             "mm": money(&self.position_mm(i, position)),
             "tier": instrument.tiers.row_of(&notional) + 1,
-            "liq_price": self.show_maybe_price(i, &self.liq_price(account, i)),
-            "bankruptcy_price": self.show_price(i, &self.bankruptcy_price(account, i)),
-            "lights": Ranked::lights_of(&queue, account),
+            "liq_price": self.show_maybe_price(i, &self.liq_price(account, at)),
+            "bankruptcy_price": self.show_maybe_price(i, &self.bankruptcy_price(account, at)),
+            "lights": Ranked::lights_of(&queue, account, at),
         })
     }
 
     /// Half-even to four places more than the tick has.
-    fn show_entry(&self, i: usize, position: &Position) -> String {
+    fn show_entry(&self, i: usize, position: &Position) -> Value {
         let tick = &self.instruments[i].tick;
-        let entry = self.entry(i, &position.q, &position.cost) * tick;
-        show_rounded(&entry, decimals_of(tick) + 4)
+        match self.entry(i, &position.q, &position.cost) {
+            Some(entry) => json!(show_rounded(&(entry * tick), decimals_of(tick) + 4)),
+            None => Value::Null,
+        }
     }
 
-    fn show_maybe_price(&self, i: usize, price: &Option<Int>) -> Value {
+    pub fn show_maybe_price(&self, i: usize, price: &Option<Int>) -> Value {
         match price {
             Some(price) => json!(self.show_price(i, price)),
             None => Value::Null,
@@ -131,14 +129,19 @@ impl State {
 
     fn show_orders(&self, account: u64) -> Vec<Value> {
         let show = |o: &Order| {
-            json!({
+            let i = o.at.i;
+            let mut shown = json!({
                 "order": o.id,
-                "symbol": self.instruments[o.instrument].symbol,
+                "symbol": self.instruments[i].symbol,
                 "side": o.side.word(),
-                "qty": self.show_qty(o.instrument, &o.rest),
-                "price": self.show_price(o.instrument, &o.price),
+                "qty": self.show_qty(i, &o.rest),
+                "price": self.show_price(i, &o.price),
                 "reduce_only": o.reduce_only,
-            })
+            });
+            if let Some(leg) = o.at.leg.word() {
+                shown["position_side"] = json!(leg);
+            }
+            shown
         };
         self.accounts[&account].orders.iter().map(show).collect()
     }
@@ -184,7 +187,7 @@ impl State {
             "balance": self.show_money(f.asset, &f.balance),
             "equity": self.show_money(f.asset, &self.fund_equity(fund)),
             "floor": self.show_money(f.asset, &f.floor),
-            "peak": Value::Null,
+            "peak": self.fund_peak(fund).map(|peak| self.show_money(f.asset, &peak)),
             "inventory": held.map(show).collect::<Vec<_>>(),
         })
     }
@@ -216,26 +219,29 @@ impl State {
         let Some(mark) = &self.instruments[i].mark else {
             return refuse("no_price", format!("{symbol} has no mark"));
         };
-        let mut rungs: BTreeMap<(Int, Int), Vec<Position>> = BTreeMap::new();
+        let mut rungs: BTreeMap<(Int, Int), Vec<(u64, Position)>> = BTreeMap::new();
         for &account in self.accounts.keys() {
-            let position = self.holding(account, i).position;
-            if position.q.is_zero() || self.is_locked(self.own_pool(account, i)) {
-                continue;
-            }
-            if let Some(price) = self.liq_price(account, i) {
-                let distance = (&price - mark).abs();
-                rungs.entry((distance, price)).or_default().push(position);
+            for at in self.places(account, i) {
+                let position = self.position(account, at);
+                if position.q.is_zero() || self.is_locked(self.own_pool(account, at)) {
+                    continue;
+                }
+                if let Some(price) = self.liq_price(account, at) {
+                    let distance = (&price - mark).abs();
+                    rungs.entry((distance, price)).or_default().push((account, position));
+                }
             }
         }
-        let show = |((_, price), positions): (&(Int, Int), &Vec<Position>)| {
-            let long = sum(positions.iter().map(|p| p.q.clone().max(zero())));
-            let short = sum(positions.iter().map(|p| (-&p.q).max(zero())));
-            let notional = self.value_at(i, &(&long + &short), price);
+        let show = |((_, price), positions): (&(Int, Int), &Vec<(u64, Position)>)| {
+            let long = sum(positions.iter().map(|(_, p)| p.q.clone().max(zero())));
+            let short = sum(positions.iter().map(|(_, p)| (-&p.q).max(zero())));
+            let accounts: BTreeSet<u64> = positions.iter().map(|(account, _)| *account).collect();
+            let notional = self.notional_at(i, &(&long + &short), price);
             json!({
                 "price": self.show_price(i, price),
                 "long_qty": self.show_qty(i, &long),
                 "short_qty": self.show_qty(i, &short),
-                "accounts": positions.len(),
+                "accounts": accounts.len(),
                 "notional": self.show_money(self.settle_of(i), &notional),
             })
         };

@@ -3,7 +3,7 @@
 
 use super::command::PoolName;
 use super::input::Refusal;
-use super::state::{Cancelling, PoolId, PoolKind, State, need};
+use super::state::{At, Cancelling, Leg, PoolId, PoolKind, State, need};
 use serde_json::json;
 
 impl State {
@@ -37,19 +37,19 @@ impl State {
 
     /// A cross pool's include those on isolated instruments of its asset.
     pub fn orders_of_pool(&self, pool: PoolId) -> Vec<u64> {
-        let belongs = |i: usize| match pool.kind {
-            PoolKind::Cross(asset) => self.settle_of(i) == asset,
-            PoolKind::Isolated(only) => i == only,
+        let belongs = |at: At| match pool.kind {
+            PoolKind::Cross(asset) => self.settle_of(at.i) == asset,
+            PoolKind::Isolated(only) => at == only,
         };
         let orders = self.accounts[&pool.account].orders.iter();
-        orders.filter(|o| belongs(o.instrument)).map(|o| o.id).collect()
+        orders.filter(|o| belongs(o.at)).map(|o| o.id).collect()
     }
 
     /// The venue has cancelled, after that many executions of the account.
     pub fn do_cancel_ack(&mut self, account: u64, name: &PoolName, execution: u64) -> Result<(), Refusal> {
         let kind = match name {
             PoolName::Cross(asset) => PoolKind::Cross(self.asset_id(asset)?),
-            PoolName::Isolated(symbol) => PoolKind::Isolated(self.instrument_id(symbol)?),
+            PoolName::Isolated(name) => PoolKind::Isolated(self.named_place(name)?),
         };
         self.need_account(account)?;
         let pool = PoolId { account, kind };
@@ -58,6 +58,15 @@ impl State {
         self.lock_mut(pool).cancelling = Cancelling::Acknowledged { since: self.now, execution };
         self.complete_due_cancelling(account);
         Ok(())
+    }
+
+    /// `BTCUSDT`, `BTCUSDT:long`: a symbol may have colons of its own.
+    fn named_place(&self, name: &str) -> Result<At, Refusal> {
+        let (symbol, leg) = match name.rsplit_once(':') {
+            Some((symbol, word)) if word == "long" || word == "short" => (symbol, Leg::read(word)),
+            _ => (name, Leg::Net),
+        };
+        Ok(At { i: self.instrument_id(symbol)?, leg })
     }
 
     /// One more execution of the account is booked.

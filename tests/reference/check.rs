@@ -1,6 +1,6 @@
 //! The invariants 1, 2 and 3 of model section 8.
 
-use super::number::Int;
+use super::number::{Int, zero};
 use super::state::{Cancelling, Owner, State, sum};
 use num_traits::{Signed, Zero};
 
@@ -36,7 +36,7 @@ impl State {
             let id = order.id;
             let sane = match order.owner {
                 Owner::Pool(pool) => {
-                    let position = self.holding(pool.account, order.instrument).position;
+                    let position = self.position(pool.account, order.at);
                     let alone = self.standing.iter().filter(|o| o.owner == order.owner).count() == 1;
                     let cancelled = self.cancelling(pool) == Cancelling::Done;
                     self.is_locked(pool)
@@ -44,7 +44,7 @@ impl State {
                         && cancelled
                         && position.closed_by(order.side, &order.rest) == order.rest
                 }
-                Owner::Fund => self.inventory(order.instrument).closed_by(order.side, &order.rest) == order.rest,
+                Owner::Fund => self.inventory(order.at.i).closed_by(order.side, &order.rest) == order.rest,
             };
             if !sane || !order.rest.is_positive() || order.rest > order.open {
                 return Err(format!("liquidation {id}: rest {}, open {}", order.rest, order.open));
@@ -63,7 +63,7 @@ impl State {
         let settled = |i: usize| self.settle_of(i) == asset;
         let accounts = || self.accounts.values();
         let balances = sum(accounts().filter_map(|c| c.pools.get(&asset)).map(|p| p.balance.clone()));
-        let holdings = || accounts().flat_map(|c| c.holdings.iter()).filter(|&(&i, _)| settled(i));
+        let holdings = || accounts().flat_map(|c| c.holdings.iter()).filter(|(at, _)| settled(at.i));
         let isolated = sum(holdings().map(|(_, h)| h.margin.clone()));
         let own_funds = || self.funds.iter().filter(|f| f.asset == asset);
         let funds = sum(own_funds().map(|f| f.balance.clone()));
@@ -80,6 +80,7 @@ impl State {
             ("balances", balances),
             ("isolated", isolated),
             ("held", held),
+            ("settling", zero()), // no settlement runs between lines
             ("funds", funds),
             ("fees", a.fees.clone()),
             ("venue", a.venue.clone()),

@@ -1,8 +1,10 @@
 //! The commands and their fields (protocol: "Commands"). Only form is checked
 //! here: `malformed`, `unknown_op`, `unknown_field`.
 
+use super::calls;
 use super::input::{Fields, Json, Refusal, is_name, json_decimal, malformed, refuse};
 use super::number::Rat;
+use super::price_fields::{self, FundingFields, IndexFields, MarkFields};
 use super::repeats;
 
 pub struct Input {
@@ -16,7 +18,7 @@ impl Input {
     /// the op.
     pub fn cause(&self) -> String {
         match &self.command {
-            Command::Mark { symbol, .. } => symbol.clone(),
+            Command::Mark { symbol, .. } | Command::Index { symbol, .. } => symbol.clone(),
             Command::Fill(fill) => fill.symbol.clone(),
             _ => self.op.clone(),
         }
@@ -26,7 +28,7 @@ impl Input {
 pub enum Command {
     Asset { asset: String, decimals: u64 },
     Instrument(Box<InstrumentFields>),
-    Fund { fund: String, asset: String, floor: Rat, socialise: bool, drawdown: bool },
+    Fund(FundFields),
     FundDeposit { fund: String, amount: Rat },
     Venue(VenueRules),
     Account { account: u64, margin: String, positions: String },
@@ -37,13 +39,15 @@ pub enum Command {
     Release { account: u64, hold: u64 },
     Leverage { account: u64, symbol: String, leverage: Rat },
     MarginMode { account: u64, symbol: String, isolated: bool },
-    IsolatedMargin { account: u64, symbol: String, amount: Rat },
+    IsolatedMargin { account: u64, symbol: String, amount: Rat, leg: Option<String> },
     Order(OrderFields),
     Cancel { account: u64, order: u64 },
     Fill(Box<FillFields>),
     Mark { symbol: String, price: Rat },
     Last { symbol: String, price: Rat },
     Book(Box<BookFields>),
+    Index { symbol: String, venue: String, price: Rat },
+    Funding { symbol: String, rate: Option<Rat> },
     Time,
     LiqFill { liquidation: u64, qty: Rat, price: Rat },
     LiqExpire { liquidation: u64 },
@@ -73,6 +77,7 @@ impl VenueRules {
 /// A pool as commands name it: of an asset, of a symbol.
 pub enum PoolName {
     Cross(String),
+    /// Symbol, or symbol and leg.
     Isolated(String),
 }
 
@@ -83,17 +88,41 @@ pub struct InstrumentFields {
     pub tick: Rat,
     pub lot: Rat,
     pub multiplier: Rat,
-    pub tiers: Vec<Json>,
+    pub tiers: Option<Vec<Json>>,
     pub tier_rule: String,
+    /// Of the rule `linear`.
+    pub base: Option<Rat>,
+    pub slope: Option<Rat>,
+    pub im_base: Option<Rat>,
     pub maker_fee: Rat,
     pub taker_fee: Rat,
     pub liquidation_fee: Rat,
     pub close_fee_in_mm: bool,
     pub reduce: Vec<String>,
+    pub fraction: Option<Rat>,
     pub adl_rank: String,
     pub adl_price: String,
-    pub mark_rule: String,
+    pub index: Option<IndexFields>,
+    pub mark: Option<MarkFields>,
+    pub funding: Option<FundingFields>,
+    pub margin_calls: Vec<Rat>,
     pub fund: Option<String>,
+}
+
+pub struct FundFields {
+    pub fund: String,
+    pub asset: String,
+    pub floor: Rat,
+    pub socialise: bool,
+    pub drawdown: Option<DrawdownFields>,
+    /// In nanoseconds.
+    pub unwind_interval: u64,
+}
+
+pub struct DrawdownFields {
+    pub start: Rat,
+    pub stop: Rat,
+    pub window: u64,
 }
 
 pub struct OrderFields {
@@ -104,6 +133,7 @@ pub struct OrderFields {
     pub qty: Rat,
     pub price: Rat,
     pub reduce_only: bool,
+    pub position_side: Option<String>,
 }
 
 pub struct FillFields {
@@ -116,6 +146,8 @@ pub struct FillFields {
     pub counterparty: Option<u64>,
     pub counter_order: Option<u64>,
     pub liquidity: Option<String>,
+    pub position_side: Option<String>,
+    pub counter_position_side: Option<String>,
 }
 
 pub struct BookFields {
@@ -153,17 +185,24 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
             "multiplier",
             "tiers",
             "tier_rule",
+            "base",
+            "slope",
+            "im_base",
             "maker_fee",
             "taker_fee",
             "liquidation_fee",
             "close_fee_in_mm",
             "reduce",
+            "fraction",
             "adl_rank",
             "adl_price",
+            "index",
             "mark",
+            "funding",
+            "margin_calls",
             "fund",
         ],
-        "fund" => &["fund", "asset", "floor", "drawdown", "socialise"],
+        "fund" => &["fund", "asset", "floor", "drawdown", "socialise", "unwind_interval"],
         "fund_deposit" => &["fund", "amount"],
         "venue" => &["mode", "cancel_ack", "cancel_timeout", "order_timeout"],
         "account" => &["account", "margin", "positions"],
@@ -172,12 +211,26 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         "commit" | "release" => &["account", "hold"],
         "leverage" => &["account", "symbol", "leverage"],
         "margin_mode" => &["account", "symbol", "mode"],
-        "isolated_margin" => &["account", "symbol", "amount"],
-        "order" => &["account", "order", "symbol", "side", "qty", "price", "reduce_only"],
+        "isolated_margin" => &["account", "symbol", "amount", "position_side"],
+        "order" => &["account", "order", "symbol", "side", "qty", "price", "reduce_only", "position_side"],
         "cancel" => &["account", "order"],
-        "fill" => &["account", "symbol", "side", "qty", "price", "order", "counterparty", "counter_order", "liquidity"],
+        "fill" => &[
+            "account",
+            "symbol",
+            "side",
+            "qty",
+            "price",
+            "order",
+            "counterparty",
+            "counter_order",
+            "liquidity",
+            "position_side",
+            "counter_position_side",
+        ],
         "mark" | "last" => &["symbol", "price"],
         "book" => &["symbol", "bid", "ask", "impact_bid", "impact_ask", "bids", "asks"],
+        "index" => &["symbol", "venue", "price"],
+        "funding" => &["symbol", "rate"],
         "time" => &[],
         "liq_fill" => &["liquidation", "qty", "price"],
         "liq_expire" | "liq_unknown" => &["liquidation"],
@@ -241,6 +294,7 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
             account: f.id("account")?,
             symbol: f.name("symbol")?,
             amount: f.decimal("amount")?,
+            leg: parse_leg(f, "position_side")?,
         },
         "order" => Command::Order(parse_order(f)?),
         "cancel" => Command::Cancel { account: f.id("account")?, order: f.id("order")? },
@@ -248,6 +302,12 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
         "mark" => Command::Mark { symbol: f.name("symbol")?, price: f.decimal("price")? },
         "last" => Command::Last { symbol: f.name("symbol")?, price: f.decimal("price")? },
         "book" => Command::Book(Box::new(parse_book(f)?)),
+        "index" => Command::Index {
+            symbol: f.name("symbol")?,
+            venue: f.maybe("venue", Fields::name)?.unwrap_or("index".to_string()),
+            price: f.decimal("price")?,
+        },
+        "funding" => Command::Funding { symbol: f.name("symbol")?, rate: f.maybe("rate", Fields::decimal)? },
         "time" => {
             f.id("ts")?;
             Command::Time
@@ -299,18 +359,41 @@ fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
         tick: f.decimal("tick")?,
         lot: f.decimal("lot")?,
         multiplier: f.decimal_or("multiplier", 1)?,
-        tiers: f.list("tiers")?.clone(),
+        tiers: parse_tiers(f)?,
         tier_rule: f.word_or("tier_rule", &["marginal", "step", "linear"], "marginal")?,
+        base: f.maybe("base", Fields::decimal)?,
+        slope: f.maybe("slope", Fields::decimal)?,
+        im_base: f.maybe("im_base", Fields::decimal)?,
         maker_fee: f.decimal_or("maker_fee", 0)?,
         taker_fee: f.decimal_or("taker_fee", 0)?,
         liquidation_fee: f.decimal_or("liquidation_fee", 0)?,
         close_fee_in_mm: f.flag_or("close_fee_in_mm", false)?,
+        fraction: parse_fraction(f)?,
         reduce: parse_reduce(f)?,
         adl_rank: f.word_or("adl_rank", &ranks, "pnl_leverage")?,
         adl_price: f.word_or("adl_price", &["bankruptcy", "mark"], "bankruptcy")?,
-        mark_rule: parse_mark_rule(f)?,
+        index: price_fields::parse_index(f)?,
+        mark: price_fields::parse_mark(f)?,
+        funding: price_fields::parse_funding(f)?,
+        margin_calls: calls::parse_levels(f)?,
         fund: f.maybe("fund", Fields::name)?,
     })
+}
+
+/// Only the rule `linear` has none.
+fn parse_tiers(f: &Fields) -> Result<Option<Vec<Json>>, Refusal> {
+    let by_size = matches!(f.get("tier_rule"), Some(Json::Text(rule)) if rule == "linear");
+    if by_size && !f.has("tiers") { Ok(None) } else { Ok(Some(f.list("tiers")?.clone())) }
+}
+
+/// Needed where `reduce` lists it.
+fn parse_fraction(f: &Fields) -> Result<Option<Rat>, Refusal> {
+    let listed = parse_reduce(f)?.iter().any(|word| word == "fraction");
+    if listed { f.decimal("fraction").map(Some) } else { f.maybe("fraction", Fields::decimal) }
+}
+
+fn parse_leg(f: &Fields, key: &str) -> Result<Option<String>, Refusal> {
+    f.maybe(key, |f, k| f.word(k, &["long", "short"]))
 }
 
 /// A list of distinct words.
@@ -333,32 +416,29 @@ fn parse_reduce(f: &Fields) -> Result<Vec<String>, Refusal> {
     Ok(words)
 }
 
-/// `{"rule": word}`, nothing else.
-fn parse_mark_rule(f: &Fields) -> Result<String, Refusal> {
-    let entries = match f.get("mark") {
-        None => return Ok("external".to_string()),
-        Some(Json::Object(entries)) => entries.clone(),
-        Some(_) => return malformed("mark is not an object"),
-    };
-    if entries.iter().any(|(key, _)| key != "rule") {
-        return malformed("mark takes only rule");
-    }
-    Fields { entries }.word("rule", &["external", "median", "fair_basis", "ema_basis"])
-}
-
 fn parse_fund(f: &Fields) -> Result<Command, Refusal> {
-    let drawdown = match f.get("drawdown") {
-        None => false,
-        Some(Json::Object(_)) => true,
-        Some(_) => return malformed("drawdown is not an object"),
-    };
-    Ok(Command::Fund {
+    Ok(Command::Fund(FundFields {
         fund: f.name("fund")?,
         asset: f.name("asset")?,
         floor: f.decimal_or("floor", 0)?,
         socialise: f.flag_or("socialise", false)?,
-        drawdown,
-    })
+        drawdown: parse_drawdown(f)?,
+        unwind_interval: f.maybe("unwind_interval", Fields::id)?.unwrap_or(0),
+    }))
+}
+
+/// `{start, stop, window}`, all of them.
+fn parse_drawdown(f: &Fields) -> Result<Option<DrawdownFields>, Refusal> {
+    let entries = match f.get("drawdown") {
+        None => return Ok(None),
+        Some(Json::Object(entries)) => entries.clone(),
+        Some(_) => return malformed("drawdown is not an object"),
+    };
+    if let Some((key, _)) = entries.iter().find(|(key, _)| !["start", "stop", "window"].contains(&key.as_str())) {
+        return malformed(format!("drawdown does not take {key:?}"));
+    }
+    let f = Fields { entries };
+    Ok(Some(DrawdownFields { start: f.decimal("start")?, stop: f.decimal("stop")?, window: f.id("window")? }))
 }
 
 fn parse_order(f: &Fields) -> Result<OrderFields, Refusal> {
@@ -370,6 +450,7 @@ fn parse_order(f: &Fields) -> Result<OrderFields, Refusal> {
         qty: f.decimal("qty")?,
         price: f.decimal("price")?,
         reduce_only: f.flag_or("reduce_only", false)?,
+        position_side: parse_leg(f, "position_side")?,
     })
 }
 
@@ -384,9 +465,12 @@ fn parse_fill(f: &Fields) -> Result<FillFields, Refusal> {
         counterparty: f.maybe("counterparty", Fields::id)?,
         counter_order: f.maybe("counter_order", Fields::id)?,
         liquidity: f.maybe("liquidity", |f, k| f.word(k, &["maker", "taker"]))?,
+        position_side: parse_leg(f, "position_side")?,
+        counter_position_side: parse_leg(f, "counter_position_side")?,
     };
-    if fill.counter_order.is_some() && fill.counterparty.is_none() {
-        return malformed("counter_order without counterparty");
+    let of_counter = fill.counter_order.is_some() || fill.counter_position_side.is_some();
+    if of_counter && fill.counterparty.is_none() {
+        return malformed("counter_order or counter_position_side without counterparty");
     }
     Ok(fill)
 }

@@ -1,14 +1,18 @@
 //! Commands that declare things: asset, instrument, fund, account; and money
 //! that comes into a fund.
 
-use super::command::InstrumentFields;
+use super::calls::{need_levels, whole_levels};
+use super::command::{FundFields, InstrumentFields};
 use super::input::{Refusal, refuse};
+use super::marks::pricing_of;
 use super::number::{Int, Rat, decimals_of, int, one, pow10, rat, show_exact, significant_digits, zero};
-use super::state::{Account, Asset, Fund, Instrument, Position, State, need, need_below_limit, need_positive, on_grid};
-use super::tiers::Table;
+use super::state::{
+    Account, Asset, Drawdown, Fund, Instrument, Position, State, need, need_below_limit, need_positive, on_grid,
+};
+use super::tiers::{Rule, Table};
 use num_traits::{Signed, Zero};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
     /// An asset brings the fund of its name.
@@ -30,24 +34,41 @@ impl State {
         Ok(())
     }
 
-    /// Declares a further fund, or sets the floor of an asset's own, once.
-    pub fn do_fund(&mut self, name: &str, asset: &str, floor: &Rat, not_built: bool) -> Result<(), Refusal> {
-        let asset = self.asset_id(asset)?;
-        let existing = self.fund_id(name).ok();
-        need(!not_built, "bad_value", "drawdown and socialise are not built")?;
-        let own = self.assets.iter().position(|a| a.name == name);
+    /// Declares a further fund, or sets the rules of an asset's own, once.
+    pub fn do_fund(&mut self, f: &FundFields) -> Result<(), Refusal> {
+        let asset = self.asset_id(&f.asset)?;
+        let existing = self.fund_id(&f.fund).ok();
+        let own = self.assets.iter().position(|a| a.name == f.fund);
         let same = own.is_none() || own == Some(asset);
-        need(same, "bad_value", format!("fund {name} is of another asset"))?;
-        let floor = self.quanta(asset, floor)?;
-        need_below_limit("floor", &floor)?;
-        match existing {
-            None => self.funds.push(new_fund(name, asset, floor, true)),
-            Some(id) => {
-                need(!self.funds[id].declared, "duplicate", format!("fund {name} exists"))?;
-                self.funds[id].floor = floor;
-                self.funds[id].declared = true;
-            }
+        need(same, "bad_value", format!("fund {} is of another asset", f.fund))?;
+        if let Some(d) = &f.drawdown {
+            let fits = d.start.is_positive() && d.start <= d.stop && d.stop < one();
+            need(fits, "bad_value", "drawdown needs 0 < start <= stop < 1")?;
+            need((480..1 << 63).contains(&d.window), "bad_value", format!("window {} is out of range", d.window))?;
         }
+        let floor = self.quanta(asset, &f.floor)?;
+        if let Some(d) = &f.drawdown {
+            parts_per_billion(&d.start)?;
+            parts_per_billion(&d.stop)?;
+        }
+        need_below_limit("floor", &floor)?;
+        let id = match existing {
+            None => {
+                self.funds.push(new_fund(&f.fund, asset, zero(), true));
+                self.funds.len() - 1
+            }
+            Some(id) => {
+                need(!self.funds[id].declared, "duplicate", format!("fund {} exists", f.fund))?;
+                id
+            }
+        };
+        let fund = &mut self.funds[id];
+        fund.floor = floor;
+        fund.declared = true;
+        fund.socialise = f.socialise;
+        fund.unwind_interval = f.unwind_interval;
+        fund.drawdown = f.drawdown.as_ref().map(Drawdown::new);
+        self.note_equity(id);
         Ok(())
     }
 
@@ -65,9 +86,8 @@ impl State {
 
     pub fn do_account(&mut self, id: u64, margin: &str, positions: &str) -> Result<(), Refusal> {
         need(margin == "single", "bad_value", format!("margin {margin} is not built"))?;
-        need(positions == "one_way", "bad_value", format!("positions {positions} is not built"))?;
         need(!self.accounts.contains_key(&id), "duplicate", format!("account {id} exists"))?;
-        self.accounts.insert(id, Account::default());
+        self.accounts.insert(id, Account { hedge: positions == "hedge", ..Account::default() });
         Ok(())
     }
 
@@ -82,16 +102,25 @@ impl State {
         need_size("tick", &f.tick)?;
         need_size("lot", &f.lot)?;
         need_size("multiplier", &f.multiplier)?;
+        let chunk = f.funding.as_ref().and_then(|funding| funding.chunk).unwrap_or(4096);
+        need((1..1 << 32).contains(&chunk), "bad_value", format!("chunk {chunk} is out of range"))?;
         let decimals = self.assets[settle].decimals;
-        let unit = whole_unit(f, decimals)?;
+        let inverse = f.kind == "inverse_perp";
+        let unit = if inverse { inverse_unit(f, decimals) } else { whole_unit(f, decimals)? };
         need_fees(f)?;
         let same = self.funds[fund].asset == settle;
         need(same, "bad_value", format!("fund {} is of another asset", self.funds[fund].name))?;
-        let tiers = Table::read(&f.tiers, f.tier_rule == "step", decimals)?;
+        need_fraction(f)?;
+        let pricing = pricing_of(f, self.now)?;
+        need_levels(&f.margin_calls)?;
+        let tiers = tiers(f, decimals)?;
         let maker_fee = parts_per_billion(&f.maker_fee)?;
         let taker_fee = parts_per_billion(&f.taker_fee)?;
         let liquidation_fee = parts_per_billion(&f.liquidation_fee)?;
-        need_below_limit("unit", &unit)?;
+        f.fraction.as_ref().map(parts_per_billion).transpose()?;
+        let margin_calls = whole_levels(&f.margin_calls)?;
+        need_below_limit("unit", unit.numer())?;
+        need_below_limit("unit", unit.denom())?;
         let taken = self.instrument_id(&f.symbol).is_ok();
         need(!taken, "duplicate", format!("symbol {} exists", f.symbol))?;
         self.instruments.push(Instrument {
@@ -101,20 +130,32 @@ impl State {
             fund,
             tick: f.tick.clone(),
             lot: f.lot.clone(),
+            multiplier: f.multiplier.clone(),
             unit,
+            inverse,
             tiers,
             maker_fee,
             taker_fee,
             liquidation_fee,
-            reduce_tier: f.reduce.iter().any(|w| w == "tier"),
-            reduce_all: f.reduce.iter().any(|w| w == "all"),
+            close_fee_in_mm: f.close_fee_in_mm,
+            reduce: f.reduce.clone(),
+            fraction: f.fraction.clone(),
+            adl_rank: f.adl_rank.clone(),
+            adl_price: f.adl_price.clone(),
             mark: None,
+            frozen: BTreeSet::new(),
+            told_frozen: false,
+            kept_mark: None,
+            chunk: chunk as usize,
+            margin_calls,
+            pricing,
             last: None,
             bid: None,
             ask: None,
             bids: Vec::new(),
             asks: Vec::new(),
             unwind_due: false,
+            unwound_at: None,
             venue: Position::default(),
         });
         Ok(())
@@ -137,21 +178,23 @@ impl State {
 
 fn new_fund(name: &str, asset: usize, floor: Int, declared: bool) -> Fund {
     let inventory = BTreeMap::new();
-    Fund { name: name.to_string(), asset, balance: zero(), floor, declared, inventory }
+    Fund {
+        name: name.to_string(),
+        asset,
+        balance: zero(),
+        floor,
+        declared,
+        inventory,
+        drawdown: None,
+        socialise: false,
+        unwind_interval: 0,
+    }
 }
 
 /// Words of the protocol that Part 1 does not build are bad values.
 fn need_built(f: &InstrumentFields) -> Result<(), Refusal> {
-    let built =
-        |what: &str, given: &str, only: &str| need(given == only, "bad_value", format!("{what} {given} is not built"));
-    built("kind", &f.kind, "linear_perp")?;
-    need(f.tier_rule != "linear", "bad_value", "tier_rule linear is not built")?;
-    need(!f.close_fee_in_mm, "bad_value", "close_fee_in_mm is not built")?;
-    let fraction = f.reduce.iter().any(|w| w == "fraction");
-    need(!fraction, "bad_value", "reduce fraction is not built")?;
-    built("adl_rank", &f.adl_rank, "pnl_leverage")?;
-    built("adl_price", &f.adl_price, "bankruptcy")?;
-    built("mark rule", &f.mark_rule, "external")
+    let perpetual = ["linear_perp", "inverse_perp"].contains(&f.kind.as_str());
+    need(perpetual, "bad_value", format!("kind {} is not built", f.kind))
 }
 
 fn need_size(what: &str, x: &Rat) -> Result<(), Refusal> {
@@ -161,13 +204,54 @@ fn need_size(what: &str, x: &Rat) -> Result<(), Refusal> {
 }
 
 /// `unit = tick × lot × multiplier` in quanta, whole and at least 1.
-fn whole_unit(f: &InstrumentFields, decimals: u32) -> Result<Int, Refusal> {
+fn whole_unit(f: &InstrumentFields, decimals: u32) -> Result<Rat, Refusal> {
     let unit = &f.tick * &f.lot * &f.multiplier * rat(&pow10(decimals));
     if unit.is_integer() && unit >= one() {
-        Ok(unit.to_integer())
+        Ok(unit)
     } else {
         refuse("bad_value", "one lot at one tick is not a whole number of quanta")
     }
+}
+
+/// What one lot is worth at one tick, in quanta: any positive number.
+fn inverse_unit(f: &InstrumentFields, decimals: u32) -> Rat {
+    &f.lot * &f.multiplier * rat(&pow10(decimals)) / &f.tick
+}
+
+/// The table of any rule. What is wrong in it is `bad_tiers`.
+fn tiers(f: &InstrumentFields, decimals: u32) -> Result<Table, Refusal> {
+    let close_fee = if f.close_fee_in_mm { f.taker_fee.clone().max(rat(&zero())) } else { rat(&zero()) };
+    if f.tier_rule == "linear" {
+        return table_by_size(f, &close_fee);
+    }
+    let given = f.base.is_some() || f.slope.is_some() || f.im_base.is_some();
+    need(!given, "bad_tiers", "base, slope, im_base are of tier_rule linear")?;
+    let rule = if f.tier_rule == "step" { Rule::Step } else { Rule::Marginal };
+    Table::read(f.tiers.as_ref().expect("the form needs them"), rule, decimals, &close_fee)
+}
+
+fn table_by_size(f: &InstrumentFields, close_fee: &Rat) -> Result<Table, Refusal> {
+    need(f.tiers.is_none(), "bad_tiers", "tier_rule linear takes no tiers")?;
+    let part = |what: &str, given: &Option<Rat>| match given {
+        None => refuse("bad_tiers", format!("tier_rule linear needs {what}")),
+        Some(x) if parts_per_billion(x).is_err() => refuse("bad_tiers", format!("{what} is finer than a billionth")),
+        Some(x) => Ok(x.clone()),
+    };
+    let (base, slope, im_base) = (part("base", &f.base)?, part("slope", &f.slope)?, part("im_base", &f.im_base)?);
+    let fits = base.is_positive() && base < im_base && im_base <= one() && !slope.is_negative() && slope < one();
+    need(fits, "bad_tiers", "base, slope, im_base do not fit")?;
+    need(&base + close_fee < one(), "bad_tiers", "base with the taker fee is not below 1")?;
+    Ok(Table::by_size(base, slope, im_base))
+}
+
+fn need_fraction(f: &InstrumentFields) -> Result<(), Refusal> {
+    let Some(fraction) = &f.fraction else {
+        return Ok(());
+    };
+    let listed = f.reduce.iter().any(|w| w == "fraction");
+    need(listed, "bad_value", "fraction is not listed in reduce")?;
+    let fits = fraction.is_positive() && *fraction <= one();
+    need(fits, "bad_value", format!("fraction {} is not above 0 and at most 1", show_exact(fraction)))
 }
 
 fn need_fees(f: &InstrumentFields) -> Result<(), Refusal> {

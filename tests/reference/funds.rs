@@ -2,7 +2,7 @@
 //! unwinding, and deleveraging of what inventory is left.
 
 use super::number::{Int, ceil_div, floor_div, zero};
-use super::state::{Owner, Position, Side, State, sum};
+use super::state::{At, Leg, Owner, Position, Side, State, sum};
 use num_traits::{Signed, Zero};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ pub struct Passing {
     /// `E_k = floor(E_i · k / |q|)`
     pub share: Int,
     /// The bankruptcy price, from the share of the whole position.
-    pub price: Int,
+    pub price: Option<Int>,
 }
 
 impl State {
@@ -35,41 +35,42 @@ impl State {
         &fund.balance + sum(fund.inventory.iter().map(|(&i, position)| self.upnl(i, position)))
     }
 
-    pub fn passing(&self, account: u64, i: usize, k: &Int) -> Passing {
-        let position = self.holding(account, i).position;
+    pub fn passing(&self, account: u64, at: At, k: &Int) -> Passing {
+        let (i, position) = (at.i, self.position(account, at));
         let mark = self.instruments[i].mark.clone().expect("only positions with a mark");
         Passing {
             value: self.value_at(i, &position.part(k), &mark),
-            share: floor_div(&(self.share(account, i) * k), &position.size()),
-            price: self.bankruptcy_price(account, i),
+            share: floor_div(&(self.share(account, at) * k), &position.size()),
+            price: self.bankruptcy_price(account, at),
         }
     }
 
     /// `fund equity + E_k ≥ floor`
-    pub fn fund_can_bear(&self, account: u64, i: usize, k: &Int) -> bool {
-        let fund = self.instruments[i].fund;
-        let share = self.passing(account, i, k).share;
-        self.fund_equity(fund) + share >= self.funds[fund].floor
+    pub fn fund_can_bear(&self, account: u64, at: At, k: &Int) -> bool {
+        let fund = self.instruments[at.i].fund;
+        let share = self.passing(account, at, k).share;
+        self.fund_equity(fund) + share >= self.funds[fund].floor && !self.in_drawdown(fund)
     }
 
     /// Step 4: at `X = V(k, mark) − E_k` the pool realises `X − C_k`, the
     /// inventory gains `k` lots at cost `X`. No cash passes.
-    pub fn take_over(&mut self, account: u64, i: usize, k: &Int) {
-        let passing = self.passing(account, i, k);
-        let q = self.holding(account, i).position.part(k);
+    pub fn take_over(&mut self, account: u64, at: At, k: &Int) {
+        let passing = self.passing(account, at, k);
+        let q = self.position(account, at).part(k);
         let x = &passing.value - &passing.share;
-        self.reduce(account, i, k, &x);
-        self.enter_inventory(account, i, &q, &x, &passing.share, &passing.price);
+        self.reduce(account, at, k, &x);
+        self.enter_inventory(account, at, &q, &x, &passing.share, &passing.price);
     }
 
     /// The fund takes `q` lots (signed) at cost `x`; an opposite inventory nets.
-    pub fn enter_inventory(&mut self, account: u64, i: usize, q: &Int, x: &Int, passed: &Int, price: &Int) {
+    pub fn enter_inventory(&mut self, account: u64, at: At, q: &Int, x: &Int, passed: &Int, price: &Option<Int>) {
+        let i = at.i;
         let fields = json!({
             "account": account,
             "symbol": self.instruments[i].symbol,
             "side": Position { q: q.clone(), cost: zero() }.word(),
             "qty": self.show_qty(i, &q.abs()),
-            "price": self.show_price(i, price),
+            "price": self.show_maybe_price(i, price),
             "passed": self.show_money(self.settle_of(i), passed),
         });
         self.emit("takeover", fields);
@@ -77,7 +78,8 @@ impl State {
         let realised = self.net(i, q, x);
         self.change_fund(fund, &realised, "netting");
         self.report_fund_deficit(fund);
-        self.cut_reduce_only(account, i);
+        self.look_in_rounds(fund);
+        self.cut_reduce_only(account, at);
         self.cut_standing(i);
     }
 
@@ -114,22 +116,26 @@ impl State {
     }
 
     /// A trade at a price closes first, then opens; returns what closing realised,
-    /// which the caller books with `change_fund`.
-    pub fn trade_inventory(&mut self, i: usize, side: Side, qty: &Int, price: &Int) -> Int {
+    /// which the caller books with `change_fund`, and the value at which it was
+    /// booked.
+    pub fn trade_inventory(&mut self, i: usize, side: Side, qty: &Int, price: &Int) -> (Int, Int) {
         let mut inventory = self.inventory(i);
         let closed = inventory.closed_by(side, qty);
         let opened = qty - &closed;
-        let mut realised = zero();
+        let (mut realised, mut booked) = (zero(), zero());
         if closed.is_positive() {
             let value = self.value_at(i, &inventory.part(&closed), price);
-            realised = value - inventory.remove(&closed);
+            realised = &value - inventory.remove(&closed);
+            booked += value;
         }
         if opened.is_positive() {
             let q = side.signed(&opened);
-            inventory.add(&q, &self.value_at(i, &q, price));
+            let cost = self.cost_at(i, &q, price);
+            inventory.add(&q, &cost);
+            booked -= cost;
         }
         self.set_inventory(i, inventory);
-        realised
+        (realised, booked)
     }
 
     /// Said whenever a takeover, residue or deficit leaves a fund below zero.
@@ -152,18 +158,22 @@ impl State {
     pub fn unwind_inventories(&mut self) {
         for i in 0..self.instruments.len() {
             let inventory = self.inventory(i);
-            let in_flight = self.standing.iter().any(|o| o.owner == Owner::Fund && o.instrument == i);
+            let in_flight = self.standing.iter().any(|o| o.owner == Owner::Fund && o.at.i == i);
             let due = self.instruments[i].unwind_due && !self.unwound.contains(&i);
-            let Some(mark) = self.instruments[i].mark.clone() else {
-                continue;
-            };
-            if inventory.q.is_zero() || in_flight || !due {
+            if inventory.q.is_zero() || in_flight || !due || !self.lives(i) {
                 continue;
             }
+            let interval = self.funds[self.instruments[i].fund].unwind_interval;
+            if self.instruments[i].unwound_at.is_some_and(|last| self.now - last < interval) {
+                continue;
+            }
+            let mark = self.instruments[i].mark.clone().expect("it lives");
+            self.instruments[i].unwound_at = Some(self.now);
             self.instruments[i].unwind_due = false;
             self.unwound.insert(i);
             let side = Side::closing(&inventory.q);
-            self.send(Owner::Fund, i, side, &inventory.size(), &mark, "unwind");
+            let at = At { i, leg: Leg::Net };
+            self.send(Owner::Fund, at, side, &inventory.size(), &mark, "unwind");
         }
     }
 
@@ -174,18 +184,19 @@ impl State {
         for i in 0..self.instruments.len() {
             let fund = self.instruments[i].fund;
             let inventory = self.inventory(i);
-            let low = self.fund_equity(fund) < self.funds[fund].floor;
-            if inventory.q.is_zero() || !low {
+            let low = self.fund_equity(fund) < self.funds[fund].floor || self.in_drawdown(fund);
+            if inventory.q.is_zero() || !low || !self.lives(i) {
                 continue;
             }
-            let Some(mark) = self.instruments[i].mark.clone() else {
-                continue;
-            };
-            let traded = self.trade_with_counters(&json!("fund"), i, &inventory.q, &mark);
+            let mark = self.instruments[i].mark.clone().expect("it lives");
+            let (traded, booked) = self.trade_with_counters(&json!("fund"), i, &inventory.q, &mark);
             if traded.is_positive() {
                 let value = self.value_at(i, &inventory.part(&traded), &mark);
                 let realised = self.reduce_inventory(i, &traded, &value);
                 self.change_fund(fund, &realised, "adl");
+                let booked = value + booked;
+                self.book_rounding(i, &booked);
+                self.look_after_changes(fund, &[realised, booked]);
                 any = true;
             }
         }

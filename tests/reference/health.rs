@@ -9,9 +9,9 @@ impl State {
         let locked = pools.iter().filter(|&&pool| self.is_locked(pool)).count();
         let mut waiting: Vec<Value> = pools.iter().filter_map(|&pool| self.show_waiting_pool(pool)).collect();
         let mut unwinding: Vec<&VenueOrder> = self.standing.iter().filter(|o| o.owner == Owner::Fund).collect();
-        unwinding.sort_by_key(|order| order.instrument);
+        unwinding.sort_by_key(|order| order.at.i);
         for order in unwinding {
-            let symbol = &self.instruments[order.instrument].symbol;
+            let symbol = &self.instruments[order.at.i].symbol;
             waiting.push(self.show_waiting_order(json!("fund"), symbol, order));
         }
         json!({"locked": locked, "waiting": waiting})

@@ -1,8 +1,8 @@
 //! What follows from an input (model section 5): the phases, and the walk of a
 //! locked pool.
 
-use super::number::{Int, Rat, floor_div, show_rounded};
-use super::state::{Begun, Cancelling, Owner, PoolId, PoolKind, Reduction, Side, State, Unfilled};
+use super::number::{Int, Rat, int, rat, show_rounded, zero};
+use super::state::{At, Begun, Cancelling, Leg, Owner, PoolId, PoolKind, Reduction, Side, State, Unfilled};
 use num_traits::{Signed, Zero};
 use serde_json::{Value, json};
 
@@ -10,31 +10,28 @@ impl State {
     /// Rounds of (a) to (c), then (d) the funds; if that led to ADL, again.
     pub fn follow_up(&mut self, cause: &str) {
         self.unwound.clear();
+        self.look_at_all_funds();
+        self.in_rounds = true;
         loop {
             self.liquidate(cause);
             self.unwind_inventories();
-            if !self.deleverage_inventories() {
+            if !self.deleverage_inventories() && !self.marks_follow_fills() {
                 break;
             }
         }
+        self.in_rounds = false;
     }
 
+    /// From (a) to (b), again as long as (a) has something to tell.
     fn liquidate(&mut self, cause: &str) {
+        self.lock_and_announce(cause);
         loop {
-            self.lock_and_announce(cause);
             self.begin();
             self.walk_locked_pools();
-            if self.unlocked_breach().is_none() && !self.has_untold_breach() {
+            if !self.lock_and_announce(cause) {
                 break;
             }
         }
-    }
-
-    /// Whether a pool is in breach without a living mark, and that was not announced.
-    fn has_untold_breach(&self) -> bool {
-        self.all_pools().into_iter().any(|pool| {
-            !self.is_locked(pool) && self.in_breach(pool) && !self.has_live_mark(pool) && !self.is_suppressed(pool)
-        })
     }
 
     /// The first unlocked pool in breach that has a living mark.
@@ -43,25 +40,36 @@ impl State {
         candidates.into_iter().find(|&pool| self.has_live_mark(pool) && self.in_breach(pool))
     }
 
-    /// Phase (a).
-    fn lock_and_announce(&mut self, cause: &str) {
+    /// Phase (a). True: something was told, or is to be.
+    fn lock_and_announce(&mut self, cause: &str) -> bool {
+        let mut told = false;
+        self.forget_levels_of_empty_pools();
         for pool in self.all_pools() {
             let live = self.has_live_mark(pool);
             if live || self.pool_positions(pool).is_empty() {
                 self.lock_mut(pool).suppressed = false;
             }
-            if self.is_locked(pool) || !self.in_breach(pool) {
+            if self.is_locked(pool) {
                 continue;
             }
-            if live {
+            if live && self.in_breach(pool) {
+                self.settle_first(pool.account); // what it receives may cure it
+            }
+            if !self.in_breach(pool) {
+                told |= self.call(pool);
+            } else if live {
                 self.lock_mut(pool).locked = true;
+                self.note_above_all_levels(pool);
                 self.announce(pool, cause);
+                told = true;
             } else if !self.lock_mut(pool).suppressed {
                 self.lock_mut(pool).suppressed = true;
                 let fields = json!({"account": pool.account, "pool": self.pool_name(pool)});
                 self.emit("liquidation_suppressed", fields);
+                told = true;
             }
         }
+        told || self.unlocked_breach().is_some()
     }
 
     fn announce(&mut self, pool: PoolId, cause: &str) {
@@ -78,13 +86,14 @@ impl State {
     }
 
     /// What concerns one pool only is settled for each before any of them walks:
-    /// that its orders are cancelled, and its first order.
+    /// that its orders are cancelled, and its first order; where it has legs to
+    /// offset first, that comes in its walk.
     fn begin(&mut self) {
         for pool in self.all_pools() {
             if self.is_locked(pool) && self.cancelling(pool) == Cancelling::NotAsked {
                 let waits = self.venue.cancel_ack && !self.orders_of_pool(pool).is_empty();
-                let largest = self.largest_position(pool).filter(|_| !waits);
-                let order = largest.and_then(|i| self.reduction(pool, i));
+                let largest = self.largest_position(pool).filter(|_| !waits && self.to_offset(pool).is_none());
+                let order = largest.and_then(|at| self.reduction(pool, at));
                 self.lock_mut(pool).begun = Some(Begun { order });
             }
         }
@@ -94,6 +103,7 @@ impl State {
     fn walk_locked_pools(&mut self) {
         for pool in self.all_pools() {
             if self.is_locked(pool) && !self.waits(pool) {
+                self.settle_first(pool.account);
                 self.walk(pool);
             }
         }
@@ -106,7 +116,7 @@ impl State {
     }
 
     /// The steps, each followed by an evaluation, to the end or until the pool
-    /// waits for the venue. Without a position that has a mark it stays locked.
+    /// waits for the venue. Without a position whose mark lives it stays locked.
     fn walk(&mut self, pool: PoolId) {
         if let Some(Begun { order }) = self.lock_mut(pool).begun.take() {
             if self.cancel_orders(pool) {
@@ -128,79 +138,128 @@ impl State {
             if self.cancel_orders(pool) {
                 return;
             }
-            if let Some((i, k)) = self.take_unfilled(pool) {
-                self.pass_on(pool, i, &k);
+            if let Some((at, k)) = self.take_unfilled(pool) {
+                self.pass_on(pool, at, &k);
                 continue;
             }
-            let Some(i) = self.largest_position(pool) else {
+            if let Some(i) = self.to_offset(pool) {
+                self.offset(pool.account, i);
+                continue;
+            }
+            let Some(at) = self.largest_position(pool) else {
                 return;
             };
-            if let Some(order) = self.reduction(pool, i) {
+            if let Some(order) = self.reduction(pool, at) {
                 if self.send_liquidation(pool, &order) {
                     return;
                 }
             } else {
-                let whole = self.holding(pool.account, i).position.size();
-                self.pass_on(pool, i, &whole);
+                let whole = self.position(pool.account, at).size();
+                self.pass_on(pool, at, &whole);
             }
         }
+    }
+
+    /// Step 2: the lowest instrument of which a cross pool holds both legs, and
+    /// whose mark lives.
+    fn to_offset(&self, pool: PoolId) -> Option<usize> {
+        let PoolKind::Cross(_) = pool.kind else {
+            return None;
+        };
+        let list = self.pool_positions(pool);
+        let both = |at: &&At| at.leg == Leg::Long && list.contains(&At { leg: Leg::Short, ..**at });
+        list.iter().filter(both).map(|at| at.i).find(|&i| self.lives(i))
+    }
+
+    /// Closes the shorter of the legs against the other at mark, the long first.
+    fn offset(&mut self, account: u64, i: usize) {
+        let (long, short) = (At { i, leg: Leg::Long }, At { i, leg: Leg::Short });
+        let k = self.position(account, long).size().min(self.position(account, short).size());
+        let mark = self.instruments[i].mark.clone().expect("it lives");
+        let mut booked = zero();
+        for at in [long, short] {
+            let value = self.value_at(i, &self.position(account, at).part(&k), &mark);
+            self.reduce(account, at, &k, &value);
+            booked += value;
+        }
+        let fields = json!({
+            "account": account,
+            "symbol": self.instruments[i].symbol,
+            "qty": self.show_qty(i, &k),
+            "price": self.show_price(i, &mark),
+        });
+        self.emit("offset", fields);
+        self.book_rounding(i, &booked);
+        self.look_after_changes(self.instruments[i].fund, &[booked]);
     }
 
     /// What the venue left of the last order, as far as the position reaches.
-    fn take_unfilled(&mut self, pool: PoolId) -> Option<(usize, Int)> {
-        let Unfilled { liquidation, instrument, lots } = self.lock_mut(pool).unfilled.take()?;
-        let k = lots.min(self.holding(pool.account, instrument).position.size());
-        if k.is_zero() {
+    fn take_unfilled(&mut self, pool: PoolId) -> Option<(At, Int)> {
+        let Unfilled { liquidation, at, lots } = self.lock_mut(pool).unfilled.take()?;
+        let k = lots.min(self.position(pool.account, at).size());
+        if k.is_zero() || !self.lives(at.i) {
             return None;
         }
         self.note_claimed(liquidation);
-        Some((instrument, k))
+        Some((at, k))
     }
 
-    /// The position with the largest MM among those with a mark; ties: the
-    /// lowest instrument.
-    fn largest_position(&self, pool: PoolId) -> Option<usize> {
-        let mut largest: Option<(Int, usize)> = None;
-        for i in self.pool_positions(pool) {
-            if self.instruments[i].mark.is_none() {
+    /// The position with the largest MM among those whose mark lives; ties: the
+    /// lowest instrument, the long leg.
+    fn largest_position(&self, pool: PoolId) -> Option<At> {
+        let mut largest: Option<(Int, At)> = None;
+        for at in self.pool_positions(pool) {
+            if !self.lives(at.i) {
                 continue;
             }
-            let mm = self.position_mm(i, &self.holding(pool.account, i).position);
+            let mm = self.position_mm(at.i, &self.position(pool.account, at));
             if largest.as_ref().is_none_or(|(most, _)| mm > *most) {
-                largest = Some((mm, i));
+                largest = Some((mm, at));
             }
         }
-        largest.map(|(_, i)| i)
+        largest.map(|(_, at)| at)
     }
 
     /// Step 3: how many lots an order is to close, at the bankruptcy price; none:
     /// step 4 with the whole.
-    fn reduction(&self, pool: PoolId, i: usize) -> Option<Reduction> {
+    fn reduction(&self, pool: PoolId, at: At) -> Option<Reduction> {
         if self.equity(pool).is_negative() {
             return None;
         }
-        let position = self.holding(pool.account, i).position;
-        let instrument = &self.instruments[i];
-        let limit = self.bankruptcy_price(pool.account, i);
-        let row = instrument.tiers.row_of(&self.notional(i, &position));
-        if instrument.reduce_tier && row > 0 {
-            let cap = &instrument.tiers.rows[row - 1].cap;
-            let mark = instrument.mark.as_ref().expect("only positions with a mark");
-            let kept = floor_div(cap, &(mark * &instrument.unit));
-            return Some(Reduction { instrument: i, lots: position.size() - kept, limit, step: "tier" });
+        let position = self.position(pool.account, at);
+        let instrument = &self.instruments[at.i];
+        let limit = self.bankruptcy_price(pool.account, at)?;
+        let order = |lots: Int, step: &'static str| Some(Reduction { at, lots, limit: limit.clone(), step });
+        let row = instrument.tiers.row_of(&self.notional(at.i, &position));
+        if instrument.reduces("tier") && row > 0 {
+            let kept = self.lots_within(at.i, &instrument.tiers.rows[row - 1].cap);
+            return order(position.size() - kept, "tier");
         }
-        instrument.reduce_all.then(|| Reduction { instrument: i, lots: position.size(), limit, step: "all" })
+        if let Some(fraction) = instrument.fraction.as_ref().filter(|_| instrument.reduces("fraction")) {
+            return order((rat(&position.size()) * fraction).ceil().to_integer(), "fraction");
+        }
+        instrument.reduces("all").then(|| order(position.size(), "all")).flatten()
+    }
+
+    /// The most lots whose notional at mark is within the cap.
+    fn lots_within(&self, i: usize, cap: &Int) -> Int {
+        let mark = self.instruments[i].mark.as_ref().expect("only positions with a mark");
+        let unit = &self.instruments[i].unit;
+        let a_lot = if self.instruments[i].inverse { unit / rat(mark) } else { unit * rat(mark) };
+        let lots = (rat(cap) / a_lot).floor().to_integer();
+        assert!(self.notional_at(i, &lots, mark) <= *cap && self.notional_at(i, &(&lots + int(1)), mark) > *cap);
+        lots
     }
 
     /// One immediate-or-cancel order. True: it stands.
     fn send_liquidation(&mut self, pool: PoolId, order: &Reduction) -> bool {
-        let i = order.instrument;
-        let side = Side::closing(&self.holding(pool.account, i).position.q);
-        match self.send(Owner::Pool(pool), i, side, &order.lots, &order.limit, order.step) {
+        let at = order.at;
+        let side = Side::closing(&self.position(pool.account, at).q);
+        match self.send(Owner::Pool(pool), at, side, &order.lots, &order.limit, order.step) {
             None => true,
             Some(rest) => {
                 if rest.is_positive() {
-                    let unfilled = Unfilled { liquidation: self.liquidations, instrument: i, lots: rest };
+                    let unfilled = Unfilled { liquidation: self.liquidations, at, lots: rest };
                     self.lock_mut(pool).unfilled = Some(unfilled);
                 }
                 false
@@ -210,11 +269,11 @@ impl State {
 
     /// Steps 4 and 5: the fund takes `k` lots over if it can bear them, else
     /// counterparties are deleveraged.
-    fn pass_on(&mut self, pool: PoolId, i: usize, k: &Int) {
-        if self.fund_can_bear(pool.account, i, k) {
-            self.take_over(pool.account, i, k);
+    fn pass_on(&mut self, pool: PoolId, at: At, k: &Int) {
+        if self.fund_can_bear(pool.account, at, k) {
+            self.take_over(pool.account, at, k);
         } else {
-            self.deleverage_for(pool.account, i, k);
+            self.deleverage_for(pool.account, at, k);
         }
     }
 
@@ -234,8 +293,8 @@ impl State {
             return;
         }
         self.make_good(pool);
-        if let PoolKind::Isolated(i) = pool.kind {
-            let margin = std::mem::take(&mut self.holding_mut(pool.account, i).margin);
+        if let PoolKind::Isolated(at) = pool.kind {
+            let margin = std::mem::take(&mut self.holding_mut(pool.account, at).margin);
             self.cross_mut(pool.account, asset).balance += margin;
         }
     }
@@ -248,17 +307,21 @@ impl State {
         }
         let fund = match pool.kind {
             PoolKind::Cross(asset) => self.assets[asset].fund,
-            PoolKind::Isolated(i) => self.instruments[i].fund,
+            PoolKind::Isolated(at) => self.instruments[at.i].fund,
         };
         self.pool_money_mut(pool).set_zero();
         self.change_fund(fund, &money, "deficit");
         self.report_fund_deficit(fund);
+        self.look_in_rounds(fund);
     }
 
     pub fn pool_name(&self, pool: PoolId) -> String {
         match pool.kind {
             PoolKind::Cross(asset) => format!("cross:{}", self.assets[asset].name),
-            PoolKind::Isolated(i) => format!("isolated:{}", self.instruments[i].symbol),
+            PoolKind::Isolated(At { i, leg }) => {
+                let suffix = leg.word().map(|word| format!(":{word}")).unwrap_or_default();
+                format!("isolated:{}{suffix}", self.instruments[i].symbol)
+            }
         }
     }
 

@@ -29,7 +29,7 @@ impl State {
 
     pub fn do_liq_fill(&mut self, id: u64, qty: &Rat, price: &Rat) -> Result<(), Refusal> {
         let order = self.known_order(id)?.clone();
-        let i = order.instrument;
+        let i = order.at.i;
         need_positive("qty", qty)?;
         need_positive("price", price)?;
         let open = rat(&order.open) * &self.instruments[i].lot;
@@ -44,7 +44,7 @@ impl State {
         let qty = self.lots(i, qty)?;
         need_below_limit("price", &price)?;
         need_below_limit("qty", &qty)?;
-        need_below_limit("qty · price · unit", &self.value_at(i, &qty, &price))?;
+        need_below_limit("qty · price · unit", &self.notional_at(i, &qty, &price))?;
         let account_part = self.account_part(&order, &qty);
         let fund_part = &qty - &account_part;
         self.need_bookable_parts(&order, &account_part, &fund_part, &price)?;
@@ -57,7 +57,7 @@ impl State {
             self.book_fund_part(&order, &fund_part, &price);
         }
         if let Owner::Pool(pool) = order.owner {
-            self.cut_reduce_only(pool.account, i); // a locked pool has no orders: after a late fill only
+            self.cut_reduce_only(pool.account, order.at); // a locked pool has no orders: after a late fill only
         }
         self.cut_standing(i);
         Ok(())
@@ -74,7 +74,7 @@ impl State {
         if order.claimed {
             return zero();
         }
-        self.holding(pool.account, order.instrument).position.closed_by(order.side, qty)
+        self.position(pool.account, order.at).closed_by(order.side, qty)
     }
 
     /// Open interest after the fill, at the higher of price and mark, stays
@@ -86,17 +86,17 @@ impl State {
         fund_part: &Int,
         price: &Int,
     ) -> Result<(), Refusal> {
-        let i = order.instrument;
+        let i = order.at.i;
         let (ours, venues) = (order.side, order.side.other());
         let mut changes = vec![
             (self.inventory(i).q, ours.signed(fund_part)),
             (self.instruments[i].venue.q.clone(), venues.signed(&(account_part + fund_part))),
         ];
         if let Owner::Pool(pool) = order.owner {
-            changes.push((self.holding(pool.account, i).position.q, ours.signed(account_part)));
+            changes.push((self.position(pool.account, order.at).q, ours.signed(account_part)));
         }
         let after = self.open_interest_after(i, &changes);
-        let worst = self.value_at(i, &after, self.higher_of_mark_and(i, price));
+        let worst = self.notional_at(i, &after, self.dearer_of_mark_and(i, price));
         need_below_limit("open interest · price · unit", &worst)
     }
 
@@ -115,7 +115,7 @@ impl State {
         let at = self.standing_at(id)?;
         let order = self.standing.remove(at);
         if let Owner::Pool(pool) = order.owner {
-            let unfilled = Unfilled { liquidation: id, instrument: order.instrument, lots: order.rest.clone() };
+            let unfilled = Unfilled { liquidation: id, at: order.at, lots: order.rest.clone() };
             self.lock_mut(pool).unfilled = Some(unfilled);
         }
         self.keep_ended(order);
@@ -142,9 +142,9 @@ impl State {
     pub fn cut_standing(&mut self, i: usize) {
         for at in 0..self.standing.len() {
             let order = &self.standing[at];
-            if order.instrument == i {
+            if order.at.i == i {
                 let owned = match order.owner {
-                    Owner::Pool(pool) => self.holding(pool.account, i).position,
+                    Owner::Pool(pool) => self.position(pool.account, order.at),
                     Owner::Fund => self.inventory(i),
                 };
                 self.standing[at].rest = owned.closed_by(order.side, &order.rest);
@@ -164,7 +164,7 @@ impl State {
         }
         let belongs_beside = |other: &VenueOrder| match (order.owner, other.owner) {
             (Owner::Pool(a), Owner::Pool(b)) => a.account == b.account,
-            (Owner::Fund, Owner::Fund) => order.instrument == other.instrument,
+            (Owner::Fund, Owner::Fund) => order.at == other.at,
             _ => false,
         };
         let beside: Vec<usize> = (0..self.ended.len()).filter(|&at| belongs_beside(&self.ended[at])).collect();

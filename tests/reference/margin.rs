@@ -1,16 +1,42 @@
 //! Valuation, pools, initial margin, `available`, shares and bankruptcy prices
 //! (model sections 2, 3 and 5), each computed from scratch.
 
-use super::number::{Int, ceil_div, floor_div, int, zero};
-use super::state::{Cancelling, PoolId, PoolKind, Position, Side, State, sum};
+use super::number::{Int, Rat, floor_div, int, limit, pow10, ppb, rat, zero};
+use super::state::{At, Cancelling, PoolId, PoolKind, Position, Side, State, sum};
 use num_traits::{Signed, Zero};
+
+/// What a position, alone or with the orders of a side, comes to.
+struct Reach {
+    notional: Int,
+    lots: Int,
+}
 
 impl State {
     // One position (model section 2).
 
-    /// `V(q, p) = q · p · unit`
+    /// What closes or values: `V(q, p) = q · p · unit`, exact; inverse
+    /// `−(q · unit) / p`, rounded down.
     pub fn value_at(&self, i: usize, q: &Int, price: &Int) -> Int {
-        q * price * &self.instruments[i].unit
+        let instrument = &self.instruments[i];
+        let (unit, per) = (instrument.unit.numer(), instrument.unit.denom());
+        if instrument.inverse { floor_div(&-(q * unit), &(price * per)) } else { q * price * unit / per }
+    }
+
+    /// The cost of an opening fill: the same, inverse rounded up.
+    pub fn cost_at(&self, i: usize, q: &Int, price: &Int) -> Int {
+        -self.value_at(i, &-q, price)
+    }
+
+    /// `|V(k, p)|`, rounded up.
+    pub fn notional_at(&self, i: usize, k: &Int, price: &Int) -> Int {
+        let k = k.abs();
+        self.value_at(i, &k, price).abs().max(self.cost_at(i, &k, price).abs())
+    }
+
+    /// Where a lot is worth more: the higher price, of an inverse contract the
+    /// lower.
+    pub fn dearer<'a>(&self, i: usize, a: &'a Int, b: &'a Int) -> &'a Int {
+        if self.instruments[i].inverse { a.min(b) } else { a.max(b) }
     }
 
     /// At the mark; never marked: `uPnL` is 0, hence `V = C`.
@@ -22,7 +48,10 @@ impl State {
     }
 
     pub fn notional(&self, i: usize, position: &Position) -> Int {
-        self.value(i, position).abs()
+        match &self.instruments[i].mark {
+            Some(mark) => self.notional_at(i, &position.q, mark),
+            None => position.cost.abs(),
+        }
     }
 
     pub fn upnl(&self, i: usize, position: &Position) -> Int {
@@ -33,14 +62,45 @@ impl State {
         if position.q.is_zero() {
             return zero();
         }
-        self.instruments[i].tiers.mm(&self.notional(i, position))
+        self.mm_of(i, &position.size(), &self.notional(i, position))
+    }
+
+    /// `MM` of `k` lots of that notional.
+    pub fn mm_of(&self, i: usize, k: &Int, notional: &Int) -> Int {
+        self.instruments[i].tiers.mm(notional, || self.size_of(i, k, notional)) + self.close_fee(i, notional)
+    }
+
+    /// `close_fee_in_mm`: the taker fee; a rebate lowers nothing.
+    pub fn close_fee_rate(&self, i: usize) -> Rat {
+        let instrument = &self.instruments[i];
+        let fee = if instrument.close_fee_in_mm { instrument.taker_fee.clone().max(zero()) } else { zero() };
+        Rat::new(fee, ppb())
+    }
+
+    fn close_fee(&self, i: usize, notional: &Int) -> Int {
+        (rat(notional) * self.close_fee_rate(i)).ceil().to_integer()
+    }
+
+    /// The size in the underlying, which the rule `linear` goes by: lots, or the
+    /// notional of an inverse contract in its coin.
+    pub fn size_of(&self, i: usize, k: &Int, notional: &Int) -> Rat {
+        self.exact_size_of(i, k, &rat(notional))
+    }
+
+    pub fn exact_size_of(&self, i: usize, k: &Int, notional: &Rat) -> Rat {
+        let instrument = &self.instruments[i];
+        if instrument.inverse {
+            notional / rat(&pow10(self.assets[instrument.settle].decimals))
+        } else {
+            rat(k) * &instrument.lot * &instrument.multiplier
+        }
     }
 
     // Pools (model section 3).
 
-    pub fn own_pool(&self, account: u64, i: usize) -> PoolId {
-        let kind =
-            if self.holding(account, i).isolated { PoolKind::Isolated(i) } else { PoolKind::Cross(self.settle_of(i)) };
+    pub fn own_pool(&self, account: u64, at: At) -> PoolId {
+        let isolated = self.terms(account, at.i).isolated;
+        let kind = if isolated { PoolKind::Isolated(at) } else { PoolKind::Cross(self.settle_of(at.i)) };
         PoolId { account, kind }
     }
 
@@ -52,10 +112,10 @@ impl State {
             for &asset in a.pools.keys() {
                 pools.push(PoolId { account, kind: PoolKind::Cross(asset) });
             }
-            for (&i, h) in &a.holdings {
+            for (&at, h) in &a.holdings {
                 let marked = h.lock.locked || h.lock.suppressed;
-                if h.isolated && (!h.position.q.is_zero() || marked) {
-                    pools.push(PoolId { account, kind: PoolKind::Isolated(i) });
+                if self.terms(account, at.i).isolated && (!h.position.q.is_zero() || marked) {
+                    pools.push(PoolId { account, kind: PoolKind::Isolated(at) });
                 }
             }
         }
@@ -63,17 +123,13 @@ impl State {
         pools
     }
 
-    /// The instruments in which the pool holds a position.
-    pub fn pool_positions(&self, pool: PoolId) -> Vec<usize> {
+    /// Where the pool holds a position.
+    pub fn pool_positions(&self, pool: PoolId) -> Vec<At> {
         let holdings = &self.accounts[&pool.account].holdings;
         let mut list = Vec::new();
-        for (&i, h) in holdings {
-            let belongs = match pool.kind {
-                PoolKind::Cross(asset) => !h.isolated && self.settle_of(i) == asset,
-                PoolKind::Isolated(only) => h.isolated && i == only,
-            };
-            if belongs && !h.position.q.is_zero() {
-                list.push(i);
+        for (&at, h) in holdings {
+            if !h.position.q.is_zero() && self.own_pool(pool.account, at) == pool {
+                list.push(at);
             }
         }
         list
@@ -82,7 +138,7 @@ impl State {
     pub fn pool_asset(&self, pool: PoolId) -> usize {
         match pool.kind {
             PoolKind::Cross(asset) => asset,
-            PoolKind::Isolated(i) => self.settle_of(i),
+            PoolKind::Isolated(at) => self.settle_of(at.i),
         }
     }
 
@@ -90,20 +146,20 @@ impl State {
     pub fn pool_money(&self, pool: PoolId) -> Int {
         match pool.kind {
             PoolKind::Cross(asset) => self.cross(pool.account, asset).balance,
-            PoolKind::Isolated(i) => self.holding(pool.account, i).margin,
+            PoolKind::Isolated(at) => self.holding(pool.account, at).margin,
         }
     }
 
     pub fn pool_money_mut(&mut self, pool: PoolId) -> &mut Int {
         match pool.kind {
             PoolKind::Cross(asset) => &mut self.cross_mut(pool.account, asset).balance,
-            PoolKind::Isolated(i) => &mut self.holding_mut(pool.account, i).margin,
+            PoolKind::Isolated(at) => &mut self.holding_mut(pool.account, at).margin,
         }
     }
 
     fn pool_upnl(&self, pool: PoolId) -> Int {
         let list = self.pool_positions(pool);
-        sum(list.iter().map(|&i| self.upnl(i, &self.holding(pool.account, i).position)))
+        sum(list.iter().map(|&at| self.upnl(at.i, &self.position(pool.account, at))))
     }
 
     pub fn equity(&self, pool: PoolId) -> Int {
@@ -112,7 +168,7 @@ impl State {
 
     pub fn mm(&self, pool: PoolId) -> Int {
         let list = self.pool_positions(pool);
-        sum(list.iter().map(|&i| self.position_mm(i, &self.holding(pool.account, i).position)))
+        sum(list.iter().map(|&at| self.position_mm(at.i, &self.position(pool.account, at))))
     }
 
     /// A pool that holds a position is in breach when `equity ≤ MM`.
@@ -123,13 +179,13 @@ impl State {
 
     /// Whether any of its marks lives.
     pub fn has_live_mark(&self, pool: PoolId) -> bool {
-        self.pool_positions(pool).iter().any(|&i| self.instruments[i].mark.is_some())
+        self.pool_positions(pool).iter().any(|&at| self.lives(at.i))
     }
 
     pub fn is_locked(&self, pool: PoolId) -> bool {
         match pool.kind {
             PoolKind::Cross(asset) => self.cross(pool.account, asset).lock.locked,
-            PoolKind::Isolated(i) => self.holding(pool.account, i).lock.locked,
+            PoolKind::Isolated(at) => self.holding(pool.account, at).lock.locked,
         }
     }
 
@@ -138,7 +194,7 @@ impl State {
     pub fn cancelling(&self, pool: PoolId) -> Cancelling {
         match pool.kind {
             PoolKind::Cross(asset) => self.cross(pool.account, asset).lock.cancelling,
-            PoolKind::Isolated(i) => self.holding(pool.account, i).lock.cancelling,
+            PoolKind::Isolated(at) => self.holding(pool.account, at).lock.cancelling,
         }
     }
 
@@ -146,44 +202,87 @@ impl State {
     pub fn is_suppressed(&self, pool: PoolId) -> bool {
         match pool.kind {
             PoolKind::Cross(asset) => self.cross(pool.account, asset).lock.suppressed,
-            PoolKind::Isolated(i) => self.holding(pool.account, i).lock.suppressed,
+            PoolKind::Isolated(at) => self.holding(pool.account, at).lock.suppressed,
         }
     }
 
     // Initial margin (model section 3).
 
-    /// Hundredths; until set, the first row's maximum.
+    /// Hundredths; until set, the first row's maximum, under `linear` that of the
+    /// present size.
     pub fn leverage(&self, account: u64, i: usize) -> Int {
-        let first = &self.instruments[i].tiers.rows[0].max_leverage;
-        self.holding(account, i).leverage.unwrap_or(first.clone())
-    }
-
-    pub fn im(&self, account: u64, i: usize, notional: &Int) -> Int {
-        self.instruments[i].tiers.im(notional, &self.leverage(account, i))
-    }
-
-    /// `N_io = max(|S + B|, |S − A|)`
-    pub fn notional_with_orders(&self, account: u64, i: usize) -> Int {
-        let s = self.value(i, &self.holding(account, i).position);
-        let orders = |side: Side| {
-            let orders = self.accounts[&account].orders.iter();
-            let counted = orders.filter(|o| o.instrument == i && o.side == side && !o.reduce_only);
-            sum(counted.map(|o| self.value_at(i, &o.rest, &o.price)))
+        let most = || match self.instruments[i].tiers.rows.first() {
+            Some(first) => first.max_leverage.clone(),
+            None => self.max_leverage(account, i),
         };
-        let buys = (&s + orders(Side::Buy)).abs();
-        let sells = (&s - orders(Side::Sell)).abs();
-        buys.max(sells)
+        self.terms(account, i).leverage.unwrap_or_else(most)
     }
 
-    /// `IM(N_io)` of a cross position, the reservation for an isolated one.
+    /// Of the present position, of the larger leg.
+    pub fn max_leverage(&self, account: u64, i: usize) -> Int {
+        let of_place = |at: At| {
+            let reach = self.present(account, at);
+            self.instruments[i].tiers.max_leverage(&reach.notional, || self.size_of(i, &reach.lots, &reach.notional))
+        };
+        self.places(account, i).into_iter().map(of_place).min().expect("an account has places")
+    }
+
+    fn present(&self, account: u64, at: At) -> Reach {
+        let position = self.position(account, at);
+        Reach { notional: self.notional(at.i, &position), lots: position.size() }
+    }
+
+    fn im(&self, account: u64, i: usize, reach: &Reach) -> Int {
+        let size = || self.size_of(i, &reach.lots, &reach.notional);
+        self.instruments[i].tiers.im(&reach.notional, size, self.terms(account, i).leverage.as_ref())
+    }
+
+    /// `IM(|S|)`
+    pub fn position_im(&self, account: u64, at: At) -> Int {
+        self.im(account, at.i, &self.present(account, at))
+    }
+
+    /// `|S + B|` and `|S − A|`, `S = sign(q) · N`, and the lots of each.
+    fn reaches(&self, account: u64, at: At) -> [Reach; 2] {
+        let position = self.position(account, at);
+        let s = position.q.signum() * self.notional(at.i, &position);
+        [Side::Buy, Side::Sell].map(|side| {
+            let orders = self.accounts[&account].orders.iter();
+            let counted = || orders.clone().filter(|o| o.at == at && o.side == side && !o.reduce_only);
+            let notional = sum(counted().map(|o| self.notional_at(at.i, &o.rest, &o.price)));
+            let lots = sum(counted().map(|o| o.rest.clone()));
+            Reach { notional: (&s + side.signed(&notional)).abs(), lots: (&position.q + side.signed(&lots)).abs() }
+        })
+    }
+
+    /// `N_io = max(|S + B|, |S − A|)`, whether that is beyond what is allowed, and
+    /// by how many lots it is reached.
+    pub fn reach_with_orders(&self, account: u64, at: At) -> (Int, Int, bool) {
+        let reaches = self.reaches(account, at);
+        let fee = self.close_fee_rate(at.i);
+        let beyond = reaches.iter().any(|reach| {
+            let size = || self.size_of(at.i, &reach.lots, &reach.notional);
+            self.instruments[at.i].tiers.is_beyond(&reach.notional, size, &fee)
+        });
+        let [buys, sells] = reaches;
+        (buys.notional.max(sells.notional), buys.lots.max(sells.lots), beyond)
+    }
+
+    /// `IM(N_io)`
+    fn im_with_orders(&self, account: u64, at: At) -> Int {
+        let [buys, sells] = self.reaches(account, at);
+        self.im(account, at.i, &buys).max(self.im(account, at.i, &sells))
+    }
+
+    /// `IM(N_io)` of a cross position, in hedge mode the larger leg's; the
+    /// reservations for isolated ones.
     fn im_in_cross_pool(&self, account: u64, i: usize) -> Int {
-        let with_orders = self.im(account, i, &self.notional_with_orders(account, i));
-        let holding = self.holding(account, i);
-        if !holding.isolated {
-            return with_orders;
+        let places = self.places(account, i);
+        let with_orders = |at: &At| self.im_with_orders(account, *at);
+        if !self.terms(account, i).isolated {
+            return places.iter().map(with_orders).max().expect("an account has places");
         }
-        let without = self.im(account, i, &self.notional(i, &holding.position));
-        zero().max(with_orders - without)
+        sum(places.iter().map(|at| zero().max(with_orders(at) - self.position_im(account, *at))))
     }
 
     pub fn cross_im(&self, account: u64, asset: usize) -> Int {
@@ -201,25 +300,34 @@ impl State {
     // Shares and bankruptcy prices (model section 5).
 
     /// `E_i = floor(E · MM_i / MM)`; isolated: all.
-    pub fn share(&self, account: u64, i: usize) -> Int {
-        let pool = self.own_pool(account, i);
+    pub fn share(&self, account: u64, at: At) -> Int {
+        let pool = self.own_pool(account, at);
         let equity = self.equity(pool);
         if let PoolKind::Isolated(_) = pool.kind {
             return equity;
         }
-        let mm_i = self.position_mm(i, &self.holding(account, i).position);
+        let mm_i = self.position_mm(at.i, &self.position(account, at));
         floor_div(&(equity * mm_i), &self.mm(pool))
     }
 
     /// The price solves `V(q, p) = V(q, mark) − E_i`; a long's rounded up to a
-    /// tick, a short's down, never below one tick.
-    pub fn bankruptcy_price(&self, account: u64, i: usize) -> Int {
-        let position = self.holding(account, i).position;
-        let value = self.value(i, &position) - self.share(account, i);
-        let size_unit = position.size() * &self.instruments[i].unit;
-        let price =
-            if position.q.is_positive() { ceil_div(&value, &size_unit) } else { floor_div(&-value, &size_unit) };
-        price.max(int(1))
+    /// tick, a short's down, never below one tick. None where no price does: of
+    /// an inverse contract all prices give values of one sign.
+    pub fn bankruptcy_price(&self, account: u64, at: At) -> Option<Int> {
+        let position = self.position(account, at);
+        let instrument = &self.instruments[at.i];
+        let value = self.value(at.i, &position) - self.share(account, at);
+        let exact = if instrument.inverse {
+            if !(&value * &position.q).is_negative() {
+                return None;
+            }
+            -rat(&position.q) * &instrument.unit / rat(&value)
+        } else {
+            rat(&value) / (rat(&position.q) * &instrument.unit)
+        };
+        let price = if position.q.is_positive() { exact.ceil() } else { exact.floor() };
+        let price = price.to_integer().max(int(1));
+        Some(if instrument.inverse { price.min(limit() - 1) } else { price })
     }
 
     // Open interest (model section 9).
@@ -236,17 +344,18 @@ impl State {
         self.open_interest(i) + sum(grown)
     }
 
-    pub fn higher_of_mark_and<'a>(&'a self, i: usize, price: &'a Int) -> &'a Int {
-        match &self.instruments[i].mark {
-            Some(mark) => price.max(mark),
-            None => price,
-        }
+    /// Of the mark, the mark kept behind it, and another price the one at which a lot is worth
+    /// more.
+    pub fn dearer_of_mark_and<'a>(&'a self, i: usize, price: &'a Int) -> &'a Int {
+        let instrument = &self.instruments[i];
+        let marks = [&instrument.mark, &instrument.kept_mark].into_iter().flatten();
+        marks.fold(price, |most, mark| self.dearer(i, most, mark))
     }
 
     /// The signed sizes of all who can hold the instrument.
     pub fn all_sizes(&self, i: usize) -> Vec<Int> {
-        let accounts = self.accounts.values().filter_map(|a| a.holdings.get(&i));
-        let mut sizes: Vec<Int> = accounts.map(|h| h.position.q.clone()).collect();
+        let holdings = self.accounts.values().flat_map(|a| &a.holdings).filter(|(at, _)| at.i == i);
+        let mut sizes: Vec<Int> = holdings.map(|(_, h)| h.position.q.clone()).collect();
         let inventories = self.funds.iter().filter_map(|f| f.inventory.get(&i));
         sizes.extend(inventories.map(|p| p.q.clone()));
         sizes.push(self.instruments[i].venue.q.clone());

@@ -10,12 +10,12 @@ impl State {
     pub fn do_mark(&mut self, symbol: &str, price: &Rat) -> Result<(), Refusal> {
         let i = self.instrument_id(symbol)?;
         need_positive("price", price)?;
+        need(!self.has_computed_mark(i), "bad_value", format!("the mark of {symbol} is computed"))?;
         let price = self.ticks(i, price)?;
         need_below_limit("price", &price)?;
         let interest = self.open_interest(i).max(int(1));
-        need_below_limit("open interest · mark · unit", &self.value_at(i, &interest, &price))?;
-        self.instruments[i].mark = Some(price);
-        self.instruments[i].unwind_due = true;
+        need_below_limit("open interest · mark · unit", &self.notional_at(i, &interest, &price))?;
+        self.set_mark(i, price);
         Ok(())
     }
 
@@ -24,7 +24,10 @@ impl State {
         let i = self.instrument_id(symbol)?;
         need_positive("price", price)?;
         let price = self.book_price(i, price)?;
-        self.instruments[i].last = Some(price);
+        self.price_input(i, |state| {
+            state.instruments[i].last = Some(price);
+            state.instruments[i].pricing.last_at = state.now;
+        });
         Ok(())
     }
 
@@ -39,26 +42,37 @@ impl State {
         self.need_book_on_grid(i, f)?;
         let maybe = |p: &Option<Rat>| p.as_ref().map(|p| self.book_price(i, p)).transpose();
         let (bid, ask) = (maybe(&f.bid)?, maybe(&f.ask)?);
-        maybe(&f.impact_bid)?;
-        maybe(&f.impact_ask)?;
+        let (impact_bid, impact_ask) = (maybe(&f.impact_bid)?, maybe(&f.impact_ask)?);
         let bids = f.bids.as_ref().map(|side| self.book_side(i, side)).transpose()?;
         let asks = f.asks.as_ref().map(|side| self.book_side(i, side)).transpose()?;
-        let instrument = &mut self.instruments[i];
-        if let Some(bids) = bids {
-            instrument.bid = bids.first().map(|(price, _)| price.clone());
-            instrument.bids = bids;
-        }
-        if let Some(asks) = asks {
-            instrument.ask = asks.first().map(|(price, _)| price.clone());
-            instrument.asks = asks;
-        }
-        if bid.is_some() {
-            instrument.bid = bid;
-        }
-        if ask.is_some() {
-            instrument.ask = ask;
-        }
+        self.price_input(i, |state| {
+            if let Some(bids) = bids {
+                state.set_bid(i, bids.first().map(|(price, _)| price.clone()));
+                state.instruments[i].bids = bids;
+            }
+            if let Some(asks) = asks {
+                state.set_ask(i, asks.first().map(|(price, _)| price.clone()));
+                state.instruments[i].asks = asks;
+            }
+            if bid.is_some() {
+                state.set_bid(i, bid);
+            }
+            if ask.is_some() {
+                state.set_ask(i, ask);
+            }
+            state.set_impact(i, impact_bid, impact_ask);
+        });
         Ok(())
+    }
+
+    fn set_bid(&mut self, i: usize, bid: Option<Int>) {
+        self.instruments[i].bid = bid;
+        self.instruments[i].pricing.bid_at = self.now;
+    }
+
+    fn set_ask(&mut self, i: usize, ask: Option<Int>) {
+        self.instruments[i].ask = ask;
+        self.instruments[i].pricing.ask_at = self.now;
     }
 
     /// The whole grid comes before any overflow.
@@ -77,7 +91,7 @@ impl State {
     fn book_price(&self, i: usize, price: &Rat) -> Result<Int, Refusal> {
         let price = self.ticks(i, price)?;
         need_below_limit("price", &price)?;
-        need_below_limit("price · unit", &self.value_at(i, &int(1), &price))?;
+        need_below_limit("price · unit", &self.notional_at(i, &int(1), &price))?;
         Ok(price)
     }
 
@@ -87,7 +101,7 @@ impl State {
             let price = self.book_price(i, price)?;
             let qty = self.lots(i, qty)?;
             need_below_limit("qty", &qty)?;
-            need_below_limit("qty · price · unit", &self.value_at(i, &qty, &price))?;
+            need_below_limit("qty · price · unit", &self.notional_at(i, &qty, &price))?;
             levels.push((price, qty));
         }
         Ok(levels)

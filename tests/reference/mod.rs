@@ -20,13 +20,22 @@
 //! - `holds`        two-phase withdrawals
 //! - `fills`        booking of fills
 //! - `market`       mark, last, book
+//! - `freezing`     frozen marks
+//! - `price_fields` what an instrument says of its prices
+//! - `index`        the index of several venues
+//! - `funding_rate` premium and rate
+//! - `marks`        what an instrument computes from its prices
+//! - `settlement`   funding settlements, in chunks
 //! - `liquidation`  the phases after each input, and the walk of a pool
+//! - `calls`        margin calls
 //! - `cancelling`   cancelling the orders of a pool, and the venue's word on it
 //! - `venue`        where liquidation and unwind orders go
 //! - `manual`       the manual venue's answers, late ones too
 //! - `liq_fills`    booking of what the venue fills of such orders
 //! - `funds`        takeover, netting, deficits, unwinding, deleveraging
+//! - `drawdown`     whether a fund is in drawdown
 //! - `adl`          ranking and deleveraging of counterparties
+//! - `socialise`    what no fund can bear, charged to profits
 //! - `answers`      get
 //! - `health`       what waits for the venue
 //! - `check`        the invariants
@@ -37,14 +46,19 @@
 
 mod adl;
 mod answers;
+mod calls;
 mod cancelling;
 mod check;
 mod command;
 mod declare;
+mod drawdown;
 mod fills;
+mod freezing;
+mod funding_rate;
 mod funds;
 mod health;
 mod holds;
+mod index;
 mod input;
 mod liq_fills;
 mod liq_price;
@@ -52,8 +66,12 @@ mod liquidation;
 mod manual;
 mod margin;
 mod market;
+mod marks;
 mod number;
+mod price_fields;
 mod repeats;
+mod settlement;
+mod socialise;
 mod state;
 mod tiers;
 mod trading;
@@ -139,7 +157,11 @@ impl Reference {
             return Err(refusal);
         }
         if !matches!(input.command, Command::Get(_)) {
-            self.state.follow_up(&input.cause());
+            let cause = input.cause();
+            self.state.follow_up(&cause);
+            while self.state.settle_on() {
+                self.state.follow_up(&cause);
+            }
         }
         Ok(())
     }

@@ -2,8 +2,10 @@
 
 use super::command::{Command, VenueRules};
 use super::input::{Refusal, refuse};
+use super::marks::Pricing;
 use super::number::{Int, Rat, ceil_div, int, limit, pow10, show_exact, show_scaled, steps, zero};
 use super::repeats::Answer;
+use super::settlement::Settlement;
 use super::tiers::Table;
 use num_traits::{Signed, Zero};
 use serde_json::{Value, json};
@@ -47,6 +49,54 @@ impl Side {
     pub fn closing(q: &Int) -> Side {
         if q.is_positive() { Side::Sell } else { Side::Buy }
     }
+}
+
+/// Which position in an instrument: the only one of a one-way account, or a leg
+/// of one in hedge mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Leg {
+    Net,
+    Long,
+    Short,
+}
+
+impl Leg {
+    pub fn read(word: &str) -> Leg {
+        if word == "long" { Leg::Long } else { Leg::Short }
+    }
+
+    pub fn other(self) -> Leg {
+        match self {
+            Leg::Net => Leg::Net,
+            Leg::Long => Leg::Short,
+            Leg::Short => Leg::Long,
+        }
+    }
+
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Leg::Net => None,
+            Leg::Long => Some("long"),
+            Leg::Short => Some("short"),
+        }
+    }
+
+    /// Whether a position here may have that sign.
+    pub fn allows(self, side: Side) -> bool {
+        match self {
+            Leg::Net => true,
+            Leg::Long => side == Side::Buy,
+            Leg::Short => side == Side::Sell,
+        }
+    }
+}
+
+/// The place of a position in an account: its instrument and leg. Sorts as
+/// positions are shown and pools walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct At {
+    pub i: usize,
+    pub leg: Leg,
 }
 
 /// Signed size and signed cost (model section 2).
@@ -114,6 +164,22 @@ pub struct Fund {
     /// Whether `fund` has set or declared it: a second time is a duplicate.
     pub declared: bool,
     pub inventory: BTreeMap<usize, Position>,
+    pub drawdown: Option<Drawdown>,
+    pub socialise: bool,
+    /// In nanoseconds.
+    pub unwind_interval: u64,
+}
+
+/// The setting, and all values of the fund's equity that were noted.
+#[derive(Clone)]
+pub struct Drawdown {
+    pub start: Rat,
+    pub stop: Rat,
+    /// In nanoseconds.
+    pub bucket: u64,
+    /// When, and what; in order.
+    pub noted: Vec<(u64, Int)>,
+    pub active: bool,
 }
 
 #[derive(Clone)]
@@ -124,15 +190,34 @@ pub struct Instrument {
     pub fund: usize,
     pub tick: Rat,
     pub lot: Rat,
-    /// Quanta of one lot at one tick.
-    pub unit: Int,
+    pub multiplier: Rat,
+    /// Linear: quanta of one lot at one tick. Inverse: of one lot at a price of
+    /// one tick, that is `lot · multiplier · 10^decimals / tick`, exact.
+    pub unit: Rat,
+    pub inverse: bool,
     pub tiers: Table,
     pub maker_fee: Int,
     pub taker_fee: Int,
     pub liquidation_fee: Int,
-    pub reduce_tier: bool,
-    pub reduce_all: bool,
+    pub close_fee_in_mm: bool,
+    /// The words listed; their order means nothing.
+    pub reduce: Vec<String>,
+    /// Of `fraction`.
+    pub fraction: Option<Rat>,
+    pub adl_rank: String,
+    pub adl_price: String,
     pub mark: Option<Int>,
+    /// What keeps the mark from living.
+    pub frozen: BTreeSet<&'static str>,
+    /// `mark_frozen` was told, and no `mark_live` since.
+    pub told_frozen: bool,
+    /// What came while it was frozen.
+    pub kept_mark: Option<Int>,
+    /// Accounts in a chunk of a settlement or a change of rules.
+    pub chunk: usize,
+    /// Rising, in ppb.
+    pub margin_calls: Vec<Int>,
+    pub pricing: Pricing,
     pub last: Option<Int>,
     pub bid: Option<Int>,
     pub ask: Option<Int>,
@@ -142,8 +227,16 @@ pub struct Instrument {
     /// The fund's inventory changed, or the mark was set, since the last
     /// unwind order.
     pub unwind_due: bool,
+    /// When the last unwind order went out.
+    pub unwound_at: Option<u64>,
     /// The external venue account's position.
     pub venue: Position,
+}
+
+impl Instrument {
+    pub fn reduces(&self, word: &str) -> bool {
+        self.reduce.iter().any(|listed| listed == word)
+    }
 }
 
 /// The part of a pool's state that liquidation adds.
@@ -186,7 +279,7 @@ pub struct Begun {
 /// What an order of step 3 is to be.
 #[derive(Clone, Debug)]
 pub struct Reduction {
-    pub instrument: usize,
+    pub at: At,
     pub lots: Int,
     pub limit: Int,
     pub step: &'static str,
@@ -195,7 +288,7 @@ pub struct Reduction {
 #[derive(Clone, Debug)]
 pub struct Unfilled {
     pub liquidation: u64,
-    pub instrument: usize,
+    pub at: At,
     pub lots: Int,
 }
 
@@ -205,14 +298,19 @@ pub struct CrossPool {
     pub lock: Lock,
 }
 
-/// What an account has in one instrument: position and settings.
+/// What an account has set for one instrument, for both legs.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    pub isolated: bool,
+    /// Hundredths; none until set: the first row's maximum.
+    pub leverage: Option<Int>,
+}
+
+/// What an account has at one place.
 #[derive(Clone, Debug, Default)]
 pub struct Holding {
     pub position: Position,
-    pub isolated: bool,
     pub margin: Int,
-    /// Hundredths; none until set: the first row's maximum.
-    pub leverage: Option<Int>,
     /// Of the isolated pool.
     pub lock: Lock,
 }
@@ -220,7 +318,7 @@ pub struct Holding {
 #[derive(Clone)]
 pub struct Order {
     pub id: u64,
-    pub instrument: usize,
+    pub at: At,
     pub side: Side,
     pub rest: Int,
     pub price: Int,
@@ -236,10 +334,13 @@ pub struct Hold {
 
 #[derive(Clone, Default)]
 pub struct Account {
+    /// Two legs an instrument.
+    pub hedge: bool,
     /// By asset.
     pub pools: BTreeMap<usize, CrossPool>,
+    pub holdings: BTreeMap<At, Holding>,
     /// By instrument.
-    pub holdings: BTreeMap<usize, Holding>,
+    pub terms: BTreeMap<usize, Terms>,
     /// In order of acceptance.
     pub orders: Vec<Order>,
     /// Open ones, by id.
@@ -259,7 +360,7 @@ pub struct PoolId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PoolKind {
     Cross(usize),
-    Isolated(usize),
+    Isolated(At),
 }
 
 /// Whose liquidation or unwind order it is.
@@ -274,7 +375,8 @@ pub enum Owner {
 pub struct VenueOrder {
     pub id: u64,
     pub owner: Owner,
-    pub instrument: usize,
+    /// Of the fund: where an inventory lies, without legs.
+    pub at: At,
     pub side: Side,
     /// What the venue has not filled of it, and may yet fill.
     pub open: Int,
@@ -308,6 +410,14 @@ pub struct State {
     pub liquidations: u64,
     /// Instruments that had their unwind order in this input.
     pub unwound: BTreeSet<usize>,
+    /// Whether what happens follows from an input, and is not its own booking.
+    pub in_rounds: bool,
+    /// Instruments whose depth liquidation has met, since their marks were computed.
+    pub moved_by_fills: BTreeSet<usize>,
+    /// The highest level of margin calls that each pool has reached, in ppb.
+    pub levels: BTreeMap<PoolId, Int>,
+    /// Those under way, in order.
+    pub settlements: Vec<Settlement>,
     pub pool_checks: Cell<u64>,
 }
 
@@ -327,6 +437,10 @@ impl State {
             ended: Vec::new(),
             liquidations: 0,
             unwound: BTreeSet::new(),
+            in_rounds: false,
+            moved_by_fills: BTreeSet::new(),
+            levels: BTreeMap::new(),
+            settlements: Vec::new(),
             pool_checks: Cell::new(0),
         }
     }
@@ -336,9 +450,7 @@ impl State {
         match command {
             Command::Asset { asset, decimals } => self.do_asset(asset, *decimals),
             Command::Instrument(fields) => self.do_instrument(fields),
-            Command::Fund { fund, asset, floor, socialise, drawdown } => {
-                self.do_fund(fund, asset, floor, *socialise || *drawdown)
-            }
+            Command::Fund(fields) => self.do_fund(fields),
             Command::FundDeposit { fund, amount } => self.do_fund_deposit(fund, amount),
             Command::Venue(rules) => self.do_venue(rules),
             Command::Account { account, margin, positions } => self.do_account(*account, margin, positions),
@@ -349,14 +461,21 @@ impl State {
             Command::Release { account, hold } => self.do_release(*account, *hold),
             Command::Leverage { account, symbol, leverage } => self.do_leverage(*account, symbol, leverage),
             Command::MarginMode { account, symbol, isolated } => self.do_margin_mode(*account, symbol, *isolated),
-            Command::IsolatedMargin { account, symbol, amount } => self.do_isolated_margin(*account, symbol, amount),
+            Command::IsolatedMargin { account, symbol, amount, leg } => {
+                self.do_isolated_margin(*account, symbol, amount, leg)
+            }
             Command::Order(fields) => self.do_order(fields),
             Command::Cancel { account, order } => self.do_cancel(*account, *order),
             Command::Fill(fields) => self.do_fill(fields),
             Command::Mark { symbol, price } => self.do_mark(symbol, price),
             Command::Last { symbol, price } => self.do_last(symbol, price),
             Command::Book(fields) => self.do_book(fields),
-            Command::Time => Ok(()),
+            Command::Index { symbol, venue, price } => self.do_index(symbol, venue, price),
+            Command::Funding { symbol, rate } => self.do_funding(symbol, rate.as_ref()),
+            Command::Time => {
+                self.do_time();
+                Ok(())
+            }
             Command::LiqFill { liquidation, qty, price } => self.do_liq_fill(*liquidation, qty, price),
             Command::LiqExpire { liquidation } => self.do_liq_expire(*liquidation),
             Command::LiqUnknown { liquidation } => self.do_liq_unknown(*liquidation),
@@ -436,13 +555,33 @@ impl State {
     // Parts of the state.
 
     /// A copy; a default one where the account never had anything there.
-    pub fn holding(&self, account: u64, i: usize) -> Holding {
-        self.accounts[&account].holdings.get(&i).cloned().unwrap_or_default()
+    pub fn holding(&self, account: u64, at: At) -> Holding {
+        self.accounts[&account].holdings.get(&at).cloned().unwrap_or_default()
     }
 
-    pub fn holding_mut(&mut self, account: u64, i: usize) -> &mut Holding {
+    pub fn position(&self, account: u64, at: At) -> Position {
+        self.holding(account, at).position
+    }
+
+    pub fn holding_mut(&mut self, account: u64, at: At) -> &mut Holding {
         let account = self.accounts.get_mut(&account).expect("account was checked");
-        account.holdings.entry(i).or_default()
+        account.holdings.entry(at).or_default()
+    }
+
+    /// A copy; the default where nothing was set.
+    pub fn terms(&self, account: u64, i: usize) -> Terms {
+        self.accounts[&account].terms.get(&i).cloned().unwrap_or_default()
+    }
+
+    pub fn terms_mut(&mut self, account: u64, i: usize) -> &mut Terms {
+        let account = self.accounts.get_mut(&account).expect("account was checked");
+        account.terms.entry(i).or_default()
+    }
+
+    /// The places that the account may have positions in.
+    pub fn places(&self, account: u64, i: usize) -> Vec<At> {
+        let legs: &[Leg] = if self.accounts[&account].hedge { &[Leg::Long, Leg::Short] } else { &[Leg::Net] };
+        legs.iter().map(|&leg| At { i, leg }).collect()
     }
 
     /// A copy; an empty one where there is none.

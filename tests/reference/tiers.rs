@@ -1,7 +1,7 @@
 //! Tier tables (model section 3). Anything wrong in one is `bad_tiers`.
 
 use super::input::{Json, Refusal, json_decimal, refuse};
-use super::number::{Int, Rat, ceil_div, floor_div, int, limit, pow10, ppb, steps, zero};
+use super::number::{Int, Rat, ceil_div, floor_div, int, limit, one, pow10, ppb, rat, steps, zero};
 use num_traits::{Signed, Zero};
 
 #[derive(Clone)]
@@ -14,9 +14,23 @@ pub struct Row {
     pub deduction: Int,
 }
 
+/// How a requirement follows from the notional.
+#[derive(Clone)]
+pub enum Rule {
+    Marginal,
+    Step,
+    /// By the size in the underlying, exact.
+    Linear {
+        base: Rat,
+        slope: Rat,
+        im_base: Rat,
+    },
+}
+
 #[derive(Clone)]
 pub struct Table {
     pub rows: Vec<Row>,
+    pub rule: Rule,
 }
 
 /// A row as given; the deduction may be missing.
@@ -28,8 +42,13 @@ struct Given {
 }
 
 impl Table {
+    /// By size: without rows.
+    pub fn by_size(base: Rat, slope: Rat, im_base: Rat) -> Table {
+        Table { rows: Vec::new(), rule: Rule::Linear { base, slope, im_base } }
+    }
+
     /// Reads the rows, checks them, and computes the deductions.
-    pub fn read(list: &[Json], step: bool, decimals: u32) -> Result<Table, Refusal> {
+    pub fn read(list: &[Json], rule: Rule, decimals: u32, close_fee: &Rat) -> Result<Table, Refusal> {
         if list.is_empty() {
             return refuse("bad_tiers", "tiers is empty");
         }
@@ -42,35 +61,65 @@ impl Table {
         }
         for n in 0..given.len() {
             check_row(&given, n).or_else(|what| bad(n, what))?;
+            if Rat::new(given[n].mmr.clone(), ppb()) + close_fee >= one() {
+                return bad(n, "mmr with the taker fee is not below 1");
+            }
         }
-        check_deductions(&given, step)?;
-        Ok(Table { rows: with_deductions(given, step) })
+        let marginal = matches!(rule, Rule::Marginal);
+        check_deductions(&given, !marginal)?;
+        Ok(Table { rows: with_deductions(given, !marginal), rule })
     }
 
     /// The first row with `N ≤ cap`; above the last cap the last row.
     pub fn row_of(&self, notional: &Int) -> usize {
         let fits = self.rows.iter().position(|row| *notional <= row.cap);
-        fits.unwrap_or(self.rows.len() - 1)
+        fits.unwrap_or(self.rows.len().max(1) - 1)
     }
 
-    /// `ceil(N · mmr_n) − D_n`; under `step` every deduction is zero.
-    pub fn mm(&self, notional: &Int) -> Int {
+    /// `ceil(N · mmr_n) − D_n`; under `step` every deduction is zero; under
+    /// `linear` the rate is `base + slope · size`.
+    pub fn mm(&self, notional: &Int, size: impl FnOnce() -> Rat) -> Int {
+        if let Rule::Linear { base, slope, .. } = &self.rule {
+            return (rat(notional) * (base + slope * size())).ceil().to_integer();
+        }
         let row = &self.rows[self.row_of(notional)];
         ceil_div(&(notional * &row.mmr), &ppb()) - &row.deduction
     }
 
-    pub fn max_leverage(&self, notional: &Int) -> &Int {
-        &self.rows[self.row_of(notional)].max_leverage
+    /// Hundredths, of that notional or size.
+    pub fn max_leverage(&self, notional: &Int, size: impl FnOnce() -> Rat) -> Int {
+        if let Rule::Linear { slope, im_base, .. } = &self.rule {
+            let most = rat(&int(100)) / (im_base + slope * size());
+            return most.floor().to_integer().max(int(100));
+        }
+        self.rows[self.row_of(notional)].max_leverage.clone()
     }
 
-    /// `ceil(N / min(leverage, max_leverage of N's tier))`
-    pub fn im(&self, notional: &Int, leverage: &Int) -> Int {
-        let leverage = leverage.min(self.max_leverage(notional));
-        ceil_div(&(notional * int(100)), leverage)
+    /// The rate of the initial margin: `1 / min(leverage, max_leverage of N's
+    /// tier)`; under `linear` `max(im_base + slope · size, 1 / leverage)`. Until a
+    /// leverage is set, it does not count.
+    pub fn im_rate(&self, notional: &Int, size: impl FnOnce() -> Rat, leverage: Option<&Int>) -> Rat {
+        if let Rule::Linear { slope, im_base, .. } = &self.rule {
+            let rate = im_base + slope * size();
+            return leverage.map_or(rate.clone(), |leverage| rate.max(Rat::new(int(100), leverage.clone())));
+        }
+        let most = self.max_leverage(notional, size);
+        let leverage = leverage.unwrap_or(&self.rows[0].max_leverage).min(&most);
+        Rat::new(int(100), leverage.clone())
     }
 
-    pub fn last_cap(&self) -> &Int {
-        &self.rows[self.rows.len() - 1].cap
+    /// `ceil(N · rate)`
+    pub fn im(&self, notional: &Int, size: impl FnOnce() -> Rat, leverage: Option<&Int>) -> Int {
+        (rat(notional) * self.im_rate(notional, size, leverage)).ceil().to_integer()
+    }
+
+    /// Whether it takes a position that large only beyond what is allowed: above
+    /// the last cap, or where the rate, with a close fee, is 1 or more.
+    pub fn is_beyond(&self, notional: &Int, size: impl FnOnce() -> Rat, fee: &Rat) -> bool {
+        match &self.rule {
+            Rule::Linear { base, slope, .. } => base + slope * size() + fee >= one(),
+            _ => *notional > self.rows[self.rows.len() - 1].cap,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::command::VenueRules;
 use super::input::Refusal;
 use super::number::{Int, zero};
-use super::state::{Owner, Side, State, VenueOrder, need};
+use super::state::{At, Owner, Side, State, VenueOrder, need};
 use num_traits::{Signed, Zero};
 use serde_json::{Value, json};
 
@@ -18,7 +18,8 @@ impl State {
 
     /// Sends an order. The answer is what is left unfilled, or none where the
     /// order stands at the manual venue.
-    pub fn send(&mut self, owner: Owner, i: usize, side: Side, qty: &Int, limit: &Int, step: &str) -> Option<Int> {
+    pub fn send(&mut self, owner: Owner, at: At, side: Side, qty: &Int, limit: &Int, step: &str) -> Option<Int> {
+        let i = at.i;
         self.liquidations += 1;
         let id = self.liquidations;
         let fields = json!({
@@ -34,7 +35,7 @@ impl State {
         let order = VenueOrder {
             id,
             owner,
-            instrument: i,
+            at,
             side,
             open: qty.clone(),
             rest: qty.clone(),
@@ -60,7 +61,7 @@ impl State {
 
     /// In full at mark if the limit allows it, else not at all.
     fn fill_at_mark(&mut self, order: &VenueOrder) -> Int {
-        let mark = self.instruments[order.instrument].mark.clone().expect("a mark is needed");
+        let mark = self.instruments[order.at.i].mark.clone().expect("a mark is needed");
         if !within_limit(order.side, &mark, &order.limit) {
             return order.rest.clone();
         }
@@ -71,14 +72,14 @@ impl State {
     /// Best price first down to the limit; what is filled is consumed.
     fn fill_from_depth(&mut self, mut order: VenueOrder) -> Int {
         while order.rest.is_positive() {
-            let Some((price, qty)) = self.best_level(order.instrument, order.side) else {
+            let Some((price, qty)) = self.best_level(order.at.i, order.side) else {
                 break;
             };
             if !within_limit(order.side, &price, &order.limit) {
                 break;
             }
             let filled = qty.min(order.rest.clone());
-            self.consume(order.instrument, order.side, &filled);
+            self.consume(order.at.i, order.side, &filled);
             self.book_liquidation_fill(&order, &filled, &price);
             order.rest -= filled;
         }
@@ -96,6 +97,8 @@ impl State {
     /// Takes `qty` off the best level; sets `last`, and bid or ask to the best
     /// level that is left.
     fn consume(&mut self, i: usize, side: Side, qty: &Int) {
+        self.moved_by_fills.insert(i);
+        let now = self.now;
         let instrument = &mut self.instruments[i];
         let (levels, best) = match side {
             Side::Sell => (&mut instrument.bids, &mut instrument.bid),
@@ -107,6 +110,11 @@ impl State {
             levels.remove(0);
         }
         *best = levels.first().map(|(price, _)| price.clone());
+        instrument.pricing.last_at = now;
+        match side {
+            Side::Sell => instrument.pricing.bid_at = now,
+            Side::Buy => instrument.pricing.ask_at = now,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub struct OpenOrder {
     pub qty: String,
     pub price: String,
     pub reduce_only: bool,
+    pub position_side: Option<&'static str>,
 }
 
 /// A liquidation or unwind order that stands at the venue, or has ended and may
@@ -107,28 +108,37 @@ impl Reference {
                 list.push(OpenOrder {
                     account,
                     order: o.id,
-                    symbol: state.instruments[o.instrument].symbol.clone(),
+                    symbol: state.instruments[o.at.i].symbol.clone(),
                     side: o.side.word(),
-                    qty: state.show_qty(o.instrument, &o.rest),
-                    price: state.show_price(o.instrument, &o.price),
+                    qty: state.show_qty(o.at.i, &o.rest),
+                    price: state.show_price(o.at.i, &o.price),
                     reduce_only: o.reduce_only,
+                    position_side: o.at.leg.word(),
                 });
             }
         }
         list
     }
 
-    /// The signed size of an account's position, in lots as text ("0": none).
-    pub fn position_lots(&self, account: u64, symbol: &str) -> String {
+    pub fn is_hedged(&self, account: u64) -> bool {
+        self.state.accounts.get(&account).is_some_and(|a| a.hedge)
+    }
+
+    /// The signed sizes of an account's positions, in lots as text ("0": none): one,
+    /// or the long and the short leg.
+    pub fn position_lots(&self, account: u64, symbol: &str) -> Vec<String> {
         match self.state.instrument_id(symbol) {
-            Ok(i) => self.state.holding(account, i).position.q.to_string(),
-            Err(_) => "0".to_string(),
+            Ok(i) if self.state.accounts.contains_key(&account) => {
+                let places = self.state.places(account, i);
+                places.iter().map(|&at| self.state.position(account, at).q.to_string()).collect()
+            }
+            _ => vec!["0".to_string()],
         }
     }
 }
 
 fn show_sent(state: &State, order: &VenueOrder) -> SentOrder {
-    let i = order.instrument;
+    let i = order.at.i;
     SentOrder {
         id: order.id,
         account: match order.owner {

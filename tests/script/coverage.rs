@@ -1,5 +1,6 @@
 //! What scripts have led to: events by kind, and situations that only the state before a line tells apart.
 
+use super::contracts::LETTERS;
 use crate::reference::Reference;
 use crate::reference::view::{AwaitedCancel, SentOrder};
 use serde_json::{Value, json};
@@ -33,6 +34,7 @@ impl Coverage {
             let word = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
             let detail = ["code", "reason", "outcome", "step"].map(word).concat();
             self.saw(&format!("{} {detail}", word("ev")));
+            self.count_contract(event);
             if event["seq"] != seq {
                 self.saw(&format!("{} again", word("ev")));
             }
@@ -40,8 +42,33 @@ impl Coverage {
                 "liquidation_fill" => self.count_fill(before, event),
                 "orders_cancelled" => self.count_cancelled(before, event),
                 "health" => self.count_health(event),
+                "fund_drawdown" if event["active"] == json!(true) => self.saw("fund_drawdown begins"),
+                "fund_drawdown" => self.saw("fund_drawdown ends"),
+                "adl_report" if event["largest"].is_null() => self.saw("adl_report of none"),
+                "liquidation_started" => self.count_leg(event),
                 _ => {}
             }
+        }
+    }
+
+    /// What happened to which contracts: their symbols say what they are.
+    fn count_contract(&mut self, event: &Value) {
+        let ev = event["ev"].as_str().unwrap_or_default();
+        if !["takeover", "adl", "liquidation_order", "liquidation_fill", "offset", "socialised"].contains(&ev) {
+            return;
+        }
+        let symbol = event["symbol"].as_str().unwrap_or_default();
+        let letters = symbol.split('.').next().unwrap_or_default();
+        for (letter, meaning) in LETTERS {
+            if letters.contains(*letter) {
+                self.saw(&format!("{ev}: {meaning}"));
+            }
+        }
+        if ev == "takeover" && event["price"].is_null() {
+            self.saw("takeover without a price");
+        }
+        if ev == "adl" && event["account"] == "fund" {
+            self.saw("adl of inventory");
         }
     }
 
@@ -66,6 +93,13 @@ impl Coverage {
             Some(pool) if pool.acknowledged => self.saw("cancelled by a fill"),
             Some(_) => self.saw("cancelled by an acknowledgement"),
             None => self.saw("cancelled at once"),
+        }
+    }
+
+    fn count_leg(&mut self, event: &Value) {
+        let pool = event["pool"].as_str().unwrap_or_default();
+        if pool.ends_with(":long") || pool.ends_with(":short") {
+            self.saw("liquidation_started of a leg");
         }
     }
 

@@ -3,14 +3,83 @@
 //! A script is a number for its world (assets, instruments, tiers, funds) and a number for every line; a shorter list
 //! of numbers is a shorter script, which is what shrinking needs.
 
+mod contracts;
 #[allow(dead_code, reason = "not every test that draws scripts counts what they lead to")]
 pub mod coverage;
 mod holds;
+mod prices;
 mod senders;
 mod venue;
 
 use crate::reference::Reference;
 use serde_json::{Value, json};
+
+/// What scripts may make use of.
+#[derive(Clone, Copy)]
+pub struct Features {
+    pub funding: bool,
+    pub computed_prices: bool,
+    pub margin_calls: bool,
+    pub inverse: bool,
+    pub close_fee: bool,
+    pub linear_tiers: bool,
+    pub fraction: bool,
+    pub rankings: bool,
+    pub fund_rules: bool,
+    pub hedge: bool,
+}
+
+impl Features {
+    /// Without those that are named, by a comma between them: to find out what a difference is about.
+    #[allow(dead_code, reason = "not every test leaves something out")]
+    pub fn without(mut self, names: &str) -> Self {
+        for name in names.split(',').filter(|name| !name.is_empty()) {
+            *match name {
+                "funding" => &mut self.funding,
+                "computed_prices" => &mut self.computed_prices,
+                "margin_calls" => &mut self.margin_calls,
+                "inverse" => &mut self.inverse,
+                "close_fee" => &mut self.close_fee,
+                "linear_tiers" => &mut self.linear_tiers,
+                "fraction" => &mut self.fraction,
+                "rankings" => &mut self.rankings,
+                "fund_rules" => &mut self.fund_rules,
+                "hedge" => &mut self.hedge,
+                _ => panic!("scripts have no {name}"),
+            } = false;
+        }
+        self
+    }
+}
+
+/// What the kernel has.
+pub const BUILT: Features = Features {
+    funding: true,
+    computed_prices: false,
+    margin_calls: true,
+    inverse: true,
+    close_fee: false,
+    linear_tiers: false,
+    fraction: false,
+    rankings: true,
+    fund_rules: true,
+    hedge: true,
+};
+
+/// What the reference has, which may be ahead.
+#[allow(dead_code, reason = "not every test plays the reference alone")]
+pub const KNOWN: Features = Features {
+    funding: true,
+    computed_prices: true,
+    margin_calls: true,
+    inverse: true,
+    close_fee: true,
+    linear_tiers: true,
+    fraction: true,
+    rankings: true,
+    fund_rules: true,
+    hedge: true,
+};
 
 /// A small generator of numbers: `SplitMix64`.
 pub struct Dice(u64);
@@ -55,6 +124,7 @@ struct Traded {
     lot_value: i128,
     start: i64,
     mark: i64,
+    priced: prices::Priced,
 }
 
 /// The world of a script, and where its prices stand.
@@ -67,6 +137,7 @@ pub struct Writer {
     now: u64,
     /// Whether lines have a source and a number.
     numbered: bool,
+    features: Features,
 }
 
 /// `steps / 10^scale` as a decimal.
@@ -80,7 +151,7 @@ fn decimal(steps: i128, scale: u32) -> String {
 }
 
 impl Writer {
-    pub fn new(world: u64) -> Self {
+    pub fn new(world: u64, features: Features) -> Self {
         let mut dice = Dice::new(world);
         let mut writer = Self {
             prologue: Vec::new(),
@@ -90,6 +161,7 @@ impl Writer {
             accounts: if dice.chance(10) { 20 } else { 3 + dice.below(6) },
             now: 1,
             numbered: dice.chance(40),
+            features,
         };
         writer.declare_assets(&mut dice);
         for index in 0..=dice.below(4) {
@@ -109,13 +181,17 @@ impl Writer {
             self.prologue.push(json!({"op":"asset","asset":name,"decimals":decimals}).to_string());
             self.assets.push((name.to_owned(), decimals));
             self.funds.push((name.to_owned(), name.to_owned()));
-            if dice.chance(25) {
+            if dice.chance(if self.features.fund_rules { 50 } else { 25 }) {
                 let floor = decimal(i128::from(dice.range(-5_000, 5_000)), decimals);
-                self.prologue.push(json!({"op":"fund","fund":name,"asset":name,"floor":floor}).to_string());
+                let mut line = json!({"op":"fund","fund":name,"asset":name,"floor":floor});
+                self.fund_rules(dice, &mut line);
+                self.prologue.push(line.to_string());
             }
         }
         if dice.chance(30) {
-            self.prologue.push(json!({"op":"fund","fund":"reserve","asset":"USDT"}).to_string());
+            let mut line = json!({"op":"fund","fund":"reserve","asset":"USDT"});
+            self.fund_rules(dice, &mut line);
+            self.prologue.push(line.to_string());
             self.funds.push(("reserve".to_owned(), "USDT".to_owned()));
         }
     }
@@ -129,11 +205,10 @@ impl Writer {
         let multiplier = *dice.pick(&["1", "1", "1", "3", "10"]);
         let unit = 10i128.pow(decimals - tick_scale - lot_scale) * multiplier.parse::<i128>().unwrap();
         let lot_value = unit * i128::from(start);
-        let symbol = format!("C{index}{asset}");
         let rule = *dice.pick(&["marginal", "marginal", "step"]);
         let tiers = Self::tiers(dice, lot_value, decimals);
         let mut line = json!({
-            "op":"instrument","symbol":symbol,"kind":"linear_perp","underlying":"C","settle":asset,"multiplier":multiplier,
+            "op":"instrument","kind":"linear_perp","underlying":"C","settle":asset,"multiplier":multiplier,
             "tick":decimal(1, tick_scale),"lot":decimal(1, lot_scale),"tiers":tiers,"tier_rule":rule,
             "maker_fee":*dice.pick(&["0", "0.0002", "-0.0001", "-0.999999999"]),"taker_fee":*dice.pick(&["0", "0.0005", "0.01", "0.999999999"]),
             "liquidation_fee":*dice.pick(&["0", "0.0125", "0.2", "0.999999999"]),
@@ -142,13 +217,25 @@ impl Writer {
         if asset == "USDT" && dice.chance(30) && self.funds.iter().any(|(name, _)| name == "reserve") {
             line["fund"] = json!("reserve");
         }
+        let scales = (tick_scale, lot_scale);
+        let (letters, inverse_lot) = self.contract_rules(dice, &mut line, start, decimals, scales);
+        let lot_value = inverse_lot.unwrap_or(lot_value);
+        let symbol = format!("{index}{letters}.{asset}");
+        line["symbol"] = json!(symbol);
+        let priced = self.price_rules(dice, &mut line);
+        if self.features.margin_calls && dice.chance(40) {
+            line["margin_calls"] = Self::margin_calls(dice);
+        }
         self.prologue.push(line.to_string());
-        self.instruments.push(Traded { symbol, asset, tick_scale, lot_scale, lot_value, start, mark: start });
+        self.instruments.push(Traded { symbol, asset, tick_scale, lot_scale, lot_value, start, mark: start, priced });
     }
 
     /// Most accounts have money, most instruments a mark, most funds something: else little happens.
     fn open_accounts(&mut self, dice: &mut Dice) {
         for account in 1..=self.accounts {
+            if self.features.hedge && dice.chance(25) {
+                self.prologue.push(json!({"op":"account","account":account,"positions":"hedge"}).to_string());
+            }
             for (asset, decimals) in self.assets.clone() {
                 if dice.chance(85) {
                     let amount = (self.typical(&asset) * i128::from(dice.range(1, 1_200)) / 100).max(1);
@@ -165,11 +252,23 @@ impl Writer {
             }
         }
         for at in &self.instruments {
-            if dice.chance(85) {
+            for venue in at.priced.venues.iter().filter(|_| at.priced.computed) {
+                let line = json!({"op":"index","symbol":at.symbol,"venue":venue,"price":Self::price(at, at.start)});
+                self.prologue.push(line.to_string());
+            }
+            if dice.chance(85) && !at.priced.computed {
                 let line = json!({"op":"mark","symbol":at.symbol,"price":Self::price(at, at.start)});
                 self.prologue.push(line.to_string());
             }
         }
+    }
+
+    fn margin_calls(dice: &mut Dice) -> Value {
+        let mut levels: Vec<i64> = (0..=dice.below(3)).map(|_| dice.range(1, 999)).collect();
+        levels.sort_unstable();
+        levels.dedup();
+        let levels: Vec<String> = levels.into_iter().map(|level| decimal(i128::from(level), 3)).collect();
+        if dice.chance(40) { json!(dice.chance(90)) } else { json!(levels) }
     }
 
     fn tiers(dice: &mut Dice, lot_value: i128, decimals: u32) -> Value {
@@ -206,6 +305,12 @@ impl Writer {
         if waiting && dice.chance(18) {
             return self.answer_of_venue(dice, reference);
         }
+        if self.features.funding && dice.chance(4) {
+            return self.funding(dice);
+        }
+        if self.features.computed_prices && self.has_computed_marks() && dice.chance(25) {
+            return self.input_of_marks(dice);
+        }
         match dice.below(100) {
             0..=30 => self.mark(dice, reference),
             31..=49 => self.fill(dice, reference),
@@ -214,7 +319,7 @@ impl Writer {
             62..=73 => self.order(dice, reference),
             74..=76 => self.cancel(dice, reference),
             77..=80 => self.settings(dice),
-            81..=83 => self.isolated_margin(dice),
+            81..=83 => self.isolated_margin(dice, reference),
             84..=89 => self.answer_of_venue(dice, reference),
             90..=92 => self.book(dice),
             93..=94 => Self::venue(dice),
@@ -229,7 +334,8 @@ impl Writer {
             }
             _ => {
                 let account = dice.below(self.accounts + 1);
-                json!({"op":"account","account":account})
+                let positions = if self.features.hedge && dice.chance(30) { "hedge" } else { "one_way" };
+                json!({"op":"account","account":account,"positions":positions})
             }
         }
     }
@@ -261,6 +367,10 @@ impl Writer {
             _ => at.mark + dice.range(-2, 2),
         });
         at.mark = at.mark.clamp(1, at.start * 8);
+        if at.priced.computed && dice.chance(95) {
+            let venue = *dice.pick(&at.priced.venues);
+            return json!({"op":"index","symbol":at.symbol,"venue":venue,"price":Self::price(at, at.mark)});
+        }
         json!({"op":"mark","symbol":at.symbol,"price":Self::price(at, at.mark)})
     }
 
@@ -305,7 +415,8 @@ impl Writer {
         // Far off the mark: a fact all the same, and how a pool comes to end below zero.
         let price = if dice.chance(8) { dice.range(1, at.start * 3) } else { near.max(1) };
         let mut lots = if dice.chance(50) { dice.range(1, 4) } else { dice.range(1, 40) };
-        let held: i64 = held(reference, account, &at.symbol);
+        let leg = Self::leg(dice, reference, account, at);
+        let held = leg.lots;
         if held != 0 && dice.chance(30) {
             lots = held.abs() + if dice.chance(30) { dice.range(0, 3) } else { 0 };
         }
@@ -319,8 +430,12 @@ impl Writer {
         };
         let mut line = json!({"op":"fill","account":account,"symbol":at.symbol,"side":side,
             "qty":decimal(i128::from(lots), at.lot_scale),"price":Self::price(at, price)});
+        self.name_leg(dice, &mut line, "position_side", &leg);
         if dice.chance(75) {
-            line["counterparty"] = json!(self.account(dice));
+            let counter = self.account(dice);
+            line["counterparty"] = json!(counter);
+            let leg = Self::leg(dice, reference, counter, at);
+            self.name_leg(dice, &mut line, "counter_position_side", &leg);
             if dice.chance(10) {
                 line["counter_order"] = json!(dice.below(6));
             }
@@ -349,19 +464,29 @@ impl Writer {
 
     fn order(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
         let at = dice.pick(&self.instruments);
-        let holders: Vec<u64> = (1..=self.accounts).filter(|&any| held(reference, any, &at.symbol) != 0).collect();
+        let holders: Vec<u64> = (1..=self.accounts).filter(|&any| holds(reference, any, &at.symbol)).collect();
         let account = if holders.is_empty() || dice.chance(40) { self.account(dice) } else { *dice.pick(&holders) };
-        let held: i64 = held(reference, account, &at.symbol);
+        let leg = Self::leg(dice, reference, account, at);
+        let held = leg.lots;
         let reduce_only = dice.chance(40);
-        let side = if reduce_only && dice.chance(90) {
+        let opening = match leg.side {
+            Some("long") => Some("buy"),
+            Some(_) => Some("sell"),
+            None => None,
+        };
+        let side = if let Some(side) = opening.filter(|_| !reduce_only && dice.chance(80)) {
+            side
+        } else if reduce_only && dice.chance(90) {
             if held > 0 { "sell" } else { "buy" }
         } else {
             *dice.pick(&["buy", "sell"])
         };
         let lots = if reduce_only { dice.range(1, held.abs() / 2 + 1) } else { dice.range(1, 12) };
         let price = (at.mark + dice.range(-at.mark / 10 - 1, at.mark / 10 + 1)).max(1);
-        json!({"op":"order","account":account,"order":dice.below(6),"symbol":at.symbol,"side":side,
-            "qty":decimal(i128::from(lots), at.lot_scale),"price":Self::price(at, price),"reduce_only":reduce_only})
+        let mut line = json!({"op":"order","account":account,"order":dice.below(6),"symbol":at.symbol,"side":side,
+            "qty":decimal(i128::from(lots), at.lot_scale),"price":Self::price(at, price),"reduce_only":reduce_only});
+        self.name_leg(dice, &mut line, "position_side", &leg);
+        line
     }
 
     fn cancel(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
@@ -387,11 +512,16 @@ impl Writer {
         json!({"op":"leverage","account":account,"symbol":symbol,"leverage":leverage})
     }
 
-    fn isolated_margin(&mut self, dice: &mut Dice) -> Value {
+    fn isolated_margin(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
         let at = dice.pick(&self.instruments);
         let decimals = self.assets.iter().find(|(name, _)| *name == at.asset).map_or(0, |&(_, decimals)| decimals);
         let amount = at.lot_value * i128::from(dice.range(-100, 100)) / 100;
-        json!({"op":"isolated_margin","account":self.account(dice),"symbol":at.symbol,"amount":decimal(amount, decimals)})
+        let account = self.account(dice);
+        let mut line =
+            json!({"op":"isolated_margin","account":account,"symbol":at.symbol,"amount":decimal(amount, decimals)});
+        let leg = Self::leg(dice, reference, account, at);
+        self.name_leg(dice, &mut line, "position_side", &leg);
+        line
     }
 
     fn book(&mut self, dice: &mut Dice) -> Value {
@@ -424,7 +554,10 @@ impl Writer {
         let typical = self.typical(&asset);
         let amount = (typical * i128::from(dice.range(1, 3_000)) / 100).max(1);
         if dice.chance(10) {
-            return json!({"op":"fund","fund":fund,"asset":asset,"floor":decimal(amount - typical * 5, decimals)});
+            let floor = decimal(amount - typical * 5, decimals);
+            let mut line = json!({"op":"fund","fund":fund,"asset":asset,"floor":floor});
+            self.fund_rules(dice, &mut line);
+            return line;
         }
         json!({"op":"fund_deposit","fund":fund,"amount":decimal(amount, decimals)})
     }
@@ -475,13 +608,9 @@ impl Writer {
     }
 }
 
-/// The signed size of an account's position, in lots.
-fn held(reference: &Reference, account: u64, symbol: &str) -> i64 {
-    if reference.accounts().contains(&account) {
-        reference.position_lots(account, symbol).parse().unwrap_or(0)
-    } else {
-        0
-    }
+/// Whether the account has a position in the instrument.
+fn holds(reference: &Reference, account: u64, symbol: &str) -> bool {
+    reference.accounts().contains(&account) && reference.position_lots(account, symbol).iter().any(|lots| lots != "0")
 }
 
 /// A decimal as steps of `10^-scale`; none if it is finer.

@@ -1,9 +1,10 @@
 //! A whole engine, small enough for Miri (`scripts/miri`): declarations, fills, marks, liquidations, decisions, questions,
 //! the end. It must tell what the inline kernel tells.
 
+use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, replay};
-use crate::market::{AssetId, FundId, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
 use crate::tiers::{TierRow, TierRule, TierTable};
 use crate::venue::{VenueMode, VenueRules};
 use crate::{Command, Declaration, Driver, Event, Kernel, OffGrid, Settings, Wait};
@@ -24,16 +25,21 @@ fn instrument() -> Declaration {
     Declaration::Instrument(Box::new(InstrumentSpec {
         symbol: "BTCUSDT".into(),
         underlying: "BTC".into(),
+        prices: Default::default(),
         settle: USDT,
         tick: grid("0.1"),
         lot: grid("0.001"),
-        unit: 10_000,
+        unit: Unit::Linear(10_000),
         tiers: TierTable::new(TierRule::Marginal, &[row]).unwrap(),
         maker_fee_ppb: 0,
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 1_000_000,
+        close_fee_in_mm: false,
         reduce: ReducePolicy::default(),
+        adl: AdlPolicy::default(),
         fund: FundId(0),
+        funding: FundingRules::default(),
+        controls: crate::controls::Controls::default(),
     }))
 }
 
@@ -53,6 +59,8 @@ fn commands() -> Vec<Command> {
         quantity: 100,
         price: 1_000_000,
         liquidity: None,
+        position_side: None,
+        counter_position_side: None,
     }));
     commands.extend([995_000, 990_000, 985_000].map(|price| Command::Mark { instrument: BTC, price }));
     commands

@@ -44,10 +44,9 @@ pub(super) fn draw_wishes(
         left -= 1;
         let id = InstrumentId(index as u32);
         let side = draw_side(random, backlog(id));
-        let value = i128::from(instrument.spec.unit) * i128::from(start);
-        let lots = Quantity::try_from(draw_notional(random) / value).unwrap_or(Quantity::MAX).max(1);
-        let tiers = &instrument.spec.tiers;
-        let leverage = leverage.min(tiers.max_leverage(tiers.tier(value.saturating_mul(i128::from(lots)))));
+        let lots = instrument.lots_within(draw_notional(random), start).max(1);
+        let notional = instrument.admitted_value(lots, start).unwrap_or(i128::MAX);
+        let leverage = leverage.min(instrument.max_leverage(lots, notional));
         wishes.push(Wish { instrument: id, side, lots, leverage });
     }
 }

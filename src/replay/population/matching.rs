@@ -95,7 +95,7 @@ impl Matching {
         for at in [place, trade.place] {
             let holder = &mut self.holders[at];
             holder.filled += trade.lots;
-            holder.cost += instruments[holder.instrument.index()].value(holder.side.signed(trade.lots), trade.price);
+            holder.cost += instruments[holder.instrument.index()].cost(holder.side.signed(trade.lots), trade.price);
         }
         let counter = &self.holders[trade.place];
         if counter.filled == counter.wanted {

@@ -16,7 +16,7 @@ pub use tables::{FUND_PPM, describe};
 
 use super::error::ReplayError;
 use super::random::Random;
-use crate::command::{Command, Fill, MarginMode};
+use crate::command::{Command, Fill, MarginMode, PositionMode};
 use crate::kernel::Kernel;
 use crate::market::{AssetId, InstrumentId};
 use crate::number::{Price, mul_div_floor};
@@ -70,7 +70,7 @@ impl Loader<'_> {
     fn trade(&mut self, account: u64, random: &mut Random) -> Result<(), Refusal> {
         let mode = draw_mode(random);
         self.modes.push((mode, self.matching.holders.len()));
-        self.kernel.apply(&Command::Account { account })?;
+        self.kernel.apply(&Command::Account { account, positions: PositionMode::OneWay })?;
         let mut wishes = Vec::new();
         let backlog = |instrument| self.matching.lacking(instrument);
         draw_wishes(random, &self.kernel.market().instruments, self.starts, backlog, &mut wishes);
@@ -92,6 +92,8 @@ impl Loader<'_> {
                     quantity: trade.lots,
                     price: trade.price,
                     liquidity: None,
+                    position_side: None,
+                    counter_position_side: None,
                 }))?;
                 self.matching.book(place, &trade, &self.kernel.market().instruments);
             }
@@ -140,7 +142,7 @@ impl Loader<'_> {
         self.pay_in(account, locked_in + free)?;
         for (instrument, margin) in margins {
             let amount = amount(margin)?;
-            self.kernel.apply(&Command::IsolatedMargin { account, instrument, amount })?;
+            self.kernel.apply(&Command::IsolatedMargin { account, instrument, amount, position_side: None })?;
         }
         Ok(())
     }
@@ -153,13 +155,14 @@ impl Loader<'_> {
     /// What a position needs at the starting price.
     fn need(&self, holder: &Holder) -> Need {
         let instrument = self.kernel.market().instrument(holder.instrument);
-        let value = instrument.value(holder.side.signed(holder.filled), self.starts[holder.instrument.index()]);
-        let tiers = &instrument.spec.tiers;
+        let quantity = holder.side.signed(holder.filled);
+        let at_start = instrument.valuation(quantity, self.starts[holder.instrument.index()]);
+        let initial = instrument.initial_margin(quantity, at_start.notional, holder.leverage);
         Need {
-            maintenance: tiers.maintenance_margin(value.abs()),
-            initial: if value == 0 { 0 } else { tiers.initial_margin(value.abs(), holder.leverage) },
-            unrealised: value - holder.cost,
-            frozen: tiers.maintenance_margin(holder.cost.abs()),
+            maintenance: instrument.maintenance_margin(quantity, at_start.notional),
+            initial: if quantity == 0 { 0 } else { initial },
+            unrealised: at_start.value - holder.cost,
+            frozen: instrument.maintenance_margin(quantity, holder.cost.abs()),
         }
     }
 }

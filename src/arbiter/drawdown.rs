@@ -1,0 +1,185 @@
+//! Drawdown: a fund that has lost too much of what it had lately bears nothing more.
+//!
+//! A fund's equity is a function of input time, constant between changes. The window is divided into buckets, counted from
+//! the epoch, of each of which the largest equity counts; a bucket begins with the equity of the one before. Only those
+//! maxima are kept that no later one exceeds, so that noting costs nothing to speak of, however long ago the last was.
+
+use crate::market::DrawdownRule;
+use crate::number::PPB;
+use std::collections::VecDeque;
+
+/// Buckets of a window.
+const BUCKETS: u64 = 480;
+
+/// What is known of the equity of a fund over the window.
+#[derive(Debug)]
+pub(super) struct Watch {
+    rule: DrawdownRule,
+    /// Bucket and maximum; buckets rise, maxima fall.
+    maxima: VecDeque<(u64, i128)>,
+    /// The equity as it was noted last.
+    equity: i128,
+    pub(super) active: bool,
+    /// Whether the equity may have changed since.
+    pub(super) stale: bool,
+}
+
+/// A drawdown began or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    pub(super) active: bool,
+    pub(super) equity: i128,
+    pub(super) peak: i128,
+}
+
+impl Watch {
+    pub(super) fn new(rule: DrawdownRule) -> Self {
+        let maxima = VecDeque::with_capacity(BUCKETS as usize + 1);
+        Self { rule, maxima, equity: 0, active: false, stale: true }
+    }
+
+    pub(super) fn rule(&self) -> DrawdownRule {
+        self.rule
+    }
+
+    fn bucket(&self, now_ns: u64) -> u64 {
+        now_ns / self.rule.window_ns.div_ceil(BUCKETS)
+    }
+
+    /// Whether time alone may end the drawdown: maxima may have left the window since the last look.
+    pub(super) fn may_end(&self, now_ns: u64) -> bool {
+        self.active && self.maxima.back().is_some_and(|&(bucket, _)| bucket < self.bucket(now_ns))
+    }
+
+    /// Notes the equity at a time, and whether the drawdown begins or ends with it.
+    pub(super) fn note(&mut self, now_ns: u64, equity: i128) -> Option<Turn> {
+        self.stale = false;
+        let bucket = self.bucket(now_ns);
+        if self.maxima.back().is_some_and(|&(last, _)| last < bucket) {
+            self.push(bucket, self.equity);
+        }
+        self.push(bucket, equity);
+        self.equity = equity;
+        while self.maxima.front().is_some_and(|&(first, _)| bucket - first >= BUCKETS) {
+            self.maxima.pop_front();
+        }
+        let peak = self.maxima.front().map_or(equity, |&(_, largest)| largest);
+        let (scaled, start, stop) = (equity * i128::from(PPB), self.rule.start_ppb, self.rule.stop_ppb);
+        let active = match self.active {
+            _ if peak <= 0 => false,
+            false => scaled <= peak * i128::from(start),
+            true => scaled <= peak * i128::from(stop),
+        };
+        let turned = active != std::mem::replace(&mut self.active, active);
+        turned.then_some(Turn { active, equity, peak })
+    }
+
+    /// The largest equity of the window that ends at a time.
+    pub(super) fn peak(&self, now_ns: u64) -> i128 {
+        let bucket = self.bucket(now_ns);
+        let within = |&&(first, _): &&(u64, i128)| bucket - first < BUCKETS;
+        self.maxima.iter().find(within).map_or(self.equity, |&(_, largest)| largest.max(self.equity))
+    }
+
+    fn push(&mut self, bucket: u64, equity: i128) {
+        while self.maxima.back().is_some_and(|&(_, last)| last <= equity) {
+            self.maxima.pop_back();
+        }
+        if self.maxima.back().is_none_or(|&(last, _)| last < bucket) {
+            self.maxima.push_back((bucket, equity));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn rule(window_ns: u64) -> DrawdownRule {
+        DrawdownRule { start_ppb: 700_000_000, stop_ppb: 750_000_000, window_ns }
+    }
+
+    /// All buckets there are, each with its maximum.
+    #[derive(Default)]
+    struct Plain {
+        buckets: BTreeMap<u64, i128>,
+        equity: Option<i128>,
+        last: u64,
+    }
+
+    impl Plain {
+        fn note(&mut self, width: u64, now_ns: u64, equity: i128) -> i128 {
+            let now = now_ns / width;
+            if let Some(carried) = self.equity {
+                for bucket in self.last + 1..=now {
+                    self.buckets.insert(bucket, carried);
+                }
+            }
+            let largest = self.buckets.entry(now).or_insert(equity);
+            *largest = (*largest).max(equity);
+            (self.equity, self.last) = (Some(equity), now);
+            self.buckets.range(now.saturating_sub(BUCKETS - 1)..=now).map(|(_, &largest)| largest).max().unwrap()
+        }
+    }
+
+    #[test]
+    fn what_is_kept_has_the_maximum_of_all_buckets() {
+        let mut dice = 0x2545_F491_4F6C_DD1Du64;
+        let mut below = |bound: u64| {
+            dice ^= dice << 13;
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            dice % bound
+        };
+        for window in [480, 481, 4_800, 100_000] {
+            let (mut watch, mut plain) = (Watch::new(rule(window)), Plain::default());
+            let (mut now, mut active, mut turns) = (7, false, 0);
+            for step in 0..20_000 {
+                now += match below(20) {
+                    0 => below(2 * window),
+                    1..=4 => below(window / 100),
+                    _ => below(3),
+                };
+                let equity = below(1_000) as i128 - if step % 3_000 < 300 { 1_200 } else { 100 };
+                let equity = if below(3) == 0 { equity } else { plain.equity.unwrap_or(equity) - 1 };
+                let turn = watch.note(now, equity);
+                let peak = plain.note(window.div_ceil(BUCKETS), now, equity);
+                assert_eq!(watch.peak(now), peak);
+                let share = if active { 75 } else { 70 };
+                let should = peak > 0 && equity * 100 <= peak * share;
+                assert_eq!(turn, (should != active).then_some(Turn { active: should, equity, peak }));
+                turns += u32::from(turn.is_some());
+                active = should;
+                assert!(watch.maxima.len() <= BUCKETS as usize);
+                let later = now + below(2 * window);
+                let mut then = Plain { buckets: plain.buckets.clone(), ..plain };
+                assert_eq!(watch.peak(later), then.note(window.div_ceil(BUCKETS), later, equity), "by itself");
+                plain.buckets.retain(|&bucket, _| bucket + 2 * BUCKETS > now / window.div_ceil(BUCKETS));
+            }
+            assert!(turns > 50, "{turns}");
+        }
+    }
+
+    #[test]
+    fn it_begins_at_seventy_percent_and_ends_above_seventy_five() {
+        let mut watch = Watch::new(rule(480));
+        assert_eq!(watch.note(1_000, 100), None);
+        assert_eq!(watch.note(1_001, 71), None);
+        assert_eq!(watch.note(1_002, 70), Some(Turn { active: true, equity: 70, peak: 100 }));
+        assert_eq!(watch.note(1_003, 75), None);
+        assert!(watch.active && !watch.may_end(1_003) && watch.may_end(1_004));
+        assert_eq!(watch.note(1_481, 75), Some(Turn { active: false, equity: 75, peak: 75 }), "100 was until 1001");
+    }
+
+    #[test]
+    fn where_there_was_nothing_there_is_no_drawdown() {
+        let mut watch = Watch::new(rule(480));
+        assert_eq!(watch.note(1, -5), None);
+        assert_eq!(watch.note(2, -50), None);
+        assert_eq!(watch.note(3, 0), None);
+        assert_eq!(watch.note(4, 10), None);
+        assert_eq!(watch.note(5, -1), Some(Turn { active: true, equity: -1, peak: 10 }));
+        assert_eq!(watch.note(1_000, -1), Some(Turn { active: false, equity: -1, peak: -1 }));
+    }
+}

@@ -1,0 +1,331 @@
+//! The present prices of an instrument, and what was sampled of them.
+
+use super::funding::{premium, rate};
+use super::index::{Counted, Quote, index_of};
+use super::marks::{Basis, MarkInputs, mark, smoothed};
+use super::rules::{MarkRule, PriceRules};
+use super::{INDEX_DECIMALS, INDEX_LIMIT};
+use crate::decimal::Grid;
+use crate::market::MarkChange;
+use crate::number::Price;
+use fixed::types::I64F64;
+
+/// The best prices of a book, in ticks, as they are sent around: 0 is none, below 0 says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Top {
+    pub(crate) bid: Price,
+    pub(crate) ask: Price,
+    pub(crate) impact_bid: Price,
+    pub(crate) impact_ask: Price,
+}
+
+impl Top {
+    /// It says nothing of a price.
+    pub(crate) const SILENT: Price = -1;
+
+    /// What is said of the best price of a side: given, or else the first level, or else nothing.
+    pub(crate) fn best(given: Option<Price>, first_level: Option<Option<Price>>) -> Price {
+        given.or_else(|| first_level.map(|first| first.unwrap_or(0))).unwrap_or(Self::SILENT)
+    }
+}
+
+/// What comes in of an instrument's prices.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PriceInput {
+    Mark(Price),
+    /// In steps of 10^-8.
+    Index {
+        venue: u16,
+        price: i64,
+    },
+    Last(Price),
+    Book(Top),
+    /// The simulated venue filled there, and its best prices moved.
+    Filled {
+        last: Price,
+        bid: Option<Price>,
+        ask: Option<Price>,
+    },
+    Time,
+}
+
+/// What an input did to the prices of an instrument.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change {
+    pub(crate) mark: MarkChange,
+    /// Whether the index lived, and does no more.
+    pub(crate) index_froze: bool,
+}
+
+/// A fixed number of samples, the oldest making room.
+#[derive(Clone, Debug, Default)]
+struct Window {
+    samples: Vec<i64>,
+    next: usize,
+    sum: i128,
+}
+
+impl Window {
+    fn push(&mut self, sample: i64, most: usize) {
+        if self.samples.len() < most {
+            self.samples.push(sample);
+            self.sum += i128::from(sample);
+            return;
+        }
+        let oldest = std::mem::replace(&mut self.samples[self.next], sample);
+        self.sum += i128::from(sample) - i128::from(oldest);
+        self.next = (self.next + 1) % most;
+    }
+}
+
+/// The present prices of an instrument beside its mark, and what was sampled of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Prices {
+    /// The tick in steps of 10^-8; 0 where prices in ticks are not compared with the index.
+    tick: i64,
+    /// By venue of the index.
+    quotes: Vec<Quote>,
+    /// As many places as venues: room to put them in order.
+    room: Vec<Counted>,
+    /// In steps of 10^-8; while it is frozen the last that lived.
+    index: Option<i64>,
+    index_lives: bool,
+    last: Option<Price>,
+    last_ns: u64,
+    bid: Option<Price>,
+    ask: Option<Price>,
+    impact_bid: Option<Price>,
+    impact_ask: Option<Price>,
+    book_ns: u64,
+    /// When a mark was given last.
+    mark_ns: u64,
+    /// The time up to which samples were taken.
+    now_ns: u64,
+    /// Twice the mid, in steps of 10^-8, as it was found fresh last.
+    twice_mid: Option<i128>,
+    /// Twice the sampled bases, in steps of 10^-8.
+    window: Window,
+    ema: Option<I64F64>,
+    /// Of the sampled premiums since the last funding, in parts per billion.
+    premiums: i128,
+    premium_count: u64,
+    /// Of the last funding.
+    rate_ppb: i64,
+    /// When that was, or when it would have been due without a rate.
+    funded_ns: u64,
+    inputs: Option<MarkInputs>,
+    /// The computed mark that was told last.
+    pub(crate) told: Option<Price>,
+}
+
+impl Prices {
+    pub(crate) fn new(rules: &PriceRules, tick: Grid) -> Self {
+        let step = tick.step();
+        let shift = INDEX_DECIMALS.checked_sub(step.scale()).filter(|_| rules.compares_with_index());
+        let tick = shift.and_then(|shift| i64::try_from(step.mantissa() * 10i128.pow(shift)).ok()).unwrap_or(0);
+        let venues = rules.index.venues.len();
+        let samples = if rules.mark.rule == MarkRule::Median { rules.mark.samples as usize } else { 0 };
+        Self {
+            tick,
+            quotes: vec![Quote::default(); venues],
+            room: vec![Counted::NONE; venues],
+            index: None,
+            index_lives: false,
+            last: None,
+            last_ns: 0,
+            bid: None,
+            ask: None,
+            impact_bid: None,
+            impact_ask: None,
+            book_ns: 0,
+            mark_ns: 0,
+            now_ns: 0,
+            twice_mid: None,
+            window: Window { samples: Vec::with_capacity(samples), ..Window::default() },
+            ema: None,
+            premiums: 0,
+            premium_count: 0,
+            rate_ppb: 0,
+            funded_ns: 0,
+            inputs: None,
+            told: None,
+        }
+    }
+
+    /// The index, in steps of 10^-8.
+    pub(crate) fn index(&self) -> Option<i64> {
+        self.index
+    }
+
+    /// Whether enough of its venues are fresh.
+    pub(crate) fn index_lives(&self) -> bool {
+        self.index_lives
+    }
+
+    /// What the mark was computed from last.
+    pub(crate) fn inputs(&self) -> Option<MarkInputs> {
+        self.inputs
+    }
+
+    /// The lowest and the highest price that the index can come to without further input.
+    pub(crate) fn index_bounds(&self) -> Option<(i64, i64)> {
+        let prices = || self.quotes.iter().map(|quote| quote.price).filter(|&price| price > 0).chain(self.index);
+        prices().min().zip(prices().max())
+    }
+
+    /// The lowest and the highest mark, in ticks, that prices between these can lead to.
+    pub(crate) fn mark_bounds(&self, low: i64, high: i64) -> (Price, Price) {
+        let tick = self.tick.max(1);
+        ((low / 2 / tick).max(1), (high + high.div_euclid(2)) / tick + 2)
+    }
+
+    /// Takes samples of what stood, then the input, and makes the index anew; whether the index froze.
+    pub(crate) fn take(&mut self, rules: &PriceRules, input: PriceInput, now_ns: u64) -> bool {
+        self.sample(rules, now_ns);
+        match input {
+            PriceInput::Mark(_) => self.mark_ns = now_ns,
+            PriceInput::Index { venue, price } => {
+                if let Some(quote) = self.quotes.get_mut(usize::from(venue)) {
+                    *quote = Quote { price, at_ns: now_ns };
+                }
+            }
+            PriceInput::Last(price) => (self.last, self.last_ns) = (Some(price), now_ns),
+            PriceInput::Book(top) => self.take_top(top, now_ns),
+            PriceInput::Filled { last, bid, ask } => {
+                (self.last, self.last_ns) = (Some(last), now_ns);
+                (self.bid, self.ask, self.book_ns) = (bid, ask, now_ns);
+            }
+            PriceInput::Time => {}
+        }
+        let lived = self.index_lives;
+        let index = index_of(&rules.index, &self.quotes, now_ns, &mut self.room);
+        self.index_lives = index.is_some();
+        self.index = index.or(self.index);
+        self.twice_mid = self.fresh_mid(rules);
+        if self.is_due(rules) && self.rate_at(rules, now_ns).is_none() {
+            self.funded_ns = now_ns; // nothing to settle at
+        }
+        lived && !self.index_lives
+    }
+
+    fn take_top(&mut self, top: Top, now_ns: u64) {
+        let Self { bid, ask, impact_bid, impact_ask, .. } = self;
+        for (price, said) in
+            [(bid, top.bid), (ask, top.ask), (impact_bid, top.impact_bid), (impact_ask, top.impact_ask)]
+        {
+            if said >= 0 {
+                *price = (said > 0).then_some(said);
+            }
+        }
+        self.book_ns = now_ns;
+    }
+
+    fn is_fresh(&self, rules: &PriceRules, at_ns: u64) -> bool {
+        rules.mark.stale_after_ns.is_none_or(|limit| self.now_ns.saturating_sub(at_ns) <= limit)
+    }
+
+    /// Whether the mark that was given last is too old.
+    pub(crate) fn given_mark_is_stale(&self, rules: &PriceRules) -> bool {
+        !self.is_fresh(rules, self.mark_ns)
+    }
+
+    fn fresh_mid(&self, rules: &PriceRules) -> Option<i128> {
+        let (bid, ask) = self.bid.zip(self.ask)?;
+        let fresh = self.tick > 0 && self.is_fresh(rules, self.book_ns);
+        fresh.then(|| (i128::from(bid) + i128::from(ask)) * i128::from(self.tick))
+    }
+
+    /// Takes all samples that fell due since the last input, of the values that stood.
+    fn sample(&mut self, rules: &PriceRules, now_ns: u64) {
+        let before_ns = std::mem::replace(&mut self.now_ns, now_ns);
+        let due = |every_ns: u64| now_ns / every_ns - before_ns / every_ns;
+        let (Some(index), true) = (self.index, self.index_lives) else { return };
+        if let (Some(twice_mid), true) = (self.twice_mid, rules.mark.is_computed()) {
+            let twice_basis = twice_mid - 2 * i128::from(index);
+            let twice_basis = twice_basis.clamp(-i128::from(index), i128::from(index)) as i64;
+            self.sample_basis(rules, twice_basis, due(rules.mark.sample_every_ns));
+        }
+        if let (Some(funding), Some(premium)) = (rules.funding, self.premium()) {
+            let count = due(funding.sample_every_ns);
+            self.premiums += i128::from(premium) * i128::from(count);
+            self.premium_count += count;
+        }
+    }
+
+    fn sample_basis(&mut self, rules: &PriceRules, twice_basis: i64, count: u64) {
+        match rules.mark.rule {
+            MarkRule::Median => {
+                let most = rules.mark.samples as usize;
+                for _ in 0..count.min(most as u64) {
+                    self.window.push(twice_basis, most);
+                }
+            }
+            MarkRule::EmaBasis => {
+                for _ in 0..count {
+                    let next = smoothed(self.ema, twice_basis, rules.mark.smoothing());
+                    if self.ema.replace(next) == Some(next) {
+                        break; // it has arrived, and stays
+                    }
+                }
+            }
+            MarkRule::External | MarkRule::FairBasis => {}
+        }
+    }
+
+    /// The premium of the book over a living index; none without both impact prices.
+    fn premium(&self) -> Option<i64> {
+        let (bid, ask) = self.impact_bid.zip(self.impact_ask)?;
+        let index = self.index.filter(|_| self.index_lives && self.tick > 0)?;
+        let steps = |price: Price| i128::from(price) * i128::from(self.tick);
+        Some(premium(index, steps(bid), steps(ask)))
+    }
+
+    /// The mark by its rule at the time of the last input, and what it was made of; none while the index is frozen.
+    pub(crate) fn computed(&mut self, rules: &PriceRules) -> Option<Price> {
+        let index = self.index.filter(|_| self.index_lives)?;
+        let window = &self.window;
+        let basis = Basis {
+            index,
+            tick: self.tick,
+            window: self.twice_mid.and_then(|_| {
+                let count = window.samples.len() as u32;
+                (count > 0).then_some((window.sum, count))
+            }),
+            last: self.last.filter(|_| self.is_fresh(rules, self.last_ns)),
+            ema: self.ema,
+            rate_ppb: self.rate_ppb,
+        };
+        let (price, inputs) = mark(&rules.mark, rules.funding.as_ref(), &basis, self.now_ns)?;
+        self.inputs = Some(inputs);
+        Some(price)
+    }
+
+    /// The funding rate that a settlement at this time would have; none without funding rules or samples.
+    pub(crate) fn rate_at(&self, rules: &PriceRules, now_ns: u64) -> Option<i64> {
+        let funding = rules.funding.as_ref()?;
+        let due = now_ns / funding.sample_every_ns - self.now_ns.min(now_ns) / funding.sample_every_ns;
+        let (premium, due) = self.premium().map_or((0, 0), |premium| (premium, due));
+        let (sum, count) = (self.premiums + i128::from(premium) * i128::from(due), self.premium_count + due);
+        (count > 0).then(|| rate(funding, sum, count))
+    }
+
+    /// Whether, under `auto`, a funding has fallen due at the time of the last input.
+    fn is_due(&self, rules: &PriceRules) -> bool {
+        self.is_due_at(rules, self.now_ns)
+    }
+
+    /// Whether, under `auto`, a funding has fallen due since the last.
+    pub(crate) fn is_due_at(&self, rules: &PriceRules, now_ns: u64) -> bool {
+        let Some(funding) = rules.funding.filter(|funding| funding.auto) else { return false };
+        now_ns > self.funded_ns && now_ns - self.funded_ns >= funding.time_left(self.funded_ns)
+    }
+
+    /// A settlement is fixed: its rate is the last one from now on, and the next is averaged anew.
+    pub(crate) fn note_funding(&mut self, rules: &PriceRules, rate_ppb: i64, now_ns: u64) {
+        self.sample(rules, now_ns);
+        (self.premiums, self.premium_count) = (0, 0);
+        (self.rate_ppb, self.funded_ns) = (rate_ppb, now_ns);
+    }
+}
+
+const _: () = assert!(INDEX_LIMIT as i128 * 2 < i64::MAX as i128, "twice an index, and a basis, are 64 bits");

@@ -1,0 +1,179 @@
+//! Jobs, as far as they concern the accounts of a shard: their turn in the order of ids, or earlier.
+
+use super::store::{Holding, UNCERTIFIED};
+use super::{Outbox, Report, Shard};
+use crate::jobs::{Job, JobKind, JobName, Part};
+use crate::map::Set;
+use crate::market::{Instrument, InstrumentId, Market};
+use std::ops::Bound;
+
+/// Accounts that may be booked before their turn without making room.
+const EARLY: usize = 1 << 10;
+
+/// What a shard keeps of a job.
+#[derive(Debug)]
+pub(super) struct JobShare {
+    name: JobName,
+    /// Accounts that were booked before their turn.
+    early: Set<u32>,
+    /// Of a settlement, in quanta: what payers paid.
+    paid: i128,
+    /// What receivers received.
+    received: i128,
+}
+
+impl Shard {
+    /// A job was ordered.
+    pub(crate) fn begin_job(&mut self, name: JobName) {
+        let mut early = Set::default();
+        early.reserve(EARLY);
+        self.jobs.push(JobShare { name, early, paid: 0, received: 0 });
+    }
+
+    /// Payments that settlements under way have taken in and not yet given out, by the instrument that is settled.
+    pub(crate) fn settling(&self) -> impl Iterator<Item = (JobName, i128)> + '_ {
+        self.jobs.iter().map(|share| (share.name, share.paid - share.received))
+    }
+
+    /// The ids of the first accounts after `done`, in order.
+    pub(crate) fn ids_after(&self, done: Option<u64>) -> impl Iterator<Item = u64> + '_ {
+        let from = done.map_or(Bound::Unbounded, Bound::Excluded);
+        self.in_order.range((from, Bound::Unbounded)).map(|(&id, _)| id)
+    }
+
+    /// Books a piece of the oldest job.
+    pub(super) fn book_part(&mut self, market: &Market, part: Part, outbox: &mut impl Outbox) {
+        match part {
+            Part::UpTo(last) => {
+                let Some(job) = market.jobs.first() else { return };
+                let from = job.done.map_or(Bound::Unbounded, Bound::Excluded);
+                let accounts = std::mem::take(&mut self.in_order);
+                for (_, &account) in accounts.range((from, Bound::Included(last))) {
+                    if !self.jobs[0].early.contains(&account) {
+                        self.book_job(market, 0, account);
+                    }
+                }
+                self.in_order = accounts;
+            }
+            Part::End => {
+                let JobShare { paid, received, .. } = self.jobs.remove(0);
+                if (paid, received) != (0, 0) {
+                    outbox.put(Report::Settled { paid, received });
+                }
+            }
+        }
+    }
+
+    /// Before an account changes: books what jobs under way have not booked for it yet.
+    #[inline]
+    pub(crate) fn catch_up(&mut self, market: &Market, account: u32) {
+        if !self.jobs.is_empty() {
+            self.catch_up_with_jobs(market, account);
+        }
+    }
+
+    /// As [`Shard::catch_up`], for the account of a pool.
+    #[inline]
+    pub(crate) fn catch_up_pool(&mut self, market: &Market, pool: u32) {
+        self.catch_up(market, self.pools[pool as usize].account);
+    }
+
+    /// As [`Shard::catch_up`], for the account of a holding; whether there was anything to book.
+    pub(crate) fn catch_up_holding(&mut self, market: &Market, holding: u32) -> bool {
+        let pool = self.holdings[holding as usize].pool;
+        let behind = self.is_behind(market, pool);
+        self.catch_up_pool(market, pool);
+        behind
+    }
+
+    #[cold]
+    fn catch_up_with_jobs(&mut self, market: &Market, account: u32) {
+        for (at, job) in market.jobs.iter().enumerate() {
+            if self.is_due(job, at, account) {
+                self.jobs[at].early.insert(account);
+                self.book_job(market, at, account);
+            }
+        }
+    }
+
+    /// Whether anything is still to be booked for the account of a pool.
+    #[inline]
+    pub(super) fn is_behind(&self, market: &Market, pool: u32) -> bool {
+        let behind = || {
+            let account = self.pools[pool as usize].account;
+            market.jobs.iter().enumerate().any(|(at, job)| self.is_due(job, at, account))
+        };
+        !self.jobs.is_empty() && behind()
+    }
+
+    fn is_due(&self, job: &Job, at: usize, account: u32) -> bool {
+        !job.has_done(self.accounts[account as usize].id) && !self.jobs[at].early.contains(&account)
+    }
+
+    /// A new account has nothing that a job could concern.
+    pub(super) fn enter_jobs(&mut self, account: u32) {
+        for share in &mut self.jobs {
+            share.early.insert(account);
+        }
+    }
+
+    fn book_job(&mut self, market: &Market, at: usize, account: u32) {
+        let job = &market.jobs[at];
+        match job.name.kind {
+            JobKind::Settlement => self.settle_funding(market, at, account),
+            JobKind::Rules => self.go_over(job.name.instrument, account),
+        }
+    }
+
+    /// An account goes over to changed rules: what was certified under the old ones is so no more.
+    fn go_over(&mut self, instrument: InstrumentId, account: u32) {
+        for holding in self.legs(account, instrument) {
+            let record = &self.holdings[holding as usize];
+            if record.position.quantity != 0 {
+                let pool = record.pool;
+                self.pools[pool as usize].slack = UNCERTIFIED;
+                self.touch(pool);
+            }
+        }
+    }
+
+    /// The instrument of a holding, under the rules that its account is under.
+    #[inline]
+    pub(super) fn rules<'a>(&self, market: &'a Market, holding: &Holding) -> &'a Instrument {
+        let instrument = market.instrument(holding.instrument);
+        match &instrument.before {
+            None => instrument,
+            Some(before) => self.rules_in_change(market, holding, instrument, before),
+        }
+    }
+
+    #[cold]
+    fn rules_in_change<'a>(
+        &self,
+        market: &Market,
+        holding: &Holding,
+        after: &'a Instrument,
+        before: &'a Instrument,
+    ) -> &'a Instrument {
+        let account = self.pools[holding.pool as usize].account;
+        let name = JobName { instrument: holding.instrument, kind: JobKind::Rules };
+        let due = |(at, job): (usize, &Job)| job.name == name && self.is_due(job, at, account);
+        if market.jobs.iter().enumerate().any(due) { before } else { after }
+    }
+
+    /// An account's position, in hedge mode each leg, pays or receives: from its balance, or its isolated margin.
+    fn settle_funding(&mut self, market: &Market, at: usize, account: u32) {
+        let job = &market.jobs[at];
+        for holding in self.legs(account, job.name.instrument) {
+            let record = &self.holdings[holding as usize];
+            let (pool, quantity) = (record.pool, record.position.quantity);
+            let payment = job.payment(market.instrument(job.name.instrument), quantity);
+            if payment != 0 {
+                let share = &mut self.jobs[at];
+                share.paid += payment.max(0);
+                share.received -= payment.min(0);
+                self.credit(pool, -payment);
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What would be: who is in breach in a market that is not there yet.
+
+use super::{Margin, Shard};
+use crate::event::PoolName;
+use crate::market::{InstrumentId, Market};
+
+/// A pool that would be in breach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PreviewPool {
+    /// Whose.
+    pub account: u64,
+    /// Which.
+    pub name: PoolName,
+    /// Its margin then.
+    pub margin: Margin,
+    /// The notional of all its positions then, in quanta.
+    pub notional: i128,
+}
+
+/// All pools that would be in breach, by account and pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// Each of them.
+    pub pools: Vec<PreviewPool>,
+}
+
+impl Preview {
+    /// What all of them hold, in quanta.
+    #[must_use]
+    pub fn notional(&self) -> i128 {
+        self.pools.iter().map(|pool| pool.notional).sum()
+    }
+
+    /// What they lack, in quanta: the fund's to bear.
+    #[must_use]
+    pub fn fund_loss(&self) -> i128 {
+        self.pools.iter().map(|pool| -pool.margin.equity.min(0)).sum()
+    }
+
+    /// Puts what several shards found in order.
+    pub(crate) fn sort(&mut self) {
+        self.pools.sort_unstable_by_key(|pool| (pool.account, pool.name));
+    }
+}
+
+impl Shard {
+    /// Adds the pools that hold an instrument, are not in liquidation, and would be in breach in this market.
+    pub(crate) fn preview(&self, market: &Market, instrument: InstrumentId, preview: &mut Preview) {
+        let mut pools: Vec<u32> =
+            self.holders[instrument.index()].iter().map(|&at| self.holdings[at as usize].pool).collect();
+        pools.sort_unstable();
+        pools.dedup();
+        for pool in pools {
+            let margin = self.evaluate(market, pool);
+            if self.pools[pool as usize].is_locked() || !margin.in_breach() {
+                continue;
+            }
+            let notional = self.holdings_of(pool).map(|at| {
+                let holding = &self.holdings[at as usize];
+                holding.position.notional(market.instrument(holding.instrument))
+            });
+            let (account, name) = (self.account_of(pool), self.pools[pool as usize].name);
+            preview.pools.push(PreviewPool { account, name, margin, notional: notional.sum() });
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Jobs that concern every account: settlements and changes of rules, booked in chunks with other inputs in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+use terrace::command::{Command, Fill, OffGrid, Side};
+use terrace::contract::Unit;
+use terrace::decimal::Grid;
+use terrace::engine::{Engine, EngineSettings, Entry, Finished, Layout, Output, Pinning, Retrace, SubmitError};
+use terrace::jobs::{JobKind, JobName, Part};
+use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec};
+use terrace::protocol::Session;
+use terrace::tiers::{TierRow, TierRule, TierTable};
+use terrace::venue::VenueMode;
+use terrace::{Code, Declaration, Event, Kernel, Settings, Wait};
+
+const P: InstrumentId = InstrumentId(0);
+const USDT: AssetId = AssetId(0);
+const CHUNK: u32 = 7;
+const ACCOUNTS: u64 = 160;
+
+/// A small generator of numbers: `SplitMix64`.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % bound
+    }
+}
+
+fn tiers(rule: TierRule, mmr_ppb: u64) -> TierTable {
+    let row = |cap, mmr_ppb, max_leverage| TierRow { cap, mmr_ppb, max_leverage, deduction: None };
+    let rows = [row(2_000_000, mmr_ppb, 2_000), row(1 << 60, 2 * mmr_ppb, 1_000)];
+    TierTable::new(rule, &rows).expect("a good table")
+}
+
+fn spec() -> InstrumentSpec {
+    let grid = Grid::decimals(0);
+    let tiers = tiers(TierRule::Marginal, 20_000_000);
+    let mut spec = InstrumentSpec::new("P", USDT, FundId(0), (grid, grid), Unit::Linear(100), tiers);
+    spec.funding.chunk = CHUNK;
+    spec.taker_fee_ppb = 500_000;
+    spec.liquidation_fee_ppb = 1_000_000;
+    spec
+}
+
+/// The account with that number: ids that are not in the order of creation.
+fn id(number: u64) -> u64 {
+    number.wrapping_mul(0x5DEE_CE66) % 1_000_003
+}
+
+/// Accounts with positions of up to ten times what they have, at a mark of 1000.
+fn world(shards: u32) -> Kernel {
+    let mut kernel = Kernel::new(Settings { shards, ..Settings::default() });
+    kernel.declare_asset(None, "USDT", 2).unwrap();
+    kernel.declare_instrument(None, spec()).unwrap();
+    kernel.set_venue(None, VenueMode::Mark).unwrap();
+    kernel.apply(&Command::FundDeposit { fund: FundId(0), amount: 3_000_000 }).unwrap();
+    kernel.apply(&Command::Mark { instrument: P, price: 1_000 }).unwrap();
+    let mut dice = Dice(1);
+    for number in 0..ACCOUNTS {
+        let amount = 40_000 + dice.below(400_000) as i64;
+        kernel.apply(&Command::Deposit { account: id(number), asset: USDT, amount }).unwrap();
+    }
+    for number in 0..ACCOUNTS {
+        let against = (number % 5 > 0).then(|| id((number + 1 + dice.below(ACCOUNTS - 1)) % ACCOUNTS));
+        kernel.apply(&fill(id(number), against, 1 + dice.below(4) as i64, 1_000)).unwrap();
+    }
+    kernel
+}
+
+fn fill(account: u64, counterparty: Option<u64>, quantity: i64, price: i64) -> Command {
+    Command::Fill(Fill {
+        account,
+        counterparty,
+        order: None,
+        counter_order: None,
+        instrument: P,
+        side: Side::Buy,
+        quantity,
+        price,
+        liquidity: None,
+        position_side: None,
+        counter_position_side: None,
+    })
+}
+
+fn engine(shards: u32) -> Engine {
+    let layout = Layout { workers: Some(shards), apart: Some(false), wait: Some(Wait::Yield), pinning: Pinning::Off };
+    let settings = EngineSettings { layout, record: true, ring: 64, ..EngineSettings::default() };
+    Engine::start(world(shards), &settings).unwrap()
+}
+
+/// The next command of a busy market: marks that wander, fills, payments, new accounts; some are refused.
+fn next(dice: &mut Dice, mark: &mut i64) -> Command {
+    let account = id(dice.below(ACCOUNTS + 40)); // some are new
+    match dice.below(10) {
+        0..=3 => {
+            *mark = (*mark + dice.below(41) as i64 - 20).clamp(700, 1_400);
+            Command::Mark { instrument: P, price: *mark }
+        }
+        4..=6 => {
+            let other = id(dice.below(ACCOUNTS));
+            fill(id(dice.below(ACCOUNTS)), Some(other), 1 + dice.below(3) as i64, *mark)
+        }
+        7 => Command::Withdraw { account, asset: USDT, amount: 1 + dice.below(300_000) as i64 },
+        8 => Command::Deposit { account, asset: USDT, amount: 1 + dice.below(50_000) as i64 },
+        _ => fill(id(dice.below(ACCOUNTS)), None, 1, *mark),
+    }
+}
+
+/// What went through an engine, and what it told.
+struct Run {
+    finished: Finished,
+    log: Vec<Output>,
+    busy: u32,
+}
+
+/// Settlements and changes of rules, one after the other and at once, while a market goes on.
+fn stream(shards: u32, seed: u64) -> Run {
+    let (mut engine, mut log, mut busy) = (engine(shards), Vec::new(), 0);
+    let (mut dice, mut mark) = (Dice(seed), 1_000);
+    for step in 0..1_500u64 {
+        let submitted = match step % 50 {
+            10 => {
+                engine.submit(&Command::Funding { instrument: P, rate_ppb: 10_000_000 - (step as i64 % 3) * 9_000_000 })
+            }
+            20 => {
+                let rule = if step % 100 == 20 { TierRule::Step } else { TierRule::Marginal };
+                let tiers = tiers(rule, 15_000_000 + 1_000_000 * dice.below(20));
+                let spec = Box::new(InstrumentSpec { tiers, ..spec() });
+                engine.submit_declaration(None, &Declaration::Rules { instrument: P, spec })
+            }
+            _ => engine.submit(&next(&mut dice, &mut mark)),
+        };
+        match submitted {
+            Ok(_) | Err(SubmitError::Full) => {}
+            Err(SubmitError::Refused(refusal)) => busy += u32::from(refusal.code() == Code::Busy),
+            Err(_) => panic!("{:?}", engine.failure()),
+        }
+        // No faster than the threads go on a busy machine: else all that is seen is how the ring fills.
+        loop {
+            engine.poll(|_| (), |output| log.push(*output));
+            if engine.metrics().lag <= 3 || engine.failure().is_some() {
+                break;
+            }
+            std::thread::yield_now();
+        }
+    }
+    let mut finished = engine.stop();
+    log.append(&mut finished.log);
+    Run { finished, log, busy }
+}
+
+#[test]
+fn a_stream_of_jobs_is_told_as_its_record_tells_it() {
+    let (mut between, mut pieces, mut misses, mut settled, mut changed, mut busy) = (0, 0, 0, 0, 0, 0);
+    for (seed, shards) in [(1, 1), (2, 2), (3, 3), (4, 2), (5, 1)] {
+        let run = stream(shards, seed);
+        assert_eq!(run.finished.failure, None);
+        busy += run.busy;
+        let record = run.finished.record.expect("it was recorded");
+        let mut kernel = world(if shards == 1 { 4 } else { 1 });
+        let (mut log, mut retrace) = (Vec::new(), Retrace::new(&record));
+        let mut done: BTreeMap<JobKindKey, Option<u64>> = BTreeMap::new();
+        let mut last_was_piece = false;
+        loop {
+            let accounts: BTreeSet<u64> = kernel.accounts().into_iter().collect();
+            let step = retrace.step(&mut kernel, &mut |output| log.push(output)).expect("the record is followed");
+            let Some(entry) = step else { break };
+            // Never late, and balanced, in the middle of every job.
+            misses += kernel.audit(0, kernel.pools());
+            assert!(kernel.asset_totals().iter().all(|totals| totals.difference() == 0));
+            if let Entry::Command { command: Command::Chunk { job, part }, .. } = entry {
+                pieces += 1;
+                let from = done.entry(key(job.kind)).or_default();
+                match *part {
+                    Part::UpTo(last) => {
+                        let booked = accounts.iter().filter(|&&id| from.is_none_or(|from| id > from) && id <= last);
+                        let left = accounts.iter().filter(|&&id| id > last).count();
+                        let booked = booked.count();
+                        assert!(booked == CHUNK as usize || (booked < CHUNK as usize && left == 0), "{booked}, {left}");
+                        *from = Some(last);
+                    }
+                    Part::End => *from = None,
+                }
+                last_was_piece = true;
+            } else if !matches!(entry, Entry::Decide { .. }) {
+                between += u32::from(last_was_piece);
+                last_was_piece = false;
+            }
+        }
+        assert_eq!(log.len(), run.log.len());
+        assert!(log == run.log, "the log of the threads is that of the record");
+        for output in &log {
+            match *output {
+                Output::Event { event: Event::FundingSettled { paid, received, .. }, .. } => {
+                    // Each lot paid once, and received once: only rounding is left.
+                    let residue = paid - received;
+                    assert!((0..=i128::from(ACCOUNTS) + 42).contains(&residue), "{paid} − {received}");
+                    assert!(received > 0);
+                    settled += 1;
+                }
+                Output::Event { event: Event::RulesSettled { .. }, .. } => changed += 1,
+                _ => {}
+            }
+        }
+        let threaded = run.finished.kernel.expect("all threads ended");
+        let accounts = |kernel: &Kernel| -> Vec<_> {
+            kernel.accounts().into_iter().map(|account| kernel.account(account).unwrap()).collect()
+        };
+        assert_eq!(accounts(&threaded), accounts(&kernel));
+    }
+    println!("{pieces} pieces, inputs after {between} of them, {settled} settlements, {changed} changes, {busy} busy");
+    assert_eq!(misses, 0);
+    assert!(between * 2 > pieces, "inputs do not wait for a job");
+    assert!(settled > 20 && changed > 20 && busy > 0);
+}
+
+type JobKindKey = u8;
+
+fn key(kind: JobKind) -> JobKindKey {
+    match kind {
+        JobKind::Settlement => 0,
+        JobKind::Rules => 1,
+    }
+}
+
+#[test]
+fn pieces_are_given_by_the_sequencer_alone() {
+    let piece = Command::Chunk { job: JobName { instrument: P, kind: JobKind::Settlement }, part: Part::UpTo(1) };
+    let mut kernel = world(1);
+    assert!(kernel.apply(&piece).is_err());
+    let mut engine = engine(1);
+    engine.submit(&Command::Funding { instrument: P, rate_ppb: 1 }).unwrap();
+    assert!(matches!(engine.submit_at(None, &piece, OffGrid::NONE), Err(SubmitError::Refused(_))));
+    assert_eq!(engine.stop().failure, None);
+}
+
+/// What a script leads to in the end, and what it told on the way, sorted: the size of chunks decides the order only.
+fn end_of(chunk: Option<u32>, shards: u32) -> (String, Vec<String>) {
+    let mut session = Session::new(Settings { shards, ..Settings::default() });
+    let funding = chunk.map_or(String::new(), |chunk| format!(r#","funding":{{"chunk":{chunk}}}"#));
+    let mut lines = vec![
+        r#"{"op":"asset","asset":"USDT","decimals":2}"#.to_owned(),
+        format!(
+            r#"{{"op":"instrument","symbol":"P","kind":"linear_perp","underlying":"P","settle":"USDT","tick":"1","lot":"1",
+            "tiers":[{{"cap":"100000","mmr":"0.05","max_leverage":10}}],"liquidation_fee":"0.01"{funding}}}"#
+        ),
+        r#"{"op":"mark","symbol":"P","price":"100"}"#.to_owned(),
+    ];
+    for account in [17, 3, 99, 250, 1, 64, 12] {
+        lines.push(format!(r#"{{"op":"deposit","account":{account},"asset":"USDT","amount":"{}"}}"#, 100 + account));
+        let side = if account % 2 == 0 { "buy" } else { "sell" };
+        lines.push(format!(
+            r#"{{"op":"fill","account":{account},"symbol":"P","side":"{side}","qty":"7","price":"100"}}"#
+        ));
+    }
+    for line in [
+        r#"{"op":"funding","symbol":"P","rate":"0.09"}"#,
+        r#"{"op":"set","symbol":"P","tier_rule":"step","tiers":[{"cap":"500","mmr":"0.1","max_leverage":5},{"cap":"100000","mmr":"0.19","max_leverage":5}]}"#,
+        r#"{"op":"funding","symbol":"P","rate":"-0.0777"}"#,
+        r#"{"op":"set","symbol":"P","adl_rank":"pro_rata","maker_fee":"0.1"}"#,
+    ] {
+        lines.push(line.to_owned());
+    }
+    let (mut told, mut end) = (String::new(), String::new());
+    for line in lines {
+        session.line(line.replace('\n', "").as_bytes(), &mut told).unwrap();
+    }
+    for account in [1, 3, 12, 17, 64, 99, 250] {
+        let line = format!(r#"{{"op":"get","what":"account","account":{account}}}"#);
+        session.line(line.as_bytes(), &mut end).unwrap();
+    }
+    for what in ["totals", "health"] {
+        session.line(format!(r#"{{"op":"get","what":"{what}"}}"#).as_bytes(), &mut end).unwrap();
+    }
+    // Balances of the fund on the way, and numbers of orders, are those of the order.
+    let kinds = |line: &str| line.split('"').nth(3).unwrap_or_default().to_owned();
+    let mut kinds: Vec<String> = told.lines().map(kinds).collect();
+    kinds.sort_unstable();
+    (end, kinds)
+}
+
+#[test]
+fn the_size_of_chunks_does_not_show_in_the_end() {
+    let whole = end_of(None, 1);
+    assert!(whole.1.iter().filter(|kind| *kind == "liquidation_started").count() >= 2, "{:?}", whole.1);
+    for chunk in [1, 2, 3, 6, 7, 8] {
+        for shards in [1, 2, 5] {
+            assert_eq!(end_of(Some(chunk), shards), whole, "chunks of {chunk}, {shards} shards");
+        }
+    }
+}

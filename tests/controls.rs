@@ -1,0 +1,211 @@
+//! What holds the market in, checked against plain recomputation: margin calls after every input.
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use terrace::command::{Command, Fill, MarginMode, Side};
+use terrace::event::{Event, PoolName};
+use terrace::market::{AssetId, InstrumentId};
+use terrace::protocol::Session;
+use terrace::{Kernel, Settings, Strategy};
+
+const ASSET: AssetId = AssetId(0);
+const PPB: i128 = 1_000_000_000;
+const ACCOUNTS: u64 = 60;
+
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+
+    fn range(&mut self, low: i64, high: i64) -> i64 {
+        low + self.below((high - low + 1) as u64) as i64
+    }
+}
+
+/// How coarse the money is, and at which levels the instruments call.
+struct World {
+    unit: i64,
+    start: i64,
+    lots: i64,
+    rule: &'static str,
+    levels: [&'static [u32]; 2],
+}
+
+/// The second levels of the last world lie below rates of their tables: no band proves anything there.
+const WORLDS: [World; 6] = [
+    World { unit: 1, start: 40, lots: 3, rule: "marginal", levels: [&[300_000_000, 800_000_000], &[]] },
+    World { unit: 1, start: 40, lots: 3, rule: "step", levels: [&[300_000_000, 800_000_000], &[500_000_000]] },
+    World { unit: 7, start: 12, lots: 50, rule: "step", levels: [&[], &[500_000_001, 999_999_999]] },
+    World { unit: 7, start: 30, lots: 50, rule: "marginal", levels: [&[800_000_000], &[800_000_000]] },
+    World {
+        unit: 10_000,
+        start: 872_320,
+        lots: 20_000,
+        rule: "marginal",
+        levels: [&[250_000_000, 500_000_000, 800_000_000], &[]],
+    },
+    World { unit: 3, start: 90, lots: 9, rule: "marginal", levels: [&[700_000_000], &[50_000_000]] },
+];
+
+/// A kernel with an asset of 8 decimals and two instruments, declared as lines: units are whole quanta.
+fn kernel(world: &World, shards: u32, strategy: Strategy) -> Kernel {
+    let mut session = Session::new(Settings { shards, strategy, ..Settings::default() });
+    let mut say = |line: Value| {
+        let mut answer = String::new();
+        session.line(line.to_string().as_bytes(), &mut answer).expect("a line that is right");
+    };
+    let quanta = |quanta: i128| terrace::decimal::Decimal::new(quanta, 8).to_string();
+    let ppb = |ppb: u32| terrace::decimal::Decimal::new(i128::from(ppb), 9).to_string();
+    say(json!({"op":"asset","asset":"USDT","decimals":8}));
+    let typical = i128::from(world.unit) * i128::from(world.start) * i128::from(world.lots);
+    let rows = [(typical / 3 + 1, 15_000_000), (typical + 2, 43_000_001), (typical * 4, 77_000_003)];
+    let tiers = rows.map(|(cap, mmr)| json!({"cap":quanta(cap),"mmr":ppb(mmr),"max_leverage":12}));
+    for (index, levels) in world.levels.iter().enumerate() {
+        let symbol = format!("C{index}");
+        let levels: Vec<String> = levels.iter().map(|&level| ppb(level)).collect();
+        say(
+            json!({"op":"instrument","symbol":symbol,"kind":"linear_perp","underlying":"C","settle":"USDT","tick":"1","lot":"1",
+            "multiplier":quanta(i128::from(world.unit)),"tiers":tiers,"tier_rule":world.rule,"margin_calls":levels}),
+        );
+        say(json!({"op":"mark","symbol":symbol,"price":world.start}));
+    }
+    session.into_kernel()
+}
+
+/// The states of all pools, as the model has them: the highest level reached.
+#[derive(Default)]
+struct States(BTreeMap<(u64, PoolName), u32>);
+
+impl States {
+    /// What must have been told after an input: by the state before and the margin now.
+    fn expect(&mut self, kernel: &Kernel, world: &World, events: &[Event]) -> Vec<(u64, PoolName, u32)> {
+        let mut unsure = Vec::new();
+        for event in events {
+            match *event {
+                Event::LiquidationStarted { account, pool, .. } => drop(self.0.insert((account, pool), PPB as u32)),
+                // It may have been called before it was deleveraged, in the same input.
+                Event::Deleveraged { counter, .. } => unsure.push(counter),
+                _ => {}
+            }
+        }
+        let mut expected = Vec::new();
+        for account in kernel.accounts() {
+            let view = kernel.account(account).unwrap();
+            // A pool without a position has reached nothing.
+            let shown = |name: &PoolName| view.pools.iter().any(|pool| pool.name == *name);
+            self.0.retain(|(of, name), _| *of != account || shown(name));
+            for pool in &view.pools {
+                let held = view.positions.iter().filter(|position| match pool.name {
+                    PoolName::Cross(_) => position.margin.is_none(),
+                    PoolName::Isolated(id, _) => position.margin.is_some() && position.instrument == id,
+                });
+                let mut levels: Vec<u32> =
+                    held.flat_map(|position| world.levels[position.instrument.index()]).copied().collect();
+                levels.sort_unstable();
+                levels.dedup();
+                let state = self.0.entry((account, pool.name)).or_default();
+                if pool.locked {
+                    continue;
+                }
+                let reached = |level: &&u32| pool.margin.maintenance * PPB >= i128::from(**level) * pool.margin.equity;
+                let now = levels.iter().filter(reached).max().copied().unwrap_or(0);
+                let rises = levels.iter().filter(|&&level| (*state + 1..=now).contains(&level));
+                expected.extend(rises.map(|&level| (account, pool.name, level)));
+                *state = now;
+            }
+        }
+        expected.retain(|(account, ..)| !unsure.contains(account));
+        expected
+    }
+}
+
+fn told(kernel: &Kernel) -> (Vec<Event>, Vec<(u64, PoolName, u32)>) {
+    let unsure = |account| {
+        let same = |event: &Event| matches!(event, Event::Deleveraged { counter, .. } if *counter == account);
+        kernel.events().iter().any(same)
+    };
+    let calls = kernel.events().iter().filter_map(|event| match *event {
+        Event::MarginCall { account, pool, level_ppb, .. } if !unsure(account) => Some((account, pool, level_ppb)),
+        _ => None,
+    });
+    (kernel.events().to_vec(), calls.collect())
+}
+
+fn command(dice: &mut Dice, world: &World, marks: &mut [i64; 2]) -> Command {
+    let instrument = InstrumentId(dice.below(2) as u32);
+    let account = 1 + dice.below(ACCOUNTS);
+    let mark = &mut marks[instrument.index()];
+    match dice.below(24) {
+        0..=17 => {
+            let wide = (world.start / 400).max(1);
+            *mark = (*mark + dice.range(-wide, wide)).clamp(world.start / 2, world.start * 2);
+            Command::Mark { instrument, price: *mark }
+        }
+        18 => Command::Mark { instrument, price: (*mark * dice.range(95, 105) / 100).max(1) },
+        19 => Command::Deposit { account, asset: ASSET, amount: dice.range(1, world.unit * world.start) },
+        _ => Command::Fill(Fill {
+            account,
+            counterparty: None,
+            order: None,
+            counter_order: None,
+            instrument,
+            side: if dice.below(2) == 0 { Side::Buy } else { Side::Sell },
+            quantity: dice.range(1, world.lots),
+            price: *mark,
+            liquidity: None,
+            position_side: None,
+            counter_position_side: None,
+        }),
+    }
+}
+
+/// Every call is told at the input that moves the ratio, once, whatever the number of shards and the way of looking.
+#[test]
+fn a_margin_call_is_never_late_and_never_twice() {
+    let mut told_in_all = 0;
+    for (number, world) in WORLDS.iter().enumerate() {
+        let mut kernels = [(1, Strategy::Bands), (3, Strategy::Bands), (2, Strategy::Scan)]
+            .map(|(shards, strategy)| kernel(world, shards, strategy));
+        let mut dice = Dice(0x5DEE_CE66_D1CE_4E5B + number as u64);
+        let mut marks = [world.start; 2];
+        let mut states = States::default();
+        let mut calls = 0;
+        for step in 0..2_500 {
+            let all = ACCOUNTS as i32;
+            let command = if step < all {
+                let rich = i128::from(world.unit) * i128::from(world.start) * i128::from(world.lots) / 10;
+                Command::Deposit { account: 1 + step as u64, asset: ASSET, amount: rich as i64 + 1 }
+            } else if step < all + 15 {
+                let account = 1 + (step - all) as u64;
+                Command::MarginMode { account, instrument: InstrumentId(0), mode: MarginMode::Isolated }
+            } else {
+                command(&mut dice, world, &mut marks)
+            };
+            let results = kernels.each_mut().map(|kernel| kernel.apply(&command));
+            assert!(results.iter().all(|result| *result == results[0]), "{command:?}: {results:?}");
+            if results[0].is_err() {
+                continue;
+            }
+            let (events, said) = told(&kernels[0]);
+            for other in &kernels[1..] {
+                assert_eq!(other.events(), events, "world {number}, step {step}: {command:?}");
+            }
+            let expected = states.expect(&kernels[0], world, &events);
+            assert_eq!(said, expected, "world {number}, step {step}: {command:?} {events:?}");
+            calls += said.len();
+        }
+        println!(
+            "world {number}: {calls} calls, {} evaluations by bands, {} by scan",
+            kernels[0].evaluations(),
+            kernels[2].evaluations()
+        );
+        assert!(calls > 20, "world {number}: {calls}");
+        told_in_all += calls;
+    }
+    println!("{told_in_all} calls");
+}
