@@ -242,6 +242,7 @@ fn defaults<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<Answer,
 
 fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
     fields.complete(&desk.defaults);
+    desk.complete_tiers(&mut fields);
     let line = InstrumentLine::read(fields)?;
     desk.check_time(line.ts_ns)?;
     let settle = desk.asset(&line.settle)?;

@@ -14,9 +14,11 @@ mod reasons;
 mod rules;
 mod session;
 mod sources;
+mod tier_tables;
 
 pub use encode::Encoder;
 pub use session::Session;
+pub use tier_tables::{TierTables, TierTablesError};
 
 use crate::command::Command;
 use crate::market::Market;
