@@ -703,8 +703,8 @@ impl Market {
     }
 
     /// Takes in a command that changes a mode.
-    pub(crate) fn note_mode(&mut self, command: &crate::command::Command) {
-        if let crate::command::Command::Mode { scope, mode } = *command {
+    pub(crate) fn note_mode(&mut self, command: &Command) {
+        if let Command::Mode { scope, mode } = *command {
             self.set_mode(scope, mode);
             for id in self.in_scope(scope) {
                 self.follow_mode(id);
