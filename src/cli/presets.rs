@@ -18,7 +18,10 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), String> {
     let text = match args.name {
         Some(preset) => preset.text().to_owned(),
-        None => PRESETS.iter().map(|preset| format!("{:<14} {}\n", preset.name, preset.title())).collect(),
+        None => {
+            let line = |preset: &Preset| format!("{:<14} {}", preset.name, preset.title());
+            PRESETS.iter().map(line).collect::<Vec<_>>().join("\n") + "\n"
+        }
     };
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("cannot write: {error}")),
