@@ -6,7 +6,8 @@
 use terrace::command::{Command, Fill, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
-use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AssetId, FundId, Instrument, InstrumentId, InstrumentSpec};
+use terrace::slope::{SizeStep, Slope};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::VenueMode;
 use terrace::{Kernel, Settings};
@@ -17,41 +18,43 @@ const SIZES: [i64; 4] = [1, 2, -1, -2];
 const MARKS: std::ops::RangeInclusive<i64> = 1..=16;
 const EXCESS: std::ops::RangeInclusive<i64> = 1..=3;
 
-fn spec(table: &TierTable, unit: i64) -> InstrumentSpec {
-    InstrumentSpec {
-        symbol: "C".to_owned(),
-        underlying: "C".to_owned(),
-        prices: Default::default(),
-        settle: AssetId(0),
-        tick: Grid::decimals(0),
-        lot: Grid::decimals(0),
-        unit: Unit::Linear(unit),
-        tiers: table.clone(),
-        maker_fee_ppb: 0,
-        taker_fee_ppb: 0,
-        liquidation_fee_ppb: 0,
-        close_fee_in_mm: false,
-        reduce: ReducePolicy::default(),
-        adl: AdlPolicy::default(),
-        fund: FundId(0),
-        funding: FundingRules::default(),
-        controls: terrace::controls::Controls::default(),
-    }
+/// Linear and inverse; of the inverse ones a lot is worth from less than a quantum to 26 of them.
+const UNITS: [Unit; 5] = [
+    Unit::Linear(1),
+    Unit::Linear(2),
+    Unit::Inverse { numerator: 3, denominator: 1 },
+    Unit::Inverse { numerator: 40, denominator: 3 },
+    Unit::Inverse { numerator: 26, denominator: 1 },
+];
+
+/// In parts per billion: none, and one that is part of the maintenance margin.
+const FEES: [i64; 2] = [0, 37_000_001];
+
+fn instrument(tiers: &TierTable, unit: Unit, fee: i64) -> Instrument {
+    let grid = Grid::decimals(0);
+    Instrument::new(InstrumentSpec {
+        taker_fee_ppb: fee,
+        close_fee_in_mm: true,
+        ..InstrumentSpec::new("C", AssetId(0), FundId(0), (grid, grid), unit, tiers.clone())
+    })
 }
 
 /// A kernel at `mark` with one account for each size and excess, whose only position was opened at the mark.
-fn kernel(table: &TierTable, unit: i64, mark: i64) -> Kernel {
+fn kernel(instrument: &Instrument, mark: i64) -> Kernel {
     let mut kernel = Kernel::new(Settings::default());
     let asset = kernel.declare_asset(None, "USDT", 0).unwrap();
-    kernel.declare_instrument(None, spec(table, unit)).unwrap();
+    kernel.declare_instrument(None, instrument.spec.clone()).unwrap();
     kernel.set_venue(None, VenueMode::None).unwrap();
     kernel.apply(&Command::Mark { instrument: INSTRUMENT, price: mark }).unwrap();
     let mut account = 0;
     for size in SIZES {
         for excess in EXCESS {
             account += 1;
-            let notional = i128::from(size.abs() * mark * unit);
-            let amount = table.maintenance_margin(notional) as i64 + excess;
+            // Opened at the mark, an inverse position may stand a quantum below its cost.
+            let value = instrument.valuation(size, mark);
+            let lost = instrument.cost(size, mark) - value.value;
+            let required = instrument.maintenance_margin(size, value.notional) + lost;
+            let amount = required as i64 + excess;
             kernel.apply(&Command::Deposit { account, asset, amount }).unwrap();
             let fill = Fill {
                 account,
@@ -75,33 +78,52 @@ fn kernel(table: &TierTable, unit: i64, mark: i64) -> Kernel {
 #[test]
 fn no_tick_between_any_two_marks_is_late() {
     let (mut ticks, mut favourable) = (0u64, 0u64);
-    for rule in [TierRule::Marginal, TierRule::Step] {
-        for (index, &first) in RATES.iter().enumerate() {
-            for &second in &RATES[index..] {
-                for cap in [3i128, 7] {
-                    for unit in [1, 2] {
-                        let row = |cap, mmr_ppb| TierRow { cap, mmr_ppb, max_leverage: 100, deduction: None };
-                        let table = TierTable::new(rule, &[row(cap, first), row(cap * 3, second)]).unwrap();
-                        let (all, lucky) = try_all(&table, unit);
-                        ticks += all;
-                        favourable += lucky;
-                    }
-                }
+    for (unit, fee) in UNITS.into_iter().flat_map(|unit| FEES.map(|fee| (unit, fee))) {
+        let mut here = 0;
+        for table in tables() {
+            if table.rows().any(|row| row.mmr_ppb + fee as u64 >= 1_000_000_000) {
+                continue;
             }
+            let (all, lucky) = try_all(&instrument(&table, unit, fee));
+            ticks += all;
+            here += lucky;
         }
+        println!("{unit:?}, fee {fee}: {here} breaches by favourable moves");
+        favourable += here;
     }
     println!("{ticks} ticks from pools near breach, {favourable} breaches by favourable moves, none late");
     assert!(favourable > 100, "only {favourable} favourable moves that put a pool in breach: the domain is too tame");
 }
 
+fn tables() -> Vec<TierTable> {
+    let row = |cap, mmr_ppb| TierRow { cap, mmr_ppb, max_leverage: 100, deduction: None };
+    let mut tables = Vec::new();
+    for (index, &first) in RATES.iter().enumerate() {
+        for &second in &RATES[index..] {
+            for cap in [3i128, 7] {
+                for rule in [TierRule::Marginal, TierRule::Step] {
+                    tables.push(TierTable::new(rule, &[row(cap, first), row(cap * 3, second)]).unwrap());
+                }
+            }
+        }
+        // Rates that rise with the size, also to the whole of the notional and beyond.
+        for slope_ppb in [0, 5_000_000, 130_000_000] {
+            let step = SizeStep { numerator: 1, denominator: 1 };
+            let slope = Slope { base_ppb: first, slope_ppb, im_base_ppb: first + 1, step };
+            tables.push(TierTable::linear(slope).unwrap());
+        }
+    }
+    tables
+}
+
 /// Every tick from every mark; returns how many, and how many pools were in breach after a move in their favour.
-fn try_all(table: &TierTable, unit: i64) -> (u64, u64) {
+fn try_all(instrument: &Instrument) -> (u64, u64) {
     let (mut ticks, mut favourable) = (0, 0);
     for from in MARKS {
         for to in MARKS {
-            let mut kernel = kernel(table, unit, from);
+            let mut kernel = kernel(instrument, from);
             kernel.apply(&Command::Mark { instrument: INSTRUMENT, price: to }).unwrap();
-            assert_eq!(kernel.audit(0, kernel.pools()), 0, "missed: {table:?}, unit {unit}, from {from} to {to}");
+            assert_eq!(kernel.audit(0, kernel.pools()), 0, "missed: {:?}, from {from} to {to}", instrument.spec);
             ticks += 1;
             favourable += lucky_breaches(&kernel, to - from);
         }

@@ -80,9 +80,8 @@ impl Declaration {
         match self {
             Self::Asset { decimals, .. } => check_decimals(*decimals),
             Self::Fund(spec) => check_fund_alone(spec),
-            Self::Instrument(spec) => spec.check(),
+            Self::Instrument(spec) | Self::Rules { spec, .. } => spec.check(),
             Self::Venue(rules) => check_timeouts(rules),
-            Self::Rules { spec, .. } => spec.check(),
         }
     }
 
@@ -113,6 +112,7 @@ impl Declaration {
                     market.self_funding.push(InstrumentId(market.instruments.len() as u32));
                 }
                 market.instruments.push(Instrument::new(InstrumentSpec::clone(spec)));
+                market.follow_mode(InstrumentId(market.instruments.len() as u32 - 1)); // everything may be halted
             }
             Self::Venue(rules) => market.venue = *rules,
             Self::Rules { instrument, spec } => market.begin_change(*instrument, InstrumentSpec::clone(spec)),

@@ -152,13 +152,13 @@ impl DrawdownLine {
 
 /// A `pacing` whose form is right.
 #[derive(Clone, Copy)]
-enum PacingLine {
+pub(super) enum PacingLine {
     Lots(u64),
     DepthShare(Decimal),
 }
 
 impl PacingLine {
-    fn read(value: Json) -> Result<Self, Rejection> {
+    pub(super) fn read(value: Json) -> Result<Self, Rejection> {
         let mut fields = Fields::of(value, "pacing")?;
         fields.only(&["lots", "depth_share"])?;
         match (fields.id_or_none("lots")?, fields.decimal_or_none("depth_share")?) {
@@ -169,7 +169,7 @@ impl PacingLine {
     }
 
     /// The values, as they stand in the line.
-    fn check(self) -> Result<(), Rejection> {
+    pub(super) fn check(self) -> Result<(), Rejection> {
         match self {
             Self::Lots(lots) if Quantity::try_from(lots).is_ok_and(|lots| lots > 0) => Ok(()),
             Self::Lots(lots) => {
@@ -182,7 +182,7 @@ impl PacingLine {
         }
     }
 
-    fn rule(self) -> Result<Pacing, Rejection> {
+    pub(super) fn rule(self) -> Result<Pacing, Rejection> {
         match self {
             Self::Lots(lots) => Ok(Pacing::Lots(lots as Quantity)), // checked
             Self::DepthShare(share) => match steps(Grid::ppb(), share) {
@@ -242,6 +242,7 @@ fn defaults<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<Answer,
 
 fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
     fields.complete(&desk.defaults);
+    desk.complete_tiers(&mut fields);
     let line = InstrumentLine::read(fields)?;
     desk.check_time(line.ts_ns)?;
     let settle = desk.asset(&line.settle)?;
@@ -268,7 +269,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), R
     line.prices.check_grid()?;
     let [maker_fee_ppb, taker_fee_ppb, liquidation_fee_ppb] = fees_of(line.fees)?;
     let reduce = line.reduce_policy()?;
-    let controls = line.controls.place()?;
+    let controls = line.controls.place(lot)?;
     let pacing = line.pacing.map(PacingLine::rule).transpose()?;
     let what = if line.inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
     let unit = unit.ok_or(Refusal::Overflow { what })?;
@@ -330,6 +331,8 @@ impl InstrumentLine {
             "funding",
             "fund",
             "margin_calls",
+            "count_profits",
+            "limits",
             "pacing",
         ])?;
         let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);
@@ -389,20 +392,14 @@ impl InstrumentLine {
         if !self.reduce.contains(&Reduction::Fraction) {
             return Err(Rejection::bad_value("fraction is given, but reduce does not list \"fraction\""));
         }
-        let in_range = fraction.mantissa() > 0 && (is_below_one(fraction) || fraction == Decimal::new(1, 0));
-        let reason = || format!("fraction must be above 0 and at most 1, not {fraction}");
-        if in_range { Ok(()) } else { Err(Rejection::bad_value(reason())) }
+        check_range(fraction)
     }
 
     fn reduce_policy(&self) -> Result<ReducePolicy, Rejection> {
-        let (fraction, off) = steps(Grid::ppb(), self.fraction.unwrap_or(Decimal::ZERO));
-        if off {
-            return Err(Refusal::OffGrid { what: "fraction" }.into());
-        }
         let lists = |step| self.reduce.contains(&step);
         Ok(ReducePolicy {
             tier: lists(Reduction::Tier),
-            fraction_ppb: u64::try_from(fraction).unwrap_or(0),
+            fraction_ppb: fraction_of(self.fraction)?,
             all: lists(Reduction::All),
             pacing: None,
         })
@@ -414,18 +411,9 @@ impl InstrumentLine {
         let bad = |error: TierError| Rejection::new(Code::BadTiers, error.to_string());
         let table = match (self.tier_rule, &self.tiers, self.slope) {
             (TierRule::Linear, None, [Some(base), Some(slope), Some(im_base)]) => {
-                let mut rates = [0; 3];
-                for ((ppb, rate), name) in
-                    rates.iter_mut().zip([base, slope, im_base]).zip(["base", "slope", "im_base"])
-                {
-                    let (steps, off) = steps(Grid::ppb(), rate);
-                    if off {
-                        let reason = format!("{name} {rate} is finer than {}", Grid::ppb().step());
-                        return Err(Rejection::new(Code::BadTiers, reason));
-                    }
-                    *ppb = u64::try_from(steps).unwrap_or(u64::MAX); // below zero is refused as what is too large is
-                }
-                let [base_ppb, slope_ppb, im_base_ppb] = rates;
+                let base_ppb = slope_rate("base", base)?;
+                let slope_ppb = slope_rate("slope", slope)?;
+                let im_base_ppb = slope_rate("im_base", im_base)?;
                 let Some(step) = unit.and_then(|unit| SizeStep::of(unit, tick, decimals)) else { return Ok(None) };
                 TierTable::linear(Slope { base_ppb, slope_ppb, im_base_ppb, step }).map_err(bad)?
             }
@@ -472,6 +460,31 @@ impl InstrumentLine {
     }
 }
 
+/// A rate of the rule `linear`, in parts per billion.
+pub(super) fn slope_rate(name: &str, rate: Decimal) -> Result<u64, Rejection> {
+    let (steps, off) = steps(Grid::ppb(), rate);
+    if off {
+        let reason = format!("{name} {rate} is finer than {}", Grid::ppb().step());
+        return Err(Rejection::new(Code::BadTiers, reason));
+    }
+    Ok(u64::try_from(steps).unwrap_or(u64::MAX)) // below zero is refused as what is too large is
+}
+
+/// Whether a fraction may be one of `reduce`.
+pub(super) fn check_range(fraction: Decimal) -> Result<(), Rejection> {
+    let in_range = fraction.mantissa() > 0 && (is_below_one(fraction) || fraction == Decimal::new(1, 0));
+    let reason = || format!("fraction must be above 0 and at most 1, not {fraction}");
+    if in_range { Ok(()) } else { Err(Rejection::bad_value(reason())) }
+}
+
+/// A fraction in parts per billion, 0 for none.
+pub(super) fn fraction_of(fraction: Option<Decimal>) -> Result<u64, Rejection> {
+    match steps(Grid::ppb(), fraction.unwrap_or(Decimal::ZERO)) {
+        (steps, false) => Ok(u64::try_from(steps).unwrap_or(0)),
+        _ => Err(Refusal::OffGrid { what: "fraction" }.into()),
+    }
+}
+
 /// The chunk that a line names in `funding`.
 pub(super) fn chunk_of(fields: &mut Fields) -> Result<Option<u64>, Rejection> {
     let Some(value) = fields.take("funding") else { return Ok(None) };
@@ -505,7 +518,7 @@ pub(super) fn fees_of(fees: [Decimal; 3]) -> Result<[i64; 3], Rejection> {
 }
 
 /// What is wrong with a table, as lines tell it.
-pub(super) fn bad_tiers(table: Result<TierTable, TierError>) -> Result<TierTable, Rejection> {
+pub(super) fn bad_tiers<T>(table: Result<T, TierError>) -> Result<T, Rejection> {
     table.map_err(|error| Rejection::new(Code::BadTiers, error.to_string()))
 }
 

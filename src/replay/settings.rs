@@ -51,7 +51,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             data: Data::Embedded,
-            population: Population::Generated { accounts: 100_000, seed: 1 },
+            population: Population::Generated { accounts: 100_000, seed: 1, hedge_percent: 0 },
             venue: Venue::Book,
             computed_marks: false,
             shocks: Vec::new(),
@@ -94,6 +94,8 @@ pub enum Population {
         accounts: u64,
         /// What all draws follow from.
         seed: u64,
+        /// How many of a hundred accounts are in hedge mode, with a long and a short leg in most of their instruments.
+        hedge_percent: u64,
     },
     /// Read from a file in protocol form, instruments included.
     File(PathBuf),

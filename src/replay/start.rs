@@ -41,7 +41,9 @@ pub(super) fn start(settings: &Settings, progress: &mut dyn FnMut(Progress)) -> 
         return Err(ReplayError::Setting("--shards 0: expected at least 1".into()));
     }
     let mut start = match &settings.population {
-        Population::Generated { accounts, seed } => generate(settings, *accounts, *seed, progress)?,
+        Population::Generated { accounts, seed, hedge_percent } => {
+            generate(settings, *accounts, (*seed, *hedge_percent), progress)?
+        }
         Population::File(path) => read(settings, path, progress)?,
     };
     let refused = |refusal| ReplayError::Refused { what: "the venue".into(), refusal };
@@ -67,7 +69,7 @@ pub(super) fn start(settings: &Settings, progress: &mut dyn FnMut(Progress)) -> 
 fn generate(
     settings: &Settings,
     accounts: u64,
-    seed: u64,
+    drawn: (u64, u64),
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Start, ReplayError> {
     let survey = survey(&settings.data, None, settings.skip_bad)?;
@@ -94,7 +96,7 @@ fn generate(
         names.push(symbol);
     }
     let loading = &mut |done| progress(Progress::Loading { done, total: Some(accounts) });
-    population::load(&mut kernel, asset, accounts, seed, &starts, loading)?;
+    population::load(&mut kernel, asset, accounts, drawn, &starts, loading)?;
     endow_fund(&mut kernel, &starts).map_err(refused("the fund's deposit"))?;
     let mut liquidated_at_start = 0;
     for (index, &price) in starts.iter().enumerate() {

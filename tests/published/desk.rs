@@ -50,6 +50,23 @@ impl Desk {
         self.say(command);
     }
 
+    /// As [`Desk::list`], with further fields.
+    pub fn list_with(&mut self, symbol: &str, rows: &[Row], more: Value) {
+        let tiers: Vec<Value> = rows.iter().map(|&row| tier(row)).collect();
+        let mut command = self.listing(symbol, tiers);
+        let fields = command.as_object_mut().expect("an object");
+        let Value::Object(more) = more else { panic!("{more}: not an object") };
+        fields.extend(more);
+        self.say(command);
+    }
+
+    /// An order for `quantity` (signed: a buy order is positive).
+    pub fn order(&mut self, account: u64, order: u64, symbol: &str, quantity: Decimal, price: Decimal) {
+        let side = if quantity > Decimal::ZERO { "buy" } else { "sell" };
+        self.say(json!({"op": "order", "account": account, "order": order, "symbol": symbol, "side": side,
+            "qty": quantity.abs().to_string(), "price": price.to_string()}));
+    }
+
     /// The line that declares an instrument.
     pub fn listing(&self, symbol: &str, tiers: Vec<Value>) -> Value {
         json!({"op": "instrument", "symbol": symbol, "kind": "linear_perp", "underlying": symbol,
