@@ -5,6 +5,7 @@ use super::import::{Rejected, import};
 use super::outcome::PopulationReport;
 use super::population::{self, FUND_PPM, POSITIONS_PER_ACCOUNT};
 use super::prices::SymbolPrices;
+use super::prices::mark_command;
 use super::settings::{Population, Settings, Venue};
 use super::survey::{Survey, survey};
 use super::{Progress, instruments};
@@ -90,7 +91,7 @@ fn generate(
     for (symbol, first) in survey.symbols {
         let unseen = || ReplayError::Setting(format!("{symbol}: expected at least one tick, found none"));
         let first = first.ok_or_else(unseen)?;
-        let id = instruments::declare(&mut kernel, asset, &symbol, level(&first))?;
+        let id = instruments::declare(&mut kernel, asset, &symbol, level(&first), settings.computed_marks)?;
         starts.push(starting_price(&kernel, id, &first)?);
         names.push(symbol);
     }
@@ -99,7 +100,7 @@ fn generate(
     endow_fund(&mut kernel, &starts).map_err(refused("the fund's deposit"))?;
     let mut liquidated_at_start = 0;
     for (index, &price) in starts.iter().enumerate() {
-        let mark = Command::Mark { instrument: InstrumentId(index as u32), price };
+        let mark = mark_command(kernel.market(), InstrumentId(index as u32), price);
         kernel.apply(&mark).map_err(refused("a starting price"))?;
         let started = |event: &&Event| matches!(event, Event::LiquidationStarted { .. });
         liquidated_at_start += kernel.events().iter().filter(started).count() as u64;

@@ -15,12 +15,21 @@ pub struct Input {
 
 impl Input {
     /// What `liquidation_started` names: the symbol of a mark or a fill, else
-    /// the op.
+    /// the op; see also `priced_symbol`.
     pub fn cause(&self) -> String {
         match &self.command {
-            Command::Mark { symbol, .. } | Command::Index { symbol, .. } => symbol.clone(),
+            Command::Mark { symbol, .. } => symbol.clone(),
             Command::Fill(fill) => fill.symbol.clone(),
             _ => self.op.clone(),
+        }
+    }
+
+    /// The symbol of an input that a mark may be computed from.
+    pub fn priced_symbol(&self) -> Option<&str> {
+        match &self.command {
+            Command::Index { symbol, .. } | Command::Last { symbol, .. } => Some(symbol),
+            Command::Book(book) => Some(&book.symbol),
+            _ => None,
         }
     }
 }
@@ -100,6 +109,7 @@ pub struct InstrumentFields {
     pub close_fee_in_mm: bool,
     pub reduce: Vec<String>,
     pub fraction: Option<Rat>,
+    pub pacing: Option<PacingFields>,
     pub adl_rank: String,
     pub adl_price: String,
     pub index: Option<IndexFields>,
@@ -107,6 +117,11 @@ pub struct InstrumentFields {
     pub funding: Option<FundingFields>,
     pub margin_calls: Vec<Rat>,
     pub fund: Option<String>,
+}
+
+pub enum PacingFields {
+    Lots(u64),
+    DepthShare(Rat),
 }
 
 pub struct FundFields {
@@ -194,6 +209,7 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
             "close_fee_in_mm",
             "reduce",
             "fraction",
+            "pacing",
             "adl_rank",
             "adl_price",
             "index",
@@ -369,6 +385,7 @@ fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
         liquidation_fee: f.decimal_or("liquidation_fee", 0)?,
         close_fee_in_mm: f.flag_or("close_fee_in_mm", false)?,
         fraction: parse_fraction(f)?,
+        pacing: parse_pacing(f)?,
         reduce: parse_reduce(f)?,
         adl_rank: f.word_or("adl_rank", &ranks, "pnl_leverage")?,
         adl_price: f.word_or("adl_price", &["bankruptcy", "mark"], "bankruptcy")?,
@@ -384,6 +401,23 @@ fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
 fn parse_tiers(f: &Fields) -> Result<Option<Vec<Json>>, Refusal> {
     let by_size = matches!(f.get("tier_rule"), Some(Json::Text(rule)) if rule == "linear");
     if by_size && !f.has("tiers") { Ok(None) } else { Ok(Some(f.list("tiers")?.clone())) }
+}
+
+/// Exactly one of `lots` and `depth_share`.
+fn parse_pacing(f: &Fields) -> Result<Option<PacingFields>, Refusal> {
+    let entries = match f.get("pacing") {
+        None => return Ok(None),
+        Some(Json::Object(entries)) => entries.clone(),
+        Some(_) => return malformed("pacing is not an object"),
+    };
+    if entries.len() != 1 {
+        return malformed("pacing takes one of lots and depth_share");
+    }
+    let f = Fields { entries };
+    if f.has("lots") {
+        return Ok(Some(PacingFields::Lots(f.id("lots")?)));
+    }
+    Ok(Some(PacingFields::DepthShare(f.decimal("depth_share")?)))
 }
 
 /// Needed where `reduce` lists it.
@@ -476,7 +510,8 @@ fn parse_fill(f: &Fields) -> Result<FillFields, Refusal> {
 }
 
 fn parse_book(f: &Fields) -> Result<BookFields, Refusal> {
-    if f.entries.iter().all(|(key, _)| ["op", "ts", "symbol"].contains(&key.as_str())) {
+    let brought = ["bid", "ask", "impact_bid", "impact_ask", "bids", "asks"];
+    if !brought.into_iter().any(|key| f.has(key)) {
         return malformed("book brings nothing");
     }
     Ok(BookFields {

@@ -4,14 +4,15 @@
 use super::calls::{need_levels, whole_levels};
 use super::command::{FundFields, InstrumentFields};
 use super::input::{Refusal, refuse};
-use super::marks::pricing_of;
+use super::marks::{need_price_grid, need_tick_of_prices, pricing_of, says_prices};
 use super::number::{Int, Rat, decimals_of, int, one, pow10, rat, show_exact, significant_digits, zero};
+use super::pacing::{need_pacing_on_grid, pacing_of};
 use super::state::{
     Account, Asset, Drawdown, Fund, Instrument, Position, State, need, need_below_limit, need_positive, on_grid,
 };
 use super::tiers::{Rule, Table};
 use num_traits::{Signed, Zero};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
@@ -111,14 +112,19 @@ impl State {
         let same = self.funds[fund].asset == settle;
         need(same, "bad_value", format!("fund {} is of another asset", self.funds[fund].name))?;
         need_fraction(f)?;
+        let pacing = pacing_of(f)?;
         let pricing = pricing_of(f, self.now)?;
+        let says_prices = says_prices(f);
+        need_tick_of_prices(f)?;
         need_levels(&f.margin_calls)?;
         let tiers = tiers(f, decimals)?;
         let maker_fee = parts_per_billion(&f.maker_fee)?;
         let taker_fee = parts_per_billion(&f.taker_fee)?;
         let liquidation_fee = parts_per_billion(&f.liquidation_fee)?;
         f.fraction.as_ref().map(parts_per_billion).transpose()?;
+        need_pacing_on_grid(f)?;
         let margin_calls = whole_levels(&f.margin_calls)?;
+        need_price_grid(f)?;
         need_below_limit("unit", unit.numer())?;
         need_below_limit("unit", unit.denom())?;
         let taken = self.instrument_id(&f.symbol).is_ok();
@@ -142,6 +148,7 @@ impl State {
             fraction: f.fraction.clone(),
             adl_rank: f.adl_rank.clone(),
             adl_price: f.adl_price.clone(),
+            pacing,
             mark: None,
             frozen: BTreeSet::new(),
             told_frozen: false,
@@ -149,6 +156,9 @@ impl State {
             chunk: chunk as usize,
             margin_calls,
             pricing,
+            told_mark: None,
+            mark_inputs: Value::Null,
+            says_prices,
             last: None,
             bid: None,
             ask: None,

@@ -284,6 +284,14 @@ impl State {
         self.orders_mut(account).retain(|o| !o.rest.is_zero());
     }
 
+    /// A copy.
+    pub fn lock(&self, pool: PoolId) -> Lock {
+        match pool.kind {
+            PoolKind::Cross(asset) => self.cross(pool.account, asset).lock,
+            PoolKind::Isolated(at) => self.holding(pool.account, at).lock,
+        }
+    }
+
     pub fn lock_mut(&mut self, pool: PoolId) -> &mut Lock {
         match pool.kind {
             PoolKind::Cross(asset) => &mut self.cross_mut(pool.account, asset).lock,

@@ -8,14 +8,14 @@
 //! by a few quanta. So an interval whose ends lie well above zero holds no
 //! breach; every other one is halved, down to single prices.
 
-use super::number::{Int, Rat, floor_div, int, limit, ppb, rat, round_half_up};
+use super::number::{Int, Rat, floor_div, int, limit, rat, round_half_up};
 use super::state::{At, State};
 use super::tiers::Rule;
 use num_traits::{Signed, Zero};
 
 /// How far rounding can move the excess: value, notional, MM, deduction,
-/// fee of two legs.
-const ROUNDING: i64 = 16;
+/// fee of one leg.
+const ROUNDING: i64 = 6;
 
 /// A position in its pool, all other prices standing still; both legs of an
 /// instrument in one pool move together.
@@ -96,50 +96,54 @@ impl Probe<'_> {
         self.legs.iter().map(worth).collect()
     }
 
-    fn breach(&self, price: &Int) -> bool {
+    /// `equity − MM` of the pool.
+    fn excess(&self, price: &Int) -> Int {
+        self.excess_of(&self.worth(price))
+    }
+
+    fn excess_of(&self, worth: &[(Int, Int)]) -> Int {
         let mut excess = self.rest.clone();
-        for (q, (value, notional)) in self.legs.iter().zip(self.worth(price)) {
-            excess += value - self.state.mm_of(self.i, &q.abs(), &notional);
+        for (q, (value, notional)) in self.legs.iter().zip(worth) {
+            excess += value - self.state.mm_of(self.i, &q.abs(), notional);
         }
-        !excess.is_positive()
+        excess
     }
 
-    /// The excess without rounding, by the rule of a row for each leg.
-    fn exact(&self, rows: &[usize], price: &Int) -> Rat {
-        let parts = self.legs.iter().zip(rows).map(|(q, &row)| self.exact_part(q, row, price));
-        parts.fold(rat(&self.rest), |a, b| a + b)
+    fn breach(&self, price: &Int) -> bool {
+        !self.excess(price).is_positive()
     }
 
-    fn exact_part(&self, q: &Int, row: usize, price: &Int) -> Rat {
+    /// No price between the two, of one stretch, breaches; the two themselves do
+    /// not.
+    fn is_safe(&self, low: &Int, high: &Int) -> bool {
+        let (low, high) = (self.worth(low), self.worth(high));
+        low == high || self.least_between(&low, &high).is_positive()
+    }
+
+    /// The excess is nowhere lower between the two: of a plain position, because
+    /// the excess itself rises or falls all the way; else, because the exact one
+    /// does not fall below its lower end.
+    fn least_between(&self, low: &[(Int, Int)], high: &[(Int, Int)]) -> Int {
         let instrument = &self.state.instruments[self.i];
-        let size_unit = rat(&q.abs()) * &instrument.unit;
-        let notional = if instrument.inverse { size_unit / rat(price) } else { size_unit * rat(price) };
-        let table = &instrument.tiers;
-        let mm = match &table.rule {
-            Rule::Linear { base, slope, .. } => {
-                let size = self.state.exact_size_of(self.i, &q.abs(), &notional);
-                &notional * (base + slope * size)
-            }
-            _ => &notional * Rat::new(table.rows[row].mmr.clone(), ppb()) - rat(&table.rows[row].deduction),
-        };
-        let fee = &notional * self.state.close_fee_rate(self.i);
-        let negative = q.is_positive() == instrument.inverse;
-        let value = if negative { -notional } else { notional };
-        value - mm - fee
-    }
-
-    /// No price between the two, in one row, breaches; the two themselves do not.
-    fn is_safe(&self, rows: &[usize], low: &Int, high: &Int) -> bool {
-        if self.worth(low) == self.worth(high) {
-            return !self.breach(low);
+        let by_rows = !matches!(instrument.tiers.rule, Rule::Linear { .. });
+        let one_ceiling = by_rows && self.state.close_fee_rate(self.i).is_zero();
+        match (self.legs.as_slice(), one_ceiling) {
+            ([q], true) if q.is_positive() => self.excess_of(low),
+            ([_], true) if !instrument.inverse => self.excess_of(high),
+            // The value is the notional, or one less: it never gains from being exact.
+            ([_], true) => self.excess_of(&[(&high[0].1 - 1, high[0].1.clone())]),
+            _ => self.excess_of(low).min(self.excess_of(high)) - self.slack(),
         }
-        let least = rat(&int(ROUNDING));
-        self.exact(rows, low) > least && self.exact(rows, high) > least
     }
 
-    /// The prices between two changes of any leg's row, lowest first: the rows,
-    /// first and last price; the highest prices have no last.
-    fn stretches(&self) -> Vec<(Vec<usize>, Int, Option<Int>)> {
+    /// How far two excesses can be from what they exactly are, together.
+    fn slack(&self) -> Int {
+        int(2 * ROUNDING) * Int::from(self.legs.len())
+    }
+
+    /// The prices between two changes of any leg's row, lowest first: first and
+    /// last; the highest prices have no last.
+    fn stretches(&self) -> Vec<(Int, Option<Int>)> {
         let mut firsts = vec![int(1)];
         for q in &self.legs {
             firsts.extend(self.first_prices(q));
@@ -147,9 +151,7 @@ impl Probe<'_> {
         firsts.sort();
         firsts.dedup();
         let lasts = firsts.iter().skip(1).map(|next| Some(next - 1)).chain([None]);
-        let table = &self.state.instruments[self.i].tiers;
-        let rows = |price: &Int| self.worth(price).iter().map(|(_, notional)| table.row_of(notional)).collect();
-        firsts.iter().zip(lasts).map(|(first, last)| (rows(first), first.clone(), last)).collect()
+        firsts.iter().cloned().zip(lasts).collect()
     }
 
     /// Where the row of a leg changes: the first price of each.
@@ -168,10 +170,10 @@ impl Probe<'_> {
     }
 
     fn highest_below(&self, start: &Int) -> Option<Int> {
-        for (rows, low, last) in self.stretches().into_iter().rev() {
+        for (low, last) in self.stretches().into_iter().rev() {
             let high = last.map_or(start - 1, |last| last.min(start - 1));
             if low <= high
-                && let Some(found) = self.last_breach(&rows, &low, &high)
+                && let Some(found) = self.last_breach(&low, &high)
             {
                 return Some(found);
             }
@@ -180,11 +182,11 @@ impl Probe<'_> {
     }
 
     fn lowest_above(&self, start: &Int) -> Option<Int> {
-        for (rows, first, last) in self.stretches() {
+        for (first, last) in self.stretches() {
             let low = first.max(start + 1);
-            let high = last.unwrap_or_else(|| self.far_above(&rows, &low));
+            let high = last.unwrap_or_else(|| self.far_above(&low));
             if low <= high
-                && let Some(found) = self.first_breach(&rows, &low, &high)
+                && let Some(found) = self.first_breach(&low, &high)
             {
                 return Some(found);
             }
@@ -192,51 +194,54 @@ impl Probe<'_> {
         None
     }
 
-    fn last_breach(&self, rows: &[usize], low: &Int, high: &Int) -> Option<Int> {
+    fn last_breach(&self, low: &Int, high: &Int) -> Option<Int> {
         if self.breach(high) {
             return Some(high.clone());
         }
-        if low == high || self.is_safe(rows, low, high) {
+        if low == high || self.is_safe(low, high) {
             return None;
         }
         let middle = floor_div(&(low + high), &int(2));
         if &middle + 1 < *high
-            && let Some(found) = self.last_breach(rows, &(&middle + 1), &(high - 1))
+            && let Some(found) = self.last_breach(&(&middle + 1), &(high - 1))
         {
             return Some(found);
         }
-        self.last_breach(rows, low, &middle)
+        self.last_breach(low, &middle)
     }
 
-    fn first_breach(&self, rows: &[usize], low: &Int, high: &Int) -> Option<Int> {
+    fn first_breach(&self, low: &Int, high: &Int) -> Option<Int> {
         if self.breach(low) {
             return Some(low.clone());
         }
-        if low == high || self.is_safe(rows, low, high) {
+        if low == high || self.is_safe(low, high) {
             return None;
         }
         let middle = floor_div(&(low + high), &int(2));
         if low < &middle
-            && let Some(found) = self.first_breach(rows, &(low + 1), &middle)
+            && let Some(found) = self.first_breach(&(low + 1), &middle)
         {
             return Some(found);
         }
-        self.first_breach(rows, &(&middle + 1), high)
+        self.first_breach(&(&middle + 1), high)
     }
 
     /// A price beyond which nothing new happens: a linear position is in breach
     /// there, or so far from it that it only gets better; an inverse one is worth
     /// less than a quantum.
-    fn far_above(&self, rows: &[usize], low: &Int) -> Int {
+    fn far_above(&self, low: &Int) -> Int {
         let instrument = &self.state.instruments[self.i];
         if instrument.inverse {
             let most = self.legs.iter().map(|q| q.abs()).max().expect("the position itself");
             let size_unit = rat(&most) * &instrument.unit;
             return size_unit.ceil().to_integer().max(low.clone()) + 1;
         }
-        let rises = |price: &Int| self.exact(rows, &(price * 2)) > self.exact(rows, price);
         let mut price = low.clone();
-        let settled = |price: &Int| self.breach(price) || rises(price) && self.exact(rows, price) > rat(&int(ROUNDING));
+        let least = self.slack();
+        let settled = |price: &Int| {
+            let excess = self.excess(price);
+            !excess.is_positive() || excess > least && self.excess(&(price * 2)) > excess + &least
+        };
         while !settled(&price) && price < int(1) << 130 {
             price *= 2;
         }

@@ -12,6 +12,7 @@ impl State {
         self.unwound.clear();
         self.look_at_all_funds();
         self.in_rounds = true;
+        self.forget_pace();
         loop {
             self.liquidate(cause);
             self.unwind_inventories();
@@ -25,9 +26,10 @@ impl State {
     /// From (a) to (b), again as long as (a) has something to tell.
     fn liquidate(&mut self, cause: &str) {
         self.lock_and_announce(cause);
+        self.begin();
         loop {
-            self.begin();
             self.walk_locked_pools();
+            self.let_waiting_pools_go();
             if !self.lock_and_announce(cause) {
                 break;
             }
@@ -44,6 +46,7 @@ impl State {
     fn lock_and_announce(&mut self, cause: &str) -> bool {
         let mut told = false;
         self.forget_levels_of_empty_pools();
+        self.settle_those_in_breach();
         for pool in self.all_pools() {
             let live = self.has_live_mark(pool);
             if live || self.pool_positions(pool).is_empty() {
@@ -52,13 +55,11 @@ impl State {
             if self.is_locked(pool) {
                 continue;
             }
-            if live && self.in_breach(pool) {
-                self.settle_first(pool.account); // what it receives may cure it
-            }
             if !self.in_breach(pool) {
                 told |= self.call(pool);
             } else if live {
                 self.lock_mut(pool).locked = true;
+                self.lock_mut(pool).figures = Some((self.equity(pool), self.mm(pool)));
                 self.note_above_all_levels(pool);
                 self.announce(pool, cause);
                 told = true;
@@ -70,6 +71,22 @@ impl State {
             }
         }
         told || self.unlocked_breach().is_some()
+    }
+
+    /// Before they are locked; what is paid may cure, and put other pools of the account in breach.
+    fn settle_those_in_breach(&mut self) {
+        loop {
+            let found = self.all_pools().into_iter().find(|&pool| {
+                self.is_unsettled(pool.account)
+                    && !self.is_locked(pool)
+                    && self.has_live_mark(pool)
+                    && self.in_breach(pool)
+            });
+            match found {
+                Some(pool) => self.settle_first(pool.account),
+                None => return,
+            }
+        }
     }
 
     fn announce(&mut self, pool: PoolId, cause: &str) {
@@ -94,6 +111,7 @@ impl State {
                 let waits = self.venue.cancel_ack && !self.orders_of_pool(pool).is_empty();
                 let largest = self.largest_position(pool).filter(|_| !waits && self.to_offset(pool).is_none());
                 let order = largest.and_then(|at| self.reduction(pool, at));
+                let order = order.filter(|order| self.instruments[order.at.i].pacing.is_none());
                 self.lock_mut(pool).begun = Some(Begun { order });
             }
         }
@@ -104,7 +122,7 @@ impl State {
         for pool in self.all_pools() {
             if self.is_locked(pool) && !self.waits(pool) {
                 self.settle_first(pool.account);
-                self.walk(pool);
+                self.walk(pool, false);
             }
         }
     }
@@ -113,11 +131,14 @@ impl State {
         let cancelling = self.cancelling(pool);
         matches!(cancelling, Cancelling::Requested { .. } | Cancelling::Acknowledged { .. })
             || self.standing.iter().any(|order| order.owner == Owner::Pool(pool))
+            || self.lock(pool).waits_in.is_some()
     }
 
     /// The steps, each followed by an evaluation, to the end or until the pool
     /// waits for the venue. Without a position whose mark lives it stays locked.
-    fn walk(&mut self, pool: PoolId) {
+    /// Where orders are paced, it waits, or, where it is its turn, sends what there
+    /// is room for.
+    pub fn walk(&mut self, pool: PoolId, released: bool) {
         if let Some(Begun { order }) = self.lock_mut(pool).begun.take() {
             if self.cancel_orders(pool) {
                 return;
@@ -149,7 +170,14 @@ impl State {
             let Some(at) = self.largest_position(pool) else {
                 return;
             };
-            if let Some(order) = self.reduction(pool, at) {
+            if let Some(mut order) = self.reduction(pool, at) {
+                match self.cut_to_room(at.i, &order.lots, released) {
+                    Some(lots) => order.lots = lots,
+                    None => {
+                        self.lock_mut(pool).waits_in = Some(at.i);
+                        return;
+                    }
+                }
                 if self.send_liquidation(pool, &order) {
                     return;
                 }
@@ -255,6 +283,9 @@ impl State {
     fn send_liquidation(&mut self, pool: PoolId, order: &Reduction) -> bool {
         let at = order.at;
         let side = Side::closing(&self.position(pool.account, at).q);
+        if self.is_simulated() {
+            self.note_sent(at.i, &order.lots);
+        }
         match self.send(Owner::Pool(pool), at, side, &order.lots, &order.limit, order.step) {
             None => true,
             Some(rest) => {

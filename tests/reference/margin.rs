@@ -1,7 +1,7 @@
 //! Valuation, pools, initial margin, `available`, shares and bankruptcy prices
 //! (model sections 2, 3 and 5), each computed from scratch.
 
-use super::number::{Int, Rat, floor_div, int, limit, pow10, ppb, rat, zero};
+use super::number::{Int, Rat, ceil_div, floor_div, int, limit, pow10, ppb, rat, zero};
 use super::state::{At, Cancelling, PoolId, PoolKind, Position, Side, State, sum};
 use num_traits::{Signed, Zero};
 
@@ -78,19 +78,16 @@ impl State {
     }
 
     fn close_fee(&self, i: usize, notional: &Int) -> Int {
-        (rat(notional) * self.close_fee_rate(i)).ceil().to_integer()
+        let rate = self.close_fee_rate(i);
+        ceil_div(&(notional * rate.numer()), rate.denom())
     }
 
     /// The size in the underlying, which the rule `linear` goes by: lots, or the
     /// notional of an inverse contract in its coin.
     pub fn size_of(&self, i: usize, k: &Int, notional: &Int) -> Rat {
-        self.exact_size_of(i, k, &rat(notional))
-    }
-
-    pub fn exact_size_of(&self, i: usize, k: &Int, notional: &Rat) -> Rat {
         let instrument = &self.instruments[i];
         if instrument.inverse {
-            notional / rat(&pow10(self.assets[instrument.settle].decimals))
+            Rat::new(notional.clone(), pow10(self.assets[instrument.settle].decimals))
         } else {
             rat(k) * &instrument.lot * &instrument.multiplier
         }
@@ -99,7 +96,7 @@ impl State {
     // Pools (model section 3).
 
     pub fn own_pool(&self, account: u64, at: At) -> PoolId {
-        let isolated = self.terms(account, at.i).isolated;
+        let isolated = self.accounts[&account].terms.get(&at.i).is_some_and(|terms| terms.isolated);
         let kind = if isolated { PoolKind::Isolated(at) } else { PoolKind::Cross(self.settle_of(at.i)) };
         PoolId { account, kind }
     }
@@ -126,13 +123,8 @@ impl State {
     /// Where the pool holds a position.
     pub fn pool_positions(&self, pool: PoolId) -> Vec<At> {
         let holdings = &self.accounts[&pool.account].holdings;
-        let mut list = Vec::new();
-        for (&at, h) in holdings {
-            if !h.position.q.is_zero() && self.own_pool(pool.account, at) == pool {
-                list.push(at);
-            }
-        }
-        list
+        let held = holdings.iter().filter(|(_, h)| !h.position.q.is_zero()).map(|(&at, _)| at);
+        held.filter(|&at| self.own_pool(pool.account, at) == pool).collect()
     }
 
     pub fn pool_asset(&self, pool: PoolId) -> usize {

@@ -28,6 +28,7 @@
 //! - `settlement`   funding settlements, in chunks
 //! - `liquidation`  the phases after each input, and the walk of a pool
 //! - `calls`        margin calls
+//! - `pacing`       how many lots may be in flight
 //! - `cancelling`   cancelling the orders of a pool, and the venue's word on it
 //! - `venue`        where liquidation and unwind orders go
 //! - `manual`       the manual venue's answers, late ones too
@@ -68,6 +69,7 @@ mod margin;
 mod market;
 mod marks;
 mod number;
+mod pacing;
 mod price_fields;
 mod repeats;
 mod settlement;
@@ -152,12 +154,14 @@ impl Reference {
             return refuse("time_reversed", format!("ts {ts} is before {before}"));
         }
         self.state.now = ts;
+        let mark_before = input.priced_symbol().map(|symbol| self.state.mark_of(symbol)).unwrap_or_default();
         if let Err(refusal) = self.state.execute(&input.command) {
             self.state.now = before;
             return Err(refusal);
         }
         if !matches!(input.command, Command::Get(_)) {
-            let cause = input.cause();
+            let moved = input.priced_symbol().filter(|symbol| self.state.mark_of(symbol) != mark_before);
+            let cause = moved.map_or_else(|| input.cause(), str::to_string);
             self.state.follow_up(&cause);
             while self.state.settle_on() {
                 self.state.follow_up(&cause);

@@ -4,6 +4,7 @@ use super::command::{Command, VenueRules};
 use super::input::{Refusal, refuse};
 use super::marks::Pricing;
 use super::number::{Int, Rat, ceil_div, int, limit, pow10, show_exact, show_scaled, steps, zero};
+use super::pacing::Pacing;
 use super::repeats::Answer;
 use super::settlement::Settlement;
 use super::tiers::Table;
@@ -206,6 +207,7 @@ pub struct Instrument {
     pub fraction: Option<Rat>,
     pub adl_rank: String,
     pub adl_price: String,
+    pub pacing: Option<Pacing>,
     pub mark: Option<Int>,
     /// What keeps the mark from living.
     pub frozen: BTreeSet<&'static str>,
@@ -218,6 +220,11 @@ pub struct Instrument {
     /// Rising, in ppb.
     pub margin_calls: Vec<Int>,
     pub pricing: Pricing,
+    /// The computed mark that was told last, and what the present one was computed from.
+    pub told_mark: Option<Int>,
+    pub mark_inputs: Value,
+    /// Whether `get` says something of prices.
+    pub says_prices: bool,
     pub last: Option<Int>,
     pub bid: Option<Int>,
     pub ask: Option<Int>,
@@ -248,6 +255,10 @@ pub struct Lock {
     pub cancelling: Cancelling,
     /// The first steps were settled when it was locked, and are yet to be told.
     pub begun: Option<Begun>,
+    /// Equity and MM when it was announced.
+    pub figures: Option<(Int, Int)>,
+    /// The instrument in which it waits for room.
+    pub waits_in: Option<usize>,
     /// What the venue left unfilled of the last liquidation order.
     pub unfilled: Option<Unfilled>,
 }
@@ -412,6 +423,10 @@ pub struct State {
     pub unwound: BTreeSet<usize>,
     /// Whether what happens follows from an input, and is not its own booking.
     pub in_rounds: bool,
+    /// By instrument, in this decision: lots sent to the simulated venue, and the
+    /// depth that a bound goes by.
+    pub sent: BTreeMap<usize, Int>,
+    pub depths: BTreeMap<usize, Int>,
     /// Instruments whose depth liquidation has met, since their marks were computed.
     pub moved_by_fills: BTreeSet<usize>,
     /// The highest level of margin calls that each pool has reached, in ppb.
@@ -438,6 +453,8 @@ impl State {
             liquidations: 0,
             unwound: BTreeSet::new(),
             in_rounds: false,
+            sent: BTreeMap::new(),
+            depths: BTreeMap::new(),
             moved_by_fills: BTreeSet::new(),
             levels: BTreeMap::new(),
             settlements: Vec::new(),
@@ -560,7 +577,7 @@ impl State {
     }
 
     pub fn position(&self, account: u64, at: At) -> Position {
-        self.holding(account, at).position
+        self.accounts[&account].holdings.get(&at).map(|h| h.position.clone()).unwrap_or_default()
     }
 
     pub fn holding_mut(&mut self, account: u64, at: At) -> &mut Holding {

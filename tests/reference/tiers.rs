@@ -86,6 +86,19 @@ impl Table {
         ceil_div(&(notional * &row.mmr), &ppb()) - &row.deduction
     }
 
+    /// What is shown: by size one row without end, as it is for a position of no size.
+    pub fn shown_rows(&self) -> Vec<Row> {
+        let Rule::Linear { base, .. } = &self.rule else {
+            return self.rows.clone();
+        };
+        vec![Row {
+            cap: limit() - 1,
+            mmr: (base * rat(&ppb())).to_integer(),
+            max_leverage: self.max_leverage(&zero(), || rat(&zero())),
+            deduction: zero(),
+        }]
+    }
+
     /// Hundredths, of that notional or size.
     pub fn max_leverage(&self, notional: &Int, size: impl FnOnce() -> Rat) -> Int {
         if let Rule::Linear { slope, im_base, .. } = &self.rule {
@@ -110,7 +123,8 @@ impl Table {
 
     /// `ceil(N · rate)`
     pub fn im(&self, notional: &Int, size: impl FnOnce() -> Rat, leverage: Option<&Int>) -> Int {
-        (rat(notional) * self.im_rate(notional, size, leverage)).ceil().to_integer()
+        let rate = self.im_rate(notional, size, leverage);
+        ceil_div(&(notional * rate.numer()), rate.denom())
     }
 
     /// Whether it takes a position that large only beyond what is allowed: above

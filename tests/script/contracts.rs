@@ -15,6 +15,7 @@ pub const LETTERS: &[(char, &str)] = &[
     ('n', "profit_notional"),
     ('p', "pro_rata"),
     ('k', "at mark"),
+    ('P', "paced"),
 ];
 
 /// The leg of an account in an instrument, and what it holds there.
@@ -69,6 +70,14 @@ impl Writer {
         if self.features.fraction && dice.chance(30) {
             line["reduce"] = json!(*dice.pick(&[&["tier", "fraction"][..], &["fraction"], &["all", "fraction"]]));
             line["fraction"] = json!(*dice.pick(&["0.1", "0.25", "0.333333333", "1", "0.000000001"]));
+        }
+        if self.features.pacing && dice.chance(30) {
+            line["pacing"] = if dice.chance(60) {
+                json!({"lots":dice.range(1, 6)})
+            } else {
+                json!({"depth_share":*dice.pick(&["0.1", "0.35", "1"])})
+            };
+            letters.push('P');
         }
         if self.features.rankings {
             let (rank, letter) = *dice.pick(&[

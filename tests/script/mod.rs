@@ -27,6 +27,7 @@ pub struct Features {
     pub rankings: bool,
     pub fund_rules: bool,
     pub hedge: bool,
+    pub pacing: bool,
 }
 
 impl Features {
@@ -45,6 +46,7 @@ impl Features {
                 "rankings" => &mut self.rankings,
                 "fund_rules" => &mut self.fund_rules,
                 "hedge" => &mut self.hedge,
+                "pacing" => &mut self.pacing,
                 _ => panic!("scripts have no {name}"),
             } = false;
         }
@@ -55,15 +57,16 @@ impl Features {
 /// What the kernel has.
 pub const BUILT: Features = Features {
     funding: true,
-    computed_prices: false,
+    computed_prices: true,
     margin_calls: true,
     inverse: true,
-    close_fee: false,
-    linear_tiers: false,
-    fraction: false,
+    close_fee: true,
+    linear_tiers: true,
+    fraction: true,
     rankings: true,
     fund_rules: true,
     hedge: true,
+    pacing: true,
 };
 
 /// What the reference has, which may be ahead.
@@ -79,6 +82,7 @@ pub const KNOWN: Features = Features {
     rankings: true,
     fund_rules: true,
     hedge: true,
+    pacing: true,
 };
 
 /// A small generator of numbers: `SplitMix64`.
