@@ -3,6 +3,7 @@
 //! A command is plain data that fits a ring slot. Declarations (assets, funds, instruments) carry tables and are rare;
 //! they have calls of their own on the [`Kernel`](crate::Kernel).
 
+use crate::controls::{Mode, Scope};
 use crate::event::{Owner, PoolName};
 use crate::jobs::{JobName, Part};
 use crate::market::{AssetId, FundId, InstrumentId};
@@ -342,6 +343,13 @@ pub enum Command {
     Time {
         /// In nanoseconds since the epoch.
         ts_ns: u64,
+    },
+    /// What an instrument, an account, or everything may do from now on.
+    Mode {
+        /// Of what.
+        scope: Scope,
+        /// The mode.
+        mode: Mode,
     },
     /// Funding is settled now: the rate and the present mark are fixed here, and booked in pieces.
     Funding {

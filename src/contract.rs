@@ -200,7 +200,13 @@ impl Instrument {
     /// Initial margin of `lots`, signed or not, of a notional, in quanta, at a leverage in hundredths.
     #[must_use]
     pub fn initial_margin(&self, lots: Quantity, notional: i128, leverage: u32) -> i128 {
-        self.opening_margin((lots, notional), notional, leverage)
+        match self.spec.controls.limits.oi_im {
+            None => self.opening_margin((lots, notional), notional, leverage),
+            Some(rule) => {
+                let leverage = leverage.min(self.max_leverage(lots, notional));
+                rule.initial_margin(notional, leverage, self.open_interest)
+            }
+        }
     }
 
     /// What opening a `part` of a whole position takes, in quanta: the part's notional at the whole's rate.

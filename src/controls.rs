@@ -2,7 +2,8 @@
 //!
 //! Plain data of an instrument; by default all of it is off.
 
-use crate::number::PPB;
+use crate::market::InstrumentId;
+use crate::number::{LEVERAGE_ONE, LIMIT, PPB, Price, Quantity, div_ceil, mul_div_ceil};
 use crate::refusal::Refusal;
 
 /// Most levels of margin calls of an instrument.
@@ -18,6 +19,143 @@ pub struct Controls {
     /// Levels of the margin ratio that are told when a pool that holds the instrument rises past them: in parts per
     /// billion, rising, above zero and below one. None: no margin calls.
     pub margin_calls: Vec<u32>,
+    /// Whether `available` counts the profits of positions in it.
+    pub count_profits: bool,
+    /// What orders may do at most.
+    pub limits: Limits,
+}
+
+/// The limits of an instrument; none: no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct Limits {
+    /// The most lots of open interest to which an order may lead.
+    pub open_interest: Option<Quantity>,
+    /// The most lots, long or short, to which an order may take a position.
+    pub position: Option<Quantity>,
+    /// The greatest distance of an order's price from the mark, as a part of the mark, in parts per billion.
+    pub collar_ppb: Option<u64>,
+    /// How initial margin rises with open interest.
+    pub oi_im: Option<OiMargin>,
+}
+
+/// Initial margin scaled with open interest: from the rate of leverage at `lower` lots to the whole notional at `upper`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct OiMargin {
+    /// In lots; below it nothing changes.
+    pub lower: Quantity,
+    /// In lots, above `lower`.
+    pub upper: Quantity,
+}
+
+impl OiMargin {
+    /// `ceil(N · min(base + (OI − lower) / (upper − lower) · (1 − base), 1))` with `base = 1 / leverage`, in hundredths.
+    #[must_use]
+    pub fn initial_margin(self, notional: i128, leverage: u32, open_interest: Quantity) -> i128 {
+        let above = i128::from(open_interest) - i128::from(self.lower);
+        let (span, leverage) = (i128::from(self.upper) - i128::from(self.lower), i128::from(leverage));
+        let one = i128::from(LEVERAGE_ONE);
+        if above <= 0 {
+            return div_ceil(notional * one, leverage);
+        }
+        if above >= span {
+            return notional;
+        }
+        mul_div_ceil(notional, one * span + above * (leverage - one), leverage * span)
+    }
+}
+
+impl Limits {
+    /// Whether anything depends on the open interest.
+    #[must_use]
+    pub fn watches_interest(&self) -> bool {
+        self.open_interest.is_some() || self.oi_im.is_some()
+    }
+
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    ///
+    /// A limit that is not above zero and below 2^62, a collar of zero or beyond 2^62, an `upper` that is not above
+    /// `lower`.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let fits = |lots: Quantity| lots > 0 && i128::from(lots) < LIMIT;
+        let what = "limits: every limit must be above zero, below 2^62, and upper above lower";
+        let lots = [self.open_interest, self.position, self.oi_im.map(|rule| rule.upper)];
+        let collar = self.collar_ppb.is_none_or(|collar| collar > 0 && i128::from(collar) < LIMIT);
+        let rule = self.oi_im.is_none_or(|rule| (0..rule.upper).contains(&rule.lower));
+        let sound = lots.into_iter().flatten().all(fits) && collar && rule;
+        if sound { Ok(()) } else { Err(Refusal::BadDeclaration { what }) }
+    }
+
+    /// Whether an order's price is further from the mark than the collar allows.
+    #[must_use]
+    pub fn is_beyond_collar(&self, price: Price, mark: Price) -> bool {
+        let distance = i128::from((price - mark).abs()) * i128::from(PPB);
+        self.collar_ppb.is_some_and(|collar| distance > i128::from(collar) * i128::from(mark))
+    }
+}
+
+/// Which limit refused an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limited {
+    /// The open interest, to so many lots.
+    OpenInterest(Quantity),
+    /// The position, to so many lots.
+    Position(Quantity),
+    /// The distance from the mark, in parts per billion.
+    Collar(u64),
+}
+
+/// What an instrument, an account, or everything may do at present.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum Mode {
+    /// Everything.
+    #[default]
+    Normal,
+    /// Only orders that reduce are taken.
+    ReduceOnly,
+    /// No orders are taken.
+    CancelOnly,
+    /// No orders are taken, and marks count as frozen.
+    Halted,
+    /// Pools in breach are locked, and are not reduced or taken over.
+    LiquidationPaused,
+    /// Nobody is deleveraged.
+    AdlPaused,
+}
+
+impl Mode {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Normal, Self::ReduceOnly, Self::CancelOnly, Self::Halted, Self::LiquidationPaused, Self::AdlPaused];
+
+    /// The protocol's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::ReduceOnly => "reduce_only",
+            Self::CancelOnly => "cancel_only",
+            Self::Halted => "halted",
+            Self::LiquidationPaused => "liquidation_paused",
+            Self::AdlPaused => "adl_paused",
+        }
+    }
+}
+
+/// What a mode is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum Scope {
+    /// Everything.
+    All,
+    /// An instrument.
+    Instrument(InstrumentId),
+    /// An account.
+    Account(u64),
 }
 
 impl Controls {
@@ -33,6 +171,6 @@ impl Controls {
             let what = "margin_calls must be at most 8 levels, rising, above zero and below 1";
             return Err(Refusal::BadDeclaration { what });
         }
-        Ok(())
+        self.limits.check()
     }
 }

@@ -1,6 +1,7 @@
 //! What comes out: events of fixed size, in the order in which things happened.
 
 use crate::command::{OrderName, OrderOwner, PositionSide, Side};
+use crate::controls::{Mode, Scope};
 use crate::market::{AssetId, FreezeCause, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
 use crate::prices::MarkInputs;
@@ -86,6 +87,8 @@ pub enum FundReason {
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
 pub enum Event {
+    /// A mode comes, or, where it is `normal`, goes.
+    Mode { scope: Scope, mode: Mode },
     /// The margin ratio of a pool rose past a level.
     MarginCall { account: u64, pool: PoolName, equity: i128, maintenance_margin: i128, level_ppb: u32 },
     /// A pool in breach was locked.

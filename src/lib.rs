@@ -34,6 +34,7 @@
 //! - `journal` (feature): the sequence in a file.
 //! - `ticks` (feature `cli`): readers of market data.
 //! - `protocol` (feature): commands and events as JSON Lines.
+//! - `presets` (feature `cli`): the rules of venues, in protocol form.
 //! - `ffi` (feature `c-api`): the threaded driver for matching engines in C.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]
@@ -57,6 +58,8 @@ mod map;
 pub mod market;
 pub mod number;
 pub mod position;
+#[cfg(feature = "cli")]
+pub mod presets;
 pub mod prices;
 #[cfg(feature = "protocol")]
 pub mod protocol;

@@ -2,8 +2,9 @@
 //!
 //! A [`Market`] is plain replicated data: each worker may hold a copy of its own, kept equal by the same inputs.
 
+use crate::command::Command;
 use crate::contract::Unit;
-use crate::controls::Controls;
+use crate::controls::{Controls, Mode, Scope};
 use crate::decimal::Grid;
 use crate::jobs::{DEFAULT_CHUNK, Job};
 use crate::number::{PPB, Price, Quantity};
@@ -356,6 +357,10 @@ pub struct Instrument {
     pub frozen: Frozen,
     /// The newest mark that came while it was frozen: taken when it lives.
     pub(crate) awaited: Option<Price>,
+    /// What may be done in it.
+    pub mode: Mode,
+    /// Its open interest in lots as of the last `time`, where its limits ask for it.
+    pub(crate) open_interest: Quantity,
     /// While its rules change: the same under those that go, for accounts that have not gone over yet.
     pub(crate) before: Option<Box<Self>>,
     /// What its index and a computed mark are made of.
@@ -369,7 +374,17 @@ impl Instrument {
         let prices = Prices::new(&spec.prices, spec.tick);
         // A computed mark waits for its index from the start.
         let frozen = if spec.prices.mark.is_computed() { Frozen(FreezeCause::Index as u8) } else { Frozen::default() };
-        Self { spec, mark: None, last: None, frozen, awaited: None, before: None, prices }
+        Self {
+            spec,
+            mark: None,
+            last: None,
+            frozen,
+            awaited: None,
+            before: None,
+            prices,
+            mode: Mode::Normal,
+            open_interest: 0,
+        }
     }
 
     /// The mark, if it lives: there is one, and nothing keeps it frozen. Nothing is liquidated at any other.
@@ -391,6 +406,14 @@ impl Instrument {
         let before = Self { before: None, ..self.clone() };
         self.spec = spec;
         self.before = Some(Box::new(before));
+    }
+
+    /// Takes the open interest down.
+    pub(crate) fn set_open_interest(&mut self, lots: Quantity) {
+        self.open_interest = lots;
+        if let Some(before) = &mut self.before {
+            before.open_interest = lots;
+        }
     }
 
     /// What positions are valued by is the same before and after a change of rules.
@@ -505,12 +528,16 @@ impl MarkChange {
 /// All assets, funds and instruments, and how the venue answers.
 #[derive(Clone, Debug, Default)]
 pub struct Market {
+    /// What may be done anywhere.
+    pub mode: Mode,
     /// By [`AssetId`].
     pub assets: Vec<Asset>,
     /// By [`FundId`].
     pub funds: Vec<FundSpec>,
     /// By [`InstrumentId`].
     pub instruments: Vec<Instrument>,
+    /// The instruments whose funding happens by itself.
+    pub(crate) self_funding: Vec<InstrumentId>,
     /// Where liquidation orders go.
     pub venue: VenueRules,
     /// What is being booked in pieces, oldest first.
@@ -632,10 +659,74 @@ impl Market {
         instrument.prices.is_due_at(&instrument.spec.prices, now_ns)
     }
 
+    /// The settlement that falls due by itself at this time, of the first such instrument.
+    pub(crate) fn due_settlement(&self, now_ns: u64) -> Option<Command> {
+        self.self_funding.iter().find_map(|&instrument| {
+            let due = self.funding_due(instrument, now_ns) && self.instrument(instrument).mark.is_some();
+            let rate_ppb = due.then(|| self.funding_rate(instrument, now_ns))??;
+            Some(Command::Funding { instrument, rate_ppb })
+        })
+    }
+
     /// A settlement is fixed: its rate counts as the last one, and the next is averaged anew. In every copy of the market.
     pub(crate) fn note_funding(&mut self, id: InstrumentId, rate_ppb: i64, now_ns: u64) {
         let instrument = &mut self.instruments[id.index()];
         instrument.prices.note_funding(&instrument.spec.prices, rate_ppb, now_ns);
+    }
+
+    /// Sets the mode of everything or of an instrument; false if it was that already. Of accounts their shards know.
+    pub(crate) fn set_mode(&mut self, scope: Scope, mode: Mode) -> bool {
+        let place = match scope {
+            Scope::All => &mut self.mode,
+            Scope::Instrument(id) => &mut self.instruments[id.index()].mode,
+            Scope::Account(_) => return false,
+        };
+        std::mem::replace(place, mode) != mode
+    }
+
+    /// The instruments that a scope is about.
+    pub(crate) fn in_scope(&self, scope: Scope) -> impl Iterator<Item = InstrumentId> + use<> {
+        let all = 0..self.instruments.len() as u32;
+        let one = |id: InstrumentId| id.0..id.0 + 1;
+        let ids = match scope {
+            Scope::All => all,
+            Scope::Instrument(id) => one(id),
+            Scope::Account(_) => 0..0,
+        };
+        ids.map(InstrumentId)
+    }
+
+    /// Freezes the mark of an instrument if it is halted, and else takes that cause away.
+    pub(crate) fn follow_mode(&mut self, id: InstrumentId) -> MarkChange {
+        let halted = [self.mode, self.instrument(id).mode].contains(&Mode::Halted);
+        if halted { self.freeze(id, FreezeCause::Halted) } else { self.thaw(id, FreezeCause::Halted) }
+    }
+
+    /// Takes in a command that changes a mode.
+    pub(crate) fn note_mode(&mut self, command: &Command) {
+        if let Command::Mode { scope, mode } = *command {
+            self.set_mode(scope, mode);
+            for id in self.in_scope(scope) {
+                self.follow_mode(id);
+            }
+        }
+    }
+
+    /// Whether a mode holds for an instrument, or for everything.
+    pub(crate) fn has_mode(&self, id: InstrumentId, mode: Mode) -> bool {
+        [self.mode, self.instrument(id).mode].contains(&mode)
+    }
+
+    /// Takes over the open interest as another copy knows it.
+    pub(crate) fn copy_interest(&mut self, from: &Self) {
+        for (own, other) in self.instruments.iter_mut().zip(&from.instruments) {
+            own.set_open_interest(other.open_interest);
+        }
+    }
+
+    /// Whether any limit depends on the open interest.
+    pub(crate) fn watches_interest(&self) -> bool {
+        self.instruments.iter().any(|instrument| instrument.spec.controls.limits.watches_interest())
     }
 
     /// A cause of freezing comes.

@@ -1,6 +1,7 @@
 //! Why a command was refused. A refused command changes nothing.
 
 use crate::command::{OrderName, OrderOwner};
+use crate::controls::Limited;
 use crate::decimal::Decimal;
 use crate::number::Quantity;
 use std::fmt;
@@ -29,6 +30,8 @@ pub enum Code {
     NoPrice,
     Duplicate,
     Busy,
+    Limit,
+    ReduceOnly,
     Gap,
     Expired,
     Halted,
@@ -58,6 +61,8 @@ impl Code {
             Self::NoPrice => "no_price",
             Self::Duplicate => "duplicate",
             Self::Busy => "busy",
+            Self::Limit => "limit",
+            Self::ReduceOnly => "reduce_only",
             Self::Gap => "gap",
             Self::Expired => "expired",
             Self::Halted => "halted",
@@ -120,6 +125,12 @@ pub enum Refusal {
     LegInOneWay { account: u64 },
     #[error("a reduce-only order must be on the side that closes the position")]
     ReduceOnlySide,
+    #[error("no orders are taken there: the mode is {0}")]
+    NoOrders(&'static str),
+    #[error("only reduce-only orders are taken there: the mode is reduce_only")]
+    OnlyReducing,
+    #[error("the order is beyond a limit: {0:?}")]
+    Limit(Limited),
     #[error("reduce-only orders may close at most {position} lots, {ordered} of which are ordered already")]
     ReduceOnlySize { position: Quantity, ordered: Quantity },
     #[error("of liquidation order {} {open} lots can still be filled", Named(*.order))]
@@ -180,6 +191,8 @@ impl Refusal {
             Self::UnknownLiquidation(_) => Code::UnknownLiquidation,
             Self::TimeReversed { .. } => Code::TimeReversed,
             Self::Busy { .. } => Code::Busy,
+            Self::OnlyReducing => Code::ReduceOnly,
+            Self::Limit(_) => Code::Limit,
             Self::NoMark => Code::NoPrice,
             Self::NotPositive { .. }
             | Self::RateBeyondOne
@@ -198,7 +211,7 @@ impl Refusal {
             | Self::UnknownHold { .. }
             | Self::NotCancelling { .. }
             | Self::BadDeclaration { .. } => Code::BadValue,
-            Self::Stopped => Code::Halted,
+            Self::NoOrders(_) | Self::Stopped => Code::Halted,
             Self::OffGrid { .. } => Code::OffGrid,
             Self::Overflow { .. } => Code::Overflow,
             Self::Locked { .. } => Code::Locked,

@@ -1,8 +1,9 @@
-//! What holds the market in, checked against plain recomputation: margin calls after every input.
+//! What holds the market in: margin calls against plain recomputation after every input, and modes among everything else.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use terrace::command::{Command, Fill, MarginMode, Side};
+use terrace::controls::{Mode, Scope};
 use terrace::event::{Event, PoolName};
 use terrace::market::{AssetId, InstrumentId};
 use terrace::protocol::Session;
@@ -70,7 +71,7 @@ fn kernel(world: &World, shards: u32, strategy: Strategy) -> Kernel {
         let levels: Vec<String> = levels.iter().map(|&level| ppb(level)).collect();
         say(
             json!({"op":"instrument","symbol":symbol,"kind":"linear_perp","underlying":"C","settle":"USDT","tick":"1","lot":"1",
-            "multiplier":quanta(i128::from(world.unit)),"tiers":tiers,"tier_rule":world.rule,"margin_calls":levels}),
+            "multiplier":quanta(i128::from(world.unit)),"tiers":tiers,"tier_rule":world.rule,"margin_calls":levels,"taker_fee":"0.0005","close_fee_in_mm":world.unit < 7}),
         );
         say(json!({"op":"mark","symbol":symbol,"price":world.start}));
     }
@@ -208,4 +209,69 @@ fn a_margin_call_is_never_late_and_never_twice() {
         told_in_all += calls;
     }
     println!("{told_in_all} calls");
+}
+
+/// Modes come and go among everything else: shards and strategy do not show, the books balance, no breach is missed, and
+/// when all is normal again nobody is left waiting.
+#[test]
+fn modes_come_and_go_and_leave_nobody_behind() {
+    let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
+    for (number, world) in WORLDS.iter().enumerate() {
+        let mut kernels = [(1, Strategy::Bands), (3, Strategy::Bands), (2, Strategy::Scan)]
+            .map(|(shards, strategy)| kernel(world, shards, strategy));
+        let mut dice = Dice(0x2545_F491_4F6C_DD1D + number as u64);
+        let mut marks = [world.start; 2];
+        let mut apply = |command: &Command, step: u64| {
+            let results = kernels.each_mut().map(|kernel| kernel.apply(command));
+            assert!(results.iter().all(|result| *result == results[0]), "{command:?}: {results:?}");
+            if results[0].is_err() {
+                return;
+            }
+            let events = kernels[0].events();
+            for other in &kernels[1..] {
+                assert_eq!(other.events(), events, "world {number}, step {step}: {command:?}");
+            }
+            for event in events {
+                let word = match event {
+                    Event::Mode { mode, .. } => mode.as_str(),
+                    Event::LiquidationStarted { .. } => "started",
+                    Event::LiquidationEnded { .. } => "ended",
+                    Event::Deleveraged { .. } => "deleveraged",
+                    _ => continue,
+                };
+                *seen.entry(word).or_default() += 1;
+            }
+            assert!(kernels[0].asset_totals().iter().all(|totals| totals.difference() == 0), "{command:?}");
+            assert_eq!(kernels[0].audit(0, kernels[0].pools()), 0, "world {number}, step {step}: {command:?}");
+        };
+        let rich = i128::from(world.unit) * i128::from(world.start) * i128::from(world.lots) / 10;
+        for account in 1..=ACCOUNTS {
+            apply(&Command::Deposit { account, asset: ASSET, amount: rich as i64 + 1 }, 0);
+        }
+        for step in 0..1_500 {
+            let command = if dice.below(12) == 0 {
+                let scope = match dice.below(3) {
+                    0 => Scope::All,
+                    1 => Scope::Instrument(InstrumentId(dice.below(2) as u32)),
+                    _ => Scope::Account(1 + dice.below(ACCOUNTS)),
+                };
+                Command::Mode { scope, mode: Mode::ALL[dice.below(6) as usize] }
+            } else {
+                command(&mut dice, world, &mut marks)
+            };
+            apply(&command, step);
+        }
+        for account in 1..=ACCOUNTS {
+            apply(&Command::Mode { scope: Scope::Account(account), mode: Mode::Normal }, 1_500);
+        }
+        for scope in [Scope::Instrument(InstrumentId(0)), Scope::Instrument(InstrumentId(1)), Scope::All] {
+            apply(&Command::Mode { scope, mode: Mode::Normal }, 1_500);
+        }
+        let locked = |account: u64| kernels[0].account(account).unwrap().pools.iter().any(|pool| pool.locked);
+        assert_eq!(kernels[0].accounts().into_iter().filter(|&account| locked(account)).count(), 0, "world {number}");
+    }
+    println!("{seen:?}");
+    let words = ["halted", "liquidation_paused", "adl_paused", "normal", "deleveraged"];
+    assert!(words.iter().all(|word| seen.contains_key(word)), "{seen:?}");
+    assert_eq!(seen["started"], seen["ended"]);
 }

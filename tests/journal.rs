@@ -8,7 +8,7 @@ use terrace::command::{
     Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, OrderOwner, PositionMode, PositionSide, Side,
 };
 use terrace::contract::Unit;
-use terrace::controls::Controls;
+use terrace::controls::{Controls, Limits, Mode, OiMargin, Scope};
 use terrace::decimal::{Decimal, Grid};
 use terrace::engine::{Decision, Depth, Entry, VenueAnswer, replay};
 use terrace::event::PoolName;
@@ -194,6 +194,10 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
         15 => Command::LiquidationFill { order: order_name(dice), instrument, quantity: amount, price },
         16 => Command::LiquidationExpire { order: order_name(dice) },
         17 => Command::LiquidationUnknown { order: order_name(dice) },
+        18 if dice.flag() => {
+            let scopes = [Scope::All, Scope::Instrument(instrument), Scope::Account(account)];
+            Command::Mode { scope: scopes[dice.below(3) as usize], mode: Mode::ALL[dice.below(6) as usize] }
+        }
         18 => {
             let pool = if dice.flag() { PoolName::Cross(asset) } else { PoolName::Isolated(instrument, leg(dice)) };
             Command::CancelAck { account, pool, execution: dice.number() }
@@ -288,7 +292,16 @@ fn any_spec(dice: &mut Dice) -> InstrumentSpec {
         },
         fund: FundId(dice.small()),
         funding: FundingRules { chunk: 1 + dice.small() / 2 },
-        controls: Controls { margin_calls: (0..dice.small() % 4).map(|n| 700_000_000 + n).collect() },
+        controls: Controls {
+            margin_calls: (0..dice.small() % 4).map(|n| 700_000_000 + n).collect(),
+            count_profits: dice.flag(),
+            limits: Limits {
+                open_interest: dice.flag().then_some(17),
+                position: dice.flag().then_some(1 << 61),
+                collar_ppb: dice.flag().then_some(100_000_000),
+                oi_im: dice.flag().then_some(OiMargin { lower: 5, upper: 70 }),
+            },
+        },
     }
 }
 

@@ -37,6 +37,11 @@ const SHAPES: &[(&str, Shape)] = &[
     ("coincall-tiers-018", inconsistent_tier_table),
     ("binance-coinm-cum-022", one_deduction),
     ("binance-coinm-cum-023", tier_of_a_position),
+    ("binance-index-029", outlier_of_an_index),
+    ("binance-index-030", outlier_of_an_index),
+    ("deribit-fund-076", damped_funding),
+    ("deribit-fund-077", damped_funding),
+    ("deribit-fund-078", damped_funding),
     ("bybit-uta-iso-044", liquidation_price_with_extra_margin),
     ("bybit-bankr-046", bankruptcy_price_at_leverage),
     ("bybit-bankr-047", bankruptcy_price_at_leverage),
@@ -255,6 +260,39 @@ fn what_the_model_gives_instead() {
     }
     let exempt = |id| NOT_REPRODUCED.iter().any(|&(of, _)| of == id);
     assert!(INSTEAD.iter().all(|row| exempt(row.0)), "an example that is reproduced has no other figure");
+}
+
+// Prices.
+
+/// Two venues at the median and the one that is off: an index that weighs this one alone shows what it counts as.
+fn outlier_of_an_index(example: &mut Example) {
+    let (median, source, cap) = (example.input("median"), example.input("source"), example.input("cap"));
+    let mut desk = Desk::new("USDT");
+    let mut line = desk.listing("X", vec![tier((Decimal::whole(1_000_000), Decimal::parse("0.05")))]);
+    // The weight of the two others rounds away.
+    let venues = [("a", "0.000000001"), ("b", "0.000000001"), ("off", "1000000")];
+    let venues = venues.map(|(venue, weight)| json!({"venue": venue, "weight": weight}));
+    line["index"] = json!({"venues": venues, "max_deviation": cap.to_string()});
+    desk.say(line);
+    for (venue, price) in [("a", median), ("b", median), ("off", source)] {
+        desk.say(json!({"op": "index", "symbol": "X", "venue": venue, "price": price.to_string()}));
+    }
+    let shown = desk.ask(json!({"op": "get", "what": "instrument", "symbol": "X"}));
+    example.compare("capped", Decimal::of(&shown["index"]));
+}
+
+/// A damper is a clamp without interest: one sample of the premium, against an index of 1000.
+fn damped_funding(example: &mut Example) {
+    let (premium, damper) = (example.input("premium_rate"), example.input("damper"));
+    let mut desk = Desk::new("USD");
+    let mut line = desk.listing("X", vec![tier((Decimal::whole(1_000_000), Decimal::parse("0.05")))]);
+    line["funding"] = json!({"clamp": damper.to_string(), "sample_every": 10});
+    desk.say(line);
+    let price = (Decimal::whole(1_000) + premium * Decimal::whole(1_000)).to_string();
+    desk.say(json!({"op": "index", "symbol": "X", "price": "1000", "ts": 1}));
+    desk.say(json!({"op": "book", "symbol": "X", "impact_bid": price, "impact_ask": price}));
+    let shown = desk.ask(json!({"op": "get", "what": "instrument", "symbol": "X", "ts": 10}));
+    example.compare("funding", Decimal::of(&shown["funding_rate"]));
 }
 
 // Liquidation and bankruptcy prices.

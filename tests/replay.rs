@@ -17,7 +17,11 @@ fn crash() -> Vec<Shock> {
 }
 
 fn small(accounts: u64, seed: u64) -> Settings {
-    Settings { population: Population::Generated { accounts, seed }, shocks: crash(), ..Settings::default() }
+    Settings {
+        population: Population::Generated { accounts, seed, hedge_percent: 0 },
+        shocks: crash(),
+        ..Settings::default()
+    }
 }
 
 fn replay(settings: &Settings) -> Outcome {

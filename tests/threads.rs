@@ -450,6 +450,10 @@ fn a_cascade_beside_a_slow_venue_is_told_as_its_record_tells_it() {
                 for input in inputs {
                     let _ = stream.command(Some(step), &input, OffGrid::NONE); // unknown orders are refused
                 }
+                if pacing.is_some() {
+                    // The first order goes out at a decision: ticks that run ahead would leave nothing to sell.
+                    stream.engine.settle().unwrap();
+                }
                 stream.take();
                 stream.requests.drain(..).for_each(|message| venue.asked(step, &message));
             }

@@ -18,6 +18,8 @@ pub(crate) struct Ledger {
     pub(crate) venue_positions: Vec<Position>,
     /// By instrument: long lots of the external venue account and of the inventory.
     pub(crate) long_lots: Vec<i64>,
+    /// Whether the open interest is to be taken down at the next decision: a `time` has come.
+    pub(crate) interest_due: bool,
 }
 
 impl Ledger {

@@ -1,6 +1,7 @@
 //! Who bears what a bankrupt pool leaves: the fund if it can, else the other side, and the fund for what remains.
 
 use super::Arbiter;
+use crate::controls::Mode;
 use crate::event::{Event, Events, FundReason};
 use crate::market::{InstrumentId, Market};
 use crate::number::{Quantity, mul_div_floor};
@@ -77,6 +78,12 @@ impl Arbiter {
         self.look(market, events);
     }
 
+    /// Whether the lots of a claim must wait: the fund cannot bear them, and nobody is deleveraged at present.
+    pub(crate) fn waits_to_deleverage(&self, market: &Market, claim: &Claim) -> bool {
+        let paused = claim.adl_paused || market.has_mode(claim.instrument, Mode::AdlPaused);
+        paused && !self.can_bear(market, claim)
+    }
+
     /// Deleverages inventory of funds below their floor, or in drawdown, at the mark, in instrument order; true if anybody traded.
     pub(crate) fn deleverage_inventory(
         &mut self,
@@ -95,7 +102,7 @@ impl Arbiter {
             let (held, Some(mark)) = (self.inventory[index].position.quantity, instrument.living_mark()) else {
                 continue;
             };
-            if held == 0 || !self.must_shed(market, fund) {
+            if held == 0 || !self.must_shed(market, fund) || market.has_mode(id, Mode::AdlPaused) {
                 continue;
             }
             let taken = self.deleverage_fund(market, shards, id, held, events);

@@ -5,9 +5,9 @@ use super::threads::{DriverArg, ThreadArgs};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::PathBuf;
-use terrace::Code;
 use terrace::engine::{Engine, EngineSettings};
-use terrace::protocol::{Rejection, Session};
+use terrace::presets::Preset;
+use terrace::protocol::{Rejection, Session, TierTables};
 use terrace::{Driver, Kernel, Settings};
 
 /// The longest line that is read; a longer one is no command.
@@ -33,6 +33,14 @@ pub(super) struct Args {
     #[command(flatten)]
     threads: ThreadArgs,
 
+    /// Rules of a venue that the script's instruments follow; `terrace presets` tells of them.
+    #[arg(long, value_name = "NAME", value_parser = super::presets::named)]
+    preset: Option<&'static Preset>,
+
+    /// Margin tables for instruments that bring none, by symbol: Binance's leverage brackets or ccxt's tiers, JSON.
+    #[arg(long, value_name = "FILE")]
+    tiers: Vec<PathBuf>,
+
     /// Stop at the first command that is refused, with exit status 1.
     #[arg(long)]
     strict: bool,
@@ -48,13 +56,17 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
         Box::new(File::open(&args.file).map_err(|error| format!("cannot open {name}: {error}"))?)
     };
     let dialogue = from_stdin && !io::stdin().is_terminal() || io::stdout().is_terminal();
+    let tables = super::presets::tier_tables(&args.tiers)?;
     let mut output = BufWriter::new(io::stdout());
     let input = BufReader::new(input);
     let done = match args.driver {
-        DriverArg::Inline => carry_out(Session::new(settings), args.strict, input, &mut output, dialogue),
+        DriverArg::Inline => {
+            let session = prepare(Session::new(settings), args, tables)?;
+            carry_out(session, args.strict, input, &mut output, dialogue)
+        }
         DriverArg::Threaded => {
-            let engine = start(args, settings)?;
-            carry_out(Session::over(engine), args.strict, input, &mut output, dialogue)
+            let session = prepare(Session::over(start(args, settings)?), args, tables)?;
+            carry_out(session, args.strict, input, &mut output, dialogue)
         }
     };
     match done {
@@ -73,6 +85,17 @@ fn start(args: &Args, settings: Settings) -> Result<Engine, String> {
     let engine = Engine::start(Kernel::new(settings), &settings_of_engine).map_err(|error| error.to_string())?;
     eprintln!("terrace: {}", engine.shape());
     Ok(engine)
+}
+
+/// What comes before the script.
+fn prepare<D: Driver>(mut session: Session<D>, args: &Args, tables: TierTables) -> Result<Session<D>, String> {
+    session.use_tier_tables(tables);
+    if let Some(preset) = args.preset {
+        let refused =
+            |rejection: Rejection| format!("preset {}: {}: {}", preset.name, rejection.code, rejection.reason);
+        preset.carry_out(&mut session).map_err(refused)?;
+    }
+    Ok(session)
 }
 
 /// Why a script ended before its end.
@@ -107,7 +130,7 @@ fn carry_out(
         if dialogue {
             output.flush().map_err(Stop::Write)?;
         }
-        let stops = |rejection: &Rejection| strict || rejection.code == Code::Halted;
+        let stops = |rejection: &Rejection| strict || rejection.has_stopped();
         if let Some(rejection) = refused.filter(stops) {
             output.flush().map_err(Stop::Write)?;
             return Err(Stop::Refused(format!("{}: {}: {}", session.seq(), rejection.code, rejection.reason)));

@@ -1,6 +1,7 @@
 //! What can be typed. Exit codes: 0 ok, 1 failed, 2 usage.
 
 mod exec;
+mod presets;
 mod replay;
 mod threads;
 
@@ -25,6 +26,8 @@ struct Cli {
 enum Command {
     /// Carry out a script of commands, one JSON object a line.
     Exec(exec::Args),
+    /// Tell which rules of venues are built in, and what they do not follow.
+    Presets(presets::Args),
     /// Replay market data over a population of accounts, and sum up what happened.
     Replay(replay::Args),
 }
@@ -53,6 +56,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse(); // exits with 2 on a usage error
     let result = match &cli.command {
         Some(Command::Exec(args)) => exec::run(args),
+        Some(Command::Presets(args)) => presets::run(args),
         Some(Command::Replay(args)) => replay::run(args),
         None => replay::run(&cli.replay),
     };

@@ -35,13 +35,22 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
+    /// How many percent of the generated accounts are in hedge mode, with both legs in most of their instruments
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100))]
+    hedge: u64,
+
     /// A population in protocol form, JSON Lines, with its instruments: a venue's book at a point in time
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["accounts", "seed"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["accounts", "seed", "hedge"])]
     accounts_file: Option<PathBuf>,
 
     /// Where liquidation orders go: `book`, best level real and deeper ones made, or `mark`, filled in full
     #[arg(long, value_enum, default_value_t = VenueArg::Book)]
     venue: VenueArg,
+
+    /// Where marks come from: `given` by the data, or `computed` from it: the median of index with funding, index with
+    /// mean basis, and last price, the index being the middle of the best bid and ask
+    #[arg(long, value_enum, default_value_t = MarksArg::Given, conflicts_with = "accounts_file")]
+    marks: MarksArg,
 
     /// A price path laid over the real one, SYMBOL:PERCENT%@START/DURATION; may be given several times.
     /// On the embedded data, by default BTCUSDT:-12%@30s/20s: from 30 s after the first tick, over 20 s, to -12 %
@@ -80,7 +89,7 @@ pub struct Args {
     journal: Option<PathBuf>,
 
     /// Go through a journal inline instead: every outcome is recomputed, and no fill simulated
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["ticks", "accounts", "seed", "accounts_file", "shock", "no_shock", "venue", "driver", "speed", "skip_bad", "json", "journal"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["ticks", "accounts", "seed", "hedge", "accounts_file", "shock", "no_shock", "venue", "marks", "driver", "speed", "skip_bad", "json", "journal"])]
     from_journal: Option<PathBuf>,
 
     /// Write the outcome as JSON
@@ -94,6 +103,12 @@ pub struct Args {
     /// Print what the population is drawn from, and do nothing else
     #[arg(long)]
     describe_population: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum MarksArg {
+    Given,
+    Computed,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -147,12 +162,13 @@ impl Args {
             data,
             population: match &self.accounts_file {
                 Some(path) => Population::File(path.clone()),
-                None => Population::Generated { accounts: self.accounts, seed: self.seed },
+                None => Population::Generated { accounts: self.accounts, seed: self.seed, hedge_percent: self.hedge },
             },
             venue: match self.venue {
                 VenueArg::Book => Venue::Book,
                 VenueArg::Mark => Venue::Mark,
             },
+            computed_marks: matches!(self.marks, MarksArg::Computed),
             shocks,
             shards: self.shards.unwrap_or(1),
             strategy: self.strategy.into(),

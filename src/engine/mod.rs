@@ -140,6 +140,8 @@ pub struct Engine {
     decisions: u64,
     /// What follows from places below this must be told before the next piece of a job gets its place.
     next_piece_at: u64,
+    /// The place from which all must be told before a funding that fell due gets its own.
+    settlement_at: Option<u64>,
     epoch: Instant,
     heartbeat: Option<Heartbeat>,
     last_submission: Instant,
@@ -455,7 +457,10 @@ impl Engine {
     }
 
     fn is_settled(&self) -> bool {
-        self.shared.settled() == self.ring.place() && !self.lacks_decision() && self.market.jobs.is_empty()
+        self.shared.settled() == self.ring.place()
+            && !self.lacks_decision()
+            && self.market.jobs.is_empty()
+            && self.market.due_settlement(self.shared.now_ns()).is_none()
     }
 
     fn lacks_decision(&self) -> bool {
@@ -481,6 +486,25 @@ impl Engine {
     fn insert_piece(&mut self) {
         if !self.market.jobs.is_empty() {
             self.insert_due_piece();
+        } else if !self.market.self_funding.is_empty() {
+            self.insert_due_settlement();
+        }
+    }
+
+    /// Gives a funding that has fallen due its place, when all that led there is told.
+    #[cold]
+    fn insert_due_settlement(&mut self) {
+        let Some(command) = self.market.due_settlement(self.shared.now_ns()) else { return };
+        let at = *self.settlement_at.get_or_insert(self.ring.place());
+        if self.shared.settled() < at || self.lacks_decision() || self.ring.is_full() {
+            return;
+        }
+        self.settlement_at = None;
+        let (ts_ns, off_grid) = (Some(self.now_ns), OffGrid::NONE);
+        self.publish(Slot { seq: self.seq, ts_ns, kind: Kind::Command(command), off_grid });
+        self.note(&command, ts_ns);
+        if let Some(record) = &mut self.record {
+            record.push(Entry::Command { seq: self.seq, ts_ns, command, off_grid });
         }
     }
 
@@ -630,6 +654,7 @@ impl Engine {
             }
         }
         match *command {
+            Command::Mode { .. } => self.market.note_mode(command),
             Command::Fill(crate::command::Fill { instrument, .. }) | Command::LiquidationFill { instrument, .. } => {
                 let interest = &mut self.interest[instrument.index()];
                 *interest = interest.saturating_add(sequencer::open_interest_growth(command));

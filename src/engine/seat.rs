@@ -165,6 +165,7 @@ impl Seat {
         self.awaits_decision = false;
         self.rounds.decide(&mut self.shards);
         for market in self.markets.iter_mut().flatten() {
+            market.copy_interest(&self.rounds.market);
             for &(instrument, input) in &self.rounds.followed {
                 market.reprice(instrument, input, self.rounds.now_ns);
             }

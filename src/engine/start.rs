@@ -184,6 +184,7 @@ fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, B
         others,
         decisions: 0,
         next_piece_at: 0,
+        settlement_at: None,
         epoch,
         heartbeat: settings.heartbeat.map(|every| Heartbeat { every, clock_ns: since_the_epoch }),
         last_submission: Instant::now(),

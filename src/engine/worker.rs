@@ -113,6 +113,7 @@ fn injected_panic(worker: u32) {
 impl WorkerOutbox {
     fn carry_out(&mut self, desk: &mut Desk, place: u64, slot: &Slot, command: &Command) {
         self.place = place;
+        desk.market.note_mode(command);
         let Some((instrument, input)) = command.price_input() else {
             let Desk { market, shard } = desk;
             if let Err(refusal) = shard.book(market, command, slot.off_grid, self.accepted + slot.seq, self) {

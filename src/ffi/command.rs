@@ -1,8 +1,9 @@
 //! Commands as C gives them.
 
 use super::words::Word;
-use super::words::{terrace_owner_kind, terrace_pool_kind};
+use super::words::{terrace_owner_kind, terrace_pool_kind, terrace_scope};
 use crate::command::{Command, Fill, Order, OrderName, OrderOwner, PositionSide};
+use crate::controls::{Mode, Scope};
 use crate::event::PoolName;
 use crate::market::{AssetId, FundId, InstrumentId};
 
@@ -193,6 +194,41 @@ pub struct terrace_hold {
     pub asset: u32,
 }
 
+/// What an instrument, an account, or everything may do from now on.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct terrace_set_mode {
+    /// The instrument's, or the account.
+    pub id: u64,
+    /// A `terrace_scope`.
+    pub scope: u32,
+    /// A `terrace_mode_word`.
+    pub mode: u32,
+}
+
+impl terrace_set_mode {
+    pub(super) fn of(scope: Scope, mode: Mode) -> Self {
+        let (kind, id) = match scope {
+            Scope::All => (terrace_scope::All, 0),
+            Scope::Instrument(InstrumentId(id)) => (terrace_scope::Instrument, u64::from(id)),
+            Scope::Account(account) => (terrace_scope::Account, account),
+        };
+        Self { id, scope: kind as u32, mode: mode.number() }
+    }
+
+    pub(super) fn read(self) -> Option<(Scope, Mode)> {
+        let scope = match self.scope {
+            kind if kind == terrace_scope::All as u32 && self.id == 0 => Scope::All,
+            kind if kind == terrace_scope::Instrument as u32 => {
+                Scope::Instrument(InstrumentId(u32::try_from(self.id).ok()?))
+            }
+            kind if kind == terrace_scope::Account as u32 => Scope::Account(self.id),
+            _ => return None,
+        };
+        Some((scope, Word::read(self.mode)?))
+    }
+}
+
 /// Funding is settled at a rate.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -286,12 +322,14 @@ pub enum terrace_action {
     Index(terrace_index),
     /// Funding is settled now, at the present mark.
     Funding(terrace_funding),
+    /// What may be done from now on.
+    SetMode(terrace_set_mode),
     /// The input time moves on to this, in nanoseconds since the epoch.
     Time(u64),
 }
 
 /// Number of actions.
-pub(super) const ACTIONS: u32 = 22;
+pub(super) const ACTIONS: u32 = 23;
 
 /// An action at a time.
 #[repr(C)]
@@ -441,6 +479,10 @@ impl terrace_action {
             Self::LiquidationUnknown(order) => Command::LiquidationUnknown { order: order.read()? },
             Self::CancelAck(terrace_cancel_ack { account, execution, pool }) => {
                 Command::CancelAck { account, pool: pool.read()?, execution }
+            }
+            Self::SetMode(set) => {
+                let (scope, mode) = set.read()?;
+                Command::Mode { scope, mode }
             }
             Self::Index(terrace_index { price, instrument, venue }) => {
                 let venue = u16::try_from(venue).unwrap_or(u16::MAX);

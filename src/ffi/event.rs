@@ -1,7 +1,8 @@
 //! Events, refusals and requests as C gets them; events also the way back, to be written as lines.
 
-use super::command::{terrace_order_name, terrace_pool};
+use super::command::{terrace_order_name, terrace_pool, terrace_set_mode};
 use super::words::{OPS, Word, code_number, terrace_cause_kind, terrace_owner_kind};
+use crate::controls::Scope;
 use crate::engine::{Output, VenueMessage};
 use crate::event::{Cause, Event, Owner, PoolName};
 use crate::market::{FreezeCause, FundId, InstrumentId, Market};
@@ -353,10 +354,12 @@ pub enum terrace_happening {
     FundDeficit(terrace_fund_deficit),
     /// A pool's margin ratio rose past a level.
     MarginCall(terrace_margin_call),
+    /// A mode came, or, where it is normal, went.
+    ModeSet(terrace_set_mode),
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 25;
+pub(super) const HAPPENINGS: u32 = 26;
 
 /// One entry of the log.
 #[repr(C)]
@@ -500,6 +503,7 @@ impl From<&Output> for terrace_event {
 impl From<&Event> for terrace_happening {
     fn from(event: &Event) -> Self {
         match *event {
+            Event::Mode { scope, mode } => Self::ModeSet(terrace_set_mode::of(scope, mode)),
             Event::MarginCall { account, pool, equity, maintenance_margin, level_ppb } => {
                 Self::MarginCall(terrace_margin_call {
                     account,
@@ -795,6 +799,13 @@ impl EventReader<'_> {
                 paid.checked_sub(received)?; // a line shows the difference
                 let instrument = self.instrument(it.instrument)?;
                 Event::FundingSettled { instrument, rate_ppb: it.rate_ppb, paid, received }
+            }
+            terrace_happening::ModeSet(it) => {
+                let (scope, mode) = it.read()?;
+                if let Scope::Instrument(id) = scope {
+                    self.instrument(id.0)?;
+                }
+                Event::Mode { scope, mode }
             }
             terrace_happening::MarginCall(it) => Event::MarginCall {
                 account: it.account,

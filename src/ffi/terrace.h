@@ -104,6 +104,8 @@ enum terrace_code
   TERRACE_CODE_EXPIRED = 20,
   TERRACE_CODE_HALTED = 21,
   TERRACE_CODE_BUSY = 22,
+  TERRACE_CODE_LIMIT = 23,
+  TERRACE_CODE_REDUCE_ONLY = 24,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_code terrace_code;
@@ -581,6 +583,16 @@ typedef struct terrace_funding {
   uint32_t instrument;
 } terrace_funding;
 
+// What an instrument, an account, or everything may do from now on.
+typedef struct terrace_set_mode {
+  // The instrument's, or the account.
+  uint64_t id;
+  // A `terrace_scope`.
+  uint32_t scope;
+  // A `terrace_mode_word`.
+  uint32_t mode;
+} terrace_set_mode;
+
 // Everything of fixed size that changes state. Quantities are in lots, prices in ticks, amounts in quanta, all positive
 // and below 2^62 unless stated. Every number is checked; what does not fit is refused.
 enum terrace_action_Tag
@@ -630,6 +642,8 @@ enum terrace_action_Tag
   TERRACE_ACTION_INDEX,
   // Funding is settled now, at the present mark.
   TERRACE_ACTION_FUNDING,
+  // What may be done from now on.
+  TERRACE_ACTION_SET_MODE,
   // The input time moves on to this, in nanoseconds since the epoch.
   TERRACE_ACTION_TIME,
 };
@@ -704,6 +718,9 @@ typedef struct terrace_action {
     };
     struct {
       struct terrace_funding funding;
+    };
+    struct {
+      struct terrace_set_mode set_mode;
     };
     struct {
       uint64_t time;
@@ -1043,6 +1060,8 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_FUND_DEFICIT,
   // A pool's margin ratio rose past a level.
   TERRACE_HAPPENING_MARGIN_CALL,
+  // A mode came, or, where it is normal, went.
+  TERRACE_HAPPENING_MODE_SET,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_happening_Tag terrace_happening_Tag;
@@ -1127,6 +1146,9 @@ typedef struct terrace_happening {
     };
     struct {
       struct terrace_margin_call margin_call;
+    };
+    struct {
+      struct terrace_set_mode mode_set;
     };
   };
 } terrace_happening;

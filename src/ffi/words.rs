@@ -1,6 +1,7 @@
 //! Numbers for words. What C passes in is a number that may be anything, so it is read, never taken for an `enum`.
 
 use crate::command::{Liquidity, MarginMode, PositionMode, PositionSide, Side};
+use crate::controls::Mode;
 use crate::event::{FundReason, Outcome, Step};
 use crate::market::FreezeCause;
 use crate::prices::MarkRule;
@@ -200,6 +201,36 @@ pub enum terrace_freeze_cause {
     Airlock = 3,
 }
 
+/// What an instrument, an account, or everything may do.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_mode_word {
+    /// Everything.
+    Normal = 0,
+    /// Only orders that reduce are taken.
+    ReduceOnly = 1,
+    /// No orders are taken.
+    CancelOnly = 2,
+    /// No orders are taken, and marks count as frozen.
+    Halted = 3,
+    /// Pools in breach are locked, and are not reduced or taken over.
+    LiquidationPaused = 4,
+    /// Nobody is deleveraged.
+    AdlPaused = 5,
+}
+
+/// What a mode is of, and what its id is.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_scope {
+    /// Everything; the id is 0.
+    All = 0,
+    /// The instrument of that id.
+    Instrument = 1,
+    /// That account.
+    Account = 2,
+}
+
 /// How threads wait.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug)]
@@ -252,6 +283,8 @@ pub enum terrace_code {
     Expired = 20,
     Halted = 21,
     Busy = 22,
+    Limit = 23,
+    ReduceOnly = 24,
 }
 
 /// Something that C knows by a number. `ALL` and `number` together are the table.
@@ -362,6 +395,21 @@ impl Word for FreezeCause {
     }
 }
 
+impl Word for Mode {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::Normal => terrace_mode_word::Normal,
+            Self::ReduceOnly => terrace_mode_word::ReduceOnly,
+            Self::CancelOnly => terrace_mode_word::CancelOnly,
+            Self::Halted => terrace_mode_word::Halted,
+            Self::LiquidationPaused => terrace_mode_word::LiquidationPaused,
+            Self::AdlPaused => terrace_mode_word::AdlPaused,
+        }) as u32
+    }
+}
+
 impl Word for Outcome {
     const ALL: &'static [Self] = &[Self::Cured, Self::Closed];
 
@@ -428,11 +476,13 @@ pub(super) fn code_number(code: Code) -> terrace_code {
         Code::Expired => terrace_code::Expired,
         Code::Halted => terrace_code::Halted,
         Code::Busy => terrace_code::Busy,
+        Code::Limit => terrace_code::Limit,
+        Code::ReduceOnly => terrace_code::ReduceOnly,
     }
 }
 
 /// The protocol's words of the codes, by number, each with the zero that C needs.
-pub(super) const CODE_WORDS: [&std::ffi::CStr; 23] = [
+pub(super) const CODE_WORDS: [&std::ffi::CStr; 25] = [
     c"",
     c"malformed",
     c"unknown_op",
@@ -456,10 +506,12 @@ pub(super) const CODE_WORDS: [&std::ffi::CStr; 23] = [
     c"expired",
     c"halted",
     c"busy",
+    c"limit",
+    c"reduce_only",
 ];
 
 /// What can cause a liquidation beside marks and fills, by number.
-pub(super) const OPS: [&std::ffi::CStr; 26] = [
+pub(super) const OPS: [&std::ffi::CStr; 27] = [
     c"last",
     c"order",
     c"cancel",
@@ -486,6 +538,7 @@ pub(super) const OPS: [&std::ffi::CStr; 26] = [
     c"decide",
     c"funding",
     c"set",
+    c"mode",
 ];
 
 #[cfg(test)]
@@ -494,13 +547,19 @@ mod tests {
 
     #[test]
     fn every_code_has_its_word() {
-        for code in
-            [Code::Malformed, Code::UnknownLiquidation, Code::BadTiers, Code::Duplicate, Code::Halted, Code::Busy]
-        {
+        for code in [
+            Code::Malformed,
+            Code::UnknownLiquidation,
+            Code::BadTiers,
+            Code::Duplicate,
+            Code::Halted,
+            Code::Busy,
+            Code::ReduceOnly,
+        ] {
             let word = CODE_WORDS[code_number(code) as usize];
             assert_eq!(word.to_str(), Ok(code.as_str()));
         }
-        assert_eq!(CODE_WORDS.len(), terrace_code::Busy as usize + 1);
+        assert_eq!(CODE_WORDS.len(), terrace_code::ReduceOnly as usize + 1);
     }
 
     #[test]

@@ -108,7 +108,11 @@ impl Declaration {
                 None => market.funds.push(spec.clone()),
             },
             Self::Instrument(spec) => {
+                if spec.prices.funding.is_some_and(|rules| rules.auto) {
+                    market.self_funding.push(InstrumentId(market.instruments.len() as u32));
+                }
                 market.instruments.push(Instrument::new(InstrumentSpec::clone(spec)));
+                market.follow_mode(InstrumentId(market.instruments.len() as u32 - 1)); // everything may be halted
             }
             Self::Venue(rules) => market.venue = *rules,
             Self::Rules { instrument, spec } => market.begin_change(*instrument, InstrumentSpec::clone(spec)),

@@ -152,7 +152,7 @@ impl Kernel {
     pub fn decide(&mut self) {
         self.decide_once();
         while let Some(piece) = self.next_piece() {
-            let booked = self.input(None, &piece, OffGrid::NONE);
+            let booked = self.place(None, &piece, OffGrid::NONE, false);
             debug_assert!(booked.is_ok(), "a piece that is due is refused: a kernel bug");
             if booked.is_err() {
                 return;
@@ -161,9 +161,11 @@ impl Kernel {
         }
     }
 
-    /// The next piece of the oldest job: the next accounts in order, or its end.
+    /// The next piece of the oldest job: the next accounts in order, or its end. Without any, a funding that has fallen due.
     fn next_piece(&self) -> Option<Command> {
-        let job = self.rounds.market.jobs.first()?;
+        let Some(job) = self.rounds.market.jobs.first() else {
+            return self.rounds.market.due_settlement(self.rounds.now_ns);
+        };
         let chunk = self.rounds.market.instrument(job.name.instrument).spec.funding.chunk as usize;
         let mut ids: Vec<u64> = Vec::new();
         for shard in &self.shards {
@@ -190,11 +192,16 @@ impl Kernel {
 
     /// Checks and books a command, and lets the shards find what it puts in breach.
     pub(crate) fn input(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
+        self.place(ts_ns, command, off_grid, !matches!(command, Command::Chunk { .. }))
+    }
+
+    /// As [`Kernel::input`]; what the kernel gives itself does not count.
+    fn place(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid, counts: bool) -> Result<(), Refusal> {
         self.check_time(if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns })?;
         let Self { rounds, shards, reports, inputs, seq, record, .. } = self;
         let mut facts = Inline { rounds, shards };
         sequencer::check(&facts.rounds.market, &mut facts, command, off_grid)?;
-        if !matches!(command, Command::Chunk { .. }) {
+        if counts {
             *inputs += 1;
             *seq += 1;
         }

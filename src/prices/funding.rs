@@ -16,7 +16,8 @@ pub(super) fn premium(index: i64, impact_bid: i128, impact_ask: i128) -> i64 {
 pub(super) fn rate(rules: &RateRules, sum: i128, count: u64) -> i64 {
     let average = div_half_even(I256::from(sum), I256::from(count)).as_i64();
     let toward = (rules.interest_ppb - average).clamp(-rules.clamp_ppb, rules.clamp_ppb);
-    (average + toward).clamp(-rules.cap_ppb, rules.cap_ppb)
+    let cap = rules.cap_ppb.min(PPB as i64 - 1); // a rate is below 1
+    (average + toward).clamp(-cap, cap)
 }
 
 #[cfg(test)]

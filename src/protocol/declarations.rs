@@ -242,6 +242,7 @@ fn defaults<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<Answer,
 
 fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
     fields.complete(&desk.defaults);
+    desk.complete_tiers(&mut fields);
     let line = InstrumentLine::read(fields)?;
     desk.check_time(line.ts_ns)?;
     let settle = desk.asset(&line.settle)?;
@@ -268,7 +269,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), R
     line.prices.check_grid()?;
     let [maker_fee_ppb, taker_fee_ppb, liquidation_fee_ppb] = fees_of(line.fees)?;
     let reduce = line.reduce_policy()?;
-    let controls = line.controls.place()?;
+    let controls = line.controls.place(lot)?;
     let pacing = line.pacing.map(PacingLine::rule).transpose()?;
     let what = if line.inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
     let unit = unit.ok_or(Refusal::Overflow { what })?;
@@ -330,6 +331,8 @@ impl InstrumentLine {
             "funding",
             "fund",
             "margin_calls",
+            "count_profits",
+            "limits",
             "pacing",
         ])?;
         let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);

@@ -1,7 +1,7 @@
 //! What every line works on: the kernel, and the names that lines know its things by.
 
-use super::Rejection;
-use super::fields::Fields;
+use super::fields::{Fields, Json};
+use super::{Rejection, TierTables};
 use crate::decimal::{Decimal, Grid, OnGrid};
 use crate::driver::Driver;
 use crate::map::Map;
@@ -27,6 +27,8 @@ pub(super) struct Desk<D> {
     /// The funds that a line declared; an asset's own may be declared once after it exists.
     pub(super) declared_funds: Vec<FundId>,
     pub(super) instruments: Map<String, InstrumentId>,
+    /// Margin tables for instruments that bring none.
+    pub(super) tier_tables: TierTables,
     /// Fields of instruments that are declared later, where they do not name them.
     pub(super) defaults: Fields,
 }
@@ -40,6 +42,7 @@ impl<D: Driver> Desk<D> {
             funds: Map::default(),
             declared_funds: Vec::new(),
             instruments: Map::default(),
+            tier_tables: TierTables::default(),
             defaults: Fields::default(),
         }
     }
@@ -51,6 +54,16 @@ impl<D: Driver> Desk<D> {
                 Err(Refusal::TimeReversed { given, now: self.kernel.now_ns() }.into())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Gives an `instrument` line that brings no margin table the one of its symbol, if there is any.
+    pub(super) fn complete_tiers(&self, fields: &mut Fields) {
+        let asset = fields.peek("settle").and_then(|name| self.assets.get(name).copied());
+        let (Some(symbol), Some(asset), false) = (fields.peek("symbol"), asset, fields.has("tiers")) else { return };
+        let decimals = self.kernel.market().asset(asset).decimals;
+        if let Some(rows) = self.tier_tables.rows(symbol, decimals) {
+            fields.add("tiers", Json::List(rows));
         }
     }
 

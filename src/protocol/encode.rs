@@ -2,6 +2,7 @@
 
 use crate::command::{PositionSide, Side};
 use crate::contract::Unit;
+use crate::controls::Scope;
 use crate::decimal::Grid;
 use crate::event::{Cause, Event, FundReason, Outcome, Owner, PoolName, Step};
 use crate::market::{AssetId, FreezeCause, InstrumentId, Market};
@@ -178,7 +179,7 @@ impl<'a> Encoder<'a> {
 
     fn event(self, seq: u64, event: &Event, out: &mut String) {
         match *event {
-            Event::MarginCall { .. } => self.control(seq, event, out),
+            Event::MarginCall { .. } | Event::Mode { .. } => self.control(seq, event, out),
             Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause } => {
                 let asset = self.pool_asset(pool);
                 Line::begin(out, "liquidation_started", seq)
@@ -340,6 +341,16 @@ impl<'a> Encoder<'a> {
 
     /// The events of what holds the market in.
     fn control(self, seq: u64, event: &Event, out: &mut String) {
+        if let Event::Mode { scope, mode } = *event {
+            let mut line = Line::begin(out, "mode", seq);
+            match scope {
+                Scope::All => &mut line,
+                Scope::Instrument(id) => line.quoted("symbol", self.symbol(id)),
+                Scope::Account(account) => line.bare("account", account),
+            }
+            .quoted("mode", mode.as_str())
+            .end();
+        }
         if let Event::MarginCall { account, pool, equity, maintenance_margin, level_ppb } = *event {
             Line::begin(out, "margin_call", seq)
                 .bare("account", account)

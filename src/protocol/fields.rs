@@ -145,6 +145,19 @@ impl Fields {
         self.0.iter().any(|(known, _)| known == name)
     }
 
+    /// A text, without taking it out.
+    pub(super) fn peek(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).and_then(|(_, value)| match value {
+            Json::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Adds a field that is not given.
+    pub(super) fn add(&mut self, name: &str, value: Json) {
+        self.0.push((name.to_owned(), value));
+    }
+
     /// Takes over what is not given from others.
     pub(super) fn complete(&mut self, others: &Self) {
         let missing: Vec<_> = others.0.iter().filter(|(name, _)| !self.has(name)).cloned().collect();

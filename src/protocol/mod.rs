@@ -14,9 +14,11 @@ mod reasons;
 mod rules;
 mod session;
 mod sources;
+mod tier_tables;
 
 pub use encode::Encoder;
 pub use session::Session;
+pub use tier_tables::{TierTables, TierTablesError};
 
 use crate::command::Command;
 use crate::market::Market;
@@ -36,6 +38,12 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// Whether the kernel takes no more input at all: not for the mode of something, but because it has stopped.
+    #[must_use]
+    pub fn has_stopped(&self) -> bool {
+        self.code == Code::Halted && self.reason == Refusal::Stopped.to_string()
+    }
+
     fn new(code: Code, reason: impl Into<String>) -> Self {
         Self { code, reason: reason.into(), seq: None }
     }

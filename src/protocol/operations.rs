@@ -7,6 +7,7 @@ use super::reasons::{self, Context};
 use crate::command::{
     Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, PositionMode, PositionSide, Side,
 };
+use crate::controls::{Mode, Scope};
 use crate::decimal::{Decimal, Grid};
 use crate::driver::Driver;
 use crate::event::PoolName;
@@ -59,6 +60,7 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
         "index" => reader.index(),
         "book" => reader.book(),
         "funding" => reader.funding(),
+        "mode" => reader.mode(),
         "time" => reader.time(),
         "liq_fill" => reader.liquidation_fill(),
         "liq_expire" => reader.liquidation_end(|order| Command::LiquidationExpire { order }),
@@ -381,6 +383,28 @@ impl<D: Driver> Reader<'_, D> {
 
     fn fits(&self, instrument: InstrumentId, price: Price) -> bool {
         i128::from(price) < LIMIT && self.desk.kernel.market().instrument(instrument).admitted_value(1, price).is_some()
+    }
+
+    /// The mode of an instrument, an account, or, where neither is named, of everything.
+    fn mode(&mut self) -> Result<(), Rejection> {
+        self.only(&["symbol", "account", "mode", "dry_run"])?;
+        let (symbol, account) = (self.fields.name_or_none("symbol")?, self.fields.id_or_none("account")?);
+        let words = Mode::ALL.map(|mode| (mode.as_str(), mode));
+        let mode = self.fields.word("mode", &words)?;
+        let dry_run = self.fields.flag_or("dry_run", false)?;
+        if symbol.is_some() && account.is_some() {
+            return Err(Rejection::malformed("a mode is of a symbol, of an account, or, with neither, of everything"));
+        }
+        let ts_ns = self.time_of_line()?;
+        let scope = match (symbol, account) {
+            (Some(symbol), _) => Scope::Instrument(self.instrument(&symbol)?),
+            (None, Some(account)) => Scope::Account(account),
+            (None, None) => Scope::All,
+        };
+        if dry_run {
+            return Err(Rejection::bad_value("dry_run: only false is supported in this version"));
+        }
+        self.apply(ts_ns, &Command::Mode { scope, mode }, OffGrid::NONE)
     }
 
     fn time(&mut self) -> Result<(), Rejection> {

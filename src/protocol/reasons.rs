@@ -2,6 +2,7 @@
 
 use super::Rejection;
 use crate::command::{Command, Fill, Order};
+use crate::controls::Limited;
 use crate::decimal::{Decimal, Grid};
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{Price, Quantity};
@@ -120,6 +121,16 @@ impl Context {
                 format!(
                     "reduce-only orders may close at most the position of {position}, and {ordered} is ordered already"
                 )
+            }
+            Refusal::Limit(Limited::OpenInterest(limit)) => {
+                format!("open_interest: the order could lead beyond the limit of {}", lots(limit)?)
+            }
+            Refusal::Limit(Limited::Position(limit)) => {
+                format!("position: the order could take the position beyond the limit of {}", lots(limit)?)
+            }
+            Refusal::Limit(Limited::Collar(collar)) => {
+                let collar = Grid::ppb().value(i128::from(collar));
+                format!("collar: the price is further from the mark than {collar} of it")
             }
             Refusal::UnknownLiquidation(_) => unknown_liquidation(self.liquidation?),
             Refusal::BeyondOpen { open, .. } => {

@@ -4,7 +4,7 @@ use super::desk::{Answer, Desk};
 use super::encode::{Encoder, Line};
 use super::fields::Fields;
 use super::sources::{FirstAnswer, Sources};
-use super::{Rejection, answers, declarations, operations, rules};
+use super::{Rejection, TierTables, answers, declarations, operations, rules};
 use crate::driver::Driver;
 use crate::kernel::{Kernel, Settings};
 use crate::refusal::Code;
@@ -47,6 +47,11 @@ impl<D: Driver> Session<D> {
     /// The kernel behind it, to give it commands between lines.
     pub fn kernel_mut(&mut self) -> &mut D {
         &mut self.desk.kernel
+    }
+
+    /// Gives instruments that bring no margin table the one of their symbol.
+    pub fn use_tier_tables(&mut self, tables: TierTables) {
+        self.desk.tier_tables = tables;
     }
 
     /// Gives the next line this number, and counts on from there.

@@ -189,7 +189,7 @@ mod tests {
     fn kernel() -> Kernel {
         let mut kernel = Kernel::new(Settings::default());
         let settle = kernel.declare_asset(None, "USDT", 8).unwrap();
-        instruments::declare(&mut kernel, settle, "BTCUSDT", "87232".parse().unwrap()).unwrap();
+        instruments::declare(&mut kernel, settle, "BTCUSDT", "87232".parse().unwrap(), false).unwrap();
         kernel
     }
 

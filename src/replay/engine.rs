@@ -7,6 +7,7 @@ use super::funds::FundTracker;
 use super::latency::{Latency, nanoseconds};
 use super::log::EventLog;
 use super::prices::Change;
+use super::prices::mark_command;
 use super::settings::Venue;
 use super::tally::Tally;
 use crate::command::{Command, OffGrid};
@@ -58,7 +59,7 @@ impl<'a> Engine<'a> {
             work_ns += admitted + settled;
         }
         if let Some(price) = change.mark {
-            let (admitted, settled) = self.command(ts_ns, &Command::Mark { instrument: id, price })?;
+            let (admitted, settled) = self.command(ts_ns, &mark_command(self.kernel.market(), id, price))?;
             self.latency.trigger.saturating_record(admitted);
             self.latency.settle.saturating_record(settled);
             work_ns += admitted + settled;
@@ -123,7 +124,7 @@ impl<'a> Engine<'a> {
             match entry {
                 Entry::Command { seq: own, ts_ns, command, .. } => {
                     (seq, now_ns) = (*own, ts_ns.unwrap_or(now_ns));
-                    marked = matches!(command, Command::Mark { .. });
+                    marked = matches!(command, Command::Mark { .. } | Command::Index { .. });
                     if marked {
                         self.latency.trigger.saturating_record(work_ns);
                     }

@@ -8,7 +8,7 @@ use crate::contract::Unit;
 use crate::decimal::{Decimal, Grid};
 use crate::kernel::Kernel;
 use crate::market::{AdlPolicy, AssetId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
-use crate::prices::PriceRules;
+use crate::prices::{MarkRule, MarkRules, PriceRules, RateRules};
 use crate::tiers::{TierRow, TierRule, TierTable};
 
 /// The settlement asset.
@@ -80,6 +80,12 @@ const SOL_TIERS: Table = &[
 const KNOWN: [(&str, (u32, u32), Table); 3] =
     [("BTCUSDT", (1, 3), BTC_TIERS), ("ETHUSDT", (2, 3), ETH_TIERS), ("SOLUSDT", (2, 0), SOL_TIERS)];
 
+/// Marks in the manner of Binance: 30 samples of the basis, 5 s apart, and a rate every 8 hours.
+fn computed_prices() -> PriceRules {
+    let mark = MarkRules::new(MarkRule::Median);
+    PriceRules { mark, funding: Some(RateRules::default()), ..PriceRules::default() }
+}
+
 /// Declares the contract of `symbol`, whose first price is `price` USDT.
 ///
 /// # Errors
@@ -90,6 +96,7 @@ pub(super) fn declare(
     settle: AssetId,
     symbol: &str,
     price: Decimal,
+    computed_mark: bool,
 ) -> Result<InstrumentId, ReplayError> {
     let level = || ReplayError::PriceLevel { symbol: symbol.to_owned(), price: price.to_string() };
     let known = KNOWN.iter().find(|(name, ..)| *name == symbol);
@@ -118,7 +125,7 @@ pub(super) fn declare(
         reduce: ReducePolicy::default(),
         adl: AdlPolicy::default(),
         fund: kernel.market().asset(settle).fund,
-        prices: PriceRules::default(),
+        prices: if computed_mark { computed_prices() } else { PriceRules::default() },
         funding: FundingRules::default(),
         controls: crate::controls::Controls::default(),
     };
@@ -158,7 +165,7 @@ mod tests {
     fn grids(symbol: &str, price: &str) -> Result<(String, String, Unit), ReplayError> {
         let mut kernel = Kernel::new(Settings::default());
         let settle = kernel.declare_asset(None, ASSET, ASSET_DECIMALS).unwrap();
-        let id = declare(&mut kernel, settle, symbol, price.parse().unwrap())?;
+        let id = declare(&mut kernel, settle, symbol, price.parse().unwrap(), false)?;
         let spec = &kernel.market().instrument(id).spec;
         Ok((spec.tick.step().to_string(), spec.lot.step().to_string(), spec.unit))
     }

@@ -219,7 +219,12 @@ impl Outcome {
     fn settings_report(&self) -> Settings {
         let asked = &self.settings;
         let (population, seed) = match &asked.population {
-            Population::Generated { accounts, seed } => (format!("{accounts} generated"), Some(*seed)),
+            Population::Generated { accounts, seed, hedge_percent: 0 } => {
+                (format!("{accounts} generated"), Some(*seed))
+            }
+            Population::Generated { accounts, seed, hedge_percent } => {
+                (format!("{accounts} generated, {hedge_percent}% in hedge mode"), Some(*seed))
+            }
             Population::File(path) => (path.display().to_string(), None),
         };
         Settings {

@@ -6,8 +6,11 @@
 //! the mark.
 
 use super::shock::{Shock, UNSHOCKED_PPB, combined_ppb};
+use crate::command::Command;
 use crate::decimal::{Decimal, Grid};
+use crate::market::{InstrumentId, Market};
 use crate::number::{Price, Quantity};
+use crate::prices::INDEX_DECIMALS;
 use crate::ticks::{Tick, TickKind};
 use ethnum::I256;
 
@@ -28,6 +31,19 @@ pub(super) struct Quote {
     pub(super) bid_lots: Quantity,
     pub(super) ask: Price,
     pub(super) ask_lots: Quantity,
+}
+
+/// What sets a mark in ticks: a price of the index where the mark is computed, else the mark itself.
+pub(super) fn mark_command(market: &Market, instrument: InstrumentId, price: Price) -> Command {
+    let spec = &market.instrument(instrument).spec;
+    if !spec.prices.mark.is_computed() {
+        return Command::Mark { instrument, price };
+    }
+    // The tick is whole steps of 10^-8; what is too high for an index is refused.
+    let step = spec.tick.step();
+    let steps = step.mantissa() * 10i128.pow(INDEX_DECIMALS.saturating_sub(step.scale()));
+    let price = i64::try_from(i128::from(price).saturating_mul(steps)).unwrap_or(i64::MAX);
+    Command::Index { instrument, venue: 0, price }
 }
 
 /// How good a source of marks a row is; later ones are better.

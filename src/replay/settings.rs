@@ -19,6 +19,9 @@ pub struct Settings {
     pub population: Population,
     /// Where liquidation orders go.
     pub venue: Venue,
+    /// Whether the kernel computes the marks of a generated population's instruments: what else would be the mark is the
+    /// price of their index then.
+    pub computed_marks: bool,
     /// Price paths laid over the real ones; several of a symbol are laid one over the other.
     pub shocks: Vec<Shock>,
     /// Number of shards, at least 1. It never shows in an event.
@@ -48,8 +51,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             data: Data::Embedded,
-            population: Population::Generated { accounts: 100_000, seed: 1 },
+            population: Population::Generated { accounts: 100_000, seed: 1, hedge_percent: 0 },
             venue: Venue::Book,
+            computed_marks: false,
             shocks: Vec::new(),
             shards: 1,
             strategy: Strategy::Bands,
@@ -90,6 +94,8 @@ pub enum Population {
         accounts: u64,
         /// What all draws follow from.
         seed: u64,
+        /// How many of a hundred accounts are in hedge mode, with a long and a short leg in most of their instruments.
+        hedge_percent: u64,
     },
     /// Read from a file in protocol form, instruments included.
     File(PathBuf),

@@ -5,6 +5,7 @@ use super::import::{Rejected, import};
 use super::outcome::PopulationReport;
 use super::population::{self, FUND_PPM, POSITIONS_PER_ACCOUNT};
 use super::prices::SymbolPrices;
+use super::prices::mark_command;
 use super::settings::{Population, Settings, Venue};
 use super::survey::{Survey, survey};
 use super::{Progress, instruments};
@@ -40,7 +41,9 @@ pub(super) fn start(settings: &Settings, progress: &mut dyn FnMut(Progress)) -> 
         return Err(ReplayError::Setting("--shards 0: expected at least 1".into()));
     }
     let mut start = match &settings.population {
-        Population::Generated { accounts, seed } => generate(settings, *accounts, *seed, progress)?,
+        Population::Generated { accounts, seed, hedge_percent } => {
+            generate(settings, *accounts, (*seed, *hedge_percent), progress)?
+        }
         Population::File(path) => read(settings, path, progress)?,
     };
     let refused = |refusal| ReplayError::Refused { what: "the venue".into(), refusal };
@@ -66,7 +69,7 @@ pub(super) fn start(settings: &Settings, progress: &mut dyn FnMut(Progress)) -> 
 fn generate(
     settings: &Settings,
     accounts: u64,
-    seed: u64,
+    drawn: (u64, u64),
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Start, ReplayError> {
     let survey = survey(&settings.data, None, settings.skip_bad)?;
@@ -88,16 +91,16 @@ fn generate(
     for (symbol, first) in survey.symbols {
         let unseen = || ReplayError::Setting(format!("{symbol}: expected at least one tick, found none"));
         let first = first.ok_or_else(unseen)?;
-        let id = instruments::declare(&mut kernel, asset, &symbol, level(&first))?;
+        let id = instruments::declare(&mut kernel, asset, &symbol, level(&first), settings.computed_marks)?;
         starts.push(starting_price(&kernel, id, &first)?);
         names.push(symbol);
     }
     let loading = &mut |done| progress(Progress::Loading { done, total: Some(accounts) });
-    population::load(&mut kernel, asset, accounts, seed, &starts, loading)?;
+    population::load(&mut kernel, asset, accounts, drawn, &starts, loading)?;
     endow_fund(&mut kernel, &starts).map_err(refused("the fund's deposit"))?;
     let mut liquidated_at_start = 0;
     for (index, &price) in starts.iter().enumerate() {
-        let mark = Command::Mark { instrument: InstrumentId(index as u32), price };
+        let mark = mark_command(kernel.market(), InstrumentId(index as u32), price);
         kernel.apply(&mark).map_err(refused("a starting price"))?;
         let started = |event: &&Event| matches!(event, Event::LiquidationStarted { .. });
         liquidated_at_start += kernel.events().iter().filter(started).count() as u64;

@@ -104,9 +104,12 @@ impl Outcome {
         let population = &self.population;
         heading(f, "POPULATION")?;
         match &self.settings.population {
-            Population::Generated { seed, .. } => {
+            Population::Generated { seed, hedge_percent, .. } => {
                 let tables = format_args!("generated from seed {seed}; tables: terrace replay --describe-population");
                 row(f, "accounts", format_args!("{}, {tables}", grouped(population.accounts)))?;
+                if *hedge_percent > 0 {
+                    row(f, "hedge mode", format_args!("{hedge_percent} % of the accounts"))?;
+                }
             }
             Population::File(path) => {
                 row(f, "accounts", format_args!("{} from {}", grouped(population.accounts), path.display()))?;

@@ -6,6 +6,7 @@ use super::error::ReplayError;
 use super::latency::{DIGITS, LONGEST_NS};
 use super::log::EventLog;
 use super::prices::Change;
+use super::prices::mark_command;
 use crate::command::{Command, OffGrid};
 use crate::engine::{Engine, Entry, Finished, Output, SubmitError, VenueMessage};
 use crate::event::Event;
@@ -85,7 +86,8 @@ impl<'a> Threads<'a> {
             self.publish(command(Command::Last { instrument: id, price }))?;
         }
         if let Some(price) = change.mark {
-            self.publish(command(Command::Mark { instrument: id, price }))?;
+            let mark = mark_command(self.engine.market(), id, price);
+            self.publish(command(mark))?;
         }
         self.poll().map_err(Stop::Failed)
     }

@@ -34,6 +34,7 @@ impl Rounds {
         });
         self.filled.clear();
         self.followed.clear();
+        self.note_open_interest(shards);
         self.walk_undecided(shards);
         self.grant_room(shards);
         self.walk_rounds(shards);
@@ -178,14 +179,18 @@ impl Rounds {
                     return;
                 }
                 Advance::Waits => return self.note_cancelling(from),
-                Advance::Offset { fund, rounding } => {
-                    self.arbiter.credit(fund, rounding, FundReason::Rounding, &mut self.events);
+                Advance::Offset { rounding: (fund, amount) } => {
+                    self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
                 }
                 Advance::Order(request) => match self.paced(shards, found, request, let_go) {
                     Some(request) => self.send_order(&mut shards[shard as usize], found, &request),
                     None => return,
                 },
                 Advance::Claim(claim) => {
+                    if self.arbiter.waits_to_deleverage(&self.market, &claim) {
+                        shards[shard as usize].put_back(pool, &claim);
+                        return;
+                    }
                     let place = (shard, pool);
                     self.arbiter.settle_claim(&self.market, shards, place, &claim, &mut self.events);
                 }

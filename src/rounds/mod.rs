@@ -21,13 +21,14 @@ pub(crate) use numbers::Numbered;
 
 use crate::arbiter::Arbiter;
 use crate::command::{Command, OffGrid, OrderName, OrderOwner, Side};
+use crate::controls::{Mode, Scope};
 use crate::event::{Cause, Event, Events, FundReason, Step};
 use crate::jobs::{JobKind, JobName, Part};
 use crate::market::{InstrumentId, MarkChange, Market};
 use crate::number::{LIMIT, Price, Quantity};
 use crate::prices::PriceInput;
 use crate::refusal::Refusal;
-use crate::shard::{Attention, BURST, Findings, OrderFill, OrderRequest, Report, fees};
+use crate::shard::{Attention, BURST, Findings, OrderFill, OrderRequest, Report, Shard, fees};
 use crate::venue::{BookUpdate, Venue, VenueRequest};
 use numbers::OrderNumbers;
 use pacing::Pace;
@@ -213,6 +214,32 @@ impl Rounds {
         }
     }
 
+    /// Sets the mode of everything or of an instrument, freezes and thaws marks with it, and says so. Accounts' modes are
+    /// their shards'.
+    fn set_mode(&mut self, scope: Scope, mode: Mode) {
+        if self.market.set_mode(scope, mode) {
+            self.events.push(Event::Mode { scope, mode });
+            for id in self.market.in_scope(scope) {
+                let change = self.market.follow_mode(id);
+                self.tell_mark(id, change);
+            }
+        }
+        self.arbiter.try_again();
+    }
+
+    /// Takes the open interest down, of the instruments whose limits ask for it, if a `time` has come since.
+    fn note_open_interest(&mut self, shards: &[Box<Shard>]) {
+        if !std::mem::take(&mut self.arbiter.ledger.interest_due) {
+            return;
+        }
+        for index in 0..self.market.instruments.len() {
+            if self.market.instruments[index].spec.controls.limits.watches_interest() {
+                let lots = crate::sequencer::open_interest(shards, &self.arbiter, InstrumentId(index as u32));
+                self.market.instruments[index].set_open_interest(lots);
+            }
+        }
+    }
+
     /// Books what a command says of funds, fees and the external venue account.
     ///
     /// # Errors
@@ -231,6 +258,10 @@ impl Rounds {
                     let venues = self.arbiter.ledger.book_venue(&self.market, fill.instrument, fill.side, lots, price);
                     self.note_rounding(fill.instrument, venues);
                 }
+                Ok(())
+            }
+            Command::Mode { scope, mode } => {
+                self.set_mode(scope, mode);
                 Ok(())
             }
             Command::FundDeposit { fund, amount } => {
@@ -308,6 +339,9 @@ impl Rounds {
 
     /// As [`Rounds::accept`], for a command.
     pub(crate) fn accept_command(&mut self, ts_ns: Option<u64>, command: &Command) {
+        if let Command::Time { .. } = command {
+            self.arbiter.ledger.interest_due = self.market.watches_interest();
+        }
         let freed = self.pace.freed;
         let cause = self.cause_of(command);
         self.accept(time_of(ts_ns, command), cause);
@@ -470,6 +504,7 @@ impl Rounds {
     /// `changed` says whether the input could have changed an account or a mark.
     pub(crate) fn needs_decision(&self, changed: bool) -> bool {
         self.undecided
+            || self.arbiter.ledger.interest_due
             || self.pace.has_business(self.market.venue.is_manual())
             || self.arbiter.has_business(&self.market, changed, self.inputs, self.now_ns)
     }
@@ -536,6 +571,7 @@ pub(crate) fn cause_of(command: &Command, moved: bool) -> Cause {
             Cause::Op("funding")
         }
         Command::Chunk { job: JobName { kind: JobKind::Rules, .. }, .. } => Cause::Op("set"),
+        Command::Mode { .. } => Cause::Op("mode"),
         Command::Time { .. } => Cause::Op("time"),
     }
 }

@@ -7,6 +7,7 @@
 use crate::arbiter::Arbiter;
 use crate::checks;
 use crate::command::{Command, Fill, OffGrid, OrderOwner, PositionSide};
+use crate::controls::Scope;
 use crate::jobs::{JobKind, JobName, Part};
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{PPB, Price, Quantity};
@@ -88,6 +89,7 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
             check_instrument(market, instrument)?;
             check_account(facts, account)
         }
+        Command::Mode { scope, .. } => check_scope(market, facts, scope),
         Command::Funding { instrument, rate_ppb } => check_funding(market, instrument, rate_ppb, off_grid),
         Command::Chunk { job, part } => check_part(market, job, part),
         Command::Account { account, .. } if facts.knows(account) => Err(Refusal::DuplicateAccount(account)),
@@ -216,6 +218,14 @@ fn check_account(facts: &impl Facts, account: u64) -> Result<(), Refusal> {
 
 fn check_instrument(market: &Market, id: InstrumentId) -> Result<(), Refusal> {
     if id.index() < market.instruments.len() { Ok(()) } else { Err(Refusal::UnknownInstrument(id.0)) }
+}
+
+fn check_scope(market: &Market, facts: &impl Facts, scope: Scope) -> Result<(), Refusal> {
+    match scope {
+        Scope::All => Ok(()),
+        Scope::Instrument(instrument) => check_instrument(market, instrument),
+        Scope::Account(account) => check_account(facts, account),
+    }
 }
 
 fn check_asset(market: &Market, id: AssetId) -> Result<(), Refusal> {

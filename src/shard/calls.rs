@@ -196,7 +196,9 @@ impl Shard {
             let instrument = self.rules(market, holding);
             if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
                 let tiers = &instrument.spec.tiers;
-                if tiers.mmr_ppb(tiers.tiers() - 1) >= u64::from(lowest) {
+                // A rate by size has no row that is the highest: such a pool is looked at on every tick.
+                let highest = tiers.mmr_ppb(tiers.tiers() - 1) + instrument.spec.close_fee_ppb();
+                if tiers.slope().is_some() || highest >= u64::from(lowest) {
                     return None;
                 }
                 envelope += ROUNDING * i128::from(PPB);

@@ -3,6 +3,7 @@
 use super::liquidation::Begun;
 use super::{Attention, FillSide, Outbox, Report, Shard};
 use crate::command::{Command, Fill, Liquidity, OffGrid, OrderName, OrderOwner, Side};
+use crate::controls::Scope;
 use crate::event::Cause;
 use crate::jobs::{JobKind, JobName};
 use crate::market::Market;
@@ -58,6 +59,10 @@ impl Shard {
                 self.book_part(market, part, outbox);
                 Ok(())
             }
+            Command::Mode { scope: scope @ (Scope::All | Scope::Instrument(_)), .. } => {
+                self.follow_mode(market, scope);
+                Ok(())
+            }
             _ => self.book_settings(market, command, off_grid, outbox),
         }
     }
@@ -70,6 +75,7 @@ impl Shard {
         outbox: &mut impl Outbox,
     ) -> Result<(), Refusal> {
         let (Command::Cancel { account, .. }
+        | Command::Mode { scope: Scope::Account(account), .. }
         | Command::Withdraw { account, .. }
         | Command::Leverage { account, .. }
         | Command::MarginMode { account, .. }
@@ -87,6 +93,10 @@ impl Shard {
         let Some(index) = self.own(market, account)? else { return Ok(()) };
         match *command {
             Command::Cancel { order, .. } => self.cancel_order(market, index, order),
+            Command::Mode { mode, .. } => {
+                self.telling(outbox, false, |shard, events| shard.set_account_mode(index, mode, events));
+                Ok(())
+            }
             Command::Withdraw { asset, amount, .. } => self.withdraw(market, index, asset, amount, off_grid),
             Command::Leverage { instrument, leverage, .. } => {
                 self.set_leverage(market, index, instrument, leverage, off_grid)

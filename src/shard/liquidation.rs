@@ -12,6 +12,7 @@ use super::margin::bankruptcy_price;
 use super::store::{NO_LIQUIDATION, NONE};
 use super::{Attention, Margin, Shard};
 use crate::command::{OrderName, OrderOwner, PositionSide, Side};
+use crate::controls::Mode;
 use crate::event::{Cause, Event, Events, Outcome, PoolName, Step};
 use crate::market::{FundId, InstrumentId, Market};
 use crate::number::{PPB, Price, Quantity, mul_div_ceil, mul_div_floor};
@@ -143,6 +144,10 @@ pub(crate) struct Claim {
     /// In ticks; the bankruptcy price of the whole position. Where there is none, nobody but the fund can take it.
     pub(crate) price: Option<i128>,
     holding: u32,
+    /// The order whose rest it is; none: no order went out.
+    pub(super) unfilled: Option<Unfilled>,
+    /// Whether the account's mode keeps others from being deleveraged against it.
+    pub(crate) adl_paused: bool,
 }
 
 /// What a locked pool does next.
@@ -161,10 +166,8 @@ pub(crate) enum Advance {
     Claim(Claim),
     /// It has closed legs of an instrument against each other, and is to be evaluated again.
     Offset {
-        /// The instrument's.
-        fund: FundId,
-        /// What rounding left to it, in quanta.
-        rounding: i128,
+        /// The instrument's fund, and what rounding left to it, in quanta.
+        rounding: (FundId, i128),
     },
 }
 
@@ -296,15 +299,18 @@ impl Shard {
         if let Some(unfilled) = self.liquidation_mut(pool).unfilled.take() {
             let holding = &self.holdings[unfilled.holding as usize];
             let left = unfilled.lots.min(holding.position.quantity.abs());
+            if left > 0 && self.liquidation_is_paused(market, pool, holding.instrument) {
+                self.liquidation_mut(pool).unfilled = Some(unfilled);
+                return Advance::Waits;
+            }
             // What froze meanwhile is passed over: when it lives again, it is asked for anew.
             if left > 0 && market.instrument(holding.instrument).lives() {
-                self.note_claimed(self.pools[pool as usize].account, unfilled.nth);
-                return Advance::Claim(self.claim(market, margin, unfilled.holding, left));
+                let claim = self.claim(market, margin, unfilled.holding, left);
+                return Advance::Claim(Claim { unfilled: Some(unfilled), ..claim });
             }
         }
         if let Some((long, short)) = self.to_offset(market, pool) {
-            let fund = market.instrument(self.holdings[long as usize].instrument).spec.fund;
-            return Advance::Offset { fund, rounding: self.offset(market, long, short, events) };
+            return Advance::Offset { rounding: self.offset(market, long, short, events) };
         }
         let Some(holding) = self.largest(market, pool) else { return Advance::Waits };
         self.reduction(market, margin, holding).map_or_else(
@@ -337,10 +343,11 @@ impl Shard {
 
     /// Step 2: closes a long leg and the short one beside it against each other at the mark, as far as both reach.
     /// Returns what rounding of the two values leaves to the instrument's fund.
-    fn offset(&mut self, market: &Market, long: u32, short: u32, events: &mut Events) -> i128 {
+    fn offset(&mut self, market: &Market, long: u32, short: u32, events: &mut Events) -> (FundId, i128) {
         let id = self.holdings[long as usize].instrument;
         let instrument = market.instrument(id);
-        let Some(price) = instrument.mark else { return 0 };
+        let fund = instrument.spec.fund;
+        let Some(price) = instrument.mark else { return (fund, 0) };
         let held = |at: u32| self.holdings[at as usize].position.quantity.abs();
         let quantity = held(long).min(held(short));
         let rounding = -(instrument.value(quantity, price) + instrument.value(-quantity, price));
@@ -348,7 +355,7 @@ impl Shard {
         self.reduce(market, short, quantity, price);
         let account = self.account_of(self.holdings[long as usize].pool);
         events.push(Event::Offset { account, instrument: id, quantity, price });
-        rounding
+        (fund, rounding)
     }
 
     /// The holding with the largest maintenance margin among those whose mark lives, of equals the lowest instrument's, and its long leg.
@@ -356,7 +363,10 @@ impl Shard {
         let mut best: Option<(i128, u32)> = None;
         for at in self.holdings_of(pool) {
             let holding = &self.holdings[at as usize];
-            if holding.position.quantity == 0 || !market.instrument(holding.instrument).lives() {
+            if holding.position.quantity == 0
+                || !market.instrument(holding.instrument).lives()
+                || self.liquidation_is_paused(market, pool, holding.instrument)
+            {
                 continue;
             }
             let maintenance = self.maintenance_of(market, at);
@@ -408,11 +418,16 @@ impl Shard {
             share: mul_div_floor(share, i128::from(lots), i128::from(held.abs())),
             price: bankruptcy_price(self.rules(market, holding), &holding.position, share),
             holding: at,
+            unfilled: None,
+            adl_paused: self.mode_of(holding.pool) == Mode::AdlPaused,
         }
     }
 
     /// Books the lots of a claim out of the pool at the signed value `x`: it realises `X − C_k`.
     pub(crate) fn book_out(&mut self, market: &Market, pool: u32, claim: &Claim, x: i128) {
+        if let Some(unfilled) = claim.unfilled {
+            self.note_claimed(self.pools[pool as usize].account, unfilled.nth);
+        }
         let cost = self.reposition(market, claim.holding, |position| position.remove(claim.quantity.abs()));
         self.credit(pool, x - cost);
     }

@@ -191,6 +191,7 @@ impl Shard {
     pub(super) fn disposable(&self, market: &Market, account: u32, asset: AssetId) -> Disposable {
         let mut balance = 0;
         let mut unrealised = 0;
+        let mut counted = 0; // profits too
         let mut initial = 0;
         for pool in self.pools_of(account) {
             let mode = match self.pools[pool as usize].name {
@@ -215,11 +216,14 @@ impl Shard {
                     _ => required,
                 };
                 if mode == MarginMode::Cross {
-                    unrealised += holding.position.unrealised(market.instrument(holding.instrument));
+                    let instrument = market.instrument(holding.instrument);
+                    let counts = instrument.spec.controls.count_profits;
+                    let sum = if counts { &mut counted } else { &mut unrealised };
+                    *sum += holding.position.unrealised(instrument);
                 }
             }
         }
-        Disposable { initial, available: balance + unrealised.min(0) - initial }
+        Disposable { initial, available: balance + counted + unrealised.min(0) - initial }
     }
 
     /// What a holding requires with its orders, at this leverage: see [`initial_requirement`].

@@ -17,6 +17,7 @@ mod jobs;
 mod liq_price;
 mod liquidation;
 mod margin;
+mod modes;
 mod orders;
 mod preview;
 mod reports;

@@ -42,7 +42,9 @@ impl Shard {
         checks::on_grid(off_grid, "qty")?;
         let notional = instrument.admitted_value(order.quantity, order.price);
         let notional = notional.ok_or(Refusal::Overflow { what: "qty · price · unit" })?;
+        self.check_mode(market, account, order)?;
         self.check_unlocked(account, order, market)?;
+        self.check_limits(instrument, holding, &position, order)?;
         let mut after = book;
         reserve(&mut after, order.side, order.reduce_only, order.quantity, notional);
         self.check_margin_for_order(market, account, order, &after)?;

@@ -5,6 +5,7 @@
 use super::Shard;
 use super::edges::ABSENT;
 use crate::command::{MarginMode, PositionMode, PositionSide, Side};
+use crate::controls::Mode;
 use crate::event::PoolName;
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{Price, Quantity};
@@ -27,6 +28,8 @@ pub(super) struct Account {
     pub(super) id: u64,
     /// Head of its pools, in the order of [`PoolName`].
     pub(super) first_pool: u32,
+    /// What it may do.
+    pub(super) mode: Mode,
     /// Liquidation orders so far.
     pub(super) orders_sent: u32,
     /// Fills that named it so far.
@@ -145,7 +148,14 @@ impl Shard {
     /// Adds an account without any pool.
     pub(crate) fn add_account(&mut self, id: u64, positions: PositionMode) -> u32 {
         let index = self.accounts.len() as u32;
-        self.accounts.push(Account { id, first_pool: NONE, orders_sent: 0, executions: 0, positions });
+        self.accounts.push(Account {
+            id,
+            mode: Mode::Normal,
+            first_pool: NONE,
+            orders_sent: 0,
+            executions: 0,
+            positions,
+        });
         self.by_id.insert(id, index);
         self.in_order.insert(id, index);
         self.enter_jobs(index);

@@ -156,7 +156,7 @@ impl State {
                 "deduction": self.show_money(instrument.settle, &row.deduction),
             })
         };
-        json!({
+        let mut answer = json!({
             "symbol": instrument.symbol,
             "kind": instrument.kind,
             "mark": self.show_maybe_price(i, &instrument.mark),
@@ -166,7 +166,11 @@ impl State {
             "open_interest": self.show_qty(i, &self.open_interest(i)),
             "fund": self.funds[instrument.fund].name,
             "tiers": instrument.tiers.shown_rows().iter().map(show).collect::<Vec<_>>(),
-        })
+        });
+        for (name, value) in self.answer_prices(i) {
+            answer[name] = value;
+        }
+        answer
     }
 
     fn answer_fund(&self, fund: usize) -> Value {

@@ -15,12 +15,21 @@ pub struct Input {
 
 impl Input {
     /// What `liquidation_started` names: the symbol of a mark or a fill, else
-    /// the op.
+    /// the op; see also `priced_symbol`.
     pub fn cause(&self) -> String {
         match &self.command {
-            Command::Mark { symbol, .. } | Command::Index { symbol, .. } => symbol.clone(),
+            Command::Mark { symbol, .. } => symbol.clone(),
             Command::Fill(fill) => fill.symbol.clone(),
             _ => self.op.clone(),
+        }
+    }
+
+    /// The symbol of an input that a mark may be computed from.
+    pub fn priced_symbol(&self) -> Option<&str> {
+        match &self.command {
+            Command::Index { symbol, .. } | Command::Last { symbol, .. } => Some(symbol),
+            Command::Book(book) => Some(&book.symbol),
+            _ => None,
         }
     }
 }
@@ -501,7 +510,8 @@ fn parse_fill(f: &Fields) -> Result<FillFields, Refusal> {
 }
 
 fn parse_book(f: &Fields) -> Result<BookFields, Refusal> {
-    if f.entries.iter().all(|(key, _)| ["op", "ts", "symbol"].contains(&key.as_str())) {
+    let brought = ["bid", "ask", "impact_bid", "impact_ask", "bids", "asks"];
+    if !brought.into_iter().any(|key| f.has(key)) {
         return malformed("book brings nothing");
     }
     Ok(BookFields {

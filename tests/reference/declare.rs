@@ -4,7 +4,7 @@
 use super::calls::{need_levels, whole_levels};
 use super::command::{FundFields, InstrumentFields};
 use super::input::{Refusal, refuse};
-use super::marks::pricing_of;
+use super::marks::{need_price_grid, need_tick_of_prices, pricing_of, says_prices};
 use super::number::{Int, Rat, decimals_of, int, one, pow10, rat, show_exact, significant_digits, zero};
 use super::pacing::{need_pacing_on_grid, pacing_of};
 use super::state::{
@@ -12,7 +12,7 @@ use super::state::{
 };
 use super::tiers::{Rule, Table};
 use num_traits::{Signed, Zero};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
@@ -114,6 +114,8 @@ impl State {
         need_fraction(f)?;
         let pacing = pacing_of(f)?;
         let pricing = pricing_of(f, self.now)?;
+        let says_prices = says_prices(f);
+        need_tick_of_prices(f)?;
         need_levels(&f.margin_calls)?;
         let tiers = tiers(f, decimals)?;
         let maker_fee = parts_per_billion(&f.maker_fee)?;
@@ -122,6 +124,7 @@ impl State {
         f.fraction.as_ref().map(parts_per_billion).transpose()?;
         need_pacing_on_grid(f)?;
         let margin_calls = whole_levels(&f.margin_calls)?;
+        need_price_grid(f)?;
         need_below_limit("unit", unit.numer())?;
         need_below_limit("unit", unit.denom())?;
         let taken = self.instrument_id(&f.symbol).is_ok();
@@ -153,6 +156,9 @@ impl State {
             chunk: chunk as usize,
             margin_calls,
             pricing,
+            told_mark: None,
+            mark_inputs: Value::Null,
+            says_prices,
             last: None,
             bid: None,
             ask: None,

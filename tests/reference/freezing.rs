@@ -48,5 +48,6 @@ impl State {
             let symbol = instrument.symbol.clone();
             self.emit("mark_live", json!({"symbol": symbol, "cause": cause}));
         }
+        self.tell_computed_mark(i);
     }
 }

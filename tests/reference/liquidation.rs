@@ -46,6 +46,7 @@ impl State {
     fn lock_and_announce(&mut self, cause: &str) -> bool {
         let mut told = false;
         self.forget_levels_of_empty_pools();
+        self.settle_those_in_breach();
         for pool in self.all_pools() {
             let live = self.has_live_mark(pool);
             if live || self.pool_positions(pool).is_empty() {
@@ -53,9 +54,6 @@ impl State {
             }
             if self.is_locked(pool) {
                 continue;
-            }
-            if live && self.in_breach(pool) {
-                self.settle_first(pool.account); // what it receives may cure it
             }
             if !self.in_breach(pool) {
                 told |= self.call(pool);
@@ -73,6 +71,22 @@ impl State {
             }
         }
         told || self.unlocked_breach().is_some()
+    }
+
+    /// Before they are locked; what is paid may cure, and put other pools of the account in breach.
+    fn settle_those_in_breach(&mut self) {
+        loop {
+            let found = self.all_pools().into_iter().find(|&pool| {
+                self.is_unsettled(pool.account)
+                    && !self.is_locked(pool)
+                    && self.has_live_mark(pool)
+                    && self.in_breach(pool)
+            });
+            match found {
+                Some(pool) => self.settle_first(pool.account),
+                None => return,
+            }
+        }
     }
 
     fn announce(&mut self, pool: PoolId, cause: &str) {

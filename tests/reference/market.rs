@@ -15,7 +15,14 @@ impl State {
         need_below_limit("price", &price)?;
         let interest = self.open_interest(i).max(int(1));
         need_below_limit("open interest · mark · unit", &self.notional_at(i, &interest, &price))?;
-        self.set_mark(i, price);
+        if self.instruments[i].pricing.mark_rules.stale_after.is_none() {
+            self.set_mark(i, price);
+            return Ok(());
+        }
+        self.price_input(i, |state| {
+            state.instruments[i].pricing.mark_at = Some(state.now);
+            state.set_mark(i, price);
+        });
         Ok(())
     }
 

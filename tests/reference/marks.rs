@@ -5,10 +5,12 @@ use super::command::InstrumentFields;
 use super::funding_rate::{RateRules, funding_rate, premium};
 use super::index::{IndexRules, Quote, index_of, median};
 use super::input::{Refusal, refuse};
-use super::number::{Int, Rat, floor_div, int, limit, one, pow10, rat, round_half_even, round_half_up, zero};
+use super::number::{
+    Int, Rat, floor_div, int, limit, one, pow10, rat, round_half_even, round_half_up, show_rounded, show_scaled, zero,
+};
 use super::price_fields::{FundingFields, IndexFields, MarkFields};
 use super::state::{State, need, need_positive, on_grid};
-use num_traits::Zero;
+use num_traits::{Signed, Zero};
 use serde_json::{Value, json};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,15 @@ pub struct FundingRules {
     pub rate: RateRules,
 }
 
+impl FundingRules {
+    /// Until the next `anchor + n · interval` after now.
+    fn time_to_funding(&self, now: u64) -> Int {
+        let [now, anchor, interval] = [now, self.anchor, self.interval].map(Int::from);
+        let since = ((now - anchor) % &interval + &interval) % &interval;
+        interval - since
+    }
+}
+
 /// What prices of an instrument are computed from.
 #[derive(Clone)]
 pub struct Pricing {
@@ -52,6 +63,8 @@ pub struct Pricing {
     /// The last value, and whether it lives.
     pub index: Option<Int>,
     pub index_lives: bool,
+    /// When a mark was given.
+    pub mark_at: Option<u64>,
     pub last_at: u64,
     pub bid_at: u64,
     pub ask_at: u64,
@@ -87,10 +100,11 @@ pub fn pricing_of(f: &InstrumentFields, now: u64) -> Result<Pricing, Refusal> {
     Ok(Pricing {
         index_rules,
         mark_rules: mark_rules(f.mark.as_ref())?,
-        funding: f.funding.as_ref().filter(|funding| funding.interval.is_some()).map(funding_rules).transpose()?,
+        funding: f.funding.as_ref().filter(|funding| funding.has_rules()).map(funding_rules).transpose()?,
         quotes,
         index: None,
         index_lives: false,
+        mark_at: None,
         last_at: 0,
         bid_at: 0,
         ask_at: 0,
@@ -105,19 +119,28 @@ pub fn pricing_of(f: &InstrumentFields, now: u64) -> Result<Pricing, Refusal> {
     })
 }
 
+fn within(what: &str, x: &Rat, low: &Rat, high: &Rat) -> Result<(), Refusal> {
+    need(x > low && x <= high, "bad_value", format!("{what} is out of range"))
+}
+
 fn index_rules(f: &IndexFields) -> Result<IndexRules, Refusal> {
     let named = |name: &str| f.venues.iter().filter(|(venue, _)| venue == name).count();
-    need(!f.venues.is_empty(), "bad_value", "the index has no venues")?;
+    need((1..=64).contains(&f.venues.len()), "bad_value", "not from 1 to 64 venues")?;
     need(f.venues.iter().all(|(venue, _)| named(venue) == 1), "bad_value", "a venue comes twice")?;
-    let mut venues = Vec::new();
-    for (venue, weight) in &f.venues {
+    for (_, weight) in &f.venues {
         need_positive("weight", weight)?;
-        venues.push((venue.clone(), on_grid(weight, &Rat::new(int(1), pow10(9)), "billionth")?));
     }
-    let fits = f.min_venues >= 1 && f.min_venues <= venues.len() as u64;
+    let fits = f.min_venues >= 1 && f.min_venues <= f.venues.len() as u64;
     need(fits, "bad_value", "min_venues is not from 1 to the number of venues")?;
+    if let Some(deviation) = &f.max_deviation {
+        need(deviation.is_positive() && *deviation < one(), "bad_value", "max_deviation is not between 0 and 1")?;
+    }
     Ok(IndexRules {
-        venues,
+        venues: f
+            .venues
+            .iter()
+            .map(|(venue, weight)| (venue.clone(), (weight * rat(&pow10(9))).to_integer()))
+            .collect(),
         stale_after: f.stale_after,
         max_deviation: f.max_deviation.clone(),
         drop_outliers: f.outlier == "drop",
@@ -134,37 +157,85 @@ fn mark_rules(f: Option<&MarkFields>) -> Result<MarkRules, Refusal> {
         "ema_basis" => Rule::EmaBasis,
         _ => Rule::External,
     };
-    Ok(MarkRules {
+    let every = if rule == Rule::EmaBasis { second } else { 5 * second };
+    let rules = MarkRules {
         rule,
         samples: f.and_then(|f| f.samples).unwrap_or(30),
-        sample_every: f.and_then(|f| f.sample_every).unwrap_or(5 * second),
+        sample_every: f.and_then(|f| f.sample_every).unwrap_or(every),
         ema: f.and_then(|f| f.ema).unwrap_or(30 * second),
-        band: f.and_then(|f| f.band.clone()).unwrap_or(Rat::new(int(5), int(1000))),
+        band: f.and_then(|f| f.band.clone()).unwrap_or(Rat::new(int(1), int(2))),
         stale_after: f.and_then(|f| f.stale_after),
-    })
+    };
+    need((1..=4096).contains(&rules.samples), "bad_value", "samples is not from 1 to 4096")?;
+    need(rules.sample_every > 0, "bad_value", "sample_every is 0")?;
+    let longest = u128::from(rules.sample_every) * 10_000;
+    need(rule != Rule::EmaBasis || u128::from(rules.ema) <= longest, "bad_value", "ema is out of range")?;
+    within("band", &rules.band, &rat(&zero()), &Rat::new(int(1), int(2)))?;
+    Ok(rules)
 }
 
 fn funding_rules(f: &FundingFields) -> Result<FundingRules, Refusal> {
-    let rate = |rate: &Option<Rat>, default: Int| match rate {
-        Some(rate) => on_grid(rate, &Rat::new(int(1), pow10(9)), "billionth"),
-        None => Ok(default),
+    let ppb = |rate: &Option<Rat>, default: i64| match rate {
+        Some(rate) => (rate * rat(&pow10(9))).to_integer(),
+        None => int(default),
     };
-    Ok(FundingRules {
+    let rules = FundingRules {
         interval: f.interval.unwrap_or(8 * 3600 * 1_000_000_000),
         anchor: f.anchor.unwrap_or(0),
         sample_every: f.sample_every.unwrap_or(5_000_000_000),
         auto: f.auto,
         rate: RateRules {
-            interest: rate(&f.interest, zero())?,
-            clamp: rate(&f.clamp, int(500_000))?,
-            cap: f.cap.as_ref().map(|cap| rate(&Some(cap.clone()), zero())).transpose()?,
+            interest: ppb(&f.interest, 0),
+            clamp: ppb(&f.clamp, 500_000),
+            cap: Some(ppb(&f.cap, 1_000_000_000)),
         },
-    })
+    };
+    need(rules.interval > 0 && rules.interval < 1 << 56, "bad_value", "interval is out of range")?;
+    need(rules.sample_every > 0, "bad_value", "sample_every is 0")?;
+    Ok(rules)
+}
+
+/// Whether the instrument has any rules of prices that `get` tells of.
+pub fn says_prices(f: &InstrumentFields) -> bool {
+    let plain = |mark: &MarkFields| {
+        let numbers = [mark.samples, mark.sample_every, mark.ema, mark.stale_after];
+        mark.rule == "external" && numbers.iter().all(Option::is_none) && mark.band.is_none()
+    };
+    f.index.is_some() || f.mark.as_ref().is_some_and(|mark| !plain(mark)) || has_rate_rules(f)
+}
+
+fn has_rate_rules(f: &InstrumentFields) -> bool {
+    f.funding.as_ref().is_some_and(FundingFields::has_rules)
+}
+
+/// What is compared with an index must be whole hundred-millionths.
+pub fn need_tick_of_prices(f: &InstrumentFields) -> Result<(), Refusal> {
+    let compared = f.mark.as_ref().is_some_and(|mark| mark.rule != "external") || has_rate_rules(f);
+    let whole = &f.tick * rat(&pow10(8));
+    let fits = whole.is_integer() && whole < rat(&(limit() >> 2));
+    need(!compared || fits, "bad_value", "the tick is too fine or too large to be compared with an index")
+}
+
+/// Weights and rates that are finer than ppb, after the tier table.
+pub fn need_price_grid(f: &InstrumentFields) -> Result<(), Refusal> {
+    let step = Rat::new(int(1), pow10(9));
+    let venues = f.index.iter().flat_map(|index| index.venues.iter().map(|(_, weight)| weight));
+    let deviation = f.index.iter().filter_map(|index| index.max_deviation.as_ref());
+    let band = f.mark.iter().filter_map(|mark| mark.band.as_ref());
+    let funding = f.funding.iter().flat_map(|f| [&f.interest, &f.clamp, &f.cap].into_iter().flatten());
+    for x in venues.chain(deviation).chain(band).chain(funding) {
+        on_grid(x, &step, "billionth")?;
+    }
+    Ok(())
 }
 
 /// How many multiples of `every` lie in `(before, now]`.
 fn multiples(every: u64, before: u64, now: u64) -> u64 {
     now / every - before / every
+}
+
+fn half(x: &Rat) -> Rat {
+    x / rat(&int(2))
 }
 
 fn clamp(x: Rat, bound: &Rat) -> Rat {
@@ -190,8 +261,7 @@ impl Pricing {
         let Some(twice_mid) = &self.twice_mid else {
             return;
         };
-        let bound = index * int(2);
-        let basis = (twice_mid - index * int(2)).max(-&bound).min(bound);
+        let basis = (twice_mid - index * int(2)).max(-index).min(index.clone()); // half of the index, twice
         for _ in 0..count.min(self.mark_rules.samples) {
             self.window.push(basis.clone());
         }
@@ -238,6 +308,13 @@ impl Pricing {
         Some(funding_rate(&rules.rate, &Rat::new(average, pow10(9))))
     }
 
+    /// With the samples up to then.
+    pub fn rate_at(&self, now: u64) -> Option<Int> {
+        let mut pricing = self.clone();
+        pricing.sample(now);
+        pricing.rate()
+    }
+
     /// The index anew. True: it was live, and is frozen now.
     pub fn compute_index(&mut self, now: u64) -> bool {
         let lived = self.index_lives;
@@ -256,11 +333,9 @@ impl Pricing {
         let Some(funding) = &self.funding else {
             return index.clone();
         };
-        let [now, anchor, interval] = [now, funding.anchor, funding.interval].map(Int::from);
-        let into = ((now - anchor) % &interval + &interval) % &interval; // since the last settlement time
-        let left = &interval - into;
-        let part = Rat::new(&self.last_rate * left, interval * pow10(9));
-        index + clamp(index * part, index)
+        let left = funding.time_to_funding(now);
+        let part = Rat::new(&self.last_rate * left, Int::from(funding.interval) * pow10(9));
+        index + clamp(index * part, &half(index))
     }
 
     /// `index + mean over the window of (mid − index)`
@@ -273,34 +348,13 @@ impl Pricing {
             sum += basis;
         }
         let mean = Rat::new(sum, Int::from(self.window.len()) * 2);
-        Some(index + clamp(mean, index))
+        Some(index + clamp(mean, &half(index)))
     }
 
-    fn with_ema_basis(&self, index: &Rat) -> Rat {
-        let Some(ema) = &self.ema else {
-            return index.clone();
-        };
-        let band = self.mark_rules.band.clone().min(one()) * index;
-        index + clamp(Rat::new(ema.clone(), int(1) << 64), &band)
-    }
-
-    /// The mark in hundred-millionths, exact, and the inputs it was computed from.
-    pub fn mark(&self, last: Option<&Int>, now: u64) -> Rat {
-        let index = rat(self.index.as_ref().expect("it lives"));
-        match self.mark_rules.rule {
-            Rule::External => unreachable!("it is given"),
-            Rule::FairBasis => self.fair(&index, now),
-            Rule::EmaBasis => self.with_ema_basis(&index),
-            Rule::Median => {
-                let fair = self.fair(&index, now);
-                let with_basis = self.with_mean_basis(&index);
-                match (with_basis, last.map(rat)) {
-                    (Some(p2), Some(last)) => median(vec![fair, p2, last]),
-                    (Some(p2), None) => median(vec![fair, p2]),
-                    (None, _) => fair, // a last price alone never liquidates anyone
-                }
-            }
-        }
+    /// The EMA within its band; without a sample nothing.
+    fn basis_by_ema(&self, index: &Rat) -> Rat {
+        let exact = Rat::new(self.ema.clone().unwrap_or_else(zero), int(1) << 64);
+        clamp(exact, &(&self.mark_rules.band * index))
     }
 
     fn fresh(&self, at: u64, now: u64) -> bool {
@@ -337,7 +391,10 @@ impl State {
         for i in std::mem::take(&mut self.moved_by_fills) {
             let seen = |state: &State| (state.instruments[i].mark.clone(), state.lives(i));
             let before = seen(self);
-            self.price_input(i, |_| ());
+            self.price_input(i, |state| {
+                let pricing = &mut state.instruments[i].pricing;
+                (pricing.last_at, pricing.bid_at, pricing.ask_at) = (state.now, state.now, state.now);
+            });
             moved |= before != seen(self);
         }
         moved
@@ -348,6 +405,12 @@ impl State {
         for i in 0..self.instruments.len() {
             self.price_input(i, |_| ());
         }
+    }
+
+    /// What a symbol's mark is, and whether it lives.
+    pub fn mark_of(&self, symbol: &str) -> (Option<Int>, bool) {
+        let known = self.instrument_id(symbol).ok();
+        known.map_or((None, false), |i| (self.instruments[i].mark.clone(), self.lives(i)))
     }
 
     /// `ticks` in hundred-millionths.
@@ -364,24 +427,111 @@ impl State {
     fn compute_prices(&mut self, i: usize) {
         let now = self.now;
         if self.instruments[i].pricing.compute_index(now) {
-            let fields = json!({"symbol": self.instruments[i].symbol});
+            let index = self.instruments[i].pricing.index.clone().expect("it lived");
+            let fields = json!({"symbol": self.instruments[i].symbol, "price": show_scaled(&index, 8)});
             self.emit("index_frozen", fields);
         }
         self.find_mid(i);
         if !self.has_computed_mark(i) {
-            return;
+            return self.look_at_age(i);
         }
         if !self.instruments[i].pricing.index_lives {
-            self.freeze(i, "index");
-            return;
+            return self.freeze(i, "index");
+        }
+        let (exact, inputs) = self.computed_mark(i);
+        let instrument = &mut self.instruments[i];
+        let ticks = round_half_up(&(exact / (&instrument.tick * rat(&pow10(8))))).max(int(1));
+        instrument.mark_inputs = inputs;
+        if instrument.kept_mark.as_ref().or(instrument.mark.as_ref()) != Some(&ticks) {
+            self.set_mark(i, ticks);
         }
         self.thaw(i, "index");
+        self.tell_computed_mark(i);
+    }
+
+    /// A given mark may get stale.
+    fn look_at_age(&mut self, i: usize) {
+        let pricing = &self.instruments[i].pricing;
+        let Some(at) = pricing.mark_at else {
+            return;
+        };
+        if pricing.fresh(at, self.now) {
+            self.thaw(i, "stale");
+        } else {
+            self.freeze(i, "stale");
+        }
+    }
+
+    /// Exact, in hundred-millionths, and what it was computed from.
+    fn computed_mark(&self, i: usize) -> (Rat, Value) {
         let instrument = &self.instruments[i];
-        let fresh = instrument.pricing.fresh(instrument.pricing.last_at, now);
-        let last = instrument.last.as_ref().filter(|_| fresh).map(|last| self.hundred_millionths(i, last));
-        let exact = instrument.pricing.mark(last.as_ref(), now);
-        let ticks = round_half_up(&(exact / (&instrument.tick * rat(&pow10(8))))).max(int(1));
-        self.take_computed_mark(i, ticks);
+        let (now, pricing) = (self.now, &instrument.pricing);
+        let whole = pricing.index.clone().expect("it lives");
+        let (index, shown) = (rat(&whole), show_scaled(&whole, 8));
+        match pricing.mark_rules.rule {
+            Rule::External => unreachable!("it is given"),
+            Rule::FairBasis => {
+                let rate = show_scaled(&pricing.last_rate, 9);
+                (pricing.fair(&index, now), json!({"index": shown, "rate": rate}))
+            }
+            Rule::EmaBasis => {
+                let basis = pricing.basis_by_ema(&index);
+                let ema = show_rounded(&(&basis / rat(&pow10(8))), 8);
+                (index + basis, json!({"index": shown, "ema": ema}))
+            }
+            Rule::Median => {
+                let fresh = pricing.fresh(pricing.last_at, now);
+                let last = instrument.last.as_ref().filter(|_| fresh);
+                let p1 = pricing.fair(&index, now);
+                let p2 = pricing.with_mean_basis(&index);
+                let mark = match (&p2, last) {
+                    (Some(p2), Some(last)) => {
+                        median(vec![p1.clone(), p2.clone(), rat(&self.hundred_millionths(i, last))])
+                    }
+                    (Some(p2), None) => median(vec![p1.clone(), p2.clone()]),
+                    (None, _) => p1.clone(), // a last price alone never liquidates anyone
+                };
+                let tick = &instrument.tick * rat(&pow10(8));
+                let show = |p: &Rat| self.show_price(i, &round_half_up(&(p / &tick)));
+                let last = last.map(|last| self.show_price(i, last));
+                let inputs = json!({"index": shown, "p1": show(&p1), "p2": p2.as_ref().map(show), "last": last});
+                (mark, inputs)
+            }
+        }
+    }
+
+    /// A living computed mark that is another than the one told last.
+    pub fn tell_computed_mark(&mut self, i: usize) {
+        let instrument = &self.instruments[i];
+        if !self.has_computed_mark(i) || !self.lives(i) || instrument.told_mark == instrument.mark {
+            return;
+        }
+        let price = self.show_maybe_price(i, &instrument.mark);
+        let (symbol, inputs) = (instrument.symbol.clone(), instrument.mark_inputs.clone());
+        self.instruments[i].told_mark = self.instruments[i].mark.clone();
+        self.emit("mark", json!({"symbol": symbol, "price": price, "rule": self.rule_word(i), "inputs": inputs}));
+    }
+
+    /// What `get instrument` says of prices.
+    pub fn answer_prices(&self, i: usize) -> Vec<(&'static str, Value)> {
+        let instrument = &self.instruments[i];
+        let causes = ["index", "stale", "halted", "airlock"];
+        let frozen: Vec<&str> = causes.into_iter().filter(|&cause| instrument.frozen.contains(cause)).collect();
+        if !instrument.says_prices {
+            return if frozen.is_empty() { Vec::new() } else { vec![("frozen", json!(frozen))] };
+        }
+        let pricing = &instrument.pricing;
+        let mut said = vec![
+            ("index", json!(pricing.index.as_ref().map(|index| show_scaled(index, 8)))),
+            ("index_frozen", json!(!pricing.index_lives)),
+            ("frozen", json!(frozen)),
+        ];
+        if let Some(funding) = &pricing.funding {
+            said.push(("funding_rate", json!(pricing.rate_at(self.now).map(|rate| show_scaled(&rate, 9)))));
+            let left = funding.time_to_funding(self.now);
+            said.push(("next_funding", json!(u64::try_from(left + self.now).expect("it fits"))));
+        }
+        said
     }
 
     pub fn set_impact(&mut self, i: usize, bid: Option<Int>, ask: Option<Int>) {
@@ -412,18 +562,6 @@ impl State {
             _ => None,
         };
         self.instruments[i].pricing.twice_mid = twice_mid;
-    }
-
-    fn take_computed_mark(&mut self, i: usize, ticks: Int) {
-        let instrument = &self.instruments[i];
-        let newest = instrument.kept_mark.as_ref().or(instrument.mark.as_ref());
-        if newest == Some(&ticks) {
-            return;
-        }
-        let price = self.show_price(i, &ticks);
-        let fields = json!({"symbol": self.instruments[i].symbol, "price": price, "rule": self.rule_word(i), "inputs": Value::Null});
-        self.emit("mark", fields);
-        self.set_mark(i, ticks);
     }
 
     fn rule_word(&self, i: usize) -> &'static str {

@@ -154,12 +154,14 @@ impl Reference {
             return refuse("time_reversed", format!("ts {ts} is before {before}"));
         }
         self.state.now = ts;
+        let mark_before = input.priced_symbol().map(|symbol| self.state.mark_of(symbol)).unwrap_or_default();
         if let Err(refusal) = self.state.execute(&input.command) {
             self.state.now = before;
             return Err(refusal);
         }
         if !matches!(input.command, Command::Get(_)) {
-            let cause = input.cause();
+            let moved = input.priced_symbol().filter(|symbol| self.state.mark_of(symbol) != mark_before);
+            let cause = moved.map_or_else(|| input.cause(), str::to_string);
             self.state.follow_up(&cause);
             while self.state.settle_on() {
                 self.state.follow_up(&cause);

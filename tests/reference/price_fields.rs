@@ -33,7 +33,17 @@ pub struct FundingFields {
     pub cap: Option<Rat>,
     pub sample_every: Option<u64>,
     pub auto: bool,
+    pub names_auto: bool,
     pub chunk: Option<u64>,
+}
+
+impl FundingFields {
+    /// The size of chunks alone makes no rules for a rate.
+    pub fn has_rules(&self) -> bool {
+        let times = [self.interval, self.anchor, self.sample_every];
+        let rates = [&self.interest, &self.clamp, &self.cap];
+        times.iter().any(Option::is_some) || rates.iter().any(|rate| rate.is_some()) || self.names_auto
+    }
 }
 
 /// The object `key`, with no other fields than those known.
@@ -102,6 +112,7 @@ pub fn parse_funding(f: &Fields) -> Result<Option<FundingFields>, Refusal> {
         cap: funding.maybe("cap", Fields::decimal)?,
         sample_every: funding.maybe("sample_every", Fields::id)?,
         auto: funding.flag_or("auto", false)?,
+        names_auto: funding.has("auto"),
         chunk: funding.maybe("chunk", Fields::id)?,
     }))
 }

@@ -38,7 +38,7 @@ impl State {
         need(self.instruments[i].mark.is_some(), "no_price", format!("{symbol} has no mark"))?;
         let rate = match given {
             Some(rate) => rate,
-            None => match self.instruments[i].pricing.rate() {
+            None => match self.instruments[i].pricing.rate_at(self.now) {
                 Some(rate) => rate,
                 None => return refuse("no_price", format!("{symbol} has no premium to compute a rate from")),
             },
@@ -48,6 +48,8 @@ impl State {
     }
 
     pub fn begin_settlement(&mut self, i: usize, rate: Int) {
+        let now = self.now;
+        self.instruments[i].pricing.sample(now);
         self.instruments[i].pricing.last_rate = rate.clone();
         self.instruments[i].pricing.premiums = (zero(), zero());
         self.settlements.push(Settlement {
@@ -88,6 +90,10 @@ impl State {
         for n in 0..self.settlements.len() {
             self.settle(n, account);
         }
+    }
+
+    pub fn is_unsettled(&self, account: u64) -> bool {
+        self.settlements.iter().any(|settlement| !settlement.settled.contains(&account))
     }
 
     fn settle(&mut self, n: usize, account: u64) {

@@ -220,6 +220,11 @@ pub struct Instrument {
     /// Rising, in ppb.
     pub margin_calls: Vec<Int>,
     pub pricing: Pricing,
+    /// The computed mark that was told last, and what the present one was computed from.
+    pub told_mark: Option<Int>,
+    pub mark_inputs: Value,
+    /// Whether `get` says something of prices.
+    pub says_prices: bool,
     pub last: Option<Int>,
     pub bid: Option<Int>,
     pub ask: Option<Int>,

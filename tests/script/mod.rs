@@ -57,7 +57,7 @@ impl Features {
 /// What the kernel has.
 pub const BUILT: Features = Features {
     funding: true,
-    computed_prices: false,
+    computed_prices: true,
     margin_calls: true,
     inverse: true,
     close_fee: true,

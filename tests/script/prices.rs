@@ -86,9 +86,6 @@ impl Writer {
             "interest":*dice.pick(&["0", "0.0001", "-0.02"]),"clamp":*dice.pick(&["0.0005", "0", "0.05"]),
             "cap":*dice.pick(&["0.00375", "0.03", "0.5"]),
         });
-        if dice.chance(40) {
-            rule["auto"] = json!(dice.chance(90));
-        }
         if dice.chance(75) {
             rule["chunk"] = json!(dice.range(1, 4));
         }

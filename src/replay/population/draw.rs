@@ -3,7 +3,7 @@
 use super::tables::{CROSS_PERCENT, LEVERAGE, MEETING_PERCENT, NOTIONAL, NOTIONAL_FROM, NOTIONAL_TO, POSITIONS};
 use crate::command::{MarginMode, Side};
 use crate::market::{Instrument, InstrumentId};
-use crate::number::{LEVERAGE_ONE, Price, Quantity};
+use crate::number::{LEVERAGE_ONE, Price, Quantity, mul_div_floor};
 use crate::replay::instruments::ONE;
 use crate::replay::random::Random;
 
@@ -21,6 +21,18 @@ pub(super) struct Wish {
 /// How an account margins its positions.
 pub(super) fn draw_mode(random: &mut Random) -> MarginMode {
     if random.below(100) < CROSS_PERCENT { MarginMode::Cross } else { MarginMode::Isolated }
+}
+
+/// Whether an account is in hedge mode, of which so many percent are.
+pub(super) fn draws_hedge(random: &mut Random, percent: u64) -> bool {
+    percent > 0 && random.below(100) < percent
+}
+
+/// The lots of the other leg beside one of an account in hedge mode: none in one of four cases, else at most as many.
+pub(super) fn draw_other_leg(random: &mut Random, lots: Quantity) -> Option<Quantity> {
+    let thousandths = random.between(100, 1_001);
+    let other = mul_div_floor(i128::from(lots), i128::from(thousandths), 1_000) as Quantity; // at most `lots`
+    (random.below(4) > 0).then_some(other.max(1))
 }
 
 /// The positions that an account wants. `backlog` tells by instrument which side would find a counterparty at once.

@@ -1,7 +1,7 @@
 //! Who trades with whom, and at which price.
 
 use super::tables::{AGE_OVER_LEVERAGE_PPB, AGE_PPB};
-use crate::command::Side;
+use crate::command::{PositionSide, Side};
 use crate::market::{Instrument, InstrumentId};
 use crate::number::{LEVERAGE_ONE, PPB, Price, Quantity, mul_div_floor};
 use crate::replay::random::Random;
@@ -13,6 +13,8 @@ pub(super) struct Holder {
     pub(super) account: u64,
     pub(super) instrument: InstrumentId,
     pub(super) side: Side,
+    /// Whether it is a leg of an account in hedge mode.
+    pub(super) leg: bool,
     /// In hundredths.
     pub(super) leverage: u32,
     /// Lots that it wants, and has; neither signed.
@@ -28,6 +30,7 @@ impl Default for Holder {
             account: 0,
             instrument: InstrumentId(0),
             side: Side::Buy,
+            leg: false,
             leverage: LEVERAGE_ONE,
             wanted: 0,
             filled: 0,
@@ -36,10 +39,21 @@ impl Default for Holder {
     }
 }
 
+impl Holder {
+    /// Which leg it is, of an account in hedge mode.
+    pub(super) fn position_side(&self) -> Option<PositionSide> {
+        self.leg.then_some(match self.side {
+            Side::Buy => PositionSide::Long,
+            Side::Sell => PositionSide::Short,
+        })
+    }
+}
+
 /// A fill to be booked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trade {
     pub(super) counterparty: u64,
+    pub(super) counter_position_side: Option<PositionSide>,
     pub(super) lots: Quantity,
     pub(super) price: Price,
     /// The counterparty's place among the holders.
@@ -72,7 +86,8 @@ impl Matching {
         self.holders.len() - 1
     }
 
-    /// The next trade of the holder that was added last; none when it has all, or waits from now on.
+    /// The next trade of the holder that was added last; none when it has all, or waits from now on. What would meet the
+    /// other leg of its own account goes without.
     pub(super) fn next(&mut self, place: usize, random: &mut Random) -> Option<Trade> {
         let holder = self.holders[place];
         let rest = holder.wanted - holder.filled;
@@ -85,9 +100,13 @@ impl Matching {
             waiting.push_back(place);
             return None;
         };
+        if counter.account == holder.account {
+            return None;
+        }
         let lots = rest.min(counter.wanted - counter.filled);
         let price = entry(self.starts[holder.instrument.index()], holder.leverage.max(counter.leverage), random);
-        Some(Trade { counterparty: counter.account, lots, price, place: at })
+        let counter_position_side = counter.position_side();
+        Some(Trade { counterparty: counter.account, counter_position_side, lots, price, place: at })
     }
 
     /// Notes that the trade was booked.

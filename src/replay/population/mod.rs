@@ -16,17 +16,20 @@ pub use tables::{FUND_PPM, describe};
 
 use super::error::ReplayError;
 use super::random::Random;
-use crate::command::{Command, Fill, MarginMode, PositionMode};
+use crate::command::{Command, Fill, MarginMode, PositionMode, PositionSide};
 use crate::kernel::Kernel;
 use crate::market::{AssetId, InstrumentId};
 use crate::number::{Price, mul_div_floor};
 use crate::refusal::Refusal;
-use draw::{Wish, draw_mode, draw_wishes};
+use draw::{Wish, draw_mode, draw_other_leg, draw_wishes, draws_hedge};
 use matching::{Holder, Matching};
 use tables::{DISTANCE, FREE_PERCENT};
 
 /// Room for the accounts' average number of positions, for the kernel's capacity.
 pub(super) const POSITIONS_PER_ACCOUNT: usize = 2;
+
+/// What sets the stream of hedge mode apart from the others of a seed.
+const HEDGE_STREAM: u64 = 0x4845_4447_4500_0000;
 
 /// Fills the kernel with accounts 1 to `accounts`. `starts` are the starting prices by instrument, in ticks.
 ///
@@ -39,14 +42,17 @@ pub(super) fn load(
     kernel: &mut Kernel,
     asset: AssetId,
     accounts: u64,
-    seed: u64,
+    (seed, hedge_percent): (u64, u64),
     starts: &[Price],
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), ReplayError> {
     let refused = |refusal| ReplayError::Refused { what: "the generated population".into(), refusal };
-    let mut loader = Loader { kernel, asset, starts, matching: Matching::new(starts), modes: Vec::new() };
+    let mut loader =
+        Loader { kernel, asset, starts, matching: Matching::new(starts), modes: Vec::new(), hedge_percent };
     for account in 1..=accounts {
-        loader.trade(account, &mut Random::stream(seed, account)).map_err(refused)?;
+        // A stream apart: without hedge mode everything is drawn as if there were none.
+        let mut hedging = Random::stream(seed ^ HEDGE_STREAM, account);
+        loader.trade(account, &mut Random::stream(seed, account), &mut hedging).map_err(refused)?;
         if account.is_multiple_of(1_024) {
             progress(account);
         }
@@ -63,14 +69,18 @@ struct Loader<'a> {
     matching: Matching,
     /// By account, from account 1 on: its mode, and where its positions begin in the matching.
     modes: Vec<(MarginMode, usize)>,
+    /// How many of a hundred accounts are in hedge mode.
+    hedge_percent: u64,
 }
 
 impl Loader<'_> {
     /// Declares an account and fills what it wants, as far as there is a counterparty.
-    fn trade(&mut self, account: u64, random: &mut Random) -> Result<(), Refusal> {
+    fn trade(&mut self, account: u64, random: &mut Random, hedging: &mut Random) -> Result<(), Refusal> {
+        let hedge = draws_hedge(hedging, self.hedge_percent);
         let mode = draw_mode(random);
         self.modes.push((mode, self.matching.holders.len()));
-        self.kernel.apply(&Command::Account { account, positions: PositionMode::OneWay })?;
+        let positions = if hedge { PositionMode::Hedge } else { PositionMode::OneWay };
+        self.kernel.apply(&Command::Account { account, positions })?;
         let mut wishes = Vec::new();
         let backlog = |instrument| self.matching.lacking(instrument);
         draw_wishes(random, &self.kernel.market().instruments, self.starts, backlog, &mut wishes);
@@ -79,24 +89,33 @@ impl Loader<'_> {
                 self.kernel.apply(&Command::MarginMode { account, instrument, mode })?;
             }
             self.kernel.apply(&Command::Leverage { account, instrument, leverage })?;
-            let place =
-                self.matching.add(Holder { account, instrument, side, leverage, wanted: lots, ..Holder::default() });
-            while let Some(trade) = self.matching.next(place, random) {
-                self.kernel.apply(&Command::Fill(Fill {
-                    account,
-                    counterparty: Some(trade.counterparty),
-                    order: None,
-                    counter_order: None,
-                    instrument,
-                    side,
-                    quantity: trade.lots,
-                    price: trade.price,
-                    liquidity: None,
-                    position_side: None,
-                    counter_position_side: None,
-                }))?;
-                self.matching.book(place, &trade, &self.kernel.market().instruments);
+            let wanted = Holder { account, instrument, side, leg: hedge, leverage, wanted: lots, ..Holder::default() };
+            self.fill(wanted, random)?;
+            if let Some(lots) = hedge.then(|| draw_other_leg(hedging, lots)).flatten() {
+                self.fill(Holder { side: side.opposite(), wanted: lots, ..wanted }, random)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Fills what a position wants, as far as there is a counterparty; the rest waits for one.
+    fn fill(&mut self, wanted: Holder, random: &mut Random) -> Result<(), Refusal> {
+        let place = self.matching.add(wanted);
+        while let Some(trade) = self.matching.next(place, random) {
+            self.kernel.apply(&Command::Fill(Fill {
+                account: wanted.account,
+                counterparty: Some(trade.counterparty),
+                order: None,
+                counter_order: None,
+                instrument: wanted.instrument,
+                side: wanted.side,
+                quantity: trade.lots,
+                price: trade.price,
+                liquidity: None,
+                position_side: wanted.position_side(),
+                counter_position_side: trade.counter_position_side,
+            }))?;
+            self.matching.book(place, &trade, &self.kernel.market().instruments);
         }
         Ok(())
     }
@@ -118,7 +137,16 @@ impl Loader<'_> {
     }
 
     fn endow_cross(&mut self, account: u64, held: std::ops::Range<usize>, random: &mut Random) -> Result<(), Refusal> {
-        let needs: Vec<Need> = self.matching.holders[held].iter().map(|holder| self.need(holder)).collect();
+        // The legs of an instrument come to life with the same mark.
+        let mut needs: Vec<Need> = Vec::new();
+        let mut last = None;
+        for holder in &self.matching.holders[held] {
+            match needs.last_mut().filter(|_| last == Some(holder.instrument)) {
+                Some(need) => need.add(self.need(holder)),
+                None => needs.push(self.need(holder)),
+            }
+            last = Some(holder.instrument);
+        }
         let mut whole = Need::default();
         for need in &needs {
             whole.add(*need);
@@ -133,16 +161,16 @@ impl Loader<'_> {
         held: std::ops::Range<usize>,
         random: &mut Random,
     ) -> Result<(), Refusal> {
-        let mut margins: Vec<(InstrumentId, i128)> = Vec::new();
+        let mut margins: Vec<(InstrumentId, Option<PositionSide>, i128)> = Vec::new();
         for holder in self.matching.holders[held].iter().filter(|holder| holder.filled != 0) {
-            margins.push((holder.instrument, self.need(holder).collateral(random)));
+            margins.push((holder.instrument, holder.position_side(), self.need(holder).collateral(random)));
         }
-        let locked_in: i128 = margins.iter().map(|(_, margin)| margin).sum();
+        let locked_in: i128 = margins.iter().map(|(_, _, margin)| margin).sum();
         let free = mul_div_floor(locked_in, i128::from(random.below(FREE_PERCENT + 1)), 100);
         self.pay_in(account, locked_in + free)?;
-        for (instrument, margin) in margins {
+        for (instrument, position_side, margin) in margins {
             let amount = amount(margin)?;
-            self.kernel.apply(&Command::IsolatedMargin { account, instrument, amount, position_side: None })?;
+            self.kernel.apply(&Command::IsolatedMargin { account, instrument, amount, position_side })?;
         }
         Ok(())
     }

@@ -1,0 +1,105 @@
+//! Modes and limits, as far as they concern one shard: what orders they refuse, and what of a liquidation waits.
+
+use super::Shard;
+use super::liquidation::Claim;
+use crate::command::Order;
+use crate::controls::{Limited, Mode, Scope};
+use crate::event::{Event, Events};
+use crate::market::{Instrument, InstrumentId, Market};
+use crate::position::Position;
+use crate::refusal::Refusal;
+
+impl Shard {
+    /// The mode of the account that a pool belongs to.
+    pub(super) fn mode_of(&self, pool: u32) -> Mode {
+        self.accounts[self.pools[pool as usize].account as usize].mode
+    }
+
+    /// Sets an account's mode, and says so if it is another.
+    pub(super) fn set_account_mode(&mut self, account: u32, mode: Mode, events: &mut Events) {
+        let record = &mut self.accounts[account as usize];
+        if std::mem::replace(&mut record.mode, mode) != mode {
+            events.push(Event::Mode { scope: Scope::Account(record.id), mode });
+        }
+        let pools: Vec<u32> = self.pools_of(account).collect();
+        for pool in pools {
+            self.touch(pool);
+        }
+    }
+
+    /// The mode of everything or of an instrument was set: whoever holds what lives is looked at, the locked ones too.
+    pub(super) fn follow_mode(&mut self, market: &Market, scope: Scope) {
+        for id in market.in_scope(scope) {
+            if market.instrument(id).lives() {
+                self.revive(id);
+            }
+        }
+    }
+
+    /// Whether a position of a pool is neither reduced nor taken over at present.
+    pub(super) fn liquidation_is_paused(&self, market: &Market, pool: u32, id: InstrumentId) -> bool {
+        market.has_mode(id, Mode::LiquidationPaused) || self.mode_of(pool) == Mode::LiquidationPaused
+    }
+
+    /// Nobody can take the lots of a claim at present: the pool waits, as it was.
+    pub(crate) fn put_back(&mut self, pool: u32, claim: &Claim) {
+        self.liquidation_mut(pool).unfilled = claim.unfilled;
+    }
+
+    /// Refuses an order that the modes of everything, its instrument or its account refuse; the strictest holds.
+    pub(super) fn check_mode(&self, market: &Market, account: u32, order: &Order) -> Result<(), Refusal> {
+        let modes = [market.mode, market.instrument(order.instrument).mode, self.accounts[account as usize].mode];
+        for refusing in [Mode::Halted, Mode::CancelOnly] {
+            if modes.contains(&refusing) {
+                return Err(Refusal::NoOrders(refusing.as_str()));
+            }
+        }
+        if modes.contains(&Mode::ReduceOnly) && !order.reduce_only {
+            return Err(Refusal::OnlyReducing);
+        }
+        Ok(())
+    }
+
+    /// Refuses an order that leads beyond a limit of its instrument.
+    pub(super) fn check_limits(
+        &self,
+        instrument: &Instrument,
+        holding: Option<u32>,
+        position: &Position,
+        order: &Order,
+    ) -> Result<(), Refusal> {
+        let limits = &instrument.spec.controls.limits;
+        if let Some((collar, mark)) = limits.collar_ppb.zip(instrument.mark)
+            && limits.is_beyond_collar(order.price, mark)
+        {
+            return Err(Refusal::Limit(Limited::Collar(collar)));
+        }
+        if order.reduce_only {
+            return Ok(());
+        }
+        // Where all open orders of its side and this one fill, and nothing else.
+        let ordered: i128 = holding
+            .into_iter()
+            .flat_map(|at| self.orders_of(at))
+            .map(|at| &self.orders[at as usize])
+            .filter(|open| open.side == order.side && !open.reduce_only)
+            .map(|open| i128::from(open.rest))
+            .sum();
+        let signed = |lots: i128| i128::from(position.quantity) + i128::from(order.side.signed(1)) * lots;
+        let (before, after) = (signed(ordered).abs(), signed(ordered + i128::from(order.quantity)).abs());
+        if let Some(limit) = limits.position
+            && after > i128::from(limit)
+            && after > before
+        {
+            return Err(Refusal::Limit(Limited::Position(limit)));
+        }
+        let grown = signed(i128::from(order.quantity)).abs() - i128::from(position.quantity).abs();
+        if let Some(limit) = limits.open_interest
+            && grown > 0
+            && i128::from(instrument.open_interest) + grown > i128::from(limit)
+        {
+            return Err(Refusal::Limit(Limited::OpenInterest(limit)));
+        }
+        Ok(())
+    }
+}
