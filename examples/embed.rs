@@ -7,7 +7,7 @@ use terrace::command::{Fill, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, VenueMessage, replay};
-use terrace::market::{AdlPolicy, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{InstrumentId, InstrumentSpec};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{VenueMode, VenueRequest, VenueRules};
 use terrace::{Command, Declaration, Event, Kernel, Settings};
@@ -22,28 +22,10 @@ fn build() -> Result<(Kernel, InstrumentId), Box<dyn std::error::Error>> {
     let mut kernel = Kernel::new(Settings::default());
     let usdt = kernel.declare_asset(None, "USDT", 2)?;
     let row = TierRow { cap: i128::from(1_000_000 * USDT), mmr_ppb: 10_000_000, max_leverage: 5_000, deduction: None };
-    let contract = kernel.declare_instrument(
-        None,
-        InstrumentSpec {
-            symbol: "XUSDT".to_owned(),
-            underlying: "X".to_owned(),
-            prices: Default::default(),
-            settle: usdt,
-            tick: Grid::decimals(0),
-            lot: Grid::decimals(0),
-            unit: Unit::Linear(USDT),
-            tiers: TierTable::new(TierRule::Marginal, &[row])?,
-            maker_fee_ppb: 0,
-            taker_fee_ppb: 0,
-            liquidation_fee_ppb: 0,
-            close_fee_in_mm: false,
-            reduce: ReducePolicy::default(),
-            adl: AdlPolicy::default(),
-            fund: kernel.market().asset(usdt).fund,
-            funding: FundingRules::default(),
-            controls: terrace::controls::Controls::default(),
-        },
-    )?;
+    let (grid, fund) = (Grid::decimals(0), kernel.market().asset(usdt).fund);
+    let tiers = TierTable::new(TierRule::Marginal, &[row])?;
+    let spec = InstrumentSpec::new("XUSDT", usdt, fund, (grid, grid), Unit::Linear(USDT), tiers);
+    let contract = kernel.declare_instrument(None, spec)?;
     kernel.declare_and_decide(None, &Declaration::Venue(VenueRules::new(VenueMode::Manual)))?;
     for account in [1, 2] {
         kernel.apply(&Command::Deposit { account, asset: usdt, amount: 300 * USDT })?;

@@ -123,10 +123,9 @@ pub struct BookUpdate<'a> {
 impl BookUpdate<'_> {
     /// What it says of the best prices.
     pub(crate) fn top(&self) -> Top {
-        let first = |levels: Option<&[Level]>| levels.map(|levels| levels.first().map(|level| level.price));
         Top {
-            bid: Top::best(self.bid, first(self.bids)),
-            ask: Top::best(self.ask, first(self.asks)),
+            bid: Top::best(self.bid, self.bids),
+            ask: Top::best(self.ask, self.asks),
             impact_bid: self.impact_bid.unwrap_or(Top::SILENT),
             impact_ask: self.impact_ask.unwrap_or(Top::SILENT),
         }

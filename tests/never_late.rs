@@ -5,7 +5,7 @@
 //! it also shows that nobody else was touched.
 
 use std::collections::{BTreeMap, BTreeSet};
-use terrace::command::{Command, Fill, Liquidity, MarginMode, Side};
+use terrace::command::{Command, Fill, Liquidity, MarginMode, PositionMode, PositionSide, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::event::{Event, Owner, PoolName};
@@ -82,6 +82,11 @@ fn maintenance(rule: TierRule, rows: &Rows, notional: i128) -> i128 {
     if rule == TierRule::Marginal { ceil - exact / billion } else { ceil }
 }
 
+/// Every fifth account is in hedge mode; of these every fourth is isolated, as of the others.
+fn hedges(account: u64) -> bool {
+    account.is_multiple_of(5)
+}
+
 struct Test<'a> {
     world: &'a World,
     kernel: Kernel,
@@ -142,6 +147,9 @@ impl<'a> Test<'a> {
             test.apply(&Command::Mark { instrument: InstrumentId(index), price: world.start });
         }
         for account in 1..=ACCOUNTS {
+            if hedges(account) {
+                test.apply(&Command::Account { account, positions: PositionMode::Hedge });
+            }
             test.deposit(account);
             for index in 0..INSTRUMENTS {
                 if account % 4 == 0 {
@@ -179,6 +187,12 @@ impl<'a> Test<'a> {
         self.stale.insert(account);
     }
 
+    /// A leg, of an account in hedge mode.
+    fn leg(&mut self, account: u64) -> Option<PositionSide> {
+        let side = if self.dice.below(2) == 0 { PositionSide::Long } else { PositionSide::Short };
+        hedges(account).then_some(side)
+    }
+
     fn trade(&mut self) {
         let account = 1 + self.dice.below(ACCOUNTS);
         let counterparty = 1 + self.dice.below(ACCOUNTS);
@@ -196,8 +210,8 @@ impl<'a> Test<'a> {
             quantity: self.dice.range(1, self.world.lots / 3 + 1),
             price: self.marks[instrument.index()],
             liquidity: Some(Liquidity::Taker),
-            position_side: None,
-            counter_position_side: None,
+            position_side: self.leg(account),
+            counter_position_side: self.leg(counterparty),
         };
         self.apply(&Command::Fill(fill));
         self.stale.extend([account, counterparty]);
@@ -230,7 +244,10 @@ impl<'a> Test<'a> {
         let pool = |pool: &terrace::PoolView| {
             let own = view.positions.iter().filter(|position| match pool.name {
                 PoolName::Cross(_) => position.margin.is_none(),
-                PoolName::Isolated(instrument, _) => position.instrument == instrument && position.margin.is_some(),
+                PoolName::Isolated(instrument, leg) => {
+                    let of_leg = leg.is_none_or(|leg| (leg == PositionSide::Long) == (position.position.quantity > 0));
+                    of_leg && position.instrument == instrument && position.margin.is_some()
+                }
             });
             let positions: Vec<_> = own
                 .clone()

@@ -3,7 +3,7 @@
 //! Every pair of marks is tried as one tick, from a pool that was certified at the first: favourable moves too, since
 //! rounding can put a long in breach although its mark rises, and a `step` cap although it rises by one tick.
 
-use terrace::command::{Command, Fill, Side};
+use terrace::command::{Command, Fill, PositionMode, PositionSide, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::market::{AssetId, FundId, Instrument, InstrumentId, InstrumentSpec};
@@ -15,6 +15,8 @@ use terrace::{Kernel, Settings};
 const INSTRUMENT: InstrumentId = InstrumentId(0);
 const RATES: [u64; 6] = [10_000_000, 100_000_000, 333_333_333, 500_000_000, 700_000_001, 950_000_000];
 const SIZES: [i64; 4] = [1, 2, -1, -2];
+/// Of accounts in hedge mode: lots of the long leg and of the short one.
+const LEGS: [(i64, i64); 3] = [(1, 1), (2, 1), (1, 3)];
 const MARKS: std::ops::RangeInclusive<i64> = 1..=16;
 const EXCESS: std::ops::RangeInclusive<i64> = 1..=3;
 
@@ -39,59 +41,72 @@ fn instrument(tiers: &TierTable, unit: Unit, fee: i64) -> Instrument {
     })
 }
 
-/// A kernel at `mark` with one account for each size and excess, whose only position was opened at the mark.
+/// A kernel at `mark` with one account for each size and excess, whose only position was opened at the mark; and one in
+/// hedge mode for each pair of legs and excess.
 fn kernel(instrument: &Instrument, mark: i64) -> Kernel {
     let mut kernel = Kernel::new(Settings::default());
     let asset = kernel.declare_asset(None, "USDT", 0).unwrap();
     kernel.declare_instrument(None, instrument.spec.clone()).unwrap();
     kernel.set_venue(None, VenueMode::None).unwrap();
     kernel.apply(&Command::Mark { instrument: INSTRUMENT, price: mark }).unwrap();
+    // Opened at the mark, an inverse position may stand a quantum below its cost.
+    let required = |size: i64| {
+        let value = instrument.valuation(size, mark);
+        let lost = instrument.cost(size, mark) - value.value;
+        (instrument.maintenance_margin(size, value.notional) + lost) as i64
+    };
+    let fill = |account: u64, size: i64, leg: Option<PositionSide>| {
+        Command::Fill(Fill {
+            account,
+            counterparty: None,
+            order: None,
+            counter_order: None,
+            instrument: INSTRUMENT,
+            side: if size > 0 { Side::Buy } else { Side::Sell },
+            quantity: size.abs(),
+            price: mark,
+            liquidity: None,
+            position_side: leg,
+            counter_position_side: None,
+        })
+    };
     let mut account = 0;
-    for size in SIZES {
-        for excess in EXCESS {
-            account += 1;
-            // Opened at the mark, an inverse position may stand a quantum below its cost.
-            let value = instrument.valuation(size, mark);
-            let lost = instrument.cost(size, mark) - value.value;
-            let required = instrument.maintenance_margin(size, value.notional) + lost;
-            let amount = required as i64 + excess;
-            kernel.apply(&Command::Deposit { account, asset, amount }).unwrap();
-            let fill = Fill {
-                account,
-                counterparty: None,
-                order: None,
-                counter_order: None,
-                instrument: INSTRUMENT,
-                side: if size > 0 { Side::Buy } else { Side::Sell },
-                quantity: size.abs(),
-                price: mark,
-                liquidity: None,
-                position_side: None,
-                counter_position_side: None,
-            };
-            kernel.apply(&Command::Fill(fill)).unwrap();
-        }
+    for (size, excess) in SIZES.into_iter().flat_map(|size| EXCESS.map(move |excess| (size, excess))) {
+        account += 1;
+        kernel.apply(&Command::Deposit { account, asset, amount: required(size) + excess }).unwrap();
+        kernel.apply(&fill(account, size, None)).unwrap();
+    }
+    for ((long, short), excess) in LEGS.into_iter().flat_map(|legs| EXCESS.map(move |excess| (legs, excess))) {
+        account += 1;
+        kernel.apply(&Command::Account { account, positions: PositionMode::Hedge }).unwrap();
+        let amount = required(long) + required(-short) + excess;
+        kernel.apply(&Command::Deposit { account, asset, amount }).unwrap();
+        kernel.apply(&fill(account, long, Some(PositionSide::Long))).unwrap();
+        kernel.apply(&fill(account, -short, Some(PositionSide::Short))).unwrap();
     }
     kernel
 }
 
 #[test]
 fn no_tick_between_any_two_marks_is_late() {
-    let (mut ticks, mut favourable) = (0u64, 0u64);
+    let (mut ticks, mut favourable, mut hedged) = (0u64, 0u64, 0u64);
     for (unit, fee) in UNITS.into_iter().flat_map(|unit| FEES.map(|fee| (unit, fee))) {
         let mut here = 0;
         for table in tables() {
             if table.rows().any(|row| row.mmr_ppb + fee as u64 >= 1_000_000_000) {
                 continue;
             }
-            let (all, lucky) = try_all(&instrument(&table, unit, fee));
+            let (all, lucky, legs) = try_all(&instrument(&table, unit, fee));
             ticks += all;
+            hedged += legs;
             here += lucky;
         }
         println!("{unit:?}, fee {fee}: {here} breaches by favourable moves");
         favourable += here;
     }
     println!("{ticks} ticks from pools near breach, {favourable} breaches by favourable moves, none late");
+    println!("{hedged} breaches of pools with both legs");
+    assert!(hedged > 1_000, "only {hedged} breaches of pools with both legs");
     assert!(favourable > 100, "only {favourable} favourable moves that put a pool in breach: the domain is too tame");
 }
 
@@ -116,9 +131,10 @@ fn tables() -> Vec<TierTable> {
     tables
 }
 
-/// Every tick from every mark; returns how many, and how many pools were in breach after a move in their favour.
-fn try_all(instrument: &Instrument) -> (u64, u64) {
-    let (mut ticks, mut favourable) = (0, 0);
+/// Every tick from every mark; returns how many, how many pools were in breach after a move in their favour, and how
+/// many with both legs.
+fn try_all(instrument: &Instrument) -> (u64, u64, u64) {
+    let (mut ticks, mut favourable, mut hedged) = (0, 0, 0);
     for from in MARKS {
         for to in MARKS {
             let mut kernel = kernel(instrument, from);
@@ -126,19 +142,26 @@ fn try_all(instrument: &Instrument) -> (u64, u64) {
             assert_eq!(kernel.audit(0, kernel.pools()), 0, "missed: {:?}, from {from} to {to}", instrument.spec);
             ticks += 1;
             favourable += lucky_breaches(&kernel, to - from);
+            hedged += breaches(&kernel).filter(|&account| account > one_way_accounts()).count() as u64;
         }
     }
-    (ticks, favourable)
+    (ticks, favourable, hedged)
 }
 
 /// Pools that a move in their favour put in breach, by the liquidations that were announced.
 fn lucky_breaches(kernel: &Kernel, move_by: i64) -> u64 {
-    let announced = |event: &&terrace::Event| match event {
-        terrace::Event::LiquidationStarted { account, .. } => {
-            let size = SIZES[(*account as usize - 1) / EXCESS.count()];
-            size.signum() == move_by.signum()
-        }
-        _ => false,
-    };
-    kernel.events().iter().filter(announced).count() as u64
+    let lucky = |&account: &u64| SIZES[(account as usize - 1) / EXCESS.count()].signum() == move_by.signum();
+    breaches(kernel).filter(|&account| account <= one_way_accounts()).filter(lucky).count() as u64
+}
+
+fn one_way_accounts() -> u64 {
+    (SIZES.len() * EXCESS.count()) as u64
+}
+
+/// The accounts whose liquidation was announced.
+fn breaches(kernel: &Kernel) -> impl Iterator<Item = u64> {
+    kernel.events().iter().filter_map(|event| match event {
+        terrace::Event::LiquidationStarted { account, .. } => Some(*account),
+        _ => None,
+    })
 }

@@ -16,14 +16,16 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), String> {
-    let text = match args.name {
-        Some(preset) => preset.text().to_owned(),
-        None => PRESETS.iter().map(|preset| format!("{:<14} {}\n", preset.name, preset.title())).collect(),
-    };
+    let text = args.name.map_or_else(list, |preset| preset.text().to_owned());
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("cannot write: {error}")),
         _ => Ok(()),
     }
+}
+
+/// All presets, a line each.
+fn list() -> String {
+    PRESETS.iter().fold(String::new(), |list, preset| list + &format!("{:<14} {}\n", preset.name, preset.title()))
 }
 
 /// The preset that was typed.

@@ -501,6 +501,7 @@ impl From<&Output> for terrace_event {
 }
 
 impl From<&Event> for terrace_happening {
+    #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     fn from(event: &Event) -> Self {
         match *event {
             Event::Mode { scope, mode } => Self::ModeSet(terrace_set_mode::of(scope, mode)),
@@ -665,6 +666,7 @@ impl EventReader<'_> {
     }
 
     /// The event; none if it is a refusal, or if a number is none of those that its field takes.
+    #[expect(clippy::too_many_lines, reason = "one arm for each happening")]
     pub(super) fn read(&self, what: &terrace_happening) -> Option<Event> {
         Some(match *what {
             terrace_happening::Refused(_) => return None,

@@ -56,12 +56,14 @@ fn bound(rules: &IndexRules, prices: &mut [Counted]) -> (usize, usize) {
     let all = (0, prices.len());
     let (Some(part), false) = (rules.max_deviation_ppb, prices.is_empty()) else { return all };
     // The median times SCALE is whole in these units only if halved prices are: prices are even multiples.
-    let median = (prices[(prices.len() - 1) / 2].price + prices[prices.len() / 2].price) / 2;
+    let median = i128::midpoint(prices[(prices.len() - 1) / 2].price, prices[prices.len() / 2].price);
     let deviation = median / i128::from(PPB) * i128::from(part);
     let (low, high) = (median - deviation, median + deviation);
     match rules.outlier {
         Outlier::Clamp => {
-            prices.iter_mut().for_each(|counted| counted.price = counted.price.clamp(low, high));
+            for counted in prices.iter_mut() {
+                counted.price = counted.price.clamp(low, high);
+            }
             all
         }
         Outlier::Drop => {

@@ -6,7 +6,7 @@
 //!  impact prices of the book ─► premium, sampled ─► mean ─► funding rate
 //! ```
 //!
-//! [`Prices`] is plain replicated data beside an instrument's rules: every copy of the market has one, and is given the
+//! `Prices` is plain replicated data beside an instrument's rules: every copy of the market has one, and is given the
 //! same inputs at the same places with the same times, so that all have the same marks; no thread asks another. All of it is
 //! whole numbers and fixed point: the same on every machine.
 //!

@@ -104,7 +104,7 @@ pub enum MarkRule {
     External,
     /// The median of index with funding, index with mean basis, and last price (Binance).
     Median,
-    /// The index with what is left of the funding (BitMEX).
+    /// The index with what is left of the funding (`BitMEX`).
     FairBasis,
     /// The index with the smoothed basis, within a band (Deribit).
     EmaBasis,

@@ -8,6 +8,7 @@ use super::{INDEX_DECIMALS, INDEX_LIMIT};
 use crate::decimal::Grid;
 use crate::market::MarkChange;
 use crate::number::Price;
+use crate::venue::Level;
 use fixed::types::I64F64;
 
 /// The best prices of a book, in ticks, as they are sent around: 0 is none, below 0 says nothing.
@@ -23,9 +24,9 @@ impl Top {
     /// It says nothing of a price.
     pub(crate) const SILENT: Price = -1;
 
-    /// What is said of the best price of a side: given, or else the first level, or else nothing.
-    pub(crate) fn best(given: Option<Price>, first_level: Option<Option<Price>>) -> Price {
-        given.or_else(|| first_level.map(|first| first.unwrap_or(0))).unwrap_or(Self::SILENT)
+    /// What is said of the best price of a side: given, or else the first of the levels, or else nothing.
+    pub(crate) fn best(given: Option<Price>, levels: Option<&[Level]>) -> Price {
+        given.or_else(|| levels.map(|levels| levels.first().map_or(0, |first| first.price))).unwrap_or(Self::SILENT)
     }
 }
 
@@ -158,6 +159,7 @@ impl Prices {
     }
 
     /// Whether enough of its venues are fresh.
+    #[cfg(feature = "protocol")]
     pub(crate) fn index_lives(&self) -> bool {
         self.index_lives
     }

@@ -177,6 +177,7 @@ impl<'a> Encoder<'a> {
             .end();
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     fn event(self, seq: u64, event: &Event, out: &mut String) {
         match *event {
             Event::MarginCall { .. } | Event::Mode { .. } => self.control(seq, event, out),

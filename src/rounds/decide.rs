@@ -179,8 +179,8 @@ impl Rounds {
                     return;
                 }
                 Advance::Waits => return self.note_cancelling(from),
-                Advance::Offset { rounding: (fund, amount) } => {
-                    self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
+                Advance::Offset { rounding: (bearer, amount) } => {
+                    self.arbiter.credit(bearer, amount, FundReason::Rounding, &mut self.events);
                 }
                 Advance::Order(request) => match self.paced(shards, found, request, let_go) {
                     Some(request) => self.send_order(&mut shards[shard as usize], found, &request),

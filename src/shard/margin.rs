@@ -31,9 +31,13 @@ impl Margin {
         self.holds_position && self.equity <= self.maintenance
     }
 
-    /// The share of the equity of a position with maintenance margin `part`: `floor(E · MM_i / MM)`.
+    /// The share of the equity of a position with maintenance margin `part`: `floor(E · MM_i / MM)`; all of it where nothing
+    /// is required, which is so only of inverse positions without a mark that were opened for nothing.
     #[must_use]
     pub fn share(&self, part: i128) -> i128 {
+        if self.maintenance == 0 {
+            return self.equity;
+        }
         mul_div_floor(self.equity, part, self.maintenance)
     }
 }

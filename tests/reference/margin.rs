@@ -296,7 +296,9 @@ impl State {
             return equity;
         }
         let mm_i = self.position_mm(at.i, &self.position(account, at));
-        floor_div(&(equity * mm_i), &self.mm(pool))
+        let mm = self.mm(pool);
+        // Without a mark, and opened for nothing, positions require nothing.
+        if mm.is_zero() { equity } else { floor_div(&(equity * mm_i), &mm) }
     }
 
     /// The price solves `V(q, p) = V(q, mark) − E_i`; a long's rounded up to a
