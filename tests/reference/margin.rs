@@ -223,7 +223,7 @@ impl State {
 
     fn im(&self, account: u64, i: usize, reach: &Reach) -> Int {
         let size = || self.size_of(i, &reach.lots, &reach.notional);
-        self.instruments[i].tiers.im(&reach.notional, size, self.terms(account, i).leverage.as_ref())
+        self.instruments[i].tiers.im(&reach.notional, size, &self.leverage(account, i))
     }
 
     /// `IM(|S|)`
