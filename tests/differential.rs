@@ -254,8 +254,7 @@ fn play_all(settings: &[(u32, Finding)], features: Features, cases: u32) {
     }
     println!("{cases} scripts, {} pool checks by the reference", checks.get());
     if cases >= ENOUGH {
-        // A short run is not expected to lead to everything.
-        seen.into_inner().demand(if cases < 400 { &[] } else { EXPECTED });
+        seen.into_inner().demand(EXPECTED);
     }
 }
 
