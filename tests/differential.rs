@@ -109,7 +109,7 @@ const EXPECTED: &[&str] = &[
 ];
 
 /// So many scripts must lead to everything that is expected.
-const ENOUGH: u32 = 400;
+const ENOUGH: u32 = 1_000;
 
 /// How many scripts a run draws; `TERRACE_SCRIPTS` asks for more.
 fn scripts() -> u32 {
