@@ -22,6 +22,18 @@ const SETTINGS: [(u32, Finding); 4] =
 /// What a run of scripts must have led to, or it has tested nothing.
 const EXPECTED: &[&str] = &[
     "adl ",
+    "adl of inventory",
+    "adl: at mark",
+    "adl: close fee",
+    "adl: inverse",
+    "adl: linear tiers",
+    "adl: paced",
+    "adl: pnl_margin_ratio",
+    "adl: pro_rata",
+    "adl: profit_notional",
+    "adl: step",
+    "adl_report ",
+    "adl_report of none",
     "cancel_requested ",
     "cancelled by a fill",
     "cancelled by an acknowledgement",
@@ -33,8 +45,12 @@ const EXPECTED: &[&str] = &[
     "fund fee",
     "fund funding",
     "fund netting",
+    "fund rounding",
+    "fund socialised",
     "fund unwind",
     "fund_deficit ",
+    "fund_drawdown begins",
+    "fund_drawdown ends",
     "funding ",
     "health cancel_acknowledged",
     "health cancel_requested",
@@ -49,15 +65,21 @@ const EXPECTED: &[&str] = &[
     "liquidation_ended closed",
     "liquidation_ended cured",
     "liquidation_fill ",
+    "liquidation_fill: inverse",
+    "liquidation_fill: paced",
     "liquidation_order all",
+    "liquidation_order fraction",
     "liquidation_order tier",
     "liquidation_order unwind",
+    "liquidation_order: paced",
     "liquidation_started ",
+    "liquidation_started of a leg",
     "liquidation_suppressed ",
     "margin_call ",
     "mark ",
     "mark_frozen ",
     "mark_live ",
+    "offset ",
     "ok ",
     "ok again",
     "order_cut ",
@@ -77,11 +99,17 @@ const EXPECTED: &[&str] = &[
     "rejected unknown_field",
     "rejected unknown_liquidation",
     "rejected unknown_order",
+    "socialised ",
+    "socialised: inverse",
     "takeover ",
+    "takeover without a price",
+    "takeover: close fee",
+    "takeover: inverse",
+    "takeover: linear tiers",
 ];
 
 /// So many scripts must lead to everything that is expected.
-const ENOUGH: u32 = 150;
+const ENOUGH: u32 = 1_000;
 
 /// How many scripts a run draws; `TERRACE_SCRIPTS` asks for more.
 fn scripts() -> u32 {

@@ -59,10 +59,14 @@ impl<D: Driver> Desk<D> {
 
     /// Gives an `instrument` line that brings no margin table the one of its symbol, if there is any.
     pub(super) fn complete_tiers(&self, fields: &mut Fields) {
+        let rule = fields.peek("tier_rule").unwrap_or("marginal");
+        if rule == "linear" {
+            return; // it has no rows
+        }
         let asset = fields.peek("settle").and_then(|name| self.assets.get(name).copied());
         let (Some(symbol), Some(asset), false) = (fields.peek("symbol"), asset, fields.has("tiers")) else { return };
         let decimals = self.kernel.market().asset(asset).decimals;
-        if let Some(rows) = self.tier_tables.rows(symbol, decimals) {
+        if let Some(rows) = self.tier_tables.rows(symbol, decimals, rule == "marginal") {
             fields.add("tiers", Json::List(rows));
         }
     }

@@ -168,15 +168,15 @@ impl TierTables {
         self.0.keys().map(String::as_str)
     }
 
-    /// The table of a symbol in an asset of so many decimals, as an `instrument` line would bring it. `BTCUSDT` is also
-    /// found under ccxt's name `BTC/USDT:USDT`.
-    pub(super) fn rows(&self, symbol: &str, decimals: u32) -> Option<Vec<Json>> {
+    /// The table of a symbol in an asset of so many decimals, as an `instrument` line would bring it, with its deductions
+    /// or without. `BTCUSDT` is also found under ccxt's name `BTC/USDT:USDT`.
+    pub(super) fn rows(&self, symbol: &str, decimals: u32, deductions: bool) -> Option<Vec<Json>> {
         let plain = |name: &str| name.split(':').next().unwrap_or(name).replace('/', "");
         let rows = self.0.get(symbol).or_else(|| {
             let mut named = self.0.iter().filter(|(name, _)| name.contains('/') && plain(name) == symbol);
             named.next().filter(|_| named.next().is_none()).map(|(_, rows)| rows)
         })?;
-        Some(rows.iter().map(|row| row.in_protocol_form(decimals)).collect())
+        Some(rows.iter().map(|row| row.in_protocol_form(decimals, deductions)).collect())
     }
 }
 
@@ -206,7 +206,7 @@ impl From<&CcxtTier> for Row {
 }
 
 impl Row {
-    fn in_protocol_form(&self, decimals: u32) -> Json {
+    fn in_protocol_form(&self, decimals: u32, deductions: bool) -> Json {
         let text = |value: &dyn fmt::Display| Json::Text(value.to_string());
         let largest = Grid::decimals(decimals).value(LIMIT - 1);
         let mut fields = vec![
@@ -214,7 +214,8 @@ impl Row {
             ("mmr".to_owned(), text(&self.mmr)),
             ("max_leverage".to_owned(), text(&self.max_leverage)),
         ];
-        fields.extend(self.deduction.map(|deduction| ("deduction".to_owned(), text(&deduction))));
+        fields
+            .extend(self.deduction.filter(|_| deductions).map(|deduction| ("deduction".to_owned(), text(&deduction))));
         Json::Object(fields)
     }
 }
@@ -248,7 +249,7 @@ mod tests {
         {"tier":2.0,"currency":"USDT","minNotional":50000.0,"maxNotional":600000.0,"maintenanceMarginRate":5e-3,"maxLeverage":100.0,"info":{"bracket":"2","cum":"50.0"}}]}"#;
 
     fn shown(tables: &TierTables) -> String {
-        let rows = tables.rows("BTCUSDT", 2).expect("a table");
+        let rows = tables.rows("BTCUSDT", 2, true).expect("a table");
         let shown = |row: &Json| match row {
             Json::Object(fields) => fields.iter().map(|(name, value)| format!("{name} {value} ")).collect::<String>(),
             other => other.to_string(),

@@ -35,34 +35,106 @@ impl Input {
 }
 
 pub enum Command {
-    Asset { asset: String, decimals: u64 },
+    Asset {
+        asset: String,
+        decimals: u64,
+    },
     Instrument(Box<InstrumentFields>),
     Fund(FundFields),
-    FundDeposit { fund: String, amount: Rat },
+    FundDeposit {
+        fund: String,
+        amount: Rat,
+    },
     Venue(VenueRules),
-    Account { account: u64, margin: String, positions: String },
-    Deposit { account: u64, asset: String, amount: Rat },
-    Withdraw { account: u64, asset: String, amount: Rat },
-    Hold { account: u64, hold: u64, asset: String, amount: Rat },
-    Commit { account: u64, hold: u64 },
-    Release { account: u64, hold: u64 },
-    Leverage { account: u64, symbol: String, leverage: Rat },
-    MarginMode { account: u64, symbol: String, isolated: bool },
-    IsolatedMargin { account: u64, symbol: String, amount: Rat, leg: Option<String> },
+    Account {
+        account: u64,
+        margin: String,
+        positions: String,
+    },
+    Deposit {
+        account: u64,
+        asset: String,
+        amount: Rat,
+    },
+    Withdraw {
+        account: u64,
+        asset: String,
+        amount: Rat,
+    },
+    Hold {
+        account: u64,
+        hold: u64,
+        asset: String,
+        amount: Rat,
+    },
+    Commit {
+        account: u64,
+        hold: u64,
+    },
+    Release {
+        account: u64,
+        hold: u64,
+    },
+    Leverage {
+        account: u64,
+        symbol: String,
+        leverage: Rat,
+    },
+    MarginMode {
+        account: u64,
+        symbol: String,
+        isolated: bool,
+    },
+    IsolatedMargin {
+        account: u64,
+        symbol: String,
+        amount: Rat,
+        leg: Option<String>,
+    },
     Order(OrderFields),
-    Cancel { account: u64, order: u64 },
+    Cancel {
+        account: u64,
+        order: u64,
+    },
     Fill(Box<FillFields>),
-    Mark { symbol: String, price: Rat },
-    Last { symbol: String, price: Rat },
+    Mark {
+        symbol: String,
+        price: Rat,
+    },
+    Last {
+        symbol: String,
+        price: Rat,
+    },
     Book(Box<BookFields>),
-    Index { symbol: String, venue: String, price: Rat },
-    Funding { symbol: String, rate: Option<Rat> },
+    Index {
+        symbol: String,
+        venue: String,
+        price: Rat,
+    },
+    Funding {
+        symbol: String,
+        rate: Option<Rat>,
+    },
     Time,
-    LiqFill { liquidation: u64, qty: Rat, price: Rat },
-    LiqExpire { liquidation: u64 },
-    LiqUnknown { liquidation: u64 },
-    CancelAck { account: u64, pool: PoolName, execution: u64 },
+    LiqFill {
+        liquidation: u64,
+        qty: Rat,
+        price: Rat,
+    },
+    LiqExpire {
+        liquidation: u64,
+    },
+    LiqUnknown {
+        liquidation: u64,
+    },
+    CancelAck {
+        account: u64,
+        pool: PoolName,
+        execution: u64,
+    },
     Get(Get),
+    /// What instruments declared later do not name.
+    Defaults(Vec<(String, Json)>),
 }
 
 /// Where liquidation and unwind orders go, and how long the venue may take.
@@ -186,38 +258,42 @@ pub enum Get {
     NotBuilt(String),
 }
 
+/// Of `instrument`; of `defaults` all but the first.
+const INSTRUMENT_FIELDS: &[&str] = &[
+    "symbol",
+    "kind",
+    "underlying",
+    "settle",
+    "tick",
+    "lot",
+    "multiplier",
+    "tiers",
+    "tier_rule",
+    "base",
+    "slope",
+    "im_base",
+    "maker_fee",
+    "taker_fee",
+    "liquidation_fee",
+    "close_fee_in_mm",
+    "reduce",
+    "fraction",
+    "pacing",
+    "adl_rank",
+    "adl_price",
+    "index",
+    "mark",
+    "funding",
+    "margin_calls",
+    "fund",
+];
+
 /// The fields of each op beside those that any has.
 fn known_fields(op: &str) -> Option<&'static [&'static str]> {
     Some(match op {
         "asset" => &["asset", "decimals"],
-        "instrument" => &[
-            "symbol",
-            "kind",
-            "underlying",
-            "settle",
-            "tick",
-            "lot",
-            "multiplier",
-            "tiers",
-            "tier_rule",
-            "base",
-            "slope",
-            "im_base",
-            "maker_fee",
-            "taker_fee",
-            "liquidation_fee",
-            "close_fee_in_mm",
-            "reduce",
-            "fraction",
-            "pacing",
-            "adl_rank",
-            "adl_price",
-            "index",
-            "mark",
-            "funding",
-            "margin_calls",
-            "fund",
-        ],
+        "instrument" => INSTRUMENT_FIELDS,
+        "defaults" => &INSTRUMENT_FIELDS[1..],
         "fund" => &["fund", "asset", "floor", "drawdown", "socialise", "unwind_interval"],
         "fund_deposit" => &["fund", "amount"],
         "venue" => &["mode", "cancel_ack", "cancel_timeout", "order_timeout"],
@@ -256,7 +332,8 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
     })
 }
 
-pub fn parse(fields: &Fields) -> Result<Input, Refusal> {
+/// `defaults` fill in what an instrument does not name.
+pub fn parse(fields: &Fields, defaults: &[(String, Json)]) -> Result<Input, Refusal> {
     let op = fields.text("op")?;
     let Some(known) = known_fields(&op) else {
         return refuse("unknown_op", format!("op {op:?} is unknown"));
@@ -268,7 +345,11 @@ pub fn parse(fields: &Fields) -> Result<Input, Refusal> {
         }
     }
     let ts = fields.maybe("ts", Fields::id)?;
-    let command = parse_command(&op, fields)?;
+    let mut filled = Fields { entries: fields.entries.clone() };
+    if op == "instrument" {
+        filled.entries.extend(defaults.iter().filter(|(key, _)| !fields.has(key)).cloned());
+    }
+    let command = parse_command(&op, &filled)?;
     Ok(Input { op, ts, command })
 }
 
@@ -276,6 +357,7 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
     Ok(match op {
         "asset" => Command::Asset { asset: f.name("asset")?, decimals: f.id("decimals")? },
         "instrument" => Command::Instrument(Box::new(parse_instrument(f)?)),
+        "defaults" => Command::Defaults(parse_defaults(f)?),
         "fund" => parse_fund(f)?,
         "fund_deposit" => Command::FundDeposit { fund: f.name("fund")?, amount: f.decimal("amount")? },
         "venue" => Command::Venue(parse_venue(f)?),
@@ -362,6 +444,25 @@ fn parse_pool(f: &Fields) -> Result<PoolName, Refusal> {
         Some(("isolated", symbol)) if is_name(symbol, 32) => Ok(PoolName::Isolated(symbol.to_string())),
         _ => malformed(format!("pool {text:?} names no pool")),
     }
+}
+
+/// Their form is looked at in an instrument that names what any must.
+fn parse_defaults(f: &Fields) -> Result<Vec<(String, Json)>, Refusal> {
+    let given = f.entries.iter().filter(|(key, _)| INSTRUMENT_FIELDS.contains(&key.as_str()));
+    let given: Vec<(String, Json)> = given.cloned().collect();
+    let text = |text: &str| Json::Text(text.to_string());
+    let needed = [
+        ("symbol", text("X")),
+        ("kind", text("linear_perp")),
+        ("underlying", text("X")),
+        ("settle", text("X")),
+        ("tick", text("1")),
+        ("lot", text("1")),
+        ("tiers", Json::List(Vec::new())),
+    ];
+    let missing = needed.into_iter().filter(|(key, _)| !f.has(key)).map(|(key, json)| (key.to_string(), json));
+    parse_instrument(&Fields { entries: given.iter().cloned().chain(missing).collect() })?;
+    Ok(given)
 }
 
 fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {

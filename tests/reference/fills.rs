@@ -228,9 +228,9 @@ impl State {
         }
         let lots = self.position(account, at).size();
         let whole = self.notional_at(i, &lots, price);
-        let leverage = self.terms(account, i).leverage;
+        let leverage = self.leverage(account, i);
         let size = || self.size_of(i, &lots, &whole);
-        let rate = self.instruments[i].tiers.im_rate(&whole, size, leverage.as_ref());
+        let rate = self.instruments[i].tiers.im_rate(&whole, size, &leverage);
         let wanted = (rat(&self.notional_at(i, k, price)) * rate).ceil().to_integer();
         let taken = wanted.min(cross.balance.max(zero()));
         self.cross_mut(account, asset).balance -= &taken;

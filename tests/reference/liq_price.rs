@@ -132,8 +132,28 @@ impl Probe<'_> {
             ([_], true) if !instrument.inverse => self.excess_of(high),
             // The value is the notional, or one less: it never gains from being exact.
             ([_], true) => self.excess_of(&[(&high[0].1 - 1, high[0].1.clone())]),
-            _ => self.excess_of(low).min(self.excess_of(high)) - self.slack(),
+            _ => self.least_by_exact(low, high).max(self.least_by_parts(low, high)),
         }
+    }
+
+    fn least_by_exact(&self, low: &[(Int, Int)], high: &[(Int, Int)]) -> Int {
+        self.excess_of(low).min(self.excess_of(high)) - self.slack()
+    }
+
+    /// The values at their least, the requirements at their most. Of two legs of
+    /// one size the values cancel out but for rounding.
+    fn least_by_parts(&self, low: &[(Int, Int)], high: &[(Int, Int)]) -> Int {
+        let inverse = self.state.instruments[self.i].inverse;
+        let value = |worth: &[(Int, Int)]| worth.iter().fold(int(0), |sum, (value, _)| sum + value);
+        let even = self.legs.len() == 2 && (&self.legs[0] + &self.legs[1]).is_zero();
+        let values = match (even, inverse) {
+            (true, false) => int(0),
+            (true, true) => int(-1),
+            (false, true) if self.legs.len() == 2 => value(low).min(value(high)) - 4,
+            (false, _) => value(low).min(value(high)),
+        };
+        let required = |worth: &[(Int, Int)]| &self.rest + value(worth) - self.excess_of(worth);
+        &self.rest + values - required(low).max(required(high))
     }
 
     /// How far two excesses can be from what they exactly are, together.

@@ -122,7 +122,7 @@ impl State {
         for pool in self.all_pools() {
             if self.is_locked(pool) && !self.waits(pool) {
                 self.settle_first(pool.account);
-                self.walk(pool, false);
+                self.walk(pool, None);
             }
         }
     }
@@ -136,9 +136,9 @@ impl State {
 
     /// The steps, each followed by an evaluation, to the end or until the pool
     /// waits for the venue. Without a position whose mark lives it stays locked.
-    /// Where orders are paced, it waits, or, where it is its turn, sends what there
-    /// is room for.
-    pub fn walk(&mut self, pool: PoolId, released: bool) {
+    /// Where orders are paced, it waits, or, in the instrument in which it is its
+    /// turn, sends what there is room for.
+    pub fn walk(&mut self, pool: PoolId, released: Option<usize>) {
         if let Some(Begun { order }) = self.lock_mut(pool).begun.take() {
             if self.cancel_orders(pool) {
                 return;

@@ -200,14 +200,11 @@ impl State {
 
     // Initial margin (model section 3).
 
-    /// Hundredths; until set, the first row's maximum, under `linear` that of the
-    /// present size.
+    /// Hundredths; until set, the first row's maximum, under `linear` that of no
+    /// size.
     pub fn leverage(&self, account: u64, i: usize) -> Int {
-        let most = || match self.instruments[i].tiers.rows.first() {
-            Some(first) => first.max_leverage.clone(),
-            None => self.max_leverage(account, i),
-        };
-        self.terms(account, i).leverage.unwrap_or_else(most)
+        let tiers = &self.instruments[i].tiers;
+        self.terms(account, i).leverage.unwrap_or_else(|| tiers.shown_rows()[0].max_leverage.clone())
     }
 
     /// Of the present position, of the larger leg.
@@ -226,7 +223,7 @@ impl State {
 
     fn im(&self, account: u64, i: usize, reach: &Reach) -> Int {
         let size = || self.size_of(i, &reach.lots, &reach.notional);
-        self.instruments[i].tiers.im(&reach.notional, size, self.terms(account, i).leverage.as_ref())
+        self.instruments[i].tiers.im(&reach.notional, size, &self.leverage(account, i))
     }
 
     /// `IM(|S|)`

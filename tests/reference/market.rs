@@ -68,18 +68,17 @@ impl State {
                 state.set_ask(i, ask);
             }
             state.set_impact(i, impact_bid, impact_ask);
+            state.instruments[i].pricing.book_at = state.now; // what was not given stands as it was
         });
         Ok(())
     }
 
     fn set_bid(&mut self, i: usize, bid: Option<Int>) {
         self.instruments[i].bid = bid;
-        self.instruments[i].pricing.bid_at = self.now;
     }
 
     fn set_ask(&mut self, i: usize, ask: Option<Int>) {
         self.instruments[i].ask = ask;
-        self.instruments[i].pricing.ask_at = self.now;
     }
 
     /// The whole grid comes before any overflow.

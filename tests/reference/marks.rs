@@ -66,8 +66,8 @@ pub struct Pricing {
     /// When a mark was given.
     pub mark_at: Option<u64>,
     pub last_at: u64,
-    pub bid_at: u64,
-    pub ask_at: u64,
+    /// When anything of the book was said.
+    pub book_at: u64,
     pub impact_bid: Option<Int>,
     pub impact_ask: Option<Int>,
     /// `bid + ask`, as it was last found fresh.
@@ -106,8 +106,7 @@ pub fn pricing_of(f: &InstrumentFields, now: u64) -> Result<Pricing, Refusal> {
         index_lives: false,
         mark_at: None,
         last_at: 0,
-        bid_at: 0,
-        ask_at: 0,
+        book_at: 0,
         impact_bid: None,
         impact_ask: None,
         twice_mid: None,
@@ -130,6 +129,7 @@ fn index_rules(f: &IndexFields) -> Result<IndexRules, Refusal> {
     for (_, weight) in &f.venues {
         need_positive("weight", weight)?;
     }
+    need(f.stale_after != Some(0), "bad_value", "stale_after is 0")?;
     let fits = f.min_venues >= 1 && f.min_venues <= f.venues.len() as u64;
     need(fits, "bad_value", "min_venues is not from 1 to the number of venues")?;
     if let Some(deviation) = &f.max_deviation {
@@ -167,6 +167,7 @@ fn mark_rules(f: Option<&MarkFields>) -> Result<MarkRules, Refusal> {
         stale_after: f.and_then(|f| f.stale_after),
     };
     need((1..=4096).contains(&rules.samples), "bad_value", "samples is not from 1 to 4096")?;
+    need(rules.stale_after != Some(0), "bad_value", "stale_after is 0")?;
     need(rules.sample_every > 0, "bad_value", "sample_every is 0")?;
     let longest = u128::from(rules.sample_every) * 10_000;
     need(rule != Rule::EmaBasis || u128::from(rules.ema) <= longest, "bad_value", "ema is out of range")?;
@@ -393,7 +394,7 @@ impl State {
             let before = seen(self);
             self.price_input(i, |state| {
                 let pricing = &mut state.instruments[i].pricing;
-                (pricing.last_at, pricing.bid_at, pricing.ask_at) = (state.now, state.now, state.now);
+                (pricing.last_at, pricing.book_at) = (state.now, state.now);
             });
             moved |= before != seen(self);
         }
@@ -556,7 +557,7 @@ impl State {
         }
         let instrument = &self.instruments[i];
         let (now, pricing) = (self.now, &instrument.pricing);
-        let fresh = pricing.fresh(pricing.bid_at, now) && pricing.fresh(pricing.ask_at, now);
+        let fresh = pricing.fresh(pricing.book_at, now);
         let twice_mid = match (&instrument.bid, &instrument.ask) {
             (Some(bid), Some(ask)) if fresh => Some(self.hundred_millionths(i, bid) + self.hundred_millionths(i, ask)),
             _ => None,

@@ -147,7 +147,7 @@ impl Reference {
     /// Form first, `time_reversed` last of it; then the command; then what
     /// follows from it (model section 5). `get` is no input.
     fn carry_out(&mut self, fields: &Fields) -> Result<(), Refusal> {
-        let input = command::parse(fields)?;
+        let input = command::parse(fields, &self.state.defaults)?;
         let before = self.state.now;
         let ts = input.ts.unwrap_or(before);
         if ts < before {
@@ -159,7 +159,7 @@ impl Reference {
             self.state.now = before;
             return Err(refusal);
         }
-        if !matches!(input.command, Command::Get(_)) {
+        if !matches!(input.command, Command::Get(_) | Command::Defaults(_)) {
             let moved = input.priced_symbol().filter(|symbol| self.state.mark_of(symbol) != mark_before);
             let cause = moved.map_or_else(|| input.cause(), str::to_string);
             self.state.follow_up(&cause);

@@ -83,7 +83,7 @@ impl State {
                     any = true;
                     self.lock_mut(pool).waits_in = None;
                     self.settle_first(pool.account);
-                    self.walk(pool, true);
+                    self.walk(pool, Some(i));
                 }
             }
         }
@@ -103,12 +103,13 @@ impl State {
         }
     }
 
-    /// So many of the lots of an order fit; none: it waits.
-    pub fn cut_to_room(&mut self, i: usize, lots: &Int, released: bool) -> Option<Int> {
+    /// So many of the lots of an order fit; none: it waits, in another instrument
+    /// than that in which it was its turn behind those who wait there.
+    pub fn cut_to_room(&mut self, i: usize, lots: &Int, released: Option<usize>) -> Option<Int> {
         let Some(room) = self.room(i) else {
             return Some(lots.clone());
         };
-        (released && room > zero()).then(|| room.min(lots.clone()))
+        (released == Some(i) && room > zero()).then(|| room.min(lots.clone()))
     }
 
     /// A new decision: nothing was sent in it, no depth looked at.

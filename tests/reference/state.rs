@@ -1,7 +1,7 @@
 //! What is remembered between two inputs, and nothing else.
 
 use super::command::{Command, VenueRules};
-use super::input::{Refusal, refuse};
+use super::input::{Json, Refusal, refuse};
 use super::marks::Pricing;
 use super::number::{Int, Rat, ceil_div, int, limit, pow10, show_exact, show_scaled, steps, zero};
 use super::pacing::Pacing;
@@ -431,6 +431,8 @@ pub struct State {
     pub moved_by_fills: BTreeSet<usize>,
     /// The highest level of margin calls that each pool has reached, in ppb.
     pub levels: BTreeMap<PoolId, Int>,
+    /// Fields of instruments declared later.
+    pub defaults: Vec<(String, Json)>,
     /// Those under way, in order.
     pub settlements: Vec<Settlement>,
     pub pool_checks: Cell<u64>,
@@ -457,6 +459,7 @@ impl State {
             depths: BTreeMap::new(),
             moved_by_fills: BTreeSet::new(),
             levels: BTreeMap::new(),
+            defaults: Vec::new(),
             settlements: Vec::new(),
             pool_checks: Cell::new(0),
         }
@@ -498,6 +501,11 @@ impl State {
             Command::LiqUnknown { liquidation } => self.do_liq_unknown(*liquidation),
             Command::CancelAck { account, pool, execution } => self.do_cancel_ack(*account, pool, *execution),
             Command::Get(get) => self.do_get(get),
+            Command::Defaults(fields) => {
+                self.defaults.retain(|(key, _)| fields.iter().all(|(named, _)| named != key));
+                self.defaults.extend(fields.iter().cloned());
+                Ok(())
+            }
         }
     }
 

@@ -109,20 +109,18 @@ impl Table {
     }
 
     /// The rate of the initial margin: `1 / min(leverage, max_leverage of N's
-    /// tier)`; under `linear` `max(im_base + slope · size, 1 / leverage)`. Until a
-    /// leverage is set, it does not count.
-    pub fn im_rate(&self, notional: &Int, size: impl FnOnce() -> Rat, leverage: Option<&Int>) -> Rat {
+    /// tier)`; under `linear` `max(im_base + slope · size, 1 / leverage)`.
+    pub fn im_rate(&self, notional: &Int, size: impl FnOnce() -> Rat, leverage: &Int) -> Rat {
         if let Rule::Linear { slope, im_base, .. } = &self.rule {
             let rate = im_base + slope * size();
-            return leverage.map_or(rate.clone(), |leverage| rate.max(Rat::new(int(100), leverage.clone())));
+            return rate.max(Rat::new(int(100), leverage.clone()));
         }
         let most = self.max_leverage(notional, size);
-        let leverage = leverage.unwrap_or(&self.rows[0].max_leverage).min(&most);
-        Rat::new(int(100), leverage.clone())
+        Rat::new(int(100), most.min(leverage.clone()))
     }
 
     /// `ceil(N · rate)`
-    pub fn im(&self, notional: &Int, size: impl FnOnce() -> Rat, leverage: Option<&Int>) -> Int {
+    pub fn im(&self, notional: &Int, size: impl FnOnce() -> Rat, leverage: &Int) -> Int {
         let rate = self.im_rate(notional, size, leverage);
         ceil_div(&(notional * rate.numer()), rate.denom())
     }

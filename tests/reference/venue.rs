@@ -98,7 +98,6 @@ impl State {
     /// level that is left.
     fn consume(&mut self, i: usize, side: Side, qty: &Int) {
         self.moved_by_fills.insert(i);
-        let now = self.now;
         let instrument = &mut self.instruments[i];
         let (levels, best) = match side {
             Side::Sell => (&mut instrument.bids, &mut instrument.bid),
@@ -110,11 +109,6 @@ impl State {
             levels.remove(0);
         }
         *best = levels.first().map(|(price, _)| price.clone());
-        instrument.pricing.last_at = now;
-        match side {
-            Side::Sell => instrument.pricing.bid_at = now,
-            Side::Buy => instrument.pricing.ask_at = now,
-        }
     }
 }
 

@@ -237,7 +237,7 @@ impl Writer {
     /// Most accounts have money, most instruments a mark, most funds something: else little happens.
     fn open_accounts(&mut self, dice: &mut Dice) {
         for account in 1..=self.accounts {
-            if self.features.hedge && dice.chance(25) {
+            if self.features.hedge && dice.chance(40) {
                 self.prologue.push(json!({"op":"account","account":account,"positions":"hedge"}).to_string());
             }
             for (asset, decimals) in self.assets.clone() {
@@ -409,7 +409,7 @@ impl Writer {
         let mut in_part = false;
         if !awaited.is_empty() && dice.chance(25) {
             account = *dice.pick(&awaited);
-        } else if !sent.is_empty() && dice.chance(25) {
+        } else if !sent.is_empty() && dice.chance(40) {
             let (owner, symbol) = dice.pick(&sent);
             account = *owner;
             at = self.instruments.iter().find(|at| at.symbol == *symbol).expect("it was declared");
