@@ -181,6 +181,7 @@ impl Rounds {
                 Advance::Waits => return self.note_cancelling(from),
                 Advance::Offset { rounding: (bearer, amount) } => {
                     self.arbiter.credit(bearer, amount, FundReason::Rounding, &mut self.events);
+                    self.arbiter.look(&self.market, &mut self.events);
                 }
                 Advance::Order(request) => match self.paced(shards, found, request, let_go) {
                     Some(request) => self.send_order(&mut shards[shard as usize], found, &request),
