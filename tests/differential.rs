@@ -113,7 +113,7 @@ const ENOUGH: u32 = 1_000;
 
 /// How many scripts a run draws; `TERRACE_SCRIPTS` asks for more.
 fn scripts() -> u32 {
-    std::env::var("TERRACE_SCRIPTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_500)
+    std::env::var("TERRACE_SCRIPTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000)
 }
 
 /// How long a failing script is made shorter; `TERRACE_SHRINK` says otherwise.
