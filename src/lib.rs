@@ -21,7 +21,9 @@
 //! The modules, in the order of the flow:
 //!
 //! - [`decimal`], [`number`]: exact numbers and their rounding.
-//! - [`market`], [`tiers`], [`position`]: instruments, margin tables, signed size and cost.
+//! - [`contract`]: what a contract is worth, linear or inverse, and its rounding.
+//! - [`market`], [`tiers`], [`slope`], [`position`]: instruments, margin by notional or by size, signed size and cost.
+//! - [`controls`]: modes and limits.
 //! - [`prices`]: the index of several venues, computed marks, the funding rate.
 //! - [`command`], [`refusal`]: what goes in, and why it may be refused.
 //! - [`jobs`]: what concerns every account, and is booked in pieces.

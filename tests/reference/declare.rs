@@ -201,7 +201,7 @@ fn new_fund(name: &str, asset: usize, floor: Int, declared: bool) -> Fund {
     }
 }
 
-/// Words of the protocol that Part 1 does not build are bad values.
+/// Kinds of the protocol that are not built are bad values.
 fn need_built(f: &InstrumentFields) -> Result<(), Refusal> {
     let perpetual = ["linear_perp", "inverse_perp"].contains(&f.kind.as_str());
     need(perpetual, "bad_value", format!("kind {} is not built", f.kind))
