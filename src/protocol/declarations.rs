@@ -221,6 +221,9 @@ struct InstrumentLine {
 /// What an instrument must name, for the checks of defaults that leave it open.
 const NAMED: &str = r#"{"symbol":"X","kind":"linear_perp","underlying":"X","settle":"X","tick":1,"lot":1,"tiers":[]}"#;
 
+/// Fields that an instrument may name in part: the rest of them is as in the defaults.
+const NAMED_IN_PART: &[&str] = &["index", "funding"];
+
 /// Fields for instruments that are declared later. Their form is checked here, all else with the instrument.
 fn defaults<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<Answer, Rejection> {
     if fields.has("symbol") {
@@ -230,18 +233,18 @@ fn defaults<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<Answer,
         ));
     }
     let mut whole = fields.clone();
-    whole.complete(&Fields::read(NAMED)?);
+    whole.complete(&Fields::read(NAMED)?, &[]);
     let ts_ns = InstrumentLine::read(whole)?.ts_ns;
     desk.check_time(ts_ns)?;
     desk.kernel.pass_time(ts_ns);
     fields.take("ts");
-    fields.complete(&desk.defaults);
+    fields.complete(&desk.defaults, NAMED_IN_PART);
     desk.defaults = fields;
     Ok(Answer::Line(String::new())) // no input of the kernel's
 }
 
 fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
-    fields.complete(&desk.defaults);
+    fields.complete(&desk.defaults, NAMED_IN_PART);
     desk.complete_tiers(&mut fields);
     let line = InstrumentLine::read(fields)?;
     desk.check_time(line.ts_ns)?;
