@@ -158,10 +158,19 @@ impl Fields {
         self.0.push((name.to_owned(), value));
     }
 
-    /// Takes over what is not given from others.
-    pub(super) fn complete(&mut self, others: &Self) {
-        let missing: Vec<_> = others.0.iter().filter(|(name, _)| !self.has(name)).cloned().collect();
-        self.0.extend(missing);
+    /// Takes over what is not given from others; `nested` are fields whose objects complete each other too.
+    pub(super) fn complete(&mut self, others: &Self, nested: &[&str]) {
+        for (name, other) in &others.0 {
+            match (self.0.iter_mut().find(|(known, _)| known == name), other) {
+                (None, other) => self.0.push((name.clone(), other.clone())),
+                (Some((_, Json::Object(own))), Json::Object(other)) if nested.contains(&name.as_str()) => {
+                    let missing: Vec<_> =
+                        other.iter().filter(|(name, _)| own.iter().all(|(known, _)| known != name)).cloned().collect();
+                    own.extend(missing);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Whether every field was taken.

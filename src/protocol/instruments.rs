@@ -15,6 +15,9 @@ use crate::refusal::{Code, Refusal};
 use crate::slope::SizeStep;
 use crate::tiers::TierRule;
 
+/// Fields that an instrument may name in part: the rest of them is as in the defaults.
+const NAMED_IN_PART: &[&str] = &["index", "funding"];
+
 /// Fields for instruments that are declared later. Their form is checked here, all else with the instrument.
 pub(super) fn defaults<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<Answer, Rejection> {
     if fields.has("symbol") {
@@ -30,7 +33,7 @@ pub(super) fn defaults<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Res
     desk.check_time(ts_ns)?;
     desk.kernel.pass_time(ts_ns);
     fields.take("ts");
-    fields.complete(&desk.defaults);
+    fields.complete(&desk.defaults, NAMED_IN_PART);
     desk.defaults = fields;
     Ok(Answer::Line(String::new())) // no input of the kernel's
 }
@@ -103,7 +106,7 @@ impl Named {
 }
 
 pub(super) fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
-    fields.complete(&desk.defaults);
+    fields.complete(&desk.defaults, NAMED_IN_PART);
     desk.complete_tiers(&mut fields);
     fields.only(&names(&["ts", "symbol"]))?;
     let line = InstrumentFields::read(&mut fields)?;

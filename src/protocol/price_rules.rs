@@ -63,10 +63,10 @@ impl PriceFields {
     pub(super) fn read_index(&mut self, value: Json) -> Result<(), Rejection> {
         let mut fields = Fields::of(value, "index")?;
         fields.only(&["venues", "stale_after", "max_deviation", "outlier", "min_venues", "combine"])?;
-        let list = fields
-            .list_or_none("venues")?
-            .ok_or_else(|| Rejection::malformed("the field \"venues\" of index is missing"))?;
-        let venues = list.into_iter().map(|venue| self.read_venue(venue)).collect::<Result<Vec<_>, _>>()?;
+        let venues = match fields.list_or_none("venues")? {
+            Some(list) => list.into_iter().map(|venue| self.read_venue(venue)).collect::<Result<Vec<_>, _>>()?,
+            None => IndexRules::default().venues,
+        };
         let deviation = fields.decimal_or_none("max_deviation")?;
         self.index = Some(IndexRules {
             venues,
