@@ -2,6 +2,7 @@
 
 use super::Health;
 use crate::command::{Command, OffGrid, OrderName};
+use crate::controls::{Mode, Scope};
 use crate::event::PoolName;
 use crate::market::{AssetId, FundId, InstrumentId, InstrumentSpec, Market};
 use crate::number::{Price, Quantity};
@@ -172,6 +173,30 @@ impl<'a> Overview<'a> {
         market.begin_change(instrument, spec, self.now_ns);
         market.instruments[instrument.index()].before = None; // for everybody at once
         self.preview_in(&market, instrument)
+    }
+
+    /// Who is in breach at the present marks, in liquidation or not, and would be reduced or taken over under another mode of
+    /// everything, of an instrument or of an account: at least one of their marks would live, and not be paused.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownInstrument`], [`Refusal::UnknownAccount`].
+    pub fn preview_mode(&self, scope: Scope, mode: Mode) -> Result<Preview, Refusal> {
+        let mut after = self.rounds.market.clone();
+        match scope {
+            Scope::Instrument(id) if id.index() >= after.instruments.len() => {
+                return Err(Refusal::UnknownInstrument(id.0));
+            }
+            Scope::Account(account) => drop(self.locate(account)?),
+            _ => {}
+        }
+        after.note_mode(&Command::Mode { scope, mode });
+        let mut preview = Preview::default();
+        for shard in self.shards {
+            shard.preview_mode(&self.rounds.market, &after, (scope, mode), &mut preview);
+        }
+        preview.sort();
+        Ok(preview)
     }
 
     /// Who of the holders of an instrument would be in breach in a market that is not there yet.
