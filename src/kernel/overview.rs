@@ -9,7 +9,7 @@ use crate::number::{Price, Quantity};
 use crate::position::Position;
 use crate::refusal::Refusal;
 use crate::rounds::Rounds;
-use crate::shard::{AccountView, Candidate, LadderRung, Preview, Shard, shard_of};
+use crate::shard::{AccountView, Candidate, LadderRung, Preview, Shard, locate};
 use fixed::types::I64F64;
 use std::collections::BTreeMap;
 
@@ -143,9 +143,7 @@ impl<'a> Overview<'a> {
 
     /// The shard of an account and its index there.
     fn locate(&self, account: u64) -> Result<(usize, u32), Refusal> {
-        let shard = shard_of(account, self.shards.len() as u32) as usize;
-        let index = self.shards[shard].find(account).ok_or(Refusal::UnknownAccount(account))?;
-        Ok((shard, index))
+        locate(self.shards, account).ok_or(Refusal::UnknownAccount(account))
     }
 
     /// The open interest of an instrument, and what it would be after a command; none where that will be refused.

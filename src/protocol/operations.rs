@@ -144,16 +144,17 @@ impl<D: Driver> Reader<'_, D> {
     }
 
     fn account(&mut self) -> Result<(), Rejection> {
-        self.only(&["account", "margin", "positions"])?;
+        self.only(&["account", "margin", "positions", "group"])?;
         let account = self.fields.id("account")?;
         let margin =
             self.fields.word_or("margin", &[("single", true), ("multi", false), ("portfolio", false)], true)?;
         let positions = self.fields.word_or("positions", POSITION_MODES, PositionMode::OneWay)?;
+        let group = self.fields.id_or_none("group")?;
         let ts_ns = self.time_of_line()?;
         if !margin {
             return Err(Rejection::bad_value("margin: only \"single\" is supported in this version"));
         }
-        self.apply(ts_ns, &Command::Account { account, positions }, OffGrid::NONE)
+        self.apply(ts_ns, &Command::Account { account, positions, group }, OffGrid::NONE)
     }
 
     fn payment(&mut self, into: bool) -> Result<(), Rejection> {
