@@ -4,13 +4,14 @@ use super::desk::{Desk, Hatch};
 use super::failure::Shared;
 use super::slot::{Aside, Kind, Outgoing, Output, Slot, Told, VenueMessage, What};
 use crate::command::Command;
+use crate::correction::Correction;
 use crate::event::Event;
-use crate::kernel::{Overview, declare};
+use crate::kernel::{Overview, correct, declare};
 use crate::market::Market;
 use crate::refusal::Refusal;
 use crate::ring::{Bell, Cursor, Reader, Receiver, Sender};
 use crate::rounds::Rounds;
-use crate::shard::{Shard, Shards};
+use crate::shard::{Report, Shard, Shards};
 use crossbeam::queue::ArrayQueue;
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
@@ -117,7 +118,7 @@ impl Seat {
                 }
             }
             Kind::Pass => self.rounds.now_ns = self.rounds.now_ns.max(slot.ts_ns.unwrap_or(0)),
-            Kind::Decide | Kind::Declare | Kind::Ask => {
+            Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask => {
                 if !self.gather() {
                     return Step::Waits;
                 }
@@ -151,12 +152,40 @@ impl Seat {
                     self.told(true);
                 }
             }
+            Kind::Correct => {
+                self.seq = slot.seq;
+                if let Some(Aside::Correct(correction)) = self.asides.pop() {
+                    self.correct(slot.ts_ns, &correction);
+                }
+            }
             _ => {
                 if let Some(Aside::Ask(question)) = self.asides.pop() {
                     question(Overview::new(&self.rounds, &self.shards));
                 }
             }
         }
+    }
+
+    /// Books a correction: what the workers do at a command is done here for all of them.
+    fn correct(&mut self, ts_ns: Option<u64>, correction: &Correction) {
+        let mut reports = Vec::new();
+        let done = correct(&mut self.rounds, &mut self.shards, ts_ns, correction, &mut reports);
+        if let Err(refusal) = done {
+            self.outbox.push_back(Outgoing::Output(Output::Refused { seq: self.seq, refusal }));
+        }
+        let (place, decided_ns) = (self.ring.place(), self.decided_ns());
+        let requests = reports.iter().filter_map(Report::request);
+        self.outbox.extend(requests.map(|request| Outgoing::Venue(VenueMessage { place, decided_ns, request })));
+        reports.iter().for_each(|report| self.rounds.stage(report));
+        if done.is_ok() || !self.rounds.market.jobs.is_empty() {
+            // Also where it is refused: what a job had still to book for the accounts was booked before.
+            self.rounds.merge();
+            self.told(true);
+        }
+    }
+
+    fn decided_ns(&self) -> u64 {
+        self.epoch.map_or(0, |epoch| epoch.elapsed().as_nanos() as u64)
     }
 
     fn decide(&mut self) {
@@ -175,8 +204,7 @@ impl Seat {
             self.outbox.extend(self.rounds.given.iter().map(|&answer| Outgoing::Answer(answer)));
             self.outbox.push_back(Outgoing::Decided { hash });
         }
-        let decided_ns = self.epoch.map_or(0, |epoch| epoch.elapsed().as_nanos() as u64);
-        let place = self.ring.place();
+        let (place, decided_ns) = (self.ring.place(), self.decided_ns());
         let sent = self.rounds.sent.drain(..);
         self.outbox.extend(sent.map(|request| Outgoing::Venue(VenueMessage { place, decided_ns, request })));
         self.tell_events();
@@ -321,7 +349,7 @@ impl Seat {
                 let tells = |colleague: &Colleague| colleague.first_told() == Some(place);
                 self.colleagues.iter().any(tells) || self.colleagues.iter().all(|colleague| colleague.has_passed(place))
             }
-            Kind::Decide | Kind::Declare | Kind::Ask => {
+            Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask => {
                 self.colleagues.iter().any(|colleague| colleague.to_arbiter.is_waiting())
             }
             Kind::Pass | Kind::Stop => true,

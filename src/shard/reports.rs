@@ -1,10 +1,11 @@
 //! What a shard has to tell the arbiter about an input: what happened in its accounts, and what it cannot settle alone.
 
 use super::{Attention, OrderRequest};
-use crate::command::{OrderName, Side};
+use crate::command::{OrderName, OrderOwner, Side};
 use crate::event::Event;
 use crate::market::InstrumentId;
 use crate::number::{Price, Quantity};
+use crate::venue::VenueRequest;
 
 /// One thing that a shard tells. Of fixed size: it travels through a queue.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,26 @@ pub(crate) struct OrderFill {
 pub(crate) trait Outbox {
     /// Takes the next report.
     fn put(&mut self, report: Report);
+}
+
+impl Report {
+    /// What the venue is asked to do by it, if anything.
+    pub(crate) fn request(&self) -> Option<VenueRequest> {
+        match *self {
+            Self::Order { attention, nth, request } => Some(VenueRequest::Order {
+                order: OrderName { owner: OrderOwner::Account(attention.account), nth },
+                instrument: request.instrument,
+                side: request.side,
+                quantity: request.quantity,
+                limit: request.limit,
+                step: request.step,
+            }),
+            Self::Begun { event: Event::CancelRequested { account, pool, more: 0, .. }, .. } => {
+                Some(VenueRequest::Cancel { account, pool })
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Outbox for Vec<Report> {
