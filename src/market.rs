@@ -4,8 +4,8 @@
 
 use crate::command::Command;
 use crate::contract::Unit;
-use crate::correction::Remark;
 use crate::controls::{Controls, Mode, Scope};
+use crate::correction::Remark;
 use crate::decimal::Grid;
 use crate::jobs::{DEFAULT_CHUNK, Job};
 use crate::number::{PPB, Price, Quantity};

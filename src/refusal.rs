@@ -118,9 +118,9 @@ pub enum Refusal {
     ModeInUse { account: u64 },
     #[error("account {account} has no isolated position in the instrument")]
     NoIsolatedPosition { account: u64 },
-    #[error("corrects must be the number of an earlier input, from 1 on")]
+    #[error("corrects must be at least 1, the number of an earlier input, not 0")]
     CorrectsNothing,
-    #[error("corrects must be the number of an input before this one, {present}, not {corrects}")]
+    #[error("corrects must be below {present}, the number of this input, not {corrects}")]
     CorrectsFuture { corrects: u64, present: u64 },
     #[error("{what} must be a text of 1 to {most} bytes, not of {bytes}", most = crate::correction::MAX_TEXT)]
     TextLength { what: &'static str, bytes: usize },

@@ -20,8 +20,8 @@ use terrace::protocol::Session;
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, VenueMode, VenueRequest, VenueRules};
 use terrace::{
-    Command, Correction, Declaration, Driver, Event, Kernel, OffGrid, OrderName, OrderOwner, Overview, Refusal, Settings, Strategy,
-    Wait,
+    Command, Correction, Declaration, Driver, Event, Kernel, OffGrid, OrderName, OrderOwner, Overview, Refusal,
+    Settings, Strategy, Wait,
 };
 
 /// How many scripts each layout plays; `TERRACE_SCRIPTS` asks for more.

@@ -324,11 +324,8 @@ impl Engine {
         if let (Some((instrument, price)), Some(fill)) = (bounds.exceeded, correction.fill()) {
             self.check_interest(&Command::Fill(fill), OffGrid::NONE, instrument, price)?;
         }
-        let entry = self.record.is_some().then(|| Entry::Correct {
-            seq: self.seq + 1,
-            ts_ns,
-            correction: correction.clone(),
-        });
+        let entry =
+            self.record.is_some().then(|| Entry::Correct { seq: self.seq + 1, ts_ns, correction: correction.clone() });
         let seq = self.submit_aside(ts_ns, Kind::Correct, Aside::Correct(correction.clone()), entry)?;
         self.market.note_remark(correction);
         if let Some(fill) = correction.fill() {

@@ -749,9 +749,7 @@ impl EventReader<'_> {
                 Corrected::Reprice { instrument, side, quantity, price, to }
             }
             remedy if remedy == terrace_remedy::Adjust as u32 => Corrected::Adjust { asset: asset()?, amount },
-            remedy if remedy == terrace_remedy::Compensate as u32 => {
-                Corrected::Compensate { asset: asset()?, amount }
-            }
+            remedy if remedy == terrace_remedy::Compensate as u32 => Corrected::Compensate { asset: asset()?, amount },
             _ => return None,
         })
     }

@@ -72,8 +72,7 @@ impl<D: Driver> Reader<'_, D> {
         let (trade, mut off_grid) = self.trade(&line)?;
         let settle = self.desk.kernel.market().instrument(trade.instrument).spec.settle;
         let (fee, off_fee) = self.amount("fee", settle, fee);
-        let (counter_fee, off_counter_fee) =
-            self.amount("counter_fee", settle, counter_fee.unwrap_or(Decimal::ZERO));
+        let (counter_fee, off_counter_fee) = self.amount("counter_fee", settle, counter_fee.unwrap_or(Decimal::ZERO));
         (off_grid.fee, off_grid.counter_fee) = (off_fee, off_counter_fee);
         self.apply_correction(ts_ns, texts, Remedy::Bust { trade, fee, counter_fee }, off_grid)
     }

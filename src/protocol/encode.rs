@@ -291,13 +291,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// What was put right, and what was said of it.
-    fn corrected(
-        self,
-        seq: u64,
-        (corrects, account, remark): (u64, u64, u32),
-        what: Corrected,
-        out: &mut String,
-    ) {
+    fn corrected(self, seq: u64, (corrects, account, remark): (u64, u64, u32), what: Corrected, out: &mut String) {
         let mut line = Line::begin(out, "corrected", seq);
         line.quoted("op", what.op()).bare("corrects", corrects).bare("account", account);
         if let Some(remark) = self.market.remark(remark) {
