@@ -176,7 +176,9 @@ impl Seat {
         let (place, decided_ns) = (self.ring.place(), self.decided_ns());
         let requests = reports.iter().filter_map(Report::request);
         self.outbox.extend(requests.map(|request| Outgoing::Venue(VenueMessage { place, decided_ns, request })));
-        reports.iter().for_each(|report| self.rounds.stage(report));
+        for report in &reports {
+            self.rounds.stage(report);
+        }
         if done.is_ok() || !self.rounds.market.jobs.is_empty() {
             // Also where it is refused: what a job had still to book for the accounts was booked before.
             self.rounds.merge();

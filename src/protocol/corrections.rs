@@ -12,6 +12,13 @@ use crate::market::AssetId;
 /// What every correction says.
 const COMMON: [&str; 4] = ["account", "corrects", "reason", "principal"];
 
+/// What every correction says for itself.
+struct Said {
+    corrects: u64,
+    reason: String,
+    principal: String,
+}
+
 /// A fill as a line names it, before names and numbers are placed.
 struct TradeLine {
     account: u64,
@@ -68,49 +75,49 @@ impl<D: Driver> Reader<'_, D> {
         let fee = self.fields.decimal_or("fee", Decimal::ZERO)?;
         let counter_fee = self.fields.decimal_or_none("counter_fee")?;
         line.only_with_counterparty("counter_fee", counter_fee.is_some())?;
-        let (texts, ts_ns) = self.texts_and_time()?;
+        let (said, ts_ns) = self.said_and_time()?;
         let (trade, mut off_grid) = self.trade(&line)?;
         let settle = self.desk.kernel.market().instrument(trade.instrument).spec.settle;
         let (fee, off_fee) = self.amount("fee", settle, fee);
         let (counter_fee, off_counter_fee) = self.amount("counter_fee", settle, counter_fee.unwrap_or(Decimal::ZERO));
         (off_grid.fee, off_grid.counter_fee) = (off_fee, off_counter_fee);
-        self.apply_correction(ts_ns, texts, Remedy::Bust { trade, fee, counter_fee }, off_grid)
+        self.apply_correction(ts_ns, said, Remedy::Bust { trade, fee, counter_fee }, off_grid)
     }
 
     fn reprice(&mut self) -> Result<(), Rejection> {
         self.only_of_correction(&[&TradeLine::FIELDS[..], &["to"]].concat())?;
         let line = TradeLine::read(&mut self.fields)?;
         let to = self.fields.decimal("to")?;
-        let (texts, ts_ns) = self.texts_and_time()?;
+        let (said, ts_ns) = self.said_and_time()?;
         let (trade, mut off_grid) = self.trade(&line)?;
         let tick = self.desk.kernel.market().instrument(trade.instrument).spec.tick;
         let (to, off_to) = self.place("to", to, tick);
         off_grid.to = off_to;
-        self.apply_correction(ts_ns, texts, Remedy::Reprice { trade, to }, off_grid)
+        self.apply_correction(ts_ns, said, Remedy::Reprice { trade, to }, off_grid)
     }
 
     fn adjust(&mut self) -> Result<(), Rejection> {
         self.only_of_correction(&["asset", "amount"])?;
         let (account, name) = (self.fields.id("account")?, self.fields.name("asset")?);
         let amount = self.fields.decimal("amount")?;
-        let (texts, ts_ns) = self.texts_and_time()?;
+        let (said, ts_ns) = self.said_and_time()?;
         let asset = self.desk.asset(&name)?;
         let (amount, off) = self.quanta(asset, amount);
         let off_grid = CorrectionOffGrid { amount: off, ..CorrectionOffGrid::NONE };
-        self.apply_correction(ts_ns, texts, Remedy::Adjust { account, asset, amount }, off_grid)
+        self.apply_correction(ts_ns, said, Remedy::Adjust { account, asset, amount }, off_grid)
     }
 
     fn compensate(&mut self) -> Result<(), Rejection> {
         self.only_of_correction(&["asset", "amount", "fund"])?;
         let (account, name) = (self.fields.id("account")?, self.fields.name("asset")?);
         let (amount, fund) = (self.fields.decimal("amount")?, self.fields.name_or_none("fund")?);
-        let (texts, ts_ns) = self.texts_and_time()?;
+        let (said, ts_ns) = self.said_and_time()?;
         let asset = self.desk.asset(&name)?;
         let own = self.desk.kernel.market().asset(asset).fund;
         let fund = fund.map_or(Ok(own), |fund| self.desk.fund(&fund))?;
         let (amount, off) = self.quanta(asset, amount);
         let off_grid = CorrectionOffGrid { amount: off, ..CorrectionOffGrid::NONE };
-        self.apply_correction(ts_ns, texts, Remedy::Compensate { account, asset, amount, fund }, off_grid)
+        self.apply_correction(ts_ns, said, Remedy::Compensate { account, asset, amount, fund }, off_grid)
     }
 
     fn only_of_correction(&self, own: &[&str]) -> Result<(), Rejection> {
@@ -118,10 +125,10 @@ impl<D: Driver> Reader<'_, D> {
     }
 
     /// What is corrected, why, and on whose order; and, the last check of form, the time.
-    fn texts_and_time(&mut self) -> Result<((u64, String, String), Option<u64>), Rejection> {
+    fn said_and_time(&mut self) -> Result<(Said, Option<u64>), Rejection> {
         let corrects = self.fields.id("corrects")?;
-        let texts = (corrects, self.fields.text("reason")?, self.fields.text("principal")?);
-        Ok((texts, self.time_of_line()?))
+        let (reason, principal) = (self.fields.text("reason")?, self.fields.text("principal")?);
+        Ok((Said { corrects, reason, principal }, self.time_of_line()?))
     }
 
     /// A trade on its grids.
@@ -150,7 +157,7 @@ impl<D: Driver> Reader<'_, D> {
     fn apply_correction(
         &mut self,
         ts_ns: Option<u64>,
-        (corrects, reason, principal): (u64, String, String),
+        Said { corrects, reason, principal }: Said,
         remedy: Remedy,
         off_grid: CorrectionOffGrid,
     ) -> Result<(), Rejection> {
