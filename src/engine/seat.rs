@@ -11,7 +11,7 @@ use crate::market::Market;
 use crate::refusal::Refusal;
 use crate::ring::{Bell, Cursor, Reader, Receiver, Sender};
 use crate::rounds::Rounds;
-use crate::shard::{Report, Shard, Shards};
+use crate::shard::{Shard, Shards};
 use crossbeam::queue::ArrayQueue;
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
@@ -145,10 +145,13 @@ impl Seat {
             Kind::Declare => {
                 self.seq = slot.seq;
                 if let Some(Aside::Declare(declaration)) = self.asides.pop() {
-                    for market in self.markets.iter_mut().flatten() {
-                        declaration.enter(market);
-                    }
+                    let now_ns = slot.ts_ns.unwrap_or(self.rounds.now_ns);
                     declare(&mut self.rounds, &mut self.shards, slot.ts_ns, &declaration);
+                    for market in self.markets.iter_mut().flatten() {
+                        declaration.enter(market, now_ns);
+                        market.copy_interest(&self.rounds.market);
+                    }
+                    self.ask_venue();
                     self.told(true);
                 }
             }
@@ -168,26 +171,15 @@ impl Seat {
 
     /// Books a correction: what the workers do at a command is done here for all of them.
     fn correct(&mut self, ts_ns: Option<u64>, correction: &Correction) {
-        let mut reports = Vec::new();
-        let done = correct(&mut self.rounds, &mut self.shards, ts_ns, correction, &mut reports);
+        let done = correct(&mut self.rounds, &mut self.shards, ts_ns, correction);
         if let Err(refusal) = done {
             self.outbox.push_back(Outgoing::Output(Output::Refused { seq: self.seq, refusal }));
+            if self.rounds.market.jobs.is_empty() {
+                return;
+            }
         }
-        let (place, decided_ns) = (self.ring.place(), self.decided_ns());
-        let requests = reports.iter().filter_map(Report::request);
-        self.outbox.extend(requests.map(|request| Outgoing::Venue(VenueMessage { place, decided_ns, request })));
-        for report in &reports {
-            self.rounds.stage(report);
-        }
-        if done.is_ok() || !self.rounds.market.jobs.is_empty() {
-            // Also where it is refused: what a job had still to book for the accounts was booked before.
-            self.rounds.merge();
-            self.told(true);
-        }
-    }
-
-    fn decided_ns(&self) -> u64 {
-        self.epoch.map_or(0, |epoch| epoch.elapsed().as_nanos() as u64)
+        self.ask_venue();
+        self.told(true);
     }
 
     fn decide(&mut self) {
@@ -206,10 +198,16 @@ impl Seat {
             self.outbox.extend(self.rounds.given.iter().map(|&answer| Outgoing::Answer(answer)));
             self.outbox.push_back(Outgoing::Decided { hash });
         }
-        let (place, decided_ns) = (self.ring.place(), self.decided_ns());
+        self.ask_venue();
+        self.tell_events();
+    }
+
+    /// Sends what the rounds ask of a venue that answers by commands.
+    fn ask_venue(&mut self) {
+        let decided_ns = self.epoch.map_or(0, |epoch| epoch.elapsed().as_nanos() as u64);
+        let place = self.ring.place();
         let sent = self.rounds.sent.drain(..);
         self.outbox.extend(sent.map(|request| Outgoing::Venue(VenueMessage { place, decided_ns, request })));
-        self.tell_events();
     }
 
     /// Takes in what the workers report of a place; false as long as any of them may still have something to say.

@@ -127,6 +127,9 @@ impl WorkerOutbox {
             shard.find_breaches(market, cause_of(command, false), self);
             return;
         };
+        if let Command::Time { .. } = command {
+            desk.shard.note_time();
+        }
         // The sequencer tells the time with every price.
         let now_ns = time_of(slot.ts_ns, command).unwrap_or(0);
         let moved = match instrument {

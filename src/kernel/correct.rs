@@ -8,10 +8,9 @@ use crate::number::Price;
 use crate::refusal::Refusal;
 use crate::rounds::Rounds;
 use crate::sequencer;
-use crate::shard::{Report, Shard};
+use crate::shard::Shard;
 
-/// Carries a correction out that has its place: tells it, books it, and lets the shards find what it puts in breach. What
-/// they report is still to be staged.
+/// Carries a correction out that has its place: tells it, books it, and lets the shards find what it puts in breach.
 ///
 /// # Errors
 ///
@@ -22,7 +21,6 @@ pub(crate) fn correct(
     shards: &mut [Box<Shard>],
     ts_ns: Option<u64>,
     correction: &Correction,
-    reports: &mut Vec<Report>,
 ) -> Result<(), Refusal> {
     let remark = rounds.market.note_remark(correction);
     for account in [Some(correction.account()), correction.counterparty()].into_iter().flatten() {
@@ -35,11 +33,12 @@ pub(crate) fn correct(
         let Correction { corrects, .. } = *correction;
         let (account, what) = (correction.account(), correction.corrected());
         rounds.events.push(Event::Corrected { corrects, account, remark, what });
-        book(rounds, shards, correction, reports);
+        book(rounds, shards, correction);
         rounds.accept(ts_ns, correction.cause());
     }
-    for shard in shards {
-        shard.find_breaches(&rounds.market, correction.cause(), reports);
+    if done.is_ok() || !rounds.market.jobs.is_empty() {
+        // Also where it is refused: what a job had still to book for the accounts was booked before.
+        rounds.find_breaches(shards, correction.cause());
     }
     done
 }
@@ -64,14 +63,16 @@ fn check(rounds: &Rounds, shards: &[Box<Shard>], correction: &Correction) -> Res
     }
 }
 
-fn book(rounds: &mut Rounds, shards: &mut [Box<Shard>], correction: &Correction, reports: &mut Vec<Report>) {
+fn book(rounds: &mut Rounds, shards: &mut [Box<Shard>], correction: &Correction) {
     match correction.remedy {
         Remedy::Bust { trade, fee, counter_fee } => {
             let (fee, counter_fee) = (i128::from(fee), i128::from(counter_fee));
             rounds.book_bust(&trade.undone(), fee + counter_fee);
+            let mut reports = Vec::new();
             for shard in shards {
-                shard.book_bust(&rounds.market, &trade.undone(), (fee, counter_fee), reports);
+                shard.book_bust(&rounds.market, &trade.undone(), (fee, counter_fee), &mut reports);
             }
+            reports.iter().for_each(|report| rounds.stage(report));
         }
         Remedy::Reprice { trade, to } => reprice(rounds, shards, &trade, to),
         Remedy::Adjust { account, asset, amount } => {
@@ -146,10 +147,6 @@ impl Kernel {
         if let Some(record) = &mut self.record {
             record.push(Entry::Correct { seq: self.seq, ts_ns, correction: correction.clone() });
         }
-        let Self { rounds, shards, reports, .. } = self;
-        let done = correct(rounds, shards, ts_ns, correction, reports);
-        reports.drain(..).for_each(|report| rounds.stage(&report));
-        rounds.merge();
-        done
+        correct(&mut self.rounds, &mut self.shards, ts_ns, correction)
     }
 }

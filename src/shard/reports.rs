@@ -28,6 +28,27 @@ pub(crate) enum Report {
     Settled { paid: i128, received: i128 },
 }
 
+impl Report {
+    /// What it asks of the venue.
+    #[inline]
+    pub(crate) fn request(&self) -> Option<VenueRequest> {
+        match *self {
+            Self::Order { attention, nth, request } => Some(VenueRequest::Order {
+                order: OrderName { owner: OrderOwner::Account(attention.account), nth },
+                instrument: request.instrument,
+                side: request.side,
+                quantity: request.quantity,
+                limit: request.limit,
+                step: request.step,
+            }),
+            Self::Begun { event: Event::CancelRequested { account, pool, more: 0, .. }, .. } => {
+                Some(VenueRequest::Cancel { account, pool })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A fill of a liquidation order, divided between the account and the fund.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OrderFill {
@@ -47,26 +68,6 @@ pub(crate) struct OrderFill {
 pub(crate) trait Outbox {
     /// Takes the next report.
     fn put(&mut self, report: Report);
-}
-
-impl Report {
-    /// What the venue is asked to do by it, if anything.
-    pub(crate) fn request(&self) -> Option<VenueRequest> {
-        match *self {
-            Self::Order { attention, nth, request } => Some(VenueRequest::Order {
-                order: OrderName { owner: OrderOwner::Account(attention.account), nth },
-                instrument: request.instrument,
-                side: request.side,
-                quantity: request.quantity,
-                limit: request.limit,
-                step: request.step,
-            }),
-            Self::Begun { event: Event::CancelRequested { account, pool, more: 0, .. }, .. } => {
-                Some(VenueRequest::Cancel { account, pool })
-            }
-            _ => None,
-        }
-    }
 }
 
 impl Outbox for Vec<Report> {
