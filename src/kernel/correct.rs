@@ -72,7 +72,9 @@ fn book(rounds: &mut Rounds, shards: &mut [Box<Shard>], correction: &Correction)
             for shard in shards {
                 shard.book_bust(&rounds.market, &trade.undone(), (fee, counter_fee), &mut reports);
             }
-            reports.iter().for_each(|report| rounds.stage(report));
+            for report in &reports {
+                rounds.stage(report);
+            }
         }
         Remedy::Reprice { trade, to } => reprice(rounds, shards, &trade, to),
         Remedy::Adjust { account, asset, amount } => {
