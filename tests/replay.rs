@@ -18,7 +18,7 @@ fn crash() -> Vec<Shock> {
 
 fn small(accounts: u64, seed: u64) -> Settings {
     Settings {
-        population: Population::Generated { accounts, seed, hedge_percent: 0 },
+        population: Population::Generated { accounts, seed, hedge_percent: 0, inverse_percent: 0 },
         shocks: crash(),
         ..Settings::default()
     }

@@ -122,9 +122,9 @@ fn fill(
     for number in 0..=MADE_LEVELS {
         let away = step.saturating_mul(number as Price).saturating_mul(outward);
         let at = price.saturating_add(away);
-        // The kernel admits no level of 2^62 quanta; recorded quantities may be anything.
+        // The kernel admits no level of 2^62 quanta or lots; recorded quantities may be anything.
         let most = instrument.admitted_value(1, at.max(1)).map_or(0, |_| instrument.lots_within(LIMIT - 1, at.max(1)));
-        let offered = i128::from((if number == 0 { lots } else { made }).min(most));
+        let offered = i128::from((if number == 0 { lots } else { made }).min(most)).min(LIMIT - 1);
         let left = (offered - taken).max(0);
         taken = (taken - offered).max(0);
         if let (Ok(quantity @ 1..), true) = (Quantity::try_from(left), at > 0) {
@@ -188,8 +188,7 @@ mod tests {
     /// BTCUSDT with ticks of 0.1 and lots of 0.001.
     fn kernel() -> Kernel {
         let mut kernel = Kernel::new(Settings::default());
-        let settle = kernel.declare_asset(None, "USDT", 8).unwrap();
-        instruments::declare(&mut kernel, settle, "BTCUSDT", "87232".parse().unwrap(), false).unwrap();
+        instruments::declare(&mut kernel, "BTCUSDT", "87232".parse().unwrap(), instruments::Terms::default()).unwrap();
         kernel
     }
 
