@@ -210,6 +210,22 @@ mod tests {
     }
 
     #[test]
+    fn more_lots_than_can_be_counted_are_cut_and_admitted() {
+        let mut kernel = kernel();
+        let mut spec = kernel.market().instruments[0].spec.clone();
+        spec.symbol = "X".into();
+        spec.unit = crate::contract::Unit::Inverse { numerator: 1, denominator: 1 };
+        let id = kernel.declare_instrument(None, spec).unwrap();
+        let quote = Quote { bid: 50, bid_lots: Quantity::MAX, ask: 51, ask_lots: Quantity::MAX };
+        let mut depth = Depth::new(Quantity::MAX);
+        let (bids, asks) = depth.levels(&kernel.market().instruments[1], &quote, 1);
+        assert_eq!((bids[0].quantity, asks[0].quantity), ((LIMIT - 1) as Quantity, (LIMIT - 1) as Quantity));
+        kernel
+            .update_book(None, id, &BookUpdate { bids: Some(bids), asks: Some(asks), ..BookUpdate::default() })
+            .unwrap();
+    }
+
+    #[test]
     fn what_is_taken_comes_back_in_time() {
         let kernel = kernel();
         let instrument = &kernel.market().instruments[0];

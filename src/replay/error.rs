@@ -38,7 +38,9 @@ pub enum ReplayError {
         price: String,
     },
     /// A price level at which no coin can be counted that an inverse contract settles in.
-    #[error("--inverse: {symbol}: no coin to settle in can be counted at a price of {price}: expected 0.00000001 to below 10000000000")]
+    #[error(
+        "--inverse: {symbol}: no coin to settle in can be counted at a price of {price}: expected 0.00000001 to below 10000000000"
+    )]
     CoinPrice {
         /// The symbol.
         symbol: String,

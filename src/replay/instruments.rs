@@ -288,9 +288,8 @@ mod tests {
     #[test]
     fn inverse_contracts_are_worth_100_usd_of_btc_and_10_of_others() {
         let written = |symbol, price| grids(symbol, price, true).unwrap();
-        let grid = |tick: &str, numerator| {
-            (tick.to_owned(), "1".to_owned(), Unit::Inverse { numerator, denominator: 1 })
-        };
+        let grid =
+            |tick: &str, numerator| (tick.to_owned(), "1".to_owned(), Unit::Inverse { numerator, denominator: 1 });
         // USD a contract, over the tick, in quanta of the coin.
         assert_eq!(written("BTCUSDT", "87232"), grid("0.1", 100_000_000_000));
         assert_eq!(written("SOLUSDT", "143.5"), grid("0.01", 100_000_000_000));

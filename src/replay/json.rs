@@ -222,13 +222,13 @@ impl Outcome {
         let asked = &self.settings;
         let (population, seed) = match &asked.population {
             Population::Generated { accounts, seed, hedge_percent, inverse_percent } => {
-                let mut words = format!("{accounts} generated");
-                if *hedge_percent > 0 {
-                    words += &format!(", {hedge_percent}% in hedge mode");
-                }
-                if *inverse_percent > 0 {
-                    words += &format!(", {inverse_percent}% of the instruments inverse");
-                }
+                let share = |percent: u64, what: &str| match percent {
+                    0 => String::new(),
+                    percent => format!(", {percent}% {what}"),
+                };
+                let hedge = share(*hedge_percent, "in hedge mode");
+                let inverse = share(*inverse_percent, "of the instruments inverse");
+                let words = format!("{accounts} generated{hedge}{inverse}");
                 (words, Some(*seed))
             }
             Population::File(path) => (path.display().to_string(), None),

@@ -2,11 +2,11 @@
 
 use super::error::ReplayError;
 use super::import::{Rejected, import};
-use super::outcome::PopulationReport;
 use super::instruments::Terms;
+use super::outcome::PopulationReport;
 use super::population::{self, Drawn, FUND_PPM, Listing, POSITIONS_PER_ACCOUNT};
-use super::prices::{Sizes, SymbolPrices};
 use super::prices::mark_command;
+use super::prices::{Sizes, SymbolPrices};
 use super::settings::{Population, Settings, Venue};
 use super::survey::{Survey, survey};
 use super::{Progress, instruments};
