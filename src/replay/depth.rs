@@ -122,15 +122,21 @@ fn fill(
     for number in 0..=MADE_LEVELS {
         let away = step.saturating_mul(number as Price).saturating_mul(outward);
         let at = price.saturating_add(away);
-        // The kernel admits no level of 2^62 quanta or lots; recorded quantities may be anything.
-        let most = instrument.admitted_value(1, at.max(1)).map_or(0, |_| instrument.lots_within(LIMIT - 1, at.max(1)));
-        let offered = i128::from((if number == 0 { lots } else { made }).min(most)).min(LIMIT - 1);
+        let offered = admitted(if number == 0 { lots } else { made }, at.max(1), instrument);
         let left = (offered - taken).max(0);
         taken = (taken - offered).max(0);
         if let (Ok(quantity @ 1..), true) = (Quantity::try_from(left), at > 0) {
             levels.push(Level { price: at, quantity });
         }
     }
+}
+
+/// As many of the lots as the kernel admits in a level, which is less than 2^62 quanta and lots: recorded quantities may
+/// be anything.
+fn admitted(lots: Quantity, price: Price, instrument: &Instrument) -> i128 {
+    let all = instrument.admitted_value(lots, price).map(|_| lots);
+    let most = || instrument.admitted_value(1, price).map_or(0, |_| instrument.lots_within(LIMIT - 1, price));
+    i128::from(all.unwrap_or_else(most)).min(LIMIT - 1)
 }
 
 /// The depth of all instruments.
