@@ -2,7 +2,7 @@
 //!
 //! Plain data of an instrument; by default all of it is off.
 
-use crate::market::InstrumentId;
+use crate::market::{FundId, InstrumentId};
 use crate::number::{LEVERAGE_ONE, LIMIT, PPB, Price, Quantity, div_ceil, mul_div_ceil};
 use crate::refusal::Refusal;
 
@@ -163,6 +163,8 @@ pub enum Scope {
     Instrument(InstrumentId),
     /// An account.
     Account(u64),
+    /// The instruments of a fund, by its losses: no command sets it.
+    Fund(FundId),
 }
 
 impl Controls {

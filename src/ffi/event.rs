@@ -893,8 +893,10 @@ impl EventReader<'_> {
             }
             terrace_happening::ModeSet(it) => {
                 let (scope, mode) = it.read()?;
-                if let Scope::Instrument(id) = scope {
-                    self.instrument(id.0)?;
+                match scope {
+                    Scope::Instrument(id) => drop(self.instrument(id.0)?),
+                    Scope::Fund(id) => drop(self.fund(id.0)?),
+                    Scope::All | Scope::Account(_) => {}
                 }
                 Event::Mode { scope, mode }
             }

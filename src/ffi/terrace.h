@@ -594,7 +594,7 @@ typedef struct terrace_funding {
 
 // What an instrument, an account, or everything may do from now on.
 typedef struct terrace_set_mode {
-  // The instrument's, or the account.
+  // The instrument's, the account, or the fund's.
   uint64_t id;
   // A `terrace_scope`.
   uint32_t scope;

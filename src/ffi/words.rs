@@ -245,6 +245,8 @@ pub enum terrace_scope {
     Instrument = 1,
     /// That account.
     Account = 2,
+    /// The instruments of that fund: only told, never set.
+    Fund = 3,
 }
 
 /// How threads wait.

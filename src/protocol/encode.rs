@@ -377,6 +377,7 @@ impl<'a> Encoder<'a> {
                 Scope::All => &mut line,
                 Scope::Instrument(id) => line.quoted("symbol", self.symbol(id)),
                 Scope::Account(account) => line.bare("account", account),
+                Scope::Fund(fund) => line.quoted("fund", &self.market.fund(fund).name),
             }
             .quoted("mode", mode.as_str())
             .end();

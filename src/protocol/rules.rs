@@ -73,6 +73,7 @@ pub(super) fn dry_run(market: &Market, (op, scope): (&str, Scope), found: &Previ
         Scope::All => &mut line,
         Scope::Instrument(instrument) => line.quoted("symbol", encoder.symbol(instrument)),
         Scope::Account(account) => line.bare("account", account),
+        Scope::Fund(id) => line.quoted("fund", &market.fund(id).name),
     };
     line.list("pools", &found.pools, |out, pool| {
         let asset = encoder.pool_asset(pool.name);

@@ -35,6 +35,7 @@ impl Rounds {
         self.filled.clear();
         self.followed.clear();
         self.note_open_interest(shards);
+        self.wake_resumed(shards, Shard::resume);
         self.walk_undecided(shards);
         self.grant_room(shards);
         self.walk_rounds(shards);
@@ -84,7 +85,9 @@ impl Rounds {
                 break;
             }
             self.unwind_inventory();
-            if !self.arbiter.deleverage_inventory(&self.market, shards, &mut self.events) {
+            let traded = self.arbiter.deleverage_inventory(&self.market, shards, &mut self.events);
+            self.follow_losses();
+            if !traded && self.resumed.is_empty() {
                 break;
             }
         }
@@ -120,6 +123,8 @@ impl Rounds {
     /// Phase (a) of a further round: locks and announces all unlocked pools in breach, by account; false if there is
     /// nothing to walk.
     fn lock_breached(&mut self, shards: &mut [Box<Shard>]) -> bool {
+        self.follow_losses();
+        self.wake_resumed(shards, Shard::revive);
         if shards.iter().all(|shard| shard.is_quiet()) {
             return false;
         }
@@ -159,6 +164,7 @@ impl Rounds {
         let Attention { shard, pool, .. } = found;
         shards[shard as usize].catch_up_pool(&self.market, pool);
         loop {
+            self.follow_losses();
             if shards[shard as usize].waiting(pool).is_some() {
                 if self.market.venue.is_manual() {
                     return;

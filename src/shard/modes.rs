@@ -38,6 +38,16 @@ impl Shard {
         }
     }
 
+    /// What was paused in an instrument goes on: its locked pools that wait for nothing else are walked at the next decision.
+    pub(crate) fn resume(&mut self, id: InstrumentId) {
+        for at in 0..self.holders[id.index()].len() {
+            let pool = self.holdings[self.holders[id.index()][at] as usize].pool;
+            if self.pools[pool as usize].is_locked() && self.is_ready(pool) {
+                self.leave_undecided(pool);
+            }
+        }
+    }
+
     /// Whether a position of a pool is neither reduced nor taken over at present.
     pub(super) fn liquidation_is_paused(&self, market: &Market, pool: u32, id: InstrumentId) -> bool {
         market.has_mode(id, Mode::LiquidationPaused) || self.mode_of(pool) == Mode::LiquidationPaused
