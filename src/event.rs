@@ -1,5 +1,7 @@
 //! What comes out: events of fixed size, in the order in which things happened.
 
+pub use crate::airlock::AirlockOutcome;
+
 use crate::command::{OrderName, OrderOwner, PositionSide, Side};
 use crate::controls::{Mode, Scope};
 use crate::market::{AssetId, FreezeCause, FundId, InstrumentId};
@@ -170,6 +172,18 @@ pub enum Event {
     RulesSettled { instrument: InstrumentId },
     /// A settlement of funding is done: what all payers paid and all receivers received. The rest is the fund's.
     FundingSettled { instrument: InstrumentId, rate_ppb: i64, paid: i128, received: i128 },
+    /// The airlock holds `price` back; `mark` stays in force. At `price` the pools of so many accounts, of this notional together, would
+    /// be in breach, and `fund_loss` below zero.
+    AirlockHeld {
+        instrument: InstrumentId,
+        price: Price,
+        mark: Price,
+        accounts: u64,
+        notional: i128,
+        fund_loss: i128,
+    },
+    /// A hold of the airlock ended; `price` is the mark in force from now on.
+    AirlockEnded { instrument: InstrumentId, outcome: AirlockOutcome, price: Price },
 }
 
 /// The events of an input, in order.

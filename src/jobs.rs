@@ -84,6 +84,7 @@ impl Market {
     /// The rules of an instrument change: who holds it goes over to them in pieces.
     pub(crate) fn begin_change(&mut self, instrument: InstrumentId, spec: InstrumentSpec) {
         self.instruments[instrument.index()].change_rules(spec);
+        self.note_timeouts();
         let name = JobName { instrument, kind: JobKind::Rules };
         self.jobs.push(Job { name, rate_ppb: 0, mark: 0, done: None });
     }

@@ -604,11 +604,32 @@ impl Engine {
     fn check(&mut self, command: &Command, off_grid: OffGrid) -> Result<(), SubmitError> {
         let Self { known, hedging, interest, .. } = self;
         let mut bounds = Bounds { known, hedging, interest, exceeded: None };
-        sequencer::check(&self.market, &mut bounds, command, off_grid)?;
-        match bounds.exceeded {
+        let checked = sequencer::check(&self.market, &mut bounds, command, off_grid);
+        let exceeded = bounds.exceeded;
+        let too_large = matches!(checked, Err(Refusal::Overflow { .. })) || exceeded.is_some();
+        if too_large && self.market.bounded().next().is_some() {
+            self.learn_marks()?;
+            return self.check(command, off_grid);
+        }
+        checked?;
+        match exceeded {
             None => Ok(()),
             Some((instrument, price)) => self.check_interest(command, off_grid, instrument, price),
         }
+    }
+
+    /// Marks behind an airlock are known here within bounds only: learns them as they are.
+    #[cold]
+    fn learn_marks(&mut self) -> Result<(), SubmitError> {
+        if self.settle().is_err() {
+            return Err(SubmitError::Stopped);
+        }
+        let bounded: Vec<InstrumentId> = self.market.bounded().collect();
+        let known = self.ask(|overview| overview.market().clone())?;
+        for id in bounded {
+            self.market.copy_marks(&known, id);
+        }
+        Ok(())
     }
 
     #[cold]
@@ -630,7 +651,7 @@ impl Engine {
             return Ok(());
         }
         let what = match command {
-            Command::Mark { .. } | Command::Index { .. } => "open interest · mark · unit",
+            Command::Mark { .. } | Command::MarkFrom { .. } | Command::Index { .. } => "open interest · mark · unit",
             Command::Fill(_) => "quantity · price · unit",
             _ => "open interest · price · unit",
         };

@@ -2,6 +2,7 @@
 
 use super::Kernel;
 use crate::engine::Entry;
+use crate::controls::Controls;
 use crate::event::Cause;
 use crate::jobs::{JobKind, JobName};
 use crate::market::{Asset, AssetId, FundId, FundSpec, Instrument, InstrumentId, InstrumentSpec, Market, is_name};
@@ -179,13 +180,14 @@ fn check_rules(market: &Market, id: InstrumentId, spec: &InstrumentSpec) -> Resu
     let present = &market.instruments.get(id.index()).ok_or(Refusal::UnknownInstrument(id.0))?.spec;
     let grids = |spec: &InstrumentSpec| (spec.tick.step(), spec.lot.step(), spec.unit);
     let names = |spec: &InstrumentSpec| (spec.symbol.clone(), spec.underlying.clone(), spec.settle, spec.fund);
+    let controls = |spec: &InstrumentSpec| Controls { airlock: None, ..spec.controls.clone() };
     if grids(present) != grids(spec)
         || names(present) != names(spec)
-        || present.controls != spec.controls
+        || controls(present) != controls(spec)
         || present.prices != spec.prices
     {
         return Err(Refusal::BadDeclaration {
-            what: "names, grids, unit, fund, prices and controls of an instrument cannot be changed",
+            what: "names, grids, unit, fund, prices and controls but the airlock of an instrument cannot be changed",
         });
     }
     spec.check()?;
@@ -225,6 +227,7 @@ pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Opt
         Declaration::Venue(_) => {}
     }
     declaration.enter(&mut rounds.market);
+    rounds.market.see_time(ts_ns);
     rounds.accept(ts_ns, declaration.cause());
     rounds.look_at_funds();
 }

@@ -34,7 +34,9 @@ impl Rounds {
         });
         self.filled.clear();
         self.followed.clear();
+        self.unlocked.clear();
         self.note_open_interest(shards);
+        self.look_at_airlocks(shards);
         self.walk_undecided(shards);
         self.grant_room(shards);
         self.walk_rounds(shards);
@@ -42,6 +44,7 @@ impl Rounds {
             self.walk_rounds(shards);
         }
         self.arbiter.end_decision(shards);
+        self.market.seen_ns = self.now_ns;
     }
 
     /// Where the venue filled against depth, last and best prices moved: computed marks follow, and whoever they put in
@@ -66,12 +69,18 @@ impl Rounds {
                 shard.on_mark(&self.market, id, change);
             }
         }
-        if self.changes.is_empty() {
+        let judges = !self.market.undecided.is_empty();
+        if self.changes.is_empty() && !judges {
             return false;
         }
         self.arbiter.end_decision(shards); // scores are as of one mark
         self.look_at_funds();
         self.arbiter.new_decision(self.now_ns);
+        if judges {
+            self.find_breaches(shards);
+            self.judge(shards);
+            self.walk_undecided(shards);
+        }
         true
     }
 
@@ -215,7 +224,7 @@ impl Rounds {
         self.note_sent(VenueRequest::Order { order, instrument, side, quantity, limit, step });
     }
 
-    fn note_sent(&mut self, request: VenueRequest) {
+    pub(super) fn note_sent(&mut self, request: VenueRequest) {
         if self.market.venue.is_manual() {
             self.sent.push(request);
         }
