@@ -180,8 +180,7 @@ impl Market {
             if !jumps && !doubtful {
                 return (self.put_mark(id, price), AirlockStep::None);
             }
-            instrument.held =
-                Some(Held { price, source, since_ns: now_ns, told: false, undecided: true, gone: None });
+            instrument.held = Some(Held { price, source, since_ns: now_ns, told: false, undecided: true, gone: None });
             instrument.frozen = instrument.frozen.with(FreezeCause::Airlock);
             instrument.carry_over();
             self.note_airlock(id);
@@ -321,9 +320,9 @@ impl Market {
         instrument.bounds = all().min().zip(all().max());
     }
 
-    /// The instruments whose marks this copy knows within bounds only.
+    /// The instruments whose marks this copy may know within bounds only.
     pub(crate) fn bounded(&self) -> impl Iterator<Item = InstrumentId> + '_ {
         let ids = (0..self.instruments.len() as u32).map(InstrumentId);
-        ids.filter(|&id| self.instrument(id).bounds.is_some())
+        ids.filter(|&id| self.instrument(id).bounds.is_some() || self.instrument(id).held.is_some())
     }
 }

@@ -174,14 +174,7 @@ pub enum Event {
     FundingSettled { instrument: InstrumentId, rate_ppb: i64, paid: i128, received: i128 },
     /// The airlock holds `price` back; `mark` stays in force. At `price` the pools of so many accounts, of this notional together, would
     /// be in breach, and `fund_loss` below zero.
-    AirlockHeld {
-        instrument: InstrumentId,
-        price: Price,
-        mark: Price,
-        accounts: u64,
-        notional: i128,
-        fund_loss: i128,
-    },
+    AirlockHeld { instrument: InstrumentId, price: Price, mark: Price, accounts: u64, notional: i128, fund_loss: i128 },
     /// A hold of the airlock ended; `price` is the mark in force from now on.
     AirlockEnded { instrument: InstrumentId, outcome: AirlockOutcome, price: Price },
 }

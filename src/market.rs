@@ -614,7 +614,13 @@ impl Market {
 
     /// Sets a mark, or has it wait in the airlock of its instrument.
     #[inline]
-    fn set_mark(&mut self, id: InstrumentId, price: Price, source: MarkSource, now_ns: u64) -> (MarkChange, AirlockStep) {
+    fn set_mark(
+        &mut self,
+        id: InstrumentId,
+        price: Price,
+        source: MarkSource,
+        now_ns: u64,
+    ) -> (MarkChange, AirlockStep) {
         if self.instruments[id.index()].has_airlock() {
             return self.enter_airlock(id, (price, source), now_ns);
         }

@@ -602,14 +602,19 @@ impl Engine {
 
     /// The checks that need no shard; where the bound of the open interest does not suffice, all are asked.
     fn check(&mut self, command: &Command, off_grid: OffGrid) -> Result<(), SubmitError> {
+        self.check_at(command, off_grid, false)
+    }
+
+    /// As [`Engine::check`]; `learned`: the marks are known as they are.
+    fn check_at(&mut self, command: &Command, off_grid: OffGrid, learned: bool) -> Result<(), SubmitError> {
         let Self { known, hedging, interest, .. } = self;
         let mut bounds = Bounds { known, hedging, interest, exceeded: None };
         let checked = sequencer::check(&self.market, &mut bounds, command, off_grid);
         let exceeded = bounds.exceeded;
         let too_large = matches!(checked, Err(Refusal::Overflow { .. })) || exceeded.is_some();
-        if too_large && self.market.bounded().next().is_some() {
+        if too_large && !learned && self.market.bounded().next().is_some() {
             self.learn_marks()?;
-            return self.check(command, off_grid);
+            return self.check_at(command, off_grid, true);
         }
         checked?;
         match exceeded {

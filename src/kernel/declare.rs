@@ -1,8 +1,8 @@
 //! Declarations: assets, funds, instruments, the venue. Rare, and with tables: they concern everybody at once.
 
 use super::Kernel;
-use crate::engine::Entry;
 use crate::controls::Controls;
+use crate::engine::Entry;
 use crate::event::Cause;
 use crate::jobs::{JobKind, JobName};
 use crate::market::{Asset, AssetId, FundId, FundSpec, Instrument, InstrumentId, InstrumentSpec, Market, is_name};

@@ -1,6 +1,7 @@
 //! The fields of an instrument that hold it in.
 
 use super::Rejection;
+use super::airlock::AirlockLine;
 use super::desk::steps;
 use super::fields::{Fields, Json, as_decimal};
 use crate::controls::{Controls, DEFAULT_LEVEL_PPB, Limits, MAX_LEVELS, OiMargin};
@@ -13,6 +14,7 @@ pub(super) struct ControlsLine {
     margin_calls: Vec<Decimal>,
     count_profits: bool,
     limits: LimitsLine,
+    airlock: Option<AirlockLine>,
 }
 
 /// The object `limits`: three limits, and the bounds of `oi_im`.
@@ -93,6 +95,7 @@ impl ControlsLine {
             margin_calls: margin_calls(fields.take("margin_calls"))?,
             count_profits: fields.flag_or("count_profits", false)?,
             limits: LimitsLine::read(fields.take("limits"))?,
+            airlock: fields.take("airlock").map_or(Ok(None), AirlockLine::read)?,
         })
     }
 
@@ -113,11 +116,12 @@ impl ControlsLine {
                 Err(Rejection::bad_value(reason))
             }
             None => self.limits.check(),
-        }
+        }?;
+        self.airlock.map_or(Ok(()), |airlock| airlock.check())
     }
 
-    /// The controls, on their grids.
-    pub(super) fn place(&self, lot: Grid) -> Result<Controls, Rejection> {
+    /// The controls, on their grids; `quanta` is that of the settlement asset.
+    pub(super) fn place(&self, lot: Grid, quanta: Grid) -> Result<Controls, Rejection> {
         let mut margin_calls = Vec::with_capacity(self.margin_calls.len());
         for &level in &self.margin_calls {
             match steps(Grid::ppb(), level) {
@@ -129,7 +133,9 @@ impl ControlsLine {
                 }
             }
         }
-        Ok(Controls { margin_calls, count_profits: self.count_profits, limits: self.limits.place(lot)? })
+        let limits = self.limits.place(lot)?;
+        let airlock = self.airlock.map(|airlock| airlock.place(quanta)).transpose()?;
+        Ok(Controls { margin_calls, count_profits: self.count_profits, limits, airlock })
     }
 }
 

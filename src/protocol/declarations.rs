@@ -269,7 +269,7 @@ fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), R
     line.prices.check_grid()?;
     let [maker_fee_ppb, taker_fee_ppb, liquidation_fee_ppb] = fees_of(line.fees)?;
     let reduce = line.reduce_policy()?;
-    let controls = line.controls.place(lot)?;
+    let controls = line.controls.place(lot, desk.kernel.market().quanta(settle))?;
     let pacing = line.pacing.map(PacingLine::rule).transpose()?;
     let what = if line.inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
     let unit = unit.ok_or(Refusal::Overflow { what })?;
@@ -334,6 +334,7 @@ impl InstrumentLine {
             "count_profits",
             "limits",
             "pacing",
+            "airlock",
         ])?;
         let (symbol, underlying, settle) = (fields.name("symbol")?, fields.name("underlying")?, fields.name("settle")?);
         let one = Decimal::new(1, 0);

@@ -1,6 +1,7 @@
 //! `set`: other rules for an instrument from now on, or what they would lead to.
 
 use super::Rejection;
+use super::airlock::AirlockLine;
 use super::declarations::{
     ADL_PRICES, PacingLine, RANKINGS, Reduction, TIER_RULES, bad_tiers, check_fees, check_range, chunk, chunk_of,
     fees_of, fraction_of, reductions, slope_rate, tier_table,
@@ -8,7 +9,7 @@ use super::declarations::{
 use super::desk::{Answer, Desk};
 use super::encode::{Encoder, Line, ratio};
 use super::fields::{Fields, Json};
-use crate::decimal::Decimal;
+use crate::decimal::{Decimal, Grid};
 use crate::driver::Driver;
 use crate::kernel::{Declaration, Overview};
 use crate::market::{AdlPrice, AdlRank, InstrumentId, InstrumentSpec, ReducePolicy};
@@ -33,6 +34,7 @@ const CHANGEABLE: &[&str] = &[
     "adl_rank",
     "adl_price",
     "funding",
+    "airlock",
 ];
 
 /// What positions, books and prices rest on.
@@ -58,6 +60,8 @@ struct RulesLine {
     adl_rank: Option<AdlRank>,
     adl_price: Option<AdlPrice>,
     chunk: Option<u64>,
+    /// Given as `null`: none from now on.
+    airlock: Option<Option<AirlockLine>>,
 }
 
 pub(super) fn set<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<Answer, Rejection> {
@@ -112,6 +116,7 @@ impl RulesLine {
             adl_rank: fields.word_or("adl_rank", &optional(RANKINGS), None)?,
             adl_price: fields.word_or("adl_price", &optional(ADL_PRICES), None)?,
             chunk: chunk_of(&mut fields)?,
+            airlock: fields.take("airlock").map(AirlockLine::read).transpose()?,
             ts_ns: fields.id_or_none("ts")?,
         };
         if changes { Ok(line) } else { Err(Rejection::malformed("set names nothing that it would change")) }
@@ -129,6 +134,7 @@ impl RulesLine {
         let given = self.fees.map(|fee| fee.unwrap_or(Decimal::ZERO));
         check_fees(given)?;
         self.check_reductions(&spec)?;
+        self.airlock.flatten().map_or(Ok(()), |airlock| airlock.check())?;
         spec.tiers = self.tiers(&spec, decimals)?;
         spec.close_fee_in_mm = self.close_fee_in_mm.unwrap_or(spec.close_fee_in_mm);
         let placed = fees_of(given);
@@ -145,6 +151,10 @@ impl RulesLine {
             }
         }
         spec.reduce = self.reductions(spec.reduce)?;
+        if let Some(airlock) = self.airlock {
+            let rule = airlock.map(|airlock| airlock.place(Grid::decimals(decimals))).transpose()?;
+            spec.controls.airlock = rule;
+        }
         spec.adl.rank = self.adl_rank.unwrap_or(spec.adl.rank);
         spec.adl.price = self.adl_price.unwrap_or(spec.adl.price);
         Ok(spec)

@@ -214,7 +214,9 @@ impl Rounds {
     pub(crate) fn tell_mark(&mut self, instrument: InstrumentId, change: MarkChange) {
         match change {
             MarkChange::None => {}
-            MarkChange::Moved | MarkChange::First | MarkChange::Resumed => self.arbiter.on_mark(&self.market, instrument),
+            MarkChange::Moved | MarkChange::First | MarkChange::Resumed => {
+                self.arbiter.on_mark(&self.market, instrument)
+            }
             MarkChange::Live(cause) => {
                 self.arbiter.on_mark(&self.market, instrument);
                 self.events.push(Event::MarkLive { instrument, cause });
