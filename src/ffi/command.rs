@@ -346,12 +346,12 @@ pub enum terrace_action {
     Funding(terrace_funding),
     /// What may be done from now on.
     SetMode(terrace_set_mode),
-    /// The input time moves on to this, in nanoseconds since the epoch.
-    Time(u64),
     /// A mark price from a source that the airlock tells from others.
     MarkFrom(terrace_sourced_price),
     /// What the airlock of an instrument holds is let through, or dropped.
     AirlockRelease(terrace_airlock_release),
+    /// The input time moves on to this, in nanoseconds since the epoch.
+    Time(u64),
 }
 
 /// Number of actions.

@@ -210,7 +210,12 @@ impl Kernel {
         }
         rounds.market.see_time(crate::rounds::time_of(ts_ns, command));
         rounds.take_prices(command, ts_ns);
-        wake(rounds, shards);
+        if let Command::Time { .. } = command {
+            for shard in &mut *shards {
+                shard.note_time();
+            }
+        }
+        rounds.wake(shards);
         match *command {
             Command::AirlockRelease { .. } => rounds.book(command, off_grid)?,
             _ if command.price_input().is_some() => {}
@@ -321,7 +326,7 @@ impl Kernel {
         let Self { rounds, shards, .. } = self;
         rounds.market.see_time(ts_ns);
         rounds.take_book(instrument, update, ts_ns);
-        wake(rounds, shards);
+        rounds.wake(shards);
         let cause = self.rounds.cause_of_book(instrument);
         self.find_breaches(cause);
         self.rounds.look_at_funds();
@@ -401,16 +406,6 @@ impl Kernel {
     /// Inputs so far, refused ones included.
     pub(crate) fn inputs(&self) -> u64 {
         self.inputs
-    }
-}
-
-/// Tells all shards what became of marks.
-#[inline]
-fn wake(rounds: &Rounds, shards: &mut [Box<Shard>]) {
-    for &(instrument, change) in &rounds.changes {
-        for shard in &mut *shards {
-            shard.on_mark(&rounds.market, instrument, change);
-        }
     }
 }
 

@@ -18,19 +18,15 @@ pub(super) struct AirlockLine {
 }
 
 impl AirlockLine {
-    /// `null` is none.
-    pub(super) fn read(value: Json) -> Result<Option<Self>, Rejection> {
-        if value == Json::Null {
-            return Ok(None);
-        }
+    pub(super) fn read(value: Json) -> Result<Self, Rejection> {
         let mut fields = Fields::of(value, "airlock")?;
         fields.only(&["max_jump", "max_liquidation", "preview_jump", "timeout"])?;
-        Ok(Some(Self {
+        Ok(Self {
             max_jump: fields.decimal_or_none("max_jump")?,
             max_liquidation: fields.decimal_or_none("max_liquidation")?,
             preview_jump: fields.decimal_or_none("preview_jump")?,
             timeout_ns: fields.id_or_none("timeout")?,
-        }))
+        })
     }
 
     /// The checks of value.

@@ -2,12 +2,10 @@
 
 use super::Rounds;
 use crate::airlock::{AirlockStep, Verdict};
-use crate::command::{OrderName, OrderOwner};
 use crate::event::{Cause, Event};
 use crate::market::{FreezeCause, InstrumentId, MarkChange};
 use crate::refusal::Refusal;
-use crate::shard::{Breaches, Report, Shard};
-use crate::venue::VenueRequest;
+use crate::shard::{Breaches, Shard};
 
 impl Rounds {
     /// What an input, or a fill of the simulated venue, did in an airlock.
@@ -59,7 +57,7 @@ impl Rounds {
         if timed_out || self.put_off {
             self.put_off = false;
             self.time_out(shards);
-            self.find_breaches(shards);
+            self.begin_again(shards);
         }
         if !self.market.undecided.is_empty() {
             self.judge(shards);
@@ -110,7 +108,7 @@ impl Rounds {
                         self.cause = Cause::Instrument(id); // as if it had just moved the mark
                     }
                     self.tell_revived(shards, id, change);
-                    self.find_breaches(shards);
+                    self.begin_again(shards);
                 }
             }
         }
@@ -136,32 +134,8 @@ impl Rounds {
     }
 
     /// Phase (a) in a decision, as at an input: all shards lock, announce, and begin.
-    pub(super) fn find_breaches(&mut self, shards: &mut [Box<Shard>]) {
-        let mut reports = std::mem::take(&mut self.reports);
-        for shard in shards {
-            shard.find_breaches(&self.market, self.cause, &mut reports);
-        }
-        for report in reports.drain(..) {
-            self.note_begun(&report);
-            self.stage(&report);
-        }
-        self.reports = reports;
-        self.merge();
+    pub(super) fn begin_again(&mut self, shards: &mut [Box<Shard>]) {
+        self.find_breaches(shards, self.cause);
         self.undecided = false; // they are walked in this decision
-    }
-
-    /// What a pool that began in a decision asks of the venue.
-    fn note_begun(&mut self, report: &Report) {
-        match *report {
-            Report::Order { attention, nth, request } => {
-                let order = OrderName { owner: OrderOwner::Account(attention.account), nth };
-                let crate::shard::OrderRequest { instrument, side, quantity, limit, step, .. } = request;
-                self.note_sent(VenueRequest::Order { order, instrument, side, quantity, limit, step });
-            }
-            Report::Begun { event: Event::CancelRequested { account, pool, more: 0, .. }, .. } => {
-                self.sent.push(VenueRequest::Cancel { account, pool });
-            }
-            _ => {}
-        }
     }
 }

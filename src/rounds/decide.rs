@@ -64,11 +64,7 @@ impl Rounds {
             self.followed.push((id, input));
         }
         self.filled.clear();
-        for &(id, change) in &self.changes {
-            for shard in &mut *shards {
-                shard.on_mark(&self.market, id, change);
-            }
-        }
+        self.wake(shards);
         let judges = !self.market.undecided.is_empty();
         if self.changes.is_empty() && !judges {
             return false;
@@ -77,7 +73,7 @@ impl Rounds {
         self.look_at_funds();
         self.arbiter.new_decision(self.now_ns);
         if judges {
-            self.find_breaches(shards);
+            self.begin_again(shards);
             self.judge(shards);
             self.walk_undecided(shards);
         }
@@ -224,7 +220,7 @@ impl Rounds {
         self.note_sent(VenueRequest::Order { order, instrument, side, quantity, limit, step });
     }
 
-    pub(super) fn note_sent(&mut self, request: VenueRequest) {
+    fn note_sent(&mut self, request: VenueRequest) {
         if self.market.venue.is_manual() {
             self.sent.push(request);
         }
