@@ -178,7 +178,7 @@ impl Seat {
             for &(instrument, input) in &self.rounds.followed {
                 market.reprice(instrument, input, self.rounds.now_ns);
             }
-            market.copy_airlocks(&self.rounds.market, &self.rounds.unlocked);
+            market.copy_airlocks(&self.rounds.market, &self.rounds.airlocks.changed);
         }
         if self.records {
             let hash = hash_of(&self.rounds.events);

@@ -47,7 +47,7 @@ impl Context {
                 context.note("leverage", i64::from(leverage), Grid::decimals(2));
             }
             Command::MarginMode { instrument, .. } | Command::AirlockRelease { instrument, .. } => {
-                context.place(market, instrument, None, None)
+                context.place(market, instrument, None, None);
             }
             Command::Funding { instrument, rate_ppb } => {
                 context.place(market, instrument, None, None);

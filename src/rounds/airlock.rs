@@ -7,6 +7,19 @@ use crate::market::{FreezeCause, InstrumentId, MarkChange};
 use crate::refusal::Refusal;
 use crate::shard::{Breaches, Shard};
 
+/// What is kept of airlocks between an input and the decision after it.
+#[derive(Debug, Default)]
+pub(crate) struct Airlocks {
+    /// Whose airlock the decision changed, for the other copies of the market.
+    pub(crate) changed: Vec<InstrumentId>,
+    /// Inputs before the first of those since which marks wait for their verdicts.
+    asked: Option<u64>,
+    /// Whether who is in breach is still to be looked for: a hold may have timed out with the last input.
+    put_off: bool,
+    /// Whether the last input ended a hold.
+    released: bool,
+}
+
 impl Rounds {
     /// What an input, or a fill of the simulated venue, did in an airlock.
     #[cold]
@@ -14,29 +27,29 @@ impl Rounds {
         match step {
             AirlockStep::None => {}
             AirlockStep::Asks => {
-                self.asked.get_or_insert(self.inputs);
+                self.airlocks.asked.get_or_insert(self.inputs);
                 self.undecided = true;
             }
             AirlockStep::Ended(outcome) => {
-                self.released = true;
+                self.airlocks.released = true;
                 if let Some(price) = self.market.instrument(instrument).mark {
                     self.events.push(Event::AirlockEnded { instrument, outcome, price });
                 }
             }
-            AirlockStep::Gone => self.released = true,
+            AirlockStep::Gone => self.airlocks.released = true,
         }
     }
 
     /// Before an input: it has ended no hold yet.
     #[inline]
     pub(super) fn forget_release(&mut self) {
-        self.released = false;
+        self.airlocks.released = false;
     }
 
     /// A release must have had something to release.
     pub(super) fn check_release(&self) -> Result<(), Refusal> {
         let what = "the airlock of the instrument holds no mark";
-        if self.released { Ok(()) } else { Err(Refusal::BadDeclaration { what }) }
+        if self.airlocks.released { Ok(()) } else { Err(Refusal::BadDeclaration { what }) }
     }
 
     /// Whether who is in breach is left to the decision, because a hold may have timed out with this input: to be asked when what
@@ -45,7 +58,7 @@ impl Rounds {
     pub(crate) fn puts_off(&mut self) -> bool {
         let puts_off = self.market.awaits_timeout();
         if puts_off {
-            (self.put_off, self.undecided) = (true, true);
+            (self.airlocks.put_off, self.undecided) = (true, true);
         }
         puts_off
     }
@@ -54,8 +67,8 @@ impl Rounds {
     #[inline]
     pub(super) fn look_at_airlocks(&mut self, shards: &mut [Box<Shard>]) {
         let timed_out = self.market.timeout_ns.is_some_and(|at_ns| at_ns <= self.now_ns);
-        if timed_out || self.put_off {
-            self.put_off = false;
+        if timed_out || self.airlocks.put_off {
+            self.airlocks.put_off = false;
             self.time_out(shards);
             self.begin_again(shards);
         }
@@ -66,7 +79,7 @@ impl Rounds {
 
     fn time_out(&mut self, shards: &mut [Box<Shard>]) {
         while let Some((id, change, step)) = self.market.time_airlock_out(self.now_ns) {
-            self.unlocked.push(id);
+            self.airlocks.changed.push(id);
             self.note_airlock(id, step);
             self.tell_revived(shards, id, change);
         }
@@ -83,14 +96,15 @@ impl Rounds {
     #[cold]
     pub(super) fn judge(&mut self, shards: &mut [Box<Shard>]) {
         // Pieces of jobs may touch pools at inputs that are refused.
-        let direct = self.asked.take().is_some_and(|input| input + 1 >= self.inputs) && self.market.jobs.is_empty();
+        let direct =
+            self.airlocks.asked.take().is_some_and(|input| input + 1 >= self.inputs) && self.market.jobs.is_empty();
         let mut waiting = std::mem::take(&mut self.market.undecided);
         waiting.sort_unstable();
         for &id in &waiting {
             let Some(held) = self.market.instrument(id).held.filter(|held| held.undecided) else { continue };
             let found = self.breaches_at(shards, id, held.price);
             let Some(verdict) = self.market.decide_airlock(id, found.notional, direct) else { continue };
-            self.unlocked.push(id);
+            self.airlocks.changed.push(id);
             match verdict {
                 Verdict::Held { first, lived } => {
                     if first {

@@ -34,7 +34,7 @@ impl Rounds {
         });
         self.filled.clear();
         self.followed.clear();
-        self.unlocked.clear();
+        self.airlocks.changed.clear();
         self.note_open_interest(shards);
         self.look_at_airlocks(shards);
         self.walk_undecided(shards);

@@ -17,6 +17,7 @@ mod decide;
 mod numbers;
 mod pacing;
 
+pub(crate) use airlock::Airlocks;
 pub use decide::VenueAnswer;
 pub(crate) use numbers::Numbered;
 
@@ -81,14 +82,7 @@ pub(crate) struct Rounds {
     filled: Vec<InstrumentId>,
     /// What computed marks then followed, for the other copies of the market.
     pub(crate) followed: Vec<(InstrumentId, PriceInput)>,
-    /// Whose airlocks a decision changed, for the other copies.
-    pub(crate) unlocked: Vec<InstrumentId>,
-    /// Inputs before the first of those since which marks wait for their verdicts.
-    asked: Option<u64>,
-    /// Whether who is in breach is still to be looked for: a hold may have timed out with the last input.
-    put_off: bool,
-    /// Whether the last input ended a hold.
-    released: bool,
+    pub(crate) airlocks: Airlocks,
     booked: [Vec<Booked>; 2],
     /// What rounding took from the sides of the present fill.
     rounding: Option<(InstrumentId, i128)>,
@@ -131,10 +125,7 @@ impl Rounds {
             changes: Vec::with_capacity(16),
             filled: Vec::new(),
             followed: Vec::new(),
-            unlocked: Vec::new(),
-            asked: None,
-            put_off: false,
-            released: false,
+            airlocks: Airlocks::default(),
             booked: [Vec::with_capacity(16), Vec::with_capacity(16)],
             rounding: None,
             announced: Vec::with_capacity(burst),
@@ -221,7 +212,7 @@ impl Rounds {
         match change {
             MarkChange::None => {}
             MarkChange::Moved | MarkChange::First | MarkChange::Resumed => {
-                self.arbiter.on_mark(&self.market, instrument)
+                self.arbiter.on_mark(&self.market, instrument);
             }
             MarkChange::Live(cause) => {
                 self.arbiter.on_mark(&self.market, instrument);
