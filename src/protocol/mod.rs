@@ -5,6 +5,7 @@
 mod airlock;
 mod answers;
 mod controls;
+mod corrections;
 mod declarations;
 mod desk;
 mod encode;
