@@ -378,7 +378,7 @@ fn world(shards: u32, strategy: Strategy) -> Kernel {
     kernel.set_venue_rules(None, VenueRules::new(VenueMode::Book)).unwrap();
     kernel.apply(&Command::FundDeposit { fund: FUND, amount: 200_000 }).unwrap();
     for account in (1..=40u64).filter(|account| account % 8 == 0) {
-        kernel.apply(&Command::Account { account, positions: PositionMode::Hedge }).unwrap();
+        kernel.apply(&Command::Account { account, positions: PositionMode::Hedge, group: None }).unwrap();
     }
     kernel
 }
