@@ -120,6 +120,7 @@ impl Shard {
         }
         self.spend_slack(pool);
         self.touch(pool);
+        self.note_change(pool);
     }
 
     /// Changes a position, and with it the holders of its instrument and the certificate of its pool.
@@ -158,6 +159,7 @@ impl Shard {
         }
         self.spend_slack(pool);
         self.touch(pool);
+        self.note_change(pool);
         result
     }
 

@@ -49,18 +49,36 @@ impl Shard {
         }
     }
 
-    /// From now on notes which pools change: what is known of the others stays true as long as no mark moves.
+    /// From now on notes which pools change: what is known of the others stays true as long as marks stay in their ranges.
     pub(crate) fn note_changes(&mut self) {
         self.notes_changes = true;
+        // Room for as many as are noted before the log counts as full, and for every pool once more after that.
+        self.changed.reserve((3 * self.pools.len()).next_power_of_two().max(64));
     }
 
-    /// Forgets what was noted: the decision ends.
+    /// A pool's collateral, positions or rules are others from now on, and with them its scores.
+    #[inline]
+    pub(super) fn note_change(&mut self, pool: u32) {
+        if self.notes_changes {
+            let changed_before = &mut self.pools[pool as usize].changed_before;
+            if *changed_before != self.looks {
+                *changed_before = self.looks;
+                self.changed.push(pool);
+            }
+        }
+    }
+
+    /// Forgets what was noted: everybody is scored anew.
     pub(crate) fn forget_changes(&mut self) {
         while let Some(pool) = self.changed.pop() {
-            self.pools[pool as usize].changed = false;
+            self.pools[pool as usize].changed_before = 0;
         }
-        self.notes_changes = false;
-        self.changes_seen = 0;
+        self.looks = 1;
+    }
+
+    /// Whether so much has changed that it is better to score everybody anew.
+    pub(crate) fn has_changed_much(&self) -> bool {
+        self.changed.len() > self.pools.len().max(32) || self.looks == u32::MAX
     }
 
     /// How many positions there are in an instrument.
@@ -76,7 +94,7 @@ impl Shard {
         instrument: InstrumentId,
         mut visit: impl FnMut(&Self, u32),
     ) -> usize {
-        self.changes_seen = self.changed.len();
+        self.looks += 1;
         for at in self.changed[from..].iter().flat_map(|&pool| self.holdings_of(pool)) {
             if self.holdings[at as usize].instrument == instrument {
                 visit(self, at);
@@ -93,10 +111,11 @@ impl Shard {
 
     /// Whether the pool of a position has changed: what was known of it may no longer hold.
     pub(crate) fn has_changed(&self, at: u32) -> bool {
-        self.pools[self.holdings[at as usize].pool as usize].changed
+        self.pools[self.holdings[at as usize].pool as usize].changed_before != 0
     }
 
-    fn candidate(&self, market: &Market, at: u32) -> Candidate {
+    /// A position's place in the queue of its side.
+    pub(crate) fn candidate(&self, market: &Market, at: u32) -> Candidate {
         let holding = &self.holdings[at as usize];
         let position = &holding.position;
         let margin = self.evaluate(market, holding.pool);

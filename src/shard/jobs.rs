@@ -133,6 +133,7 @@ impl Shard {
                 let pool = record.pool;
                 self.pools[pool as usize].slack = UNCERTIFIED;
                 self.touch(pool);
+                self.note_change(pool);
             }
         }
     }
