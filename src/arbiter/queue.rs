@@ -11,9 +11,9 @@
 use super::rescored::Rescored;
 use crate::market::{AdlRank, InstrumentId, Market};
 use crate::number::PPB;
-use crate::shard::{Candidate, MarkRanges, ScoreBound, Shard};
+use crate::shard::{Candidate, LogPlace, MarkRanges, ScoreBound, Shard};
 
-/// How many are put in order, or scored, at first; each further stretch doubles what there is.
+/// How many are put in order, or scored, at first; each further stretch adds a part of what there is.
 const FIRST_STRETCH: usize = 64;
 
 /// How far marks can go, in parts per billion, until bounds are taken anew. The further, the more are scored for nothing.
@@ -26,9 +26,13 @@ pub(super) struct Queue {
     epoch: u64,
     rank_by: AdlRank,
     marks: MarkRanges,
+    /// By shard: where its log of changes stood when they were taken.
+    taken: Vec<LogPlace>,
     /// Everybody at that time; highest first up to `in_order`.
     bounds: Vec<ScoreBound>,
     in_order: usize,
+    /// Up to here all have changed since.
+    first_bound: usize,
     /// How many changes were taken in since.
     effort: usize,
 
@@ -39,10 +43,12 @@ pub(super) struct Queue {
     next_bound: usize,
     /// Those whose pool has changed, as of the last time that somebody asked.
     rescored: Rescored,
-    /// By shard: how many of its changes are taken in.
+    /// By shard: up to where its log is taken in.
     seen: Vec<usize>,
 
     next_scored: usize,
+    /// Up to here all have changed since they were scored.
+    first_scored: usize,
     rank: u32,
     /// Kept for its room.
     spare: Vec<Candidate>,
@@ -66,13 +72,18 @@ impl Queue {
             self.renew_bounds(market, shards, side, epoch);
             self.rescored.clear();
             self.scored.clear();
-            self.next_bound = 0;
+            self.next_bound = self.first_bound;
+            self.peek_bound(shards);
+            self.first_bound = self.next_bound;
+            self.first_scored = 0;
             self.seen.clear();
-            self.seen.resize(shards.len(), 0);
+            self.seen.extend(self.taken.iter().map(|place| place.entries));
         }
         self.score_changed(market, shards, side);
         self.rescored.rewind();
-        (self.next_scored, self.rank) = (0, 0);
+        (self.next_scored, self.rank) = (self.first_scored, 0);
+        self.peek_scored(shards);
+        self.first_scored = self.next_scored;
         #[cfg(debug_assertions)]
         {
             let few = shards.iter().map(|shard| shard.count_holders(side.0)).sum::<usize>() <= 64;
@@ -88,26 +99,29 @@ impl Queue {
         side: (InstrumentId, bool),
         epoch: &mut u64,
     ) {
-        let holders: usize = shards.iter().map(|shard| shard.count_holders(side.0)).sum();
-        if self.effort > holders || changed_much(shards) {
+        if changed_much(shards) {
             *epoch += 1;
             shards.iter_mut().for_each(|shard| shard.forget_changes());
         }
+        let holders: usize = shards.iter().map(|shard| shard.count_holders(side.0)).sum();
         let rank_by = market.instrument(side.0).spec.adl.rank;
-        if self.epoch == *epoch && self.rank_by == rank_by && self.marks.cover(market) {
+        let holds = self.epoch == *epoch && self.rank_by == rank_by && self.effort <= holders;
+        if holds && self.marks.cover(market) {
             return;
         }
         *epoch = (*epoch).max(1);
-        (self.epoch, self.rank_by, self.effort, self.in_order) = (*epoch, rank_by, 0, 0);
+        (self.epoch, self.rank_by) = (*epoch, rank_by);
+        (self.effort, self.in_order, self.first_bound) = (0, 0, 0);
         self.marks.set_around(market, RANGE_PPB);
         // Room for everybody at once, and in powers of two, so that hardly any pass after the first allocates.
+        self.taken.clear();
         self.bounds.clear();
         self.bounds.reserve(holders.next_power_of_two());
         self.scored.reserve(holders.next_power_of_two());
         self.spare.reserve(holders.next_power_of_two());
         self.rescored.reserve(holders);
         for shard in shards {
-            shard.note_changes();
+            self.taken.push(shard.note_changes());
             shard.collect_bounds(market, side, &self.marks, &mut self.bounds);
         }
     }
@@ -155,7 +169,7 @@ impl Queue {
     fn peek_scored(&mut self, shards: &[Box<Shard>]) -> Option<Candidate> {
         loop {
             let candidate = *self.scored.get(self.next_scored)?;
-            if !shards[candidate.shard as usize].has_changed(candidate.holding) {
+            if !self.has_changed(shards, (candidate.shard, candidate.holding)) {
                 return Some(candidate);
             }
             self.next_scored += 1;
@@ -169,17 +183,22 @@ impl Queue {
                 self.put_stretch_in_order();
             }
             let bound = *self.bounds.get(self.next_bound)?;
-            if !shards[bound.shard as usize].has_changed(bound.holding) {
+            if !self.has_changed(shards, (bound.shard, bound.holding)) {
                 return Some(bound);
             }
             self.next_bound += 1;
         }
     }
 
+    /// Whether the pool of a holding has changed since the bounds were taken.
+    fn has_changed(&self, shards: &[Box<Shard>], (shard, holding): (u32, u32)) -> bool {
+        shards[shard as usize].has_changed(holding, self.taken[shard as usize])
+    }
+
     /// Scores the next stretch by bound, and puts it in order with the others.
     fn score_more(&mut self, market: &Market, shards: &[Box<Shard>]) {
         let scored = self.scored.len();
-        let wanted = 2 * scored.max(FIRST_STRETCH / 2);
+        let wanted = scored + FIRST_STRETCH.max(scored / 4);
         while let Some(bound) = self.peek_bound(shards) {
             self.next_bound += 1;
             self.scored.push(shards[bound.shard as usize].candidate(market, bound.holding));

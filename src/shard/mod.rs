@@ -29,7 +29,7 @@ mod view;
 pub(crate) use booking::FillSide;
 pub(crate) use calls::Called;
 pub(crate) use carry_out::{fees, shard_of};
-pub(crate) use deleverage::Candidate;
+pub(crate) use deleverage::{Candidate, LogPlace};
 pub(crate) use ended::ENDED_KEPT;
 pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
 pub use margin::Margin;
