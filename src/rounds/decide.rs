@@ -61,11 +61,7 @@ impl Rounds {
             self.followed.push((id, input));
         }
         self.filled.clear();
-        for &(id, change) in &self.changes {
-            for shard in &mut *shards {
-                shard.on_mark(&self.market, id, change);
-            }
-        }
+        self.wake(shards);
         if self.changes.is_empty() {
             return false;
         }

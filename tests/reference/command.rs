@@ -332,6 +332,21 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
     })
 }
 
+/// Adds what is missing; of `index` and `funding` also what is missing inside.
+pub fn fill(entries: &mut Vec<(String, Json)>, others: &[(String, Json)]) {
+    for (key, other) in others {
+        let Some((_, own)) = entries.iter_mut().find(|(known, _)| known == key) else {
+            entries.push((key.clone(), other.clone()));
+            continue;
+        };
+        if let (Json::Object(own), Json::Object(other), true) = (own, other, key == "index" || key == "funding") {
+            let missing: Vec<_> =
+                other.iter().filter(|(part, _)| own.iter().all(|(known, _)| known != part)).cloned().collect();
+            own.extend(missing);
+        }
+    }
+}
+
 /// `defaults` fill in what an instrument does not name.
 pub fn parse(fields: &Fields, defaults: &[(String, Json)]) -> Result<Input, Refusal> {
     let op = fields.text("op")?;
@@ -347,7 +362,7 @@ pub fn parse(fields: &Fields, defaults: &[(String, Json)]) -> Result<Input, Refu
     let ts = fields.maybe("ts", Fields::id)?;
     let mut filled = Fields { entries: fields.entries.clone() };
     if op == "instrument" {
-        filled.entries.extend(defaults.iter().filter(|(key, _)| !fields.has(key)).cloned());
+        fill(&mut filled.entries, defaults);
     }
     let command = parse_command(&op, &filled)?;
     Ok(Input { op, ts, command })

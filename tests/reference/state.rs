@@ -502,8 +502,8 @@ impl State {
             Command::CancelAck { account, pool, execution } => self.do_cancel_ack(*account, pool, *execution),
             Command::Get(get) => self.do_get(get),
             Command::Defaults(fields) => {
-                self.defaults.retain(|(key, _)| fields.iter().all(|(named, _)| named != key));
-                self.defaults.extend(fields.iter().cloned());
+                let before = std::mem::replace(&mut self.defaults, fields.clone());
+                super::command::fill(&mut self.defaults, &before);
                 Ok(())
             }
         }
