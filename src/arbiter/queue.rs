@@ -19,6 +19,10 @@ const FIRST_STRETCH: usize = 64;
 /// How far marks can go, in parts per billion, until bounds are taken anew. The further, the more are scored for nothing.
 const RANGE_PPB: u64 = PPB / 200;
 
+/// Queues of so many are checked in builds with debug assertions.
+#[cfg(debug_assertions)]
+const FEW: usize = 64;
+
 /// A queue.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -52,9 +56,9 @@ pub(super) struct Queue {
     rank: u32,
     /// Kept for its room.
     spare: Vec<Candidate>,
-    /// What the pass must give, by scoring everybody.
+    /// What the pass must give, by scoring everybody, where they are few; empty where they are not.
     #[cfg(debug_assertions)]
-    expected: Option<Vec<Candidate>>,
+    expected: Vec<Candidate>,
 }
 
 impl Queue {
@@ -69,9 +73,10 @@ impl Queue {
     ) {
         if self.decision != decision || self.epoch != *epoch || changed_much(shards) {
             self.decision = decision;
-            self.renew_bounds(market, shards, side, epoch);
             self.rescored.clear();
             self.scored.clear();
+            self.spare.clear();
+            self.renew_bounds(market, shards, side, epoch);
             self.next_bound = self.first_bound;
             self.peek_bound(shards);
             self.first_bound = self.next_bound;
@@ -85,9 +90,17 @@ impl Queue {
         self.peek_scored(shards);
         self.first_scored = self.next_scored;
         #[cfg(debug_assertions)]
-        {
-            let few = shards.iter().map(|shard| shard.count_holders(side.0)).sum::<usize>() <= 64;
-            self.expected = few.then(|| rank(market, shards, side.0, side.1));
+        self.score_few(market, shards, side);
+    }
+
+    #[cfg(debug_assertions)]
+    fn score_few(&mut self, market: &Market, shards: &[Box<Shard>], (instrument, long): (InstrumentId, bool)) {
+        self.expected.clear();
+        if self.bounds.len() <= FEW {
+            for shard in shards {
+                shard.collect_queue(market, instrument, long, &mut self.expected);
+            }
+            self.expected.sort_unstable_by_key(Candidate::rank_key);
         }
     }
 
@@ -101,7 +114,9 @@ impl Queue {
     ) {
         if changed_much(shards) {
             *epoch += 1;
-            shards.iter_mut().for_each(|shard| shard.forget_changes());
+            for shard in shards.iter_mut() {
+                shard.forget_changes();
+            }
         }
         let holders: usize = shards.iter().map(|shard| shard.count_holders(side.0)).sum();
         let rank_by = market.instrument(side.0).spec.adl.rank;
@@ -115,6 +130,8 @@ impl Queue {
         self.marks.set_around(market, RANGE_PPB);
         // Room for everybody at once, and in powers of two, so that hardly any pass after the first allocates.
         self.taken.clear();
+        #[cfg(debug_assertions)]
+        self.expected.reserve(2 * FEW);
         self.bounds.clear();
         self.bounds.reserve(holders.next_power_of_two());
         self.scored.reserve(holders.next_power_of_two());
@@ -147,10 +164,11 @@ impl Queue {
                 (best.profitable, best.score) > (bound.profitable, bound.score) // a tie goes by account
             };
             if bound.is_none_or(|bound| best.is_some_and(|best| settled(best, bound))) {
-                if best.is_some_and(|best| scored.is_none_or(|scored| best.rank_key() != scored.rank_key())) {
-                    best.iter().for_each(|best| self.rescored.advance(best));
-                } else {
-                    self.next_scored += 1;
+                match best {
+                    Some(best) if scored.is_none_or(|scored| best.rank_key() != scored.rank_key()) => {
+                        self.rescored.advance(&best);
+                    }
+                    _ => self.next_scored += 1,
                 }
                 break best;
             }
@@ -158,9 +176,8 @@ impl Queue {
         };
         self.rank += 1;
         #[cfg(debug_assertions)]
-        if let Some(expected) = &self.expected {
-            let expected = expected.get(self.rank as usize - 1);
-            debug_assert_eq!(next.map(|next| next.rank_key()), expected.map(Candidate::rank_key), "out of order: a bug");
+        if let Some(expected) = self.expected.get(self.rank as usize - 1) {
+            debug_assert_eq!(next.map(|next| next.rank_key()), Some(expected.rank_key()), "out of order: a kernel bug");
         }
         next.map(|candidate| (candidate, self.rank))
     }
