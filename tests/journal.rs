@@ -9,6 +9,7 @@ use terrace::command::{
 };
 use terrace::contract::Unit;
 use terrace::controls::{Controls, Limits, Mode, OiMargin, Scope};
+use terrace::correction::{Correction, Remedy, Trade};
 use terrace::decimal::{Decimal, Grid};
 use terrace::engine::{Decision, Depth, Entry, VenueAnswer, replay};
 use terrace::event::PoolName;
@@ -261,7 +262,7 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
 }
 
 fn any_spec(dice: &mut Dice) -> InstrumentSpec {
-    InstrumentSpec {
+    let mut spec = InstrumentSpec {
         symbol: dice.name(),
         underlying: dice.name(),
         prices: Default::default(),
@@ -302,7 +303,32 @@ fn any_spec(dice: &mut Dice) -> InstrumentSpec {
                 oi_im: dice.flag().then_some(OiMargin { lower: 5, upper: 70 }),
             },
         },
-    }
+    };
+    spec.close_fee_in_mm &= spec.taker_fee_ppb < 900_000_000; // with it the margin must be below the notional
+    spec
+}
+
+/// A correction of any kind, with numbers that need make no sense.
+fn correction(dice: &mut Dice) -> Correction {
+    let (account, asset, amount) = (dice.number(), AssetId(dice.small()), dice.signed());
+    let trade = Trade {
+        account,
+        counterparty: dice.maybe(Dice::number),
+        instrument: InstrumentId(dice.small()),
+        side: side(dice),
+        quantity: dice.signed(),
+        price: dice.signed(),
+        position_side: leg(dice),
+        counter_position_side: leg(dice),
+    };
+    let remedy = match dice.below(4) {
+        0 => Remedy::Bust { trade, fee: amount, counter_fee: dice.signed() },
+        1 => Remedy::Reprice { trade, to: amount },
+        2 => Remedy::Adjust { account, asset, amount },
+        _ => Remedy::Compensate { account, asset, amount, fund: FundId(dice.small()) },
+    };
+    let text = |dice: &mut Dice| "any \"text\"\n".repeat(1 + dice.below(9) as usize);
+    Correction { corrects: dice.number().max(1), reason: text(dice), principal: text(dice), remedy }
 }
 
 fn level(dice: &mut Dice) -> Level {
@@ -319,7 +345,7 @@ fn decision(dice: &mut Dice) -> Decision {
 
 const DECLARATIONS: u64 = 5;
 
-const KINDS: u64 = COMMANDS + DECLARATIONS + 5;
+const KINDS: u64 = COMMANDS + DECLARATIONS + 6;
 
 fn entry(dice: &mut Dice, kind: u64) -> Entry {
     let (seq, ts_ns) = (dice.number(), dice.maybe(Dice::number));
@@ -347,7 +373,8 @@ fn entry(dice: &mut Dice, kind: u64) -> Entry {
         1 => Entry::Start,
         2 => Entry::Pass { ts_ns: dice.number() },
         3 => Entry::Decide { outcome: None },
-        _ => Entry::Decide { outcome: Some(decision(dice)) },
+        4 => Entry::Decide { outcome: Some(decision(dice)) },
+        _ => Entry::Correct { seq, ts_ns, correction: correction(dice) },
     }
 }
 
@@ -681,6 +708,23 @@ fn what_breaks_an_invariant_is_refused_on_both_sides() {
         kernel.declare_and_decide(None, &declaration).expect_err("the kernel refuses it too");
         let error = writer.append(&declare(declaration.clone())).unwrap_err();
         assert!(matches!(error, JournalError::Unreadable { .. }), "{declaration:?}: {error}");
+    }
+    let correction = |corrects, reason: &str, principal: &str| Correction {
+        corrects,
+        reason: reason.to_owned(),
+        principal: principal.to_owned(),
+        remedy: Remedy::Adjust { account: 1, asset: AssetId(0), amount: 1 },
+    };
+    let long = "x".repeat(129);
+    for correction in
+        [correction(0, "r", "p"), correction(1, "", "p"), correction(1, "r", ""), correction(1, &long, "p")]
+    {
+        let mut kernel = Kernel::new(Settings::default());
+        let asset = kernel.declare_asset(None, "USDT", 8).unwrap();
+        kernel.apply(&Command::Deposit { account: 1, asset, amount: 1 }).unwrap();
+        kernel.correct(None, &correction).expect_err("the kernel refuses it too");
+        let error = writer.append(&Entry::Correct { seq: 1, ts_ns: None, correction }).unwrap_err();
+        assert!(matches!(error, JournalError::Unreadable { .. }), "{error}");
     }
     writer.append(&Entry::Start).unwrap();
     writer.finish().unwrap();

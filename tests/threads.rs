@@ -9,6 +9,7 @@ use script::{BUILT, Dice, Writer};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use terrace::contract::Unit;
+use terrace::correction::CorrectionOffGrid;
 use terrace::decimal::Grid;
 use terrace::engine::{
     Divergence, Engine, EngineSettings, Entry, Failure, Finished, Layout, Output, Pinning, SubmitError, VenueMessage,
@@ -19,8 +20,8 @@ use terrace::protocol::Session;
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, VenueMode, VenueRequest, VenueRules};
 use terrace::{
-    Command, Declaration, Driver, Event, Kernel, OffGrid, OrderName, OrderOwner, Overview, Refusal, Settings, Strategy,
-    Wait,
+    Command, Correction, Declaration, Driver, Event, Kernel, OffGrid, OrderName, OrderOwner, Overview, Refusal,
+    Settings, Strategy, Wait,
 };
 
 /// How many scripts each layout plays; `TERRACE_SCRIPTS` asks for more.
@@ -164,6 +165,16 @@ impl Driver for Stream {
 
     fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal> {
         self.until_taken(|engine| engine.submit_declaration(ts_ns, &declaration))
+    }
+
+    fn correct(
+        &mut self,
+        ts_ns: Option<u64>,
+        correction: &Correction,
+        off_grid: CorrectionOffGrid,
+        present: u64,
+    ) -> Result<(), Refusal> {
+        self.until_taken(|engine| engine.submit_correction_at(ts_ns, correction, off_grid, present))
     }
 
     fn ask<T: Send + 'static>(

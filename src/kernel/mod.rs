@@ -5,12 +5,14 @@
 //! events, whatever the number of shards.
 
 mod answers;
+mod correct;
 mod declare;
 #[cfg(test)]
 mod freezing;
 mod health;
 mod overview;
 
+pub(crate) use correct::correct;
 pub use declare::Declaration;
 pub(crate) use declare::declare;
 pub use health::{Health, WaitState, WaitingPool};

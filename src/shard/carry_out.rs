@@ -34,7 +34,7 @@ impl Shard {
     ) -> Result<(), Refusal> {
         match *command {
             Command::Fill(ref fill) => {
-                self.book_sides(market, fill, outbox);
+                self.book_sides(market, fill, (fees(market, fill), true), outbox);
                 Ok(())
             }
             Command::Order(ref order) => match self.own(market, order.account)? {
@@ -125,9 +125,14 @@ impl Shard {
         }
     }
 
-    /// Both sides of a fill, as far as they are here.
-    fn book_sides(&mut self, market: &Market, fill: &Fill, outbox: &mut impl Outbox) {
-        let (fee, counter_fee) = fees(market, fill);
+    /// Both sides of a fill, as far as they are here; with the fees of both, and whether it is an execution of the venue's.
+    pub(super) fn book_sides(
+        &mut self,
+        market: &Market,
+        fill: &Fill,
+        ((fee, counter_fee), executed): ((i128, i128), bool),
+        outbox: &mut impl Outbox,
+    ) {
         let side = |order, side: Side, position_side, fee| FillSide {
             order,
             instrument: fill.instrument,
@@ -135,6 +140,7 @@ impl Shard {
             quantity: side.signed(fill.quantity),
             price: fill.price,
             fee,
+            executed,
         };
         let own = side(fill.order, fill.side, fill.position_side, fee);
         let counter = side(fill.counter_order, fill.side.opposite(), fill.counter_position_side, counter_fee);

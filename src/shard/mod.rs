@@ -9,6 +9,7 @@ mod booking;
 mod calls;
 mod carry_out;
 mod commands;
+mod corrections;
 mod deleverage;
 mod edges;
 mod ended;
