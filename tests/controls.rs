@@ -1,5 +1,9 @@
 //! What holds the market in: margin calls against plain recomputation after every input, and modes among everything else.
 
+#[path = "worlds/dice.rs"]
+mod dice;
+
+use dice::Dice;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use terrace::command::{Command, Fill, MarginMode, Side};
@@ -12,21 +16,6 @@ use terrace::{Kernel, Settings, Strategy};
 const ASSET: AssetId = AssetId(0);
 const PPB: i128 = 1_000_000_000;
 const ACCOUNTS: u64 = 60;
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % bound
-    }
-
-    fn range(&mut self, low: i64, high: i64) -> i64 {
-        low + self.below((high - low + 1) as u64) as i64
-    }
-}
 
 /// How coarse the money is, and at which levels the instruments call.
 struct World {
