@@ -179,6 +179,7 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
         5 => Command::Account {
             account,
             positions: if dice.flag() { PositionMode::Hedge } else { PositionMode::OneWay },
+            group: (account % 2 == 1).then_some(account / 2), // draws nothing: the other entries keep their bytes
         },
         6 => Command::Deposit { account, asset, amount },
         7 => Command::Withdraw { account, asset, amount },

@@ -29,7 +29,7 @@ fn market(world: &World, dice: &mut Dice, shards: u32) -> (Kernel, Vec<Rows>, Ve
     }
     for account in 1..=ACCOUNTS {
         if account % 5 == 0 {
-            apply(&mut kernel, &Command::Account { account, positions: PositionMode::Hedge });
+            apply(&mut kernel, &Command::Account { account, positions: PositionMode::Hedge, group: None });
         }
         let amount = dice.range(1, world.typical() as i64) + 12;
         apply(&mut kernel, &Command::Deposit { account, asset: ASSET, amount });

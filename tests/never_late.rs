@@ -72,7 +72,7 @@ impl<'a> Test<'a> {
         }
         for account in 1..=ACCOUNTS {
             if hedges(account) {
-                test.apply(&Command::Account { account, positions: PositionMode::Hedge });
+                test.apply(&Command::Account { account, positions: PositionMode::Hedge, group: None });
             }
             test.deposit(account);
             for index in 0..INSTRUMENTS {

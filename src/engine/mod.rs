@@ -718,7 +718,7 @@ impl Engine {
                 let interest = &mut self.interest[instrument.index()];
                 *interest = interest.saturating_add(sequencer::open_interest_growth(command));
             }
-            Command::Account { account, positions } => {
+            Command::Account { account, positions, .. } => {
                 self.know(account);
                 if positions == PositionMode::Hedge {
                     self.hedging.insert(account);

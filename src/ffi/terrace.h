@@ -40,6 +40,9 @@ extern "C" {
 // In `terrace_fill.given`: `counter_order` is given.
 #define TERRACE_GIVEN_COUNTER_ORDER 4
 
+// In `terrace_account.given`: `group` is given.
+#define TERRACE_GIVEN_GROUP 1
+
 // What a call came to.
 enum terrace_status
 #if __STDC_VERSION__ >= 202311L
@@ -463,6 +466,10 @@ typedef struct terrace_account {
   uint64_t account;
   // A `terrace_position_mode`.
   uint32_t positions;
+  // Whether it has a group: `TERRACE_GIVEN_GROUP`, or 0.
+  uint32_t given;
+  // The group whose members count as one for `limits.position`, if given.
+  uint64_t group;
 } terrace_account;
 
 // Money of an account.

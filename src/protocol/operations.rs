@@ -1,9 +1,9 @@
 //! The commands, field by field: form first, then names, then the kernel.
 
-use super::Rejection;
 use super::desk::{Answer, Desk, steps};
 use super::fields::{Fields, Json, as_decimal};
 use super::reasons::{self, Context};
+use super::{Rejection, rules};
 use crate::command::{
     Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, PositionMode, PositionSide, Side,
 };
@@ -60,7 +60,7 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
         "index" => reader.index(),
         "book" => reader.book(),
         "funding" => reader.funding(),
-        "mode" => reader.mode(),
+        "mode" => return reader.mode(),
         "time" => reader.time(),
         "liq_fill" => reader.liquidation_fill(),
         "liq_expire" => reader.liquidation_end(|order| Command::LiquidationExpire { order }),
@@ -145,16 +145,17 @@ impl<D: Driver> Reader<'_, D> {
     }
 
     fn account(&mut self) -> Result<(), Rejection> {
-        self.only(&["account", "margin", "positions"])?;
+        self.only(&["account", "margin", "positions", "group"])?;
         let account = self.fields.id("account")?;
         let margin =
             self.fields.word_or("margin", &[("single", true), ("multi", false), ("portfolio", false)], true)?;
         let positions = self.fields.word_or("positions", POSITION_MODES, PositionMode::OneWay)?;
+        let group = self.fields.id_or_none("group")?;
         let ts_ns = self.time_of_line()?;
         if !margin {
             return Err(Rejection::bad_value("margin: only \"single\" is supported in this version"));
         }
-        self.apply(ts_ns, &Command::Account { account, positions }, OffGrid::NONE)
+        self.apply(ts_ns, &Command::Account { account, positions, group }, OffGrid::NONE)
     }
 
     fn payment(&mut self, into: bool) -> Result<(), Rejection> {
@@ -387,7 +388,7 @@ impl<D: Driver> Reader<'_, D> {
     }
 
     /// The mode of an instrument, an account, or, where neither is named, of everything.
-    fn mode(&mut self) -> Result<(), Rejection> {
+    fn mode(&mut self) -> Result<Answer, Rejection> {
         self.only(&["symbol", "account", "mode", "dry_run"])?;
         let (symbol, account) = (self.fields.name_or_none("symbol")?, self.fields.id_or_none("account")?);
         let words = Mode::ALL.map(|mode| (mode.as_str(), mode));
@@ -402,10 +403,18 @@ impl<D: Driver> Reader<'_, D> {
             (None, Some(account)) => Scope::Account(account),
             (None, None) => Scope::All,
         };
-        if dry_run {
-            return Err(Rejection::bad_value("dry_run: only false is supported in this version"));
+        if !dry_run {
+            self.apply(ts_ns, &Command::Mode { scope, mode }, OffGrid::NONE)?;
+            return Ok(Answer::Events);
         }
-        self.apply(ts_ns, &Command::Mode { scope, mode }, OffGrid::NONE)
+        let seq = self.desk.seq;
+        let found = self.desk.kernel.ask(move |overview| {
+            let found = overview.preview_mode(scope, mode)?;
+            Ok::<_, Refusal>(rules::dry_run(overview.market(), ("mode", scope), &found, seq))
+        })?;
+        let answer = found.map_err(|refusal| self.context.explain(self.desk.kernel.market(), refusal))?;
+        self.desk.kernel.pass_time(ts_ns);
+        Ok(Answer::Line(answer))
     }
 
     fn time(&mut self) -> Result<(), Rejection> {

@@ -139,6 +139,12 @@ impl Context {
             Refusal::Limit(Limited::Position(limit)) => {
                 format!("position: the order could take the position beyond the limit of {}", lots(limit)?)
             }
+            Refusal::Limit(Limited::Group { group, limit }) => {
+                format!(
+                    "position: the order could take the positions of group {group} beyond the limit of {}",
+                    lots(limit)?
+                )
+            }
             Refusal::Limit(Limited::Collar(collar)) => {
                 let collar = Grid::ppb().value(i128::from(collar));
                 format!("collar: the price is further from the mark than {collar} of it")

@@ -10,11 +10,11 @@ use crate::market::Market;
 use crate::number::charge;
 use crate::refusal::Refusal;
 
-/// The shard of an account among `shards`.
+/// Where the id of an account or a group leads, among `shards`.
 #[inline]
-pub(crate) fn shard_of(account: u64, shards: u32) -> u32 {
+pub(super) fn shard_of(id: u64, shards: u32) -> u32 {
     // Fibonacci hashing: neighbouring account numbers spread over the shards.
-    let hash = account.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let hash = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     ((u128::from(hash) * u128::from(shards)) >> 64) as u32
 }
 
@@ -47,8 +47,8 @@ impl Shard {
                 }
                 self.deposit(account, asset, amount, off_grid)
             }
-            Command::Account { account, positions } if self.owns(account) => {
-                self.add_account(account, positions);
+            Command::Account { account, positions, group } => {
+                self.declare_account(account, positions, group);
                 Ok(())
             }
             Command::Funding { instrument, .. } => {
@@ -216,12 +216,6 @@ impl Shard {
             self.leave_undecided(attention.pool);
             outbox.put(Report::Undecided);
         }
-    }
-
-    /// Whether an account belongs here, whether or not it exists.
-    #[inline]
-    pub(crate) fn owns(&self, account: u64) -> bool {
-        self.shards == 1 || shard_of(account, self.shards) == self.number
     }
 
     /// The index of an account that is known, if it is this shard's; jobs have caught up with it.

@@ -101,7 +101,7 @@ impl Loader<'_> {
         let mode = draw_mode(random);
         self.modes.push((mode, self.matching.holders.len()));
         let positions = if hedge { PositionMode::Hedge } else { PositionMode::OneWay };
-        self.kernel.apply(&Command::Account { account, positions })?;
+        self.kernel.apply(&Command::Account { account, positions, group: None })?;
         let mut wishes = Vec::new();
         let backlog = |instrument| self.matching.lacking(instrument);
         draw_wishes(random, &self.kernel.market().instruments, self.listings, backlog, &mut wishes);
