@@ -43,7 +43,7 @@ impl Rounds {
         while self.follow_fills(shards) {
             self.walk_rounds(shards);
         }
-        self.arbiter.end_decision(shards);
+        self.arbiter.end_decision();
         self.market.seen_ns = self.now_ns;
     }
 
@@ -69,7 +69,7 @@ impl Rounds {
         if self.changes.is_empty() && !judges {
             return false;
         }
-        self.arbiter.end_decision(shards); // scores are as of one mark
+        self.arbiter.end_decision(); // scores are as of one mark
         self.look_at_funds();
         self.arbiter.new_decision(self.now_ns);
         if judges {
