@@ -8,7 +8,7 @@ use crate::number::Price;
 use crate::refusal::Refusal;
 use crate::rounds::Rounds;
 use crate::sequencer;
-use crate::shard::Shard;
+use crate::shard::{Shard, locate};
 
 /// Carries a correction out that has its place: tells it, books it, and lets the shards find what it puts in breach.
 ///
@@ -22,6 +22,7 @@ pub(crate) fn correct(
     ts_ns: Option<u64>,
     correction: &Correction,
 ) -> Result<(), Refusal> {
+    rounds.market.see_time(ts_ns);
     let remark = rounds.market.note_remark(correction);
     for account in [Some(correction.account()), correction.counterparty()].into_iter().flatten() {
         if let Some((shard, index)) = locate(shards, account) {
@@ -38,15 +39,11 @@ pub(crate) fn correct(
     }
     if done.is_ok() || !rounds.market.jobs.is_empty() {
         // Also where it is refused: what a job had still to book for the accounts was booked before.
-        rounds.find_breaches(shards, correction.cause());
+        if !rounds.puts_off() {
+            rounds.find_breaches(shards, correction.cause());
+        }
     }
     done
-}
-
-/// The shard of an account and its index there.
-fn locate(shards: &[Box<Shard>], account: u64) -> Option<(usize, u32)> {
-    let shard = shards.iter().position(|shard| shard.owns(account))?;
-    Some((shard, shards[shard].find(account)?))
 }
 
 fn check(rounds: &Rounds, shards: &[Box<Shard>], correction: &Correction) -> Result<(), Refusal> {
