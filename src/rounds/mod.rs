@@ -529,7 +529,9 @@ impl Rounds {
         }
         for (index, instrument) in self.market.instruments.iter().enumerate() {
             if self.resumed.contains(&instrument.spec.fund) {
-                shards.iter_mut().for_each(|shard| wake(shard, InstrumentId(index as u32)));
+                for shard in &mut *shards {
+                    wake(shard, InstrumentId(index as u32));
+                }
             }
         }
         self.resumed.clear();
