@@ -138,7 +138,8 @@ impl WorkerOutbox {
 
     fn take_book(&mut self, desk: &mut Desk, place: u64, slot: &Slot, instrument: InstrumentId, top: Top) {
         self.place = place;
-        if desk.reprice(instrument, PriceInput::Book(top), slot.ts_ns.unwrap_or(0)) {
+        let moved = desk.reprice(instrument, PriceInput::Book(top), slot.ts_ns.unwrap_or(0));
+        if moved || desk.shard.holds_back() {
             desk.shard.find_breaches(&desk.market, Cause::Instrument(instrument), self);
         }
     }

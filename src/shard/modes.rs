@@ -44,6 +44,39 @@ impl Shard {
     /// Nobody can take the lots of a claim at present: the pool waits, as it was.
     pub(crate) fn put_back(&mut self, pool: u32, claim: &Claim) {
         self.liquidation_mut(pool).unfilled = claim.unfilled;
+        self.hold_back(pool);
+    }
+
+    /// Whether a position of a pool whose mark lives is passed over because of a mode.
+    pub(super) fn is_held_by_mode(&self, market: &Market, pool: u32) -> bool {
+        self.holdings_of(pool).any(|at| {
+            let holding = &self.holdings[at as usize];
+            let lives = market.instrument(holding.instrument).lives();
+            holding.position.quantity != 0 && lives && self.liquidation_is_paused(market, pool, holding.instrument)
+        })
+    }
+
+    /// A mode keeps a locked pool from its next step, until the next input.
+    pub(super) fn hold_back(&mut self, pool: u32) {
+        if !std::mem::replace(&mut self.liquidation_mut(pool).held_back, true) {
+            self.held_back.push(pool);
+        }
+    }
+
+    /// Whether any pool waits for no more than the next input.
+    #[inline]
+    pub(crate) fn holds_back(&self) -> bool {
+        !self.held_back.is_empty()
+    }
+
+    /// Marks, payments and funds may have changed what the pools that were held back can do: they are looked at again.
+    pub(super) fn look_at_held_back(&mut self) {
+        while let Some(pool) = self.held_back.pop() {
+            if self.pools[pool as usize].is_locked() && self.liquidation(pool).held_back {
+                self.liquidation_mut(pool).held_back = false;
+                self.touch(pool);
+            }
+        }
     }
 
     /// Refuses an order that the modes of everything, its instrument or its account refuse; the strictest holds.
@@ -85,18 +118,16 @@ impl Shard {
             .filter(|open| open.side == order.side && !open.reduce_only)
             .map(|open| i128::from(open.rest))
             .sum();
-        let signed = |lots: i128| i128::from(position.quantity) + i128::from(order.side.signed(1)) * lots;
-        let (before, after) = (signed(ordered).abs(), signed(ordered + i128::from(order.quantity)).abs());
+        let toward = i128::from(order.side.signed(1)) * i128::from(position.quantity);
         if let Some(limit) = limits.position
-            && after > i128::from(limit)
-            && after > before
+            && toward + ordered + i128::from(order.quantity) > i128::from(limit)
         {
             return Err(Refusal::Limit(Limited::Position(limit)));
         }
-        let grown = signed(i128::from(order.quantity)).abs() - i128::from(position.quantity).abs();
+        let opened = i128::from(order.quantity) + toward.min(0);
         if let Some(limit) = limits.open_interest
-            && grown > 0
-            && i128::from(instrument.open_interest) + grown > i128::from(limit)
+            && opened > 0
+            && i128::from(instrument.open_interest) + opened > i128::from(limit)
         {
             return Err(Refusal::Limit(Limited::OpenInterest(limit)));
         }
