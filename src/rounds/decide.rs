@@ -61,9 +61,12 @@ impl Rounds {
             self.followed.push((id, input));
         }
         self.filled.clear();
-        for &(id, change) in &self.changes {
-            for shard in &mut *shards {
+        for shard in &mut *shards {
+            for &(id, change) in &self.changes {
                 shard.on_mark(&self.market, id, change);
+            }
+            if !self.changes.is_empty() {
+                shard.look_at_held_back();
             }
         }
         if self.changes.is_empty() {
@@ -132,6 +135,7 @@ impl Rounds {
         self.findings.ready.clear();
         self.findings.called.clear();
         for shard in shards.iter_mut() {
+            shard.look_at_held_back();
             shard.examine(&self.market, &mut self.findings);
         }
         self.findings.breached.sort_unstable();

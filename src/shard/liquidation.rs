@@ -31,7 +31,7 @@ pub(super) struct Liquidation {
     undecided: bool,
     /// Whether it waits for room at the venue.
     queued: bool,
-    /// Whether a mode held its next step back: it is looked at again with the next input.
+    /// Whether a mode held its next step back: it is looked at again with the next input or round.
     pub(super) held_back: bool,
     /// As it was when the pool was locked.
     urgency: Urgency,

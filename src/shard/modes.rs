@@ -56,7 +56,7 @@ impl Shard {
         })
     }
 
-    /// A mode keeps a locked pool from its next step, until the next input.
+    /// A mode keeps a locked pool from its next step, until the next input or round.
     pub(super) fn hold_back(&mut self, pool: u32) {
         if !std::mem::replace(&mut self.liquidation_mut(pool).held_back, true) {
             self.held_back.push(pool);
@@ -70,7 +70,7 @@ impl Shard {
     }
 
     /// Marks, payments and funds may have changed what the pools that were held back can do: they are looked at again.
-    pub(super) fn look_at_held_back(&mut self) {
+    pub(crate) fn look_at_held_back(&mut self) {
         while let Some(pool) = self.held_back.pop() {
             if self.pools[pool as usize].is_locked() && self.liquidation(pool).held_back {
                 self.liquidation_mut(pool).held_back = false;

@@ -51,6 +51,12 @@ impl FundingRules {
         let since = ((now - anchor) % &interval + &interval) % &interval;
         interval - since
     }
+
+    /// Whether any `anchor + n · interval` lies in `[first, now]`.
+    fn falls_in(&self, first: u64, now: u64) -> bool {
+        let [first, now, anchor, interval] = [first, now, self.anchor, self.interval].map(Int::from);
+        floor_div(&(now - &anchor), &interval) > floor_div(&(first - 1 - &anchor), &interval)
+    }
 }
 
 /// What prices of an instrument are computed from.
@@ -79,6 +85,8 @@ pub struct Pricing {
     pub ema: Option<Int>,
     /// The sum of the premiums since the last settlement in ppb, and how many.
     pub premiums: (Int, Int),
+    /// When the first of them was sampled.
+    pub first_premium: Option<u64>,
     /// Of the last settlement.
     pub last_rate: Int,
 }
@@ -114,6 +122,7 @@ pub fn pricing_of(f: &InstrumentFields, now: u64) -> Result<Pricing, Refusal> {
         window: Vec::new(),
         ema: None,
         premiums: (zero(), zero()),
+        first_premium: None,
         last_rate: zero(),
     })
 }
@@ -253,8 +262,11 @@ impl Pricing {
         let index = self.index.clone().expect("it lives");
         self.sample_basis(&index, multiples(self.mark_rules.sample_every, before, now));
         if let Some(funding) = &self.funding {
-            let count = multiples(funding.sample_every, before, now);
-            self.sample_premium(&index, count);
+            let every = funding.sample_every;
+            self.sample_premium(&index, multiples(every, before, now));
+            if self.premiums.1.is_positive() && self.first_premium.is_none() {
+                self.first_premium = Some((before / every + 1) * every);
+            }
         }
     }
 
@@ -314,6 +326,14 @@ impl Pricing {
         let mut pricing = self.clone();
         pricing.sample(now);
         pricing.rate()
+    }
+
+    /// Whether a funding has fallen due by itself since the first premium was sampled.
+    fn funding_is_due(&self, now: u64) -> bool {
+        let mut pricing = self.clone();
+        pricing.sample(now);
+        let funding = self.funding.as_ref().filter(|funding| funding.auto);
+        funding.zip(pricing.first_premium).is_some_and(|(funding, first)| funding.falls_in(first, now))
     }
 
     /// The index anew. True: it was live, and is frozen now.
@@ -401,8 +421,22 @@ impl State {
         moved
     }
 
+    /// The first instrument whose funding has fallen due by itself begins to settle. False: there is none. Without a
+    /// mark it waits for the first.
+    pub fn settle_by_itself(&mut self) -> bool {
+        let due =
+            |i: &usize| self.instruments[*i].mark.is_some() && self.instruments[*i].pricing.funding_is_due(self.now);
+        let Some(i) = (0..self.instruments.len()).find(due) else {
+            return false;
+        };
+        let rate = self.instruments[i].pricing.rate_at(self.now).expect("a premium was sampled");
+        self.begin_settlement(i, rate);
+        true
+    }
+
     /// `time` is an input of all instruments.
     pub fn do_time(&mut self) {
+        self.note_interest();
         for i in 0..self.instruments.len() {
             self.price_input(i, |_| ());
         }

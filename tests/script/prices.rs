@@ -35,6 +35,9 @@ impl Writer {
         }
         if dice.chance(70) || priced.computed {
             line["funding"] = Self::funding_rule(dice);
+            if self.features.auto && dice.chance(50) {
+                line["funding"]["auto"] = json!(dice.chance(95));
+            }
             priced.funded = true;
         }
         priced
