@@ -6,8 +6,9 @@
 //! is booked first. Jobs are booked one after the other, oldest first.
 
 use crate::command::Command;
-use crate::market::{Instrument, InstrumentId, InstrumentSpec, Market};
+use crate::market::{Instrument, InstrumentId, InstrumentSpec, MarkChange, Market};
 use crate::number::{Price, Quantity, charge};
+use crate::prices::Change;
 
 /// Accounts that one place books, unless the instrument says otherwise.
 pub const DEFAULT_CHUNK: u32 = 4_096;
@@ -81,11 +82,21 @@ impl Market {
         self.jobs.push(Job { name, rate_ppb, mark, done: None });
     }
 
-    /// The rules of an instrument change: who holds it goes over to them in pieces.
-    pub(crate) fn begin_change(&mut self, instrument: InstrumentId, spec: InstrumentSpec) {
-        self.instruments[instrument.index()].change_rules(spec);
+    /// The rules of an instrument change. Its prices and what orders must keep to do so for all at once, with what that does
+    /// to its mark; who holds it goes over to the rest in pieces.
+    pub(crate) fn begin_change(&mut self, instrument: InstrumentId, spec: InstrumentSpec, now_ns: u64) -> Change {
+        let settles_itself = spec.prices.funding.is_some_and(|funding| funding.auto);
+        match self.self_funding.binary_search(&instrument) {
+            Ok(at) if !settles_itself => drop(self.self_funding.remove(at)),
+            Err(at) if settles_itself => self.self_funding.insert(at, instrument),
+            _ => {}
+        }
+        let other_prices = self.instrument(instrument).spec.prices != spec.prices;
+        let index_froze = self.instruments[instrument.index()].change_rules(spec, now_ns);
+        let mark = if other_prices { self.follow_price_rules(instrument) } else { MarkChange::None };
         let name = JobName { instrument, kind: JobKind::Rules };
         self.jobs.push(Job { name, rate_ppb: 0, mark: 0, done: None });
+        Change { mark, index_froze }
     }
 
     /// Notes what a command that was booked says of jobs.

@@ -402,10 +402,15 @@ impl Instrument {
     }
 
     /// From now on it has other rules; accounts go over to them one by one.
-    pub(crate) fn change_rules(&mut self, spec: InstrumentSpec) {
-        let before = Self { before: None, ..self.clone() };
+    ///
+    /// How its prices come about changes for all at once; whether its index froze with that.
+    pub(crate) fn change_rules(&mut self, spec: InstrumentSpec, now_ns: u64) -> bool {
+        let before = Box::new(Self { before: None, ..self.clone() });
         self.spec = spec;
-        self.before = Some(Box::new(before));
+        let (from, to) = (&before.spec.prices, &self.spec.prices);
+        let froze = from != to && self.prices.change_rules(from, to, self.spec.tick, now_ns);
+        self.before = Some(before);
+        froze
     }
 
     /// Takes the open interest down.
@@ -441,6 +446,15 @@ impl Instrument {
         let (low, high) = self.prices.index_bounds().unwrap_or((price, price));
         let (low, high) = (low.min(price), high.max(price));
         self.dearest_between(self.prices.mark_bounds(low, high).0, low, high)
+    }
+
+    /// Of the marks that positions may be valued at next under other rules, the one at which a lot is worth most; none
+    /// where it has no mark and no index.
+    pub(crate) fn dearest_under(&self, spec: &InstrumentSpec, now_ns: u64) -> Option<Price> {
+        let mut changed = Self { before: None, ..self.clone() };
+        changed.change_rules(spec.clone(), now_ns);
+        let low = changed.prices.index_bounds().map(|(low, high)| changed.prices.mark_bounds(low, high).0);
+        Some(changed.dearest(changed.mark.or(changed.awaited).or(low)?))
     }
 
     fn dearest_between(&self, price: Price, low: i64, high: i64) -> Price {
@@ -601,6 +615,7 @@ impl Market {
         let rules = &instrument.spec.prices;
         let (computed, has_age) = (rules.mark.is_computed(), rules.mark.stale_after_ns.is_some());
         if let (PriceInput::Mark(price), false) = (input, has_age) {
+            instrument.prices.note_given_mark(now_ns);
             return Change { mark: self.set_mark(id, price), index_froze: false };
         }
         let index_froze = instrument.prices.take(rules, input, now_ns);
@@ -642,6 +657,23 @@ impl Market {
         let set = self.set_mark(id, price);
         let revived = self.thaw(id, FreezeCause::Index);
         if revived == MarkChange::None { set } else { revived }
+    }
+
+    /// The mark of an instrument follows other rules of its prices: a computed one is made anew, one that is given from now
+    /// on stays as it is.
+    pub(crate) fn follow_price_rules(&mut self, id: InstrumentId) -> MarkChange {
+        let instrument = self.instrument(id);
+        let rules = &instrument.spec.prices;
+        // What holds comes before what goes, so that a mark that stays frozen does not live in between.
+        let (first, goes) = if rules.mark.is_computed() {
+            (self.recompute_mark(id), FreezeCause::Stale)
+        } else if instrument.mark.is_some() && instrument.prices.given_mark_is_stale(rules) {
+            (self.freeze(id, FreezeCause::Stale), FreezeCause::Index)
+        } else {
+            (self.thaw(id, FreezeCause::Stale), FreezeCause::Index)
+        };
+        let then = self.thaw(id, goes);
+        if then == MarkChange::None { first } else { then }
     }
 
     /// The funding rate of an instrument, in parts per billion, as a settlement at this time would compute it; none

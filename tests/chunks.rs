@@ -1,15 +1,18 @@
 //! Jobs that concern every account: settlements and changes of rules, booked in chunks with other inputs in between.
 
 use std::collections::{BTreeMap, BTreeSet};
-use terrace::command::{Command, Fill, OffGrid, Side};
+use terrace::command::{Command, Fill, OffGrid, Order, Side};
 use terrace::contract::Unit;
+use terrace::controls::Limits;
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Entry, Finished, Layout, Output, Pinning, Retrace, SubmitError};
+use terrace::event::Cause;
 use terrace::jobs::{JobKind, JobName, Part};
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec};
+use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec, Pacing};
+use terrace::prices::{IndexRules, MarkRule, MarkRules, RateRules, Venue};
 use terrace::protocol::Session;
 use terrace::tiers::{TierRow, TierRule, TierTable};
-use terrace::venue::VenueMode;
+use terrace::venue::{BookUpdate, VenueMode};
 use terrace::{Code, Declaration, Event, Kernel, Settings, Wait};
 
 const P: InstrumentId = InstrumentId(0);
@@ -292,5 +295,124 @@ fn the_size_of_chunks_does_not_show_in_the_end() {
         for shards in [1, 2, 5] {
             assert_eq!(end_of(Some(chunk), shards), whole, "chunks of {chunk}, {shards} shards");
         }
+    }
+}
+
+/// Rules of prices and controls as `set` changes them, one after the other.
+fn changed(dice: &mut Dice) -> InstrumentSpec {
+    let mut spec = InstrumentSpec { tiers: tiers(TierRule::Marginal, 10_000_000 * (1 + dice.below(4))), ..spec() };
+    let venue = |name: &str| Venue { name: name.to_owned(), weight_ppb: 1_000_000_000 };
+    let mut venues = vec![venue("a")];
+    if dice.below(2) == 0 {
+        venues.insert(dice.below(2) as usize, venue("b"));
+    }
+    let stale_after_ns = [None, Some(40)][dice.below(2) as usize];
+    spec.prices.index = IndexRules { venues, stale_after_ns, ..IndexRules::default() };
+    let rule = [MarkRule::External, MarkRule::FairBasis, MarkRule::Median, MarkRule::EmaBasis][dice.below(4) as usize];
+    spec.prices.mark =
+        MarkRules { samples: 1 + dice.below(3) as u32, sample_every_ns: 10, ema_ns: 50, ..MarkRules::new(rule) };
+    spec.prices.mark.stale_after_ns = [None, Some(30)][dice.below(2) as usize];
+    let rates = RateRules { interval_ns: 300 + 100 * dice.below(2), sample_every_ns: 10, ..RateRules::default() };
+    spec.prices.funding = (dice.below(2) == 0).then_some(RateRules { auto: dice.below(2) == 0, ..rates });
+    spec.controls.margin_calls =
+        [vec![], vec![500_000_000], vec![300_000_000, 700_000_000]][dice.below(3) as usize].clone();
+    spec.controls.count_profits = dice.below(2) == 0;
+    let limit = |dice: &mut Dice, limit| (dice.below(2) == 0).then_some(limit);
+    let (open_interest, position) = (limit(dice, 400), limit(dice, 6));
+    spec.controls.limits = Limits { open_interest, position, ..Limits::default() };
+    spec.reduce.pacing = (dice.below(3) == 0).then_some(Pacing::Lots(5));
+    spec
+}
+
+/// What comes in while prices come about now in one way, now in another.
+fn input(dice: &mut Dice, price: &mut i64, now_ns: &mut u64, step: u64) -> Command {
+    let account = id(dice.below(ACCOUNTS));
+    *price = (*price + dice.below(31) as i64 - 15).clamp(800, 1_250);
+    match dice.below(12) {
+        0..=2 => Command::Mark { instrument: P, price: *price },
+        3..=5 => Command::Index { instrument: P, venue: dice.below(2) as u16, price: *price * 100_000_000 },
+        6 => Command::Last { instrument: P, price: *price + dice.below(9) as i64 - 4 },
+        7 | 8 => {
+            *now_ns += dice.below(30);
+            Command::Time { ts_ns: *now_ns }
+        }
+        9 => Command::Order(Order {
+            account,
+            order: step,
+            instrument: P,
+            side: Side::Buy,
+            quantity: 1 + dice.below(3) as i64,
+            price: *price,
+            reduce_only: false,
+            position_side: None,
+        }),
+        10 => Command::Deposit { account, asset: USDT, amount: 1 + dice.below(50_000) as i64 },
+        _ => fill(account, Some(id(dice.below(ACCOUNTS))), 1 + dice.below(2) as i64, *price),
+    }
+}
+
+#[test]
+fn prices_and_controls_change_alike_for_threads_and_their_record() {
+    let mut told: BTreeMap<&str, u32> = BTreeMap::new();
+    for (seed, shards) in [(1, 1), (2, 2), (3, 3), (4, 8), (5, 2), (6, 1)] {
+        let (mut engine, mut log) = (engine(shards), Vec::new());
+        let (mut dice, mut price, mut now_ns) = (Dice(100 + seed), 1_000, 0);
+        for step in 0..2_000u64 {
+            let submitted = if step % 40 == 20 {
+                let spec = Box::new(changed(&mut dice));
+                engine.submit_declaration(Some(now_ns), &Declaration::Rules { instrument: P, spec })
+            } else if step % 40 == 5 {
+                let book = BookUpdate {
+                    bid: Some(price - 1),
+                    ask: Some(price + 1),
+                    impact_bid: Some(price - 3),
+                    impact_ask: Some(price + 1),
+                    ..BookUpdate::default()
+                };
+                engine.submit_book(Some(now_ns), P, &book)
+            } else {
+                engine.submit(&input(&mut dice, &mut price, &mut now_ns, step))
+            };
+            assert!(!matches!(submitted, Err(SubmitError::Stopped)), "{:?}", engine.failure());
+            loop {
+                engine.poll(|_| (), |output| log.push(*output));
+                if engine.metrics().lag <= 3 || engine.failure().is_some() {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+        }
+        let mut finished = engine.stop();
+        assert_eq!(finished.failure, None);
+        log.append(&mut finished.log);
+        let record = finished.record.expect("it was recorded");
+        let mut kernel = world(if shards == 1 { 4 } else { 1 });
+        let (mut again, mut retrace) = (Vec::new(), Retrace::new(&record));
+        while retrace.step(&mut kernel, &mut |output| again.push(output)).expect("the record is followed").is_some() {
+            assert_eq!(kernel.audit(0, kernel.pools()), 0, "never late");
+            assert!(kernel.asset_totals().iter().all(|totals| totals.difference() == 0));
+        }
+        assert!(again == log, "the log of the threads is that of the record");
+        for output in &log {
+            let kind = match output {
+                Output::Refused { refusal, .. } if refusal.code() == Code::Limit => "limit",
+                Output::Event { event, .. } => match event {
+                    Event::MarkFrozen { .. } => "frozen",
+                    Event::MarkLive { .. } => "live",
+                    Event::Mark { .. } => "mark",
+                    Event::MarginCall { .. } => "call",
+                    Event::LiquidationStarted { cause: Cause::Op("set"), .. } => "started by set",
+                    Event::FundingSettled { .. } => "funding",
+                    Event::RulesSettled { .. } => "set",
+                    _ => continue,
+                },
+                Output::Refused { .. } | _ => continue,
+            };
+            *told.entry(kind).or_default() += 1;
+        }
+    }
+    println!("{told:?}");
+    for kind in ["limit", "frozen", "live", "mark", "call", "started by set", "funding", "set"] {
+        assert!(told.get(kind).is_some_and(|&count| count > 2), "{kind}: {told:?}");
     }
 }

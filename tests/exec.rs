@@ -403,34 +403,3 @@ fn lines_are_read_however_they_end() {
     assert_eq!(only(&events, "fund", 8)["balance"], "0");
     assert_eq!(exec_bytes(b"").stdout, b"");
 }
-
-/// A venue's rules and its margin tables come before the script, whose lines count from 1 all the same.
-#[test]
-fn a_preset_and_a_file_of_tables_come_before_the_script() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (tables, script) = (folder.path().join("tables.json"), folder.path().join("script.jsonl"));
-    let rows = r#"{"BTC/USDT:USDT":[{"minNotional":0.0,"maxNotional":5e4,"maintenanceMarginRate":0.004,"maxLeverage":125.0,"info":{"cum":"0.0"}},
-        {"minNotional":50000.0,"maxNotional":600000.0,"maintenanceMarginRate":0.005,"maxLeverage":100.0,"info":{"cum":"50.0"}}]}"#;
-    fs::write(&tables, rows).expect("written");
-    let lines = concat!(
-        "{\"op\":\"instrument\",\"symbol\":\"BTCUSDT\",\"underlying\":\"BTC\",\"tick\":\"0.1\",\"lot\":\"0.001\"}\n",
-        "{\"op\":\"get\",\"what\":\"instrument\",\"symbol\":\"BTCUSDT\"}\n"
-    );
-    fs::write(&script, lines).expect("written");
-    for (preset, deduction) in [("binance", true), ("okx", false)] {
-        let mut program = program();
-        program.args(["exec", "--preset", preset, "--tiers"]).arg(&tables).arg(&script);
-        let output = program.output().expect("it runs");
-        let said = text(&output.stdout);
-        assert!(said.starts_with("{\"ev\":\"instrument\",\"seq\":2,"), "{said}");
-        assert!(said.contains("\"cap\":\"600000\",\"mmr\":\"0.005\""), "{said}");
-        assert_eq!(said.contains("\"deduction\":\"50\""), deduction, "{said}");
-    }
-    let unknown = program().args(["exec", "--preset", "nobody"]).arg(&script).output().expect("it runs");
-    assert_eq!(unknown.status.code(), Some(2));
-    assert!(text(&unknown.stderr).contains("expected one of binance, "));
-    fs::write(&tables, "[{}]").expect("written");
-    let broken = program().args(["exec", "--tiers"]).args([&tables, &script]).output().expect("it runs");
-    assert_eq!(broken.status.code(), Some(1));
-    assert!(text(&broken.stderr).contains("tables.json: neither Binance's leverage brackets nor ccxt's"));
-}

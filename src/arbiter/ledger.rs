@@ -18,6 +18,8 @@ pub(crate) struct Ledger {
     pub(crate) venue_positions: Vec<Position>,
     /// By instrument: long lots of the external venue account and of the inventory.
     pub(crate) long_lots: Vec<i64>,
+    /// The same as it was at the last `time`.
+    pub(crate) lots_at_time: Vec<i64>,
     /// Whether the open interest is to be taken down at the next decision: a `time` has come.
     pub(crate) interest_due: bool,
 }
@@ -32,6 +34,12 @@ impl Ledger {
     pub(super) fn add_instrument(&mut self) {
         self.venue_positions.push(Position::default());
         self.long_lots.push(0);
+        self.lots_at_time.push(0);
+    }
+
+    /// A `time` has come: the open interest that limits count is that of now.
+    pub(crate) fn note_time(&mut self) {
+        self.lots_at_time.copy_from_slice(&self.long_lots);
     }
 
     /// The external venue account takes the other side of `lots` that somebody traded on `side`; returns what rounding

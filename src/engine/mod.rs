@@ -275,14 +275,16 @@ impl Engine {
     pub fn submit_declaration(&mut self, ts_ns: Option<u64>, declaration: &Declaration) -> Result<u64, SubmitError> {
         self.check_open()?;
         self.check_time(ts_ns)?;
-        declaration.check(&self.market)?;
+        let timed = matches!(declaration, Declaration::Rules { .. }); // prices may follow
+        let ts_ns = ts_ns.or_else(|| timed.then_some(self.now_ns));
+        self.check_declaration(declaration, ts_ns.unwrap_or(self.now_ns))?;
         let entry = self.record.is_some().then(|| Entry::Declare {
             seq: self.seq + 1,
             ts_ns,
             declaration: declaration.clone(),
         });
         let seq = self.submit_aside(ts_ns, Kind::Declare, Aside::Declare(declaration.clone()), entry)?;
-        declaration.enter(&mut self.market);
+        declaration.enter(&mut self.market, self.now_ns);
         if matches!(declaration, Declaration::Rules { .. }) {
             self.next_piece_at = self.ring.place(); // its own place is given already
         }
@@ -611,6 +613,19 @@ impl Engine {
         }
     }
 
+    /// As [`Engine::check`], for a declaration.
+    fn check_declaration(&mut self, declaration: &Declaration, now_ns: u64) -> Result<(), SubmitError> {
+        let Self { known, hedging, interest, .. } = self;
+        let mut bounds = Bounds { known, hedging, interest, exceeded: None };
+        sequencer::check_declaration(&self.market, &mut bounds, declaration, now_ns)?;
+        match bounds.exceeded {
+            None => Ok(()),
+            Some((instrument, price)) => {
+                self.check_interest(&Command::Time { ts_ns: now_ns }, OffGrid::NONE, instrument, price)
+            }
+        }
+    }
+
     #[cold]
     fn check_interest(
         &mut self,
@@ -630,7 +645,7 @@ impl Engine {
             return Ok(());
         }
         let what = match command {
-            Command::Mark { .. } | Command::Index { .. } => "open interest · mark · unit",
+            Command::Mark { .. } | Command::Index { .. } | Command::Time { .. } => "open interest · mark · unit",
             Command::Fill(_) => "quantity · price · unit",
             _ => "open interest · price · unit",
         };

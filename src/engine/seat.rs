@@ -144,10 +144,13 @@ impl Seat {
             Kind::Declare => {
                 self.seq = slot.seq;
                 if let Some(Aside::Declare(declaration)) = self.asides.pop() {
-                    for market in self.markets.iter_mut().flatten() {
-                        declaration.enter(market);
-                    }
+                    let now_ns = slot.ts_ns.unwrap_or(self.rounds.now_ns);
                     declare(&mut self.rounds, &mut self.shards, slot.ts_ns, &declaration);
+                    for market in self.markets.iter_mut().flatten() {
+                        declaration.enter(market, now_ns);
+                        market.copy_interest(&self.rounds.market);
+                    }
+                    self.ask_venue();
                     self.told(true);
                 }
             }
@@ -175,11 +178,16 @@ impl Seat {
             self.outbox.extend(self.rounds.given.iter().map(|&answer| Outgoing::Answer(answer)));
             self.outbox.push_back(Outgoing::Decided { hash });
         }
+        self.ask_venue();
+        self.tell_events();
+    }
+
+    /// Sends what the rounds ask of a venue that answers by commands.
+    fn ask_venue(&mut self) {
         let decided_ns = self.epoch.map_or(0, |epoch| epoch.elapsed().as_nanos() as u64);
         let place = self.ring.place();
         let sent = self.rounds.sent.drain(..);
         self.outbox.extend(sent.map(|request| Outgoing::Venue(VenueMessage { place, decided_ns, request })));
-        self.tell_events();
     }
 
     /// Takes in what the workers report of a place; false as long as any of them may still have something to say.

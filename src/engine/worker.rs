@@ -3,8 +3,8 @@
 use super::desk::{Desk, Hatch};
 use super::failure::Shared;
 use super::slot::{Kind, Slot, Told, VenueMessage, What};
-use crate::command::{Command, OrderName, OrderOwner};
-use crate::event::{Cause, Event};
+use crate::command::Command;
+use crate::event::Cause;
 use crate::market::InstrumentId;
 use crate::prices::{PriceInput, Top};
 use crate::ring::{Bell, Reader, Sender};
@@ -127,6 +127,9 @@ impl WorkerOutbox {
             shard.find_breaches(market, cause_of(command, false), self);
             return;
         };
+        if let Command::Time { .. } = command {
+            desk.shard.note_time();
+        }
         // The sequencer tells the time with every price.
         let now_ns = time_of(slot.ts_ns, command).unwrap_or(0);
         let moved = match instrument {
@@ -160,20 +163,9 @@ impl WorkerOutbox {
 
 impl Outbox for WorkerOutbox {
     fn put(&mut self, report: Report) {
-        match report {
-            // The venue first: the log can wait.
-            Report::Order { attention, nth, request } => self.send(VenueRequest::Order {
-                order: OrderName { owner: OrderOwner::Account(attention.account), nth },
-                instrument: request.instrument,
-                side: request.side,
-                quantity: request.quantity,
-                limit: request.limit,
-                step: request.step,
-            }),
-            Report::Begun { event: Event::CancelRequested { account, pool, more: 0, .. }, .. } => {
-                self.send(VenueRequest::Cancel { account, pool });
-            }
-            _ => {}
+        // The venue first: the log can wait.
+        if let Some(request) = report.request() {
+            self.send(request);
         }
         self.tell(What::Report(report));
     }

@@ -1,13 +1,15 @@
 //! Declarations: assets, funds, instruments, the venue. Rare, and with tables: they concern everybody at once.
 
-use super::Kernel;
+use super::{Inline, Kernel};
 use crate::engine::Entry;
 use crate::event::Cause;
 use crate::jobs::{JobKind, JobName};
 use crate::market::{Asset, AssetId, FundId, FundSpec, Instrument, InstrumentId, InstrumentSpec, Market, is_name};
 use crate::number::LIMIT;
+use crate::prices::Change;
 use crate::refusal::Refusal;
 use crate::rounds::Rounds;
+use crate::sequencer;
 use crate::shard::Shard;
 use crate::venue::VenueRules;
 
@@ -95,8 +97,8 @@ impl Declaration {
         if named { Ok(()) } else { Err(Refusal::BadDeclaration { what }) }
     }
 
-    /// Enters it; it has been checked.
-    pub(crate) fn enter(&self, market: &mut Market) {
+    /// Enters it; it has been checked. What it does at once to the prices of an instrument.
+    pub(crate) fn enter(&self, market: &mut Market, now_ns: u64) -> Option<(InstrumentId, Change)> {
         match self {
             Self::Asset { name, decimals } => {
                 let (asset, fund) = (AssetId(market.assets.len() as u32), FundId(market.funds.len() as u32));
@@ -115,8 +117,11 @@ impl Declaration {
                 market.follow_mode(InstrumentId(market.instruments.len() as u32 - 1)); // everything may be halted
             }
             Self::Venue(rules) => market.venue = *rules,
-            Self::Rules { instrument, spec } => market.begin_change(*instrument, InstrumentSpec::clone(spec)),
+            Self::Rules { instrument, spec } => {
+                return Some((*instrument, market.begin_change(*instrument, InstrumentSpec::clone(spec), now_ns)));
+            }
         }
+        None
     }
 }
 
@@ -179,14 +184,8 @@ fn check_rules(market: &Market, id: InstrumentId, spec: &InstrumentSpec) -> Resu
     let present = &market.instruments.get(id.index()).ok_or(Refusal::UnknownInstrument(id.0))?.spec;
     let grids = |spec: &InstrumentSpec| (spec.tick.step(), spec.lot.step(), spec.unit);
     let names = |spec: &InstrumentSpec| (spec.symbol.clone(), spec.underlying.clone(), spec.settle, spec.fund);
-    if grids(present) != grids(spec)
-        || names(present) != names(spec)
-        || present.controls != spec.controls
-        || present.prices != spec.prices
-    {
-        return Err(Refusal::BadDeclaration {
-            what: "names, grids, unit, fund, prices and controls of an instrument cannot be changed",
-        });
+    if grids(present) != grids(spec) || names(present) != names(spec) {
+        return Err(Refusal::BadDeclaration { what: "names, grids, unit and fund of an instrument cannot be changed" });
     }
     spec.check()?;
     if market.has_job(JobName { instrument: id, kind: JobKind::Rules }) {
@@ -195,8 +194,26 @@ fn check_rules(market: &Market, id: InstrumentId, spec: &InstrumentSpec) -> Resu
     Ok(())
 }
 
-/// Enters a declaration everywhere but in the market: with the arbiter, the venue and the shards.
+/// Enters a declaration with the arbiter, the venue and the shards, which are all at hand, and finds whom it puts in breach.
+/// Other copies of the market are entered by who has them.
 pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Option<u64>, declaration: &Declaration) {
+    enter_beside(rounds, shards, declaration);
+    let watched = matches!(declaration, Declaration::Rules { instrument, .. }
+        if rounds.market.instrument(*instrument).spec.controls.limits.watches_interest());
+    let changed = declaration.enter(&mut rounds.market, ts_ns.unwrap_or(rounds.now_ns));
+    rounds.changes.clear();
+    if let Some((instrument, change)) = changed {
+        rounds.tell_change(instrument, change);
+        rounds.wake(shards);
+        if !watched {
+            rounds.take_interest_of_last_time(shards, instrument);
+        }
+    }
+    rounds.accept(ts_ns, declaration.cause());
+    rounds.find_breaches(shards, declaration.cause());
+}
+
+fn enter_beside(rounds: &mut Rounds, shards: &mut [Box<Shard>], declaration: &Declaration) {
     match declaration {
         Declaration::Asset { .. } => {
             rounds.arbiter.add_asset();
@@ -215,7 +232,8 @@ pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Opt
             }
             rounds.add_instrument(spec.reduce.pacing.is_some());
         }
-        Declaration::Rules { instrument, .. } => {
+        Declaration::Rules { instrument, spec } => {
+            rounds.pace_instrument(*instrument, spec.reduce.pacing.is_some());
             let name = JobName { instrument: *instrument, kind: JobKind::Rules };
             for shard in shards {
                 shard.begin_job(name);
@@ -224,9 +242,6 @@ pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Opt
         // An order that stands is still answered by whom it went to.
         Declaration::Venue(_) => {}
     }
-    declaration.enter(&mut rounds.market);
-    rounds.accept(ts_ns, declaration.cause());
-    rounds.look_at_funds();
 }
 
 impl Kernel {
@@ -244,7 +259,9 @@ impl Kernel {
 
     pub(crate) fn input_declaration(&mut self, ts_ns: Option<u64>, declaration: &Declaration) -> Result<(), Refusal> {
         self.check_time(ts_ns)?;
-        declaration.check(&self.rounds.market)?;
+        let mut facts = Inline { rounds: &self.rounds, shards: &self.shards };
+        let now_ns = ts_ns.unwrap_or(self.rounds.now_ns);
+        sequencer::check_declaration(&self.rounds.market, &mut facts, declaration, now_ns)?;
         self.inputs += 1;
         self.seq += 1;
         if let Some(record) = &mut self.record {

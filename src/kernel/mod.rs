@@ -209,7 +209,12 @@ impl Kernel {
             record.push(Entry::Command { seq: *seq, ts_ns, command: *command, off_grid });
         }
         rounds.take_prices(command, ts_ns);
-        wake(rounds, shards);
+        if let Command::Time { .. } = command {
+            for shard in &mut *shards {
+                shard.note_time();
+            }
+        }
+        rounds.wake(shards);
         match *command {
             _ if command.price_input().is_some() => {}
             Command::Chunk { .. } => {
@@ -316,7 +321,7 @@ impl Kernel {
         }
         let Self { rounds, shards, .. } = self;
         rounds.take_book(instrument, update, ts_ns);
-        wake(rounds, shards);
+        rounds.wake(shards);
         let cause = self.rounds.cause_of_book(instrument);
         self.find_breaches(cause);
         self.rounds.look_at_funds();
@@ -395,16 +400,6 @@ impl Kernel {
     /// Inputs so far, refused ones included.
     pub(crate) fn inputs(&self) -> u64 {
         self.inputs
-    }
-}
-
-/// Tells all shards what became of marks.
-#[inline]
-fn wake(rounds: &Rounds, shards: &mut [Box<Shard>]) {
-    for &(instrument, change) in &rounds.changes {
-        for shard in &mut *shards {
-            shard.on_mark(&rounds.market, instrument, change);
-        }
     }
 }
 

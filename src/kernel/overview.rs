@@ -169,8 +169,8 @@ impl<'a> Overview<'a> {
     #[must_use]
     pub fn preview_rules(&self, instrument: InstrumentId, spec: InstrumentSpec) -> Preview {
         let mut market = self.rounds.market.clone();
-        let changed = &mut market.instruments[instrument.index()];
-        (changed.spec, changed.before) = (spec, None);
+        market.begin_change(instrument, spec, self.now_ns);
+        market.instruments[instrument.index()].before = None; // for everybody at once
         self.preview_in(&market, instrument)
     }
 

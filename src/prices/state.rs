@@ -3,7 +3,7 @@
 use super::funding::{premium, rate};
 use super::index::{Counted, Quote, index_of};
 use super::marks::{Basis, MarkInputs, mark, smoothed};
-use super::rules::{MarkRule, PriceRules};
+use super::rules::{MarkRule, MarkRules, PriceRules, Venue};
 use super::{INDEX_DECIMALS, INDEX_LIMIT};
 use crate::decimal::Grid;
 use crate::market::MarkChange;
@@ -67,6 +67,12 @@ struct Window {
 }
 
 impl Window {
+    /// An empty one, with room for what the rule of a mark takes.
+    fn of(rules: &MarkRules) -> Self {
+        let most = if rules.rule == MarkRule::Median { rules.samples as usize } else { 0 };
+        Self { samples: Vec::with_capacity(most), ..Self::default() }
+    }
+
     fn push(&mut self, sample: i64, most: usize) {
         if self.samples.len() < most {
             self.samples.push(sample);
@@ -77,6 +83,13 @@ impl Window {
         self.sum += i128::from(sample) - i128::from(oldest);
         self.next = (self.next + 1) % most;
     }
+}
+
+/// A tick in steps of 10^-8; 0 where prices in ticks are not compared with the index.
+fn tick_in_steps(rules: &PriceRules, tick: Grid) -> i64 {
+    let step = tick.step();
+    let shift = INDEX_DECIMALS.checked_sub(step.scale()).filter(|_| rules.compares_with_index());
+    shift.and_then(|shift| i64::try_from(step.mantissa() * 10i128.pow(shift)).ok()).unwrap_or(0)
 }
 
 /// The present prices of an instrument beside its mark, and what was sampled of them.
@@ -121,13 +134,9 @@ pub(crate) struct Prices {
 
 impl Prices {
     pub(crate) fn new(rules: &PriceRules, tick: Grid) -> Self {
-        let step = tick.step();
-        let shift = INDEX_DECIMALS.checked_sub(step.scale()).filter(|_| rules.compares_with_index());
-        let tick = shift.and_then(|shift| i64::try_from(step.mantissa() * 10i128.pow(shift)).ok()).unwrap_or(0);
         let venues = rules.index.venues.len();
-        let samples = if rules.mark.rule == MarkRule::Median { rules.mark.samples as usize } else { 0 };
         Self {
-            tick,
+            tick: tick_in_steps(rules, tick),
             quotes: vec![Quote::default(); venues],
             room: vec![Counted::NONE; venues],
             index: None,
@@ -142,7 +151,7 @@ impl Prices {
             mark_ns: 0,
             now_ns: 0,
             twice_mid: None,
-            window: Window { samples: Vec::with_capacity(samples), ..Window::default() },
+            window: Window::of(&rules.mark),
             ema: None,
             premiums: 0,
             premium_count: 0,
@@ -205,6 +214,49 @@ impl Prices {
         self.index = index.or(self.index);
         self.twice_mid = self.fresh_mid(rules);
         lived && !self.index_lives
+    }
+
+    /// A mark was given, where nothing else is made of it.
+    #[inline]
+    pub(crate) fn note_given_mark(&mut self, now_ns: u64) {
+        self.mark_ns = now_ns;
+    }
+
+    /// From now on prices come about by other rules. Venues that stay keep their latest price, and what was sampled is kept
+    /// where the sampling stays as it was. The index is made anew; whether it froze with that.
+    pub(crate) fn change_rules(&mut self, from: &PriceRules, to: &PriceRules, tick: Grid, now_ns: u64) -> bool {
+        self.sample(from, now_ns); // what fell due until now was due under the old rules
+        self.tick = tick_in_steps(to, tick);
+        let quote_of = |venue: &Venue| {
+            let at = from.index.venues.iter().position(|before| before.name == venue.name);
+            at.and_then(|at| self.quotes.get(at)).copied().unwrap_or_default()
+        };
+        self.quotes = to.index.venues.iter().map(quote_of).collect();
+        self.room = vec![Counted::NONE; to.index.venues.len()];
+        let window = |rules: &MarkRules| (rules.rule, rules.sample_every_ns, rules.samples);
+        if window(&from.mark) != window(&to.mark) {
+            self.window = Window::of(&to.mark);
+        }
+        let smoothing = |rules: &MarkRules| (rules.rule, rules.sample_every_ns, rules.ema_ns);
+        if smoothing(&from.mark) != smoothing(&to.mark) {
+            self.ema = None;
+        }
+        let sampling = |rules: &PriceRules| rules.funding.map(|funding| (funding.interval_ns, funding.sample_every_ns));
+        if sampling(from) != sampling(to) {
+            (self.premiums, self.premium_count, self.first_premium_ns) = (0, 0, None);
+        }
+        let due = |rules: &PriceRules| {
+            rules.funding.filter(|funding| funding.auto).map(|funding| (funding.interval_ns, funding.anchor_ns))
+        };
+        if due(from) != due(to) {
+            self.first_premium_ns = self.first_premium_ns.map(|_| now_ns + 1); // the first is the next after this
+        }
+        if from.mark.is_computed() != to.mark.is_computed() {
+            // A mark that was computed counts as given now; the first that is computed is told.
+            (self.mark_ns, self.told) =
+                if from.mark.is_computed() { (now_ns, self.told) } else { (self.mark_ns, None) };
+        }
+        self.take(to, PriceInput::Time, now_ns)
     }
 
     fn take_top(&mut self, top: Top, now_ns: u64) {

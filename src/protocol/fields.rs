@@ -158,10 +158,19 @@ impl Fields {
         self.0.push((name.to_owned(), value));
     }
 
-    /// Takes over what is not given from others.
-    pub(super) fn complete(&mut self, others: &Self) {
-        let missing: Vec<_> = others.0.iter().filter(|(name, _)| !self.has(name)).cloned().collect();
-        self.0.extend(missing);
+    /// Takes over what is not given from others; `nested` are fields whose objects complete each other too.
+    pub(super) fn complete(&mut self, others: &Self, nested: &[&str]) {
+        for (name, other) in &others.0 {
+            match (self.0.iter_mut().find(|(known, _)| known == name), other) {
+                (None, other) => self.0.push((name.clone(), other.clone())),
+                (Some((_, Json::Object(own))), Json::Object(other)) if nested.contains(&name.as_str()) => {
+                    let missing: Vec<_> =
+                        other.iter().filter(|(name, _)| own.iter().all(|(known, _)| known != name)).cloned().collect();
+                    own.extend(missing);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Whether every field was taken.
@@ -189,16 +198,11 @@ impl Fields {
 
     /// The name of an asset, a fund or an instrument.
     pub(super) fn name(&mut self, name: &str) -> Result<String, Rejection> {
-        let text = self.text(name)?;
-        check_name(name, text)
+        as_name(name, self.need(name)?)
     }
 
     pub(super) fn name_or_none(&mut self, name: &str) -> Result<Option<String>, Rejection> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Json::Text(text)) => check_name(name, text).map(Some),
-            Some(other) => Err(wrong(name, "a string", &other)),
-        }
+        self.take(name).map(|value| as_name(name, value)).transpose()
     }
 
     /// The name of a source of lines.
@@ -233,19 +237,11 @@ impl Fields {
     }
 
     pub(super) fn flag_or(&mut self, name: &str, default: bool) -> Result<bool, Rejection> {
-        match self.take(name) {
-            None => Ok(default),
-            Some(Json::Bool(value)) => Ok(value),
-            Some(other) => Err(wrong(name, "true or false", &other)),
-        }
+        self.take(name).map_or(Ok(default), |value| as_flag(name, &value))
     }
 
     pub(super) fn list_or_none(&mut self, name: &str) -> Result<Option<Vec<Json>>, Rejection> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Json::List(list)) => Ok(Some(list)),
-            Some(other) => Err(wrong(name, "a list", &other)),
-        }
+        self.take(name).map(|value| as_list(name, value)).transpose()
     }
 
     /// A word of a fixed list, by its meaning.
@@ -261,6 +257,28 @@ impl Fields {
 
 fn wrong(name: &str, expected: &str, found: &Json) -> Rejection {
     Rejection::malformed(format!("{name} must be {expected}, not {found}"))
+}
+
+/// The name of an asset, a fund or an instrument.
+pub(super) fn as_name(name: &str, value: Json) -> Result<String, Rejection> {
+    match value {
+        Json::Text(text) => check_length(name, text, MAX_NAME),
+        other => Err(wrong(name, "a string", &other)),
+    }
+}
+
+pub(super) fn as_flag(name: &str, value: &Json) -> Result<bool, Rejection> {
+    match value {
+        Json::Bool(value) => Ok(*value),
+        other => Err(wrong(name, "true or false", other)),
+    }
+}
+
+pub(super) fn as_list(name: &str, value: Json) -> Result<Vec<Json>, Rejection> {
+    match value {
+        Json::List(list) => Ok(list),
+        other => Err(wrong(name, "a list", &other)),
+    }
 }
 
 pub(super) fn as_word<T: Copy>(name: &str, value: &Json, words: &[(&str, T)]) -> Result<T, Rejection> {
@@ -290,10 +308,6 @@ fn as_id(name: &str, value: &Json) -> Result<u64, Rejection> {
         _ => None,
     };
     read.ok_or_else(|| wrong(name, "an unsigned 64-bit integer", value))
-}
-
-fn check_name(field: &str, name: String) -> Result<String, Rejection> {
-    check_length(field, name, MAX_NAME)
 }
 
 fn check_length(field: &str, name: String, longest: usize) -> Result<String, Rejection> {

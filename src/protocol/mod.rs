@@ -8,12 +8,15 @@ mod declarations;
 mod desk;
 mod encode;
 mod fields;
+mod instrument_fields;
+mod instruments;
 mod operations;
 mod price_rules;
 mod reasons;
 mod rules;
 mod session;
 mod sources;
+mod tier_fields;
 mod tier_tables;
 
 pub use encode::Encoder;

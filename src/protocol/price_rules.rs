@@ -16,30 +16,34 @@ const MARK_RULES: &[(&str, MarkRule)] = &[
 const OUTLIERS: &[(&str, Outlier)] = &[("clamp", Outlier::Clamp), ("drop", Outlier::Drop)];
 const COMBINATIONS: &[(&str, Combine)] = &[("mean", Combine::Mean), ("median", Combine::Median)];
 
-/// Rules whose form is right.
+/// What a line says of them, its form right; none where it names no such field.
 #[derive(Debug, Default)]
-pub(super) struct PriceLine {
-    pub(super) rules: PriceRules,
+pub(super) struct PriceFields {
+    index: Option<IndexRules>,
+    mark: Option<MarkRules>,
+    rates: Option<RateRules>,
     /// Accounts that one place of a settlement books.
-    pub(super) chunk: Option<u64>,
+    chunk: Option<u64>,
     /// A rate or weight that is finer than a part per billion.
     off_grid: Option<&'static str>,
 }
 
-impl PriceLine {
-    /// Takes the three fields out of a declaration.
-    pub(super) fn read(fields: &mut Fields) -> Result<Self, Rejection> {
-        let mut line = Self::default();
-        if let Some(value) = fields.take("index") {
-            line.read_index(Fields::of(value, "index")?)?;
+impl PriceFields {
+    /// The rules that a line leads to, over those that there are: each field that it names is given anew as a whole.
+    pub(super) fn over(&self, present: &PriceRules) -> PriceRules {
+        PriceRules {
+            index: self.index.clone().unwrap_or_else(|| present.index.clone()),
+            mark: self.mark.unwrap_or(present.mark),
+            funding: self.rates.or(present.funding),
         }
-        if let Some(value) = fields.take("mark") {
-            line.read_mark(Fields::of(value, "mark")?)?;
-        }
-        if let Some(value) = fields.take("funding") {
-            line.read_funding(Fields::of(value, "funding")?)?;
-        }
-        Ok(line)
+    }
+
+    /// The accounts that one place of a settlement books, if it is named.
+    pub(super) fn chunk(&self) -> Result<Option<u32>, Rejection> {
+        let Some(given) = self.chunk else { return Ok(None) };
+        let chunk = u32::try_from(given).ok().filter(|&chunk| chunk > 0);
+        let reason = || format!("chunk must be from 1 to {}, not {given}", u32::MAX);
+        chunk.map(Some).ok_or_else(|| Rejection::bad_value(reason()))
     }
 
     /// The last of the checks of value: on the grid of parts per billion.
@@ -56,21 +60,22 @@ impl PriceLine {
         if off && ppb == 0 { 1 } else { ppb }
     }
 
-    fn read_index(&mut self, mut fields: Fields) -> Result<(), Rejection> {
+    pub(super) fn read_index(&mut self, value: Json) -> Result<(), Rejection> {
+        let mut fields = Fields::of(value, "index")?;
         fields.only(&["venues", "stale_after", "max_deviation", "outlier", "min_venues", "combine"])?;
-        let list = fields
-            .list_or_none("venues")?
-            .ok_or_else(|| Rejection::malformed("the field \"venues\" of index is missing"))?;
-        let venues = list.into_iter().map(|venue| self.read_venue(venue)).collect::<Result<Vec<_>, _>>()?;
+        let venues = match fields.list_or_none("venues")? {
+            Some(list) => list.into_iter().map(|venue| self.read_venue(venue)).collect::<Result<Vec<_>, _>>()?,
+            None => IndexRules::default().venues,
+        };
         let deviation = fields.decimal_or_none("max_deviation")?;
-        self.rules.index = IndexRules {
+        self.index = Some(IndexRules {
             venues,
             stale_after_ns: fields.id_or_none("stale_after")?,
             max_deviation_ppb: deviation.map(|part| unsigned(self.ppb("max_deviation", part))),
             outlier: fields.word_or("outlier", OUTLIERS, Outlier::Clamp)?,
             min_venues: fields.id_or_none("min_venues")?.map_or(1, narrow),
             combine: fields.word_or("combine", COMBINATIONS, Combine::Mean)?,
-        };
+        });
         Ok(())
     }
 
@@ -81,22 +86,24 @@ impl PriceLine {
         Ok(Venue { name: fields.name("venue")?, weight_ppb: unsigned(self.ppb("a weight", weight)) })
     }
 
-    fn read_mark(&mut self, mut fields: Fields) -> Result<(), Rejection> {
+    pub(super) fn read_mark(&mut self, value: Json) -> Result<(), Rejection> {
+        let mut fields = Fields::of(value, "mark")?;
         fields.only(&["rule", "samples", "sample_every", "ema", "band", "stale_after"])?;
         let defaults = MarkRules::new(fields.word("rule", MARK_RULES)?);
         let band = fields.decimal_or_none("band")?;
-        self.rules.mark = MarkRules {
+        self.mark = Some(MarkRules {
             samples: fields.id_or_none("samples")?.map_or(defaults.samples, narrow),
             sample_every_ns: fields.id_or_none("sample_every")?.unwrap_or(defaults.sample_every_ns),
             ema_ns: fields.id_or_none("ema")?.unwrap_or(defaults.ema_ns),
             band_ppb: band.map_or(defaults.band_ppb, |band| unsigned(self.ppb("band", band))),
             stale_after_ns: fields.id_or_none("stale_after")?,
             ..defaults
-        };
+        });
         Ok(())
     }
 
-    fn read_funding(&mut self, mut fields: Fields) -> Result<(), Rejection> {
+    pub(super) fn read_funding(&mut self, value: Json) -> Result<(), Rejection> {
+        let mut fields = Fields::of(value, "funding")?;
         fields.only(&["interval", "anchor", "interest", "clamp", "cap", "sample_every", "auto", "chunk"])?;
         self.chunk = fields.id_or_none("chunk")?;
         if fields.is_empty() {
@@ -118,7 +125,7 @@ impl PriceLine {
             }
         }
         rules.auto = fields.flag_or("auto", false)?;
-        self.rules.funding = Some(rules);
+        self.rates = Some(rules);
         Ok(())
     }
 }

@@ -61,13 +61,9 @@ impl Rounds {
             self.followed.push((id, input));
         }
         self.filled.clear();
-        for shard in &mut *shards {
-            for &(id, change) in &self.changes {
-                shard.on_mark(&self.market, id, change);
-            }
-            if !self.changes.is_empty() {
-                shard.look_at_held_back();
-            }
+        self.wake(shards);
+        if !self.changes.is_empty() {
+            shards.iter_mut().for_each(|shard| shard.look_at_held_back());
         }
         if self.changes.is_empty() {
             return false;

@@ -26,7 +26,7 @@ use crate::event::{Cause, Event, Events, FundReason, Step};
 use crate::jobs::{JobKind, JobName, Part};
 use crate::market::{InstrumentId, MarkChange, Market};
 use crate::number::{LIMIT, Price, Quantity};
-use crate::prices::PriceInput;
+use crate::prices::{Change, PriceInput};
 use crate::refusal::Refusal;
 use crate::shard::{Attention, BURST, Findings, OrderFill, OrderRequest, Report, Shard, fees};
 use crate::venue::{BookUpdate, Venue, VenueRequest};
@@ -71,6 +71,8 @@ pub(crate) struct Rounds {
     numbers: OrderNumbers,
     /// What happened, in order, since the caller last took it.
     pub(crate) events: Events,
+    /// Kept for its room.
+    reports: Vec<Report>,
     /// What the present input did to marks.
     pub(crate) changes: Vec<(InstrumentId, MarkChange)>,
     /// Where the simulated venue filled against depth in this decision.
@@ -115,6 +117,7 @@ impl Rounds {
             cause: Cause::Op("time"),
             numbers: OrderNumbers::with_capacity(burst),
             events: Events::with_capacity(1 << 12),
+            reports: Vec::with_capacity(64),
             changes: Vec::with_capacity(16),
             filled: Vec::new(),
             followed: Vec::new(),
@@ -160,6 +163,12 @@ impl Rounds {
     #[inline]
     pub(crate) fn reprice(&mut self, instrument: InstrumentId, input: PriceInput, now_ns: u64) {
         let change = self.market.reprice(instrument, input, now_ns);
+        self.tell_change(instrument, change);
+    }
+
+    /// Tells what became of an instrument's prices, and keeps what became of its mark.
+    #[inline]
+    pub(crate) fn tell_change(&mut self, instrument: InstrumentId, change: Change) {
         if change.index_froze {
             let index = self.market.instrument(instrument).prices.index().unwrap_or(0);
             self.events.push(Event::IndexFrozen { instrument, index });
@@ -225,6 +234,40 @@ impl Rounds {
             }
         }
         self.arbiter.try_again();
+    }
+
+    /// Tells all shards what became of marks.
+    #[inline]
+    pub(crate) fn wake(&self, shards: &mut [Box<Shard>]) {
+        for &(instrument, change) in &self.changes {
+            for shard in &mut *shards {
+                shard.on_mark(&self.market, instrument, change);
+            }
+        }
+    }
+
+    /// Locks and announces whom an input put in breach, where all shards are at hand; what is asked of the venue is kept in
+    /// `sent` if it answers by commands.
+    pub(crate) fn find_breaches(&mut self, shards: &mut [Box<Shard>], cause: Cause) {
+        let mut reports = std::mem::take(&mut self.reports);
+        for shard in shards {
+            shard.find_breaches(&self.market, cause, &mut reports);
+        }
+        for report in reports.drain(..) {
+            self.stage(&report);
+            if let Some(request) = report.request().filter(|_| self.market.venue.is_manual()) {
+                self.sent.push(request);
+            }
+        }
+        self.reports = reports;
+        self.merge();
+    }
+
+    /// Takes down the open interest as it was at the last `time`: an instrument is watched from now on that was not.
+    pub(crate) fn take_interest_of_last_time(&mut self, shards: &[Box<Shard>], instrument: InstrumentId) {
+        let accounts: Quantity = shards.iter().map(|shard| shard.lots_at_time(instrument)).sum();
+        let lots = accounts + self.arbiter.ledger.lots_at_time[instrument.index()];
+        self.market.instruments[instrument.index()].set_open_interest(lots);
     }
 
     /// Takes the open interest down, of the instruments whose limits ask for it, if a `time` has come since.
@@ -337,10 +380,16 @@ impl Rounds {
         self.pace.add_instrument(if paced { self.walk.capacity() } else { 0 });
     }
 
+    /// Whether pools may have to wait in an instrument from now on; those that wait already go on when there is room.
+    pub(crate) fn pace_instrument(&mut self, instrument: InstrumentId, paced: bool) {
+        self.pace.reserve(instrument, if paced { self.walk.capacity() } else { 0 });
+    }
+
     /// As [`Rounds::accept`], for a command.
     pub(crate) fn accept_command(&mut self, ts_ns: Option<u64>, command: &Command) {
         if let Command::Time { .. } = command {
             self.arbiter.ledger.interest_due = self.market.watches_interest();
+            self.arbiter.ledger.note_time();
         }
         let freed = self.pace.freed;
         let cause = self.cause_of(command);

@@ -37,6 +37,12 @@ impl Pace {
         self.instruments.push(Lane { queue, ..Lane::default() });
     }
 
+    /// Makes room for so many pools to wait in an instrument that is there already.
+    pub(super) fn reserve(&mut self, instrument: InstrumentId, pools: usize) {
+        let queue = &mut self.instruments[instrument.index()].queue;
+        queue.reserve(pools.saturating_sub(queue.len()));
+    }
+
     pub(super) fn new_decision(&mut self) {
         self.freed = false;
         for lane in &mut self.instruments {

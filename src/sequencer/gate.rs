@@ -9,6 +9,7 @@ use crate::checks;
 use crate::command::{Command, Fill, OffGrid, OrderOwner, PositionSide};
 use crate::controls::Scope;
 use crate::jobs::{JobKind, JobName, Part};
+use crate::kernel::Declaration;
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{PPB, Price, Quantity};
 use crate::prices::INDEX_LIMIT;
@@ -70,6 +71,29 @@ pub(crate) fn check(
         Command::Fill(ref fill) => check_fill(market, facts, command, fill, off_grid),
         _ => check_names(market, facts, command, off_grid),
     }
+}
+
+/// Checks a declaration as far as that needs no shard: where a mark is to be computed, also that the open interest is not too
+/// much for the marks that it may come to.
+///
+/// # Errors
+///
+/// The refusal; nothing has changed.
+pub(crate) fn check_declaration(
+    market: &Market,
+    facts: &mut impl Facts,
+    declaration: &Declaration,
+    now_ns: u64,
+) -> Result<(), Refusal> {
+    declaration.check(market)?;
+    let Declaration::Rules { instrument: id, spec } = declaration else { return Ok(()) };
+    let instrument = market.instrument(*id);
+    if instrument.spec.prices == spec.prices {
+        return Ok(());
+    }
+    let Some(price) = instrument.dearest_under(spec, now_ns) else { return Ok(()) };
+    let fits = facts.open_interest_fits(market, &Command::Time { ts_ns: now_ns }, OffGrid::NONE, *id, price);
+    if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · mark · unit" }) }
 }
 
 fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {

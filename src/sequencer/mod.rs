@@ -2,4 +2,6 @@
 
 mod gate;
 
-pub(crate) use gate::{Facts, check, check_book, open_interest, open_interest_after, open_interest_growth};
+pub(crate) use gate::{
+    Facts, check, check_book, check_declaration, open_interest, open_interest_after, open_interest_growth,
+};

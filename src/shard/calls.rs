@@ -115,7 +115,7 @@ impl Shard {
     fn levels<'a>(&'a self, market: &'a Market, pool: u32) -> impl Iterator<Item = u32> + 'a {
         self.holdings_of(pool).flat_map(move |at| {
             let holding = &self.holdings[at as usize];
-            let levels = &market.instrument(holding.instrument).spec.controls.margin_calls;
+            let levels = &self.rules(market, holding).spec.controls.margin_calls;
             let watched = if holding.position.quantity == 0 { &[][..] } else { levels.as_slice() };
             watched.iter().copied()
         })

@@ -121,17 +121,18 @@ impl Shard {
         let job = &market.jobs[at];
         match job.name.kind {
             JobKind::Settlement => self.settle_funding(market, at, account),
-            JobKind::Rules => self.go_over(job.name.instrument, account),
+            JobKind::Rules => self.go_over(market.instrument(job.name.instrument), job.name.instrument, account),
         }
     }
 
     /// An account goes over to changed rules: what was certified under the old ones is so no more.
-    fn go_over(&mut self, instrument: InstrumentId, account: u32) {
-        for holding in self.legs(account, instrument) {
+    fn go_over(&mut self, instrument: &Instrument, id: InstrumentId, account: u32) {
+        for holding in self.legs(account, id) {
             let record = &self.holdings[holding as usize];
             if record.position.quantity != 0 {
                 let pool = record.pool;
                 self.pools[pool as usize].slack = UNCERTIFIED;
+                self.watch_levels(pool, instrument);
                 self.touch(pool);
             }
         }

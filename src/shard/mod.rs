@@ -128,6 +128,8 @@ pub(crate) struct Shard {
     holders: Vec<Vec<u32>>,
     /// By instrument: lots of all long positions.
     long_lots: Vec<i64>,
+    /// The same as it was at the last `time`.
+    lots_at_time: Vec<i64>,
     /// By instrument: what the venue can still fill of liquidation orders, in lots.
     in_flight: Vec<i64>,
     bands: Bands,
@@ -180,6 +182,7 @@ impl Shard {
             order_ids: Map::default(),
             holders: Vec::new(),
             long_lots: Vec::new(),
+            lots_at_time: Vec::new(),
             in_flight: Vec::new(),
             bands: Bands::new(capacity.positions),
             liquidations: Vec::with_capacity(burst),
@@ -229,6 +232,7 @@ impl Shard {
     pub(crate) fn add_instrument(&mut self) {
         self.holders.push(Vec::new());
         self.long_lots.push(0);
+        self.lots_at_time.push(0);
         self.in_flight.push(0);
         self.bands.add_instrument();
     }
@@ -237,6 +241,16 @@ impl Shard {
     #[inline]
     pub(crate) fn long_lots(&self, instrument: InstrumentId) -> i64 {
         self.long_lots[instrument.index()]
+    }
+
+    /// A `time` has come: the open interest that limits count is that of now.
+    pub(crate) fn note_time(&mut self) {
+        self.lots_at_time.copy_from_slice(&self.long_lots);
+    }
+
+    /// Lots of all long positions in an instrument at the last `time`.
+    pub(crate) fn lots_at_time(&self, instrument: InstrumentId) -> i64 {
+        self.lots_at_time[instrument.index()]
     }
 
     /// By how many lots a fill of signed `quantity` makes an account's long positions larger; negative: smaller.

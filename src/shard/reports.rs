@@ -1,10 +1,11 @@
 //! What a shard has to tell the arbiter about an input: what happened in its accounts, and what it cannot settle alone.
 
 use super::{Attention, OrderRequest};
-use crate::command::{OrderName, Side};
+use crate::command::{OrderName, OrderOwner, Side};
 use crate::event::Event;
 use crate::market::InstrumentId;
 use crate::number::{Price, Quantity};
+use crate::venue::VenueRequest;
 
 /// One thing that a shard tells. Of fixed size: it travels through a queue.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,27 @@ pub(crate) enum Report {
     Undecided,
     /// A settlement is over: what its accounts paid and received, in quanta.
     Settled { paid: i128, received: i128 },
+}
+
+impl Report {
+    /// What it asks of the venue.
+    #[inline]
+    pub(crate) fn request(&self) -> Option<VenueRequest> {
+        match *self {
+            Self::Order { attention, nth, request } => Some(VenueRequest::Order {
+                order: OrderName { owner: OrderOwner::Account(attention.account), nth },
+                instrument: request.instrument,
+                side: request.side,
+                quantity: request.quantity,
+                limit: request.limit,
+                step: request.step,
+            }),
+            Self::Begun { event: Event::CancelRequested { account, pool, more: 0, .. }, .. } => {
+                Some(VenueRequest::Cancel { account, pool })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A fill of a liquidation order, divided between the account and the fund.

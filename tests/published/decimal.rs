@@ -57,6 +57,11 @@ impl Decimal {
         Self::whole(self.0.div_euclid(divisor.0))
     }
 
+    /// A quotient, rounded toward zero to twelve places.
+    pub fn about_by(self, divisor: Self) -> Self {
+        Self(self.0 * ONE / divisor.0)
+    }
+
     /// A quotient that must be exact.
     pub fn exactly_by(self, divisor: Self) -> Self {
         let numerator = self.0 * ONE;

@@ -1,8 +1,9 @@
-//! A session to speak to, with the few sentences that the examples need.
+//! A session under a venue's preset, with the few sentences that the examples need.
 
 use crate::decimal::Decimal;
 use serde_json::{Value, json};
 use terrace::Settings;
+use terrace::presets::Preset;
 use terrace::protocol::Session;
 
 /// Finer than every published tolerance that is not zero, so that the first tick that breaches is as good as the
@@ -12,16 +13,40 @@ const STEP: &str = "0.001";
 /// A row of a tier table: its cap and its rate.
 pub type Row = (Decimal, Decimal);
 
-/// A kernel behind the protocol, with one asset.
+/// The fields that say what a contract is; all others are the venue's rules.
+const CONTRACT: &[&str] = &["op", "symbol", "kind", "underlying", "settle", "tick", "lot", "tiers"];
+
+/// What an example is carried out under.
+#[derive(Clone)]
+pub struct Rules {
+    /// None: the venue has no preset, and what is not stated is as the protocol says.
+    pub preset: Option<&'static str>,
+    /// Rules that the example states itself.
+    pub stated: Vec<&'static str>,
+}
+
+/// A kernel behind the protocol, with the rules of a venue, and one asset that its instruments settle in.
 pub struct Desk {
     session: Session,
     asset: &'static str,
+    stated: Vec<&'static str>,
+    /// Marks are given; else they are computed, and follow the index.
+    marks_are_given: bool,
 }
 
 impl Desk {
-    pub fn new(asset: &'static str) -> Self {
-        let mut desk = Self { session: Session::new(Settings::default()), asset };
-        desk.say(json!({"op": "asset", "asset": asset, "decimals": 8}));
+    pub fn new(asset: &'static str, rules: Rules) -> Self {
+        let mut session = Session::new(Settings::default());
+        let preset = rules.preset.map(|name| Preset::named(name).unwrap_or_else(|| panic!("no preset {name}")));
+        let mut marks_are_given = true;
+        if let Some(preset) = preset {
+            preset.carry_out(&mut session).expect("a preset is accepted");
+            marks_are_given = preset.text().contains(r#""mark":{"rule":"external"}"#);
+        }
+        let mut desk = Self { session, asset, stated: rules.stated, marks_are_given };
+        if preset.is_none() {
+            desk.say(json!({"op": "asset", "asset": asset, "decimals": 8}));
+        }
         desk
     }
 
@@ -43,20 +68,27 @@ impl Desk {
         self.say(command).into_iter().next().expect("a question is answered")
     }
 
-    /// An instrument with these tiers, without fees.
+    /// An instrument with these tiers.
     pub fn list(&mut self, symbol: &str, rows: &[Row]) {
-        let tiers: Vec<Value> = rows.iter().map(|&row| tier(row)).collect();
-        let command = self.listing(symbol, tiers);
-        self.say(command);
+        self.list_with(symbol, rows, json!({}));
     }
 
     /// As [`Desk::list`], with further fields.
     pub fn list_with(&mut self, symbol: &str, rows: &[Row], more: Value) {
-        let tiers: Vec<Value> = rows.iter().map(|&row| tier(row)).collect();
-        let mut command = self.listing(symbol, tiers);
+        let mut command = self.listing(symbol, rows.iter().map(|&row| tier(row)).collect());
         let fields = command.as_object_mut().expect("an object");
         let Value::Object(more) = more else { panic!("{more}: not an object") };
         fields.extend(more);
+        self.declare(command);
+    }
+
+    /// Declares an instrument, whose line names the contract and the rules that the example states, and no other.
+    pub fn declare(&mut self, command: Value) {
+        for field in command.as_object().expect("an object").keys() {
+            let field = field.as_str();
+            assert!(CONTRACT.contains(&field) || self.stated.contains(&field), "{field} is the preset's: {command}");
+        }
+        assert!(self.stated.iter().all(|&field| command.get(field).is_some()), "less is stated: {command}");
         self.say(command);
     }
 
@@ -67,7 +99,7 @@ impl Desk {
             "qty": quantity.abs().to_string(), "price": price.to_string()}));
     }
 
-    /// The line that declares an instrument.
+    /// The line that declares a linear instrument.
     pub fn listing(&self, symbol: &str, tiers: Vec<Value>) -> Value {
         json!({"op": "instrument", "symbol": symbol, "kind": "linear_perp", "underlying": symbol,
             "settle": self.asset, "tick": STEP, "lot": STEP, "tiers": tiers})
@@ -96,8 +128,13 @@ impl Desk {
         );
     }
 
+    /// Brings the mark to a price: where the venue computes it, by an index from which no basis takes it away.
     pub fn mark(&mut self, symbol: &str, price: Decimal) -> Vec<Value> {
-        self.say(json!({"op": "mark", "symbol": symbol, "price": price.to_string()}))
+        let op = if self.marks_are_given { "mark" } else { "index" };
+        let events = self.say(json!({"op": op, "symbol": symbol, "price": price.to_string()}));
+        let shown = self.ask(json!({"op": "get", "what": "instrument", "symbol": symbol}));
+        assert_eq!(Decimal::of(&shown["mark"]), price, "the mark that the example states");
+        events
     }
 
     pub fn account(&mut self, account: u64) -> Value {

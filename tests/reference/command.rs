@@ -313,44 +313,13 @@ const INSTRUMENT_FIELDS: &[&str] = &[
     "fund",
 ];
 
-/// Of `set`: those of an instrument, of which not all can be changed.
-const SET_FIELDS: &[&str] = &[
-    "symbol",
-    "dry_run",
-    "kind",
-    "underlying",
-    "settle",
-    "tick",
-    "lot",
-    "multiplier",
-    "tiers",
-    "tier_rule",
-    "base",
-    "slope",
-    "im_base",
-    "maker_fee",
-    "taker_fee",
-    "liquidation_fee",
-    "close_fee_in_mm",
-    "reduce",
-    "fraction",
-    "pacing",
-    "adl_rank",
-    "adl_price",
-    "index",
-    "mark",
-    "funding",
-    "margin_calls",
-    "fund",
-];
-
 /// The fields of each op beside those that any has.
 fn known_fields(op: &str) -> Option<&'static [&'static str]> {
     Some(match op {
         "asset" => &["asset", "decimals"],
         "instrument" => INSTRUMENT_FIELDS,
         "defaults" => &INSTRUMENT_FIELDS[1..],
-        "set" => SET_FIELDS,
+        "set" => &[],
         "mode" => &["symbol", "account", "mode"],
         "fund" => &["fund", "asset", "floor", "drawdown", "socialise", "unwind_interval"],
         "fund_deposit" => &["fund", "amount"],
@@ -390,6 +359,21 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
     })
 }
 
+/// Adds what is missing; of `index` and `funding` also what is missing inside.
+pub fn fill(entries: &mut Vec<(String, Json)>, others: &[(String, Json)]) {
+    for (key, other) in others {
+        let Some((_, own)) = entries.iter_mut().find(|(known, _)| known == key) else {
+            entries.push((key.clone(), other.clone()));
+            continue;
+        };
+        if let (Json::Object(own), Json::Object(other), true) = (own, other, key == "index" || key == "funding") {
+            let missing: Vec<_> =
+                other.iter().filter(|(part, _)| own.iter().all(|(known, _)| known != part)).cloned().collect();
+            own.extend(missing);
+        }
+    }
+}
+
 /// `defaults` fill in what an instrument does not name.
 pub fn parse(fields: &Fields, defaults: &[(String, Json)]) -> Result<Input, Refusal> {
     let op = fields.text("op")?;
@@ -398,14 +382,15 @@ pub fn parse(fields: &Fields, defaults: &[(String, Json)]) -> Result<Input, Refu
     };
     for (key, _) in &fields.entries {
         let key = key.as_str();
-        if key != "op" && key != "ts" && !repeats::FIELDS.contains(&key) && !known.contains(&key) {
+        let of_set = op == "set" && (key == "dry_run" || INSTRUMENT_FIELDS.contains(&key));
+        if key != "op" && key != "ts" && !repeats::FIELDS.contains(&key) && !known.contains(&key) && !of_set {
             return refuse("unknown_field", format!("{op} does not take {key:?}"));
         }
     }
     let ts = fields.maybe("ts", Fields::id)?;
     let mut filled = Fields { entries: fields.entries.clone() };
     if op == "instrument" {
-        filled.entries.extend(defaults.iter().filter(|(key, _)| !fields.has(key)).cloned());
+        fill(&mut filled.entries, defaults);
     }
     let command = parse_command(&op, &filled)?;
     Ok(Input { op, ts, command })
@@ -598,7 +583,7 @@ fn parse_tiers(f: &Fields) -> Result<Option<Vec<Json>>, Refusal> {
 /// Exactly one of `lots` and `depth_share`.
 fn parse_pacing(f: &Fields) -> Result<Option<PacingFields>, Refusal> {
     let entries = match f.get("pacing") {
-        None => return Ok(None),
+        None | Some(Json::Null) => return Ok(None),
         Some(Json::Object(entries)) => entries.clone(),
         Some(_) => return malformed("pacing is not an object"),
     };

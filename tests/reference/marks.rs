@@ -21,7 +21,7 @@ pub enum Rule {
     EmaBasis,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct MarkRules {
     pub rule: Rule,
     /// How many samples the window has.
@@ -35,7 +35,7 @@ pub struct MarkRules {
     pub stale_after: Option<u64>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct FundingRules {
     pub interval: u64,
     pub anchor: u64,
@@ -74,6 +74,9 @@ pub struct Pricing {
     pub last_at: u64,
     /// When anything of the book was said.
     pub book_at: u64,
+    /// A tick, in hundred-millionths.
+    pub tick: Rat,
+    /// In ticks.
     pub impact_bid: Option<Int>,
     pub impact_ask: Option<Int>,
     /// `bid + ask`, as it was last found fresh.
@@ -115,6 +118,7 @@ pub fn pricing_of(f: &InstrumentFields, now: u64) -> Result<Pricing, Refusal> {
         mark_at: None,
         last_at: 0,
         book_at: 0,
+        tick: &f.tick * rat(&pow10(8)),
         impact_bid: None,
         impact_ask: None,
         twice_mid: None,
@@ -304,7 +308,7 @@ impl Pricing {
         let (Some(bid), Some(ask)) = (&self.impact_bid, &self.impact_ask) else {
             return;
         };
-        let exact = premium(&rat(index), &rat(bid), &rat(ask));
+        let exact = premium(&rat(index), &(rat(bid) * &self.tick), &(rat(ask) * &self.tick));
         let premium = round_half_even(&(clamp(exact, &one()) * rat(&pow10(9))));
         self.premiums.0 += premium * Int::from(count);
         self.premiums.1 += Int::from(count);
@@ -468,10 +472,12 @@ impl State {
         }
         self.find_mid(i);
         if !self.has_computed_mark(i) {
-            return self.look_at_age(i);
+            self.look_at_age(i);
+            return self.thaw(i, "index"); // it was computed until now
         }
         if !self.instruments[i].pricing.index_lives {
-            return self.freeze(i, "index");
+            self.freeze(i, "index");
+            return self.thaw(i, "stale"); // it was given until now
         }
         let (exact, inputs) = self.computed_mark(i);
         let instrument = &mut self.instruments[i];
@@ -481,7 +487,53 @@ impl State {
             self.set_mark(i, ticks);
         }
         self.thaw(i, "index");
+        self.thaw(i, "stale");
         self.tell_computed_mark(i);
+    }
+
+    /// From now on its prices come about by other rules: what was sampled is kept where the sampling stays as it was.
+    pub fn change_pricing(&mut self, i: usize, to: Pricing) {
+        let now = self.now;
+        let from = &mut self.instruments[i].pricing;
+        let stays =
+            from.index_rules == to.index_rules && from.mark_rules == to.mark_rules && from.funding == to.funding;
+        if stays {
+            return;
+        }
+        from.sample(now);
+        let quote_of = |name: &String| {
+            let at = from.index_rules.venues.iter().position(|(known, _)| known == name);
+            at.and_then(|at| from.quotes[at].clone())
+        };
+        from.quotes = to.index_rules.venues.iter().map(|(name, _)| quote_of(name)).collect();
+        let window = |rules: &MarkRules| (rules.rule, rules.sample_every, rules.samples);
+        if window(&from.mark_rules) != window(&to.mark_rules) {
+            from.window = Vec::new();
+        }
+        let smoothing = |rules: &MarkRules| (rules.rule, rules.sample_every, rules.ema);
+        if smoothing(&from.mark_rules) != smoothing(&to.mark_rules) {
+            from.ema = None;
+        }
+        let sampling = |rules: &Option<FundingRules>| rules.as_ref().map(|f| (f.interval, f.sample_every));
+        if sampling(&from.funding) != sampling(&to.funding) {
+            from.premiums = (zero(), zero());
+            from.first_premium = None;
+        }
+        let due = |rules: &Option<FundingRules>| rules.as_ref().filter(|f| f.auto).map(|f| (f.interval, f.anchor));
+        if due(&from.funding) != due(&to.funding) {
+            from.first_premium = from.first_premium.map(|_| now + 1); // the first is the next after this
+        }
+        let (was, is) = (from.mark_rules.rule, to.mark_rules.rule);
+        from.index_rules = to.index_rules;
+        from.mark_rules = to.mark_rules;
+        from.funding = to.funding;
+        if was != Rule::External && is == Rule::External {
+            from.mark_at = Some(now);
+        }
+        if was == Rule::External && is != Rule::External {
+            self.instruments[i].told_mark = None;
+        }
+        self.compute_prices(i);
     }
 
     /// A given mark may get stale.
@@ -570,15 +622,9 @@ impl State {
     }
 
     pub fn set_impact(&mut self, i: usize, bid: Option<Int>, ask: Option<Int>) {
-        if !self.needs_prices(i) {
-            return;
-        }
-        if let Some(bid) = bid {
-            self.instruments[i].pricing.impact_bid = Some(self.hundred_millionths(i, &bid));
-        }
-        if let Some(ask) = ask {
-            self.instruments[i].pricing.impact_ask = Some(self.hundred_millionths(i, &ask));
-        }
+        let pricing = &mut self.instruments[i].pricing;
+        pricing.impact_bid = bid.or(pricing.impact_bid.take());
+        pricing.impact_ask = ask.or(pricing.impact_ask.take());
     }
 
     fn needs_prices(&self, i: usize) -> bool {
@@ -587,6 +633,7 @@ impl State {
 
     fn find_mid(&mut self, i: usize) {
         if !self.needs_prices(i) {
+            self.instruments[i].pricing.twice_mid = None;
             return;
         }
         let instrument = &self.instruments[i];

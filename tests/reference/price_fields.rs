@@ -2,7 +2,7 @@
 //! `mark`, `funding`. Only form is checked here.
 
 use super::input::{Fields, Json, Refusal, malformed};
-use super::number::Rat;
+use super::number::{Rat, int, rat};
 
 #[derive(Clone)]
 pub struct IndexFields {
@@ -64,11 +64,14 @@ pub fn parse_index(f: &Fields) -> Result<Option<IndexFields>, Refusal> {
         return Ok(None);
     };
     let mut venues = Vec::new();
-    for item in index.list("venues")? {
+    if !index.has("venues") {
+        venues.push(("index".to_string(), rat(&int(1))));
+    }
+    for item in index.maybe("venues", |index, key| index.list(key).cloned())?.unwrap_or_default() {
         let Json::Object(entries) = item else {
             return malformed("a venue of index is not an object");
         };
-        let venue = Fields { entries: entries.clone() };
+        let venue = Fields { entries };
         if venue.entries.iter().any(|(name, _)| name != "venue" && name != "weight") {
             return malformed("a venue of index takes only venue and weight");
         }

@@ -25,8 +25,7 @@ pub struct Change {
 }
 
 /// What an instrument is cannot change.
-const FIXED: &[&str] =
-    &["kind", "underlying", "settle", "tick", "lot", "multiplier", "index", "mark", "margin_calls", "fund"];
+const FIXED: &[&str] = &["kind", "underlying", "settle", "tick", "lot", "multiplier", "fund"];
 
 /// `close_fee_in_mm`: the taker fee; a rebate lowers nothing.
 pub fn close_fee_rate(instrument: &Instrument) -> Rat {
@@ -53,10 +52,8 @@ impl State {
 
     pub fn do_set(&mut self, symbol: &str, fields: &[(String, Json)], dry_run: bool) -> Result<(), Refusal> {
         let i = self.instrument_id(symbol)?;
-        for (key, value) in fields {
-            let chunk_alone = |value: &Json| matches!(value, Json::Object(of) if of.iter().all(|(k, _)| k == "chunk"));
-            let fixed = FIXED.contains(&key.as_str()) || key == "funding" && !chunk_alone(value);
-            need(!fixed, "bad_value", format!("{key} cannot be changed"))?;
+        for (key, _) in fields {
+            need(!FIXED.contains(&key.as_str()), "bad_value", format!("{key} cannot be changed"))?;
         }
         let changed = self.changed(i, fields)?;
         if dry_run {
@@ -88,7 +85,7 @@ impl State {
         }
         for (key, json) in fields {
             let old = self.instruments[i].entries.iter().find(|(k, _)| k == key).map(|(_, old)| old);
-            merged.push((key.clone(), if key == "funding" { laid_over(old, json) } else { json.clone() }));
+            merged.push((key.clone(), if key == "funding" { changed_funding(old, json) } else { json.clone() }));
         }
         let rows = merged.iter().any(|(key, _)| key == "tiers");
         if !is_by_size && !rows {
@@ -112,6 +109,11 @@ impl State {
         instrument.adl_price = changed.adl_price;
         instrument.pacing = changed.pacing;
         instrument.chunk = changed.chunk;
+        instrument.margin_calls = changed.margin_calls;
+        instrument.count_profits = changed.count_profits;
+        instrument.limits = changed.limits;
+        instrument.says_prices = changed.says_prices;
+        self.change_pricing(i, changed.pricing);
     }
 
     pub fn end_change(&mut self) {
@@ -178,11 +180,13 @@ fn without_deductions(tiers: &Json) -> Json {
     Json::List(rows.iter().map(stripped).collect())
 }
 
-/// The fields of an object, those of the other in place of its own.
-fn laid_over(old: Option<&Json>, new: &Json) -> Json {
+/// The rate is given anew as a whole; a chunk alone leaves it, and is left where it is not named.
+fn changed_funding(old: Option<&Json>, new: &Json) -> Json {
     let (Some(Json::Object(old)), Json::Object(new)) = (old, new) else {
         return new.clone();
     };
-    let kept = old.iter().filter(|(key, _)| new.iter().all(|(named, _)| named != key));
+    let chunk_alone = new.iter().all(|(key, _)| key == "chunk");
+    let named = |key: &String| new.iter().any(|(k, _)| k == key);
+    let kept = old.iter().filter(|(key, _)| !named(key) && (chunk_alone || key == "chunk"));
     Json::Object(kept.chain(new).cloned().collect())
 }

@@ -517,8 +517,8 @@ impl State {
             Command::Set { symbol, fields, dry_run } => self.do_set(symbol, fields, *dry_run),
             Command::Mode { symbol, account, mode } => self.do_mode(symbol.as_deref(), *account, *mode),
             Command::Defaults(fields) => {
-                self.defaults.retain(|(key, _)| fields.iter().all(|(named, _)| named != key));
-                self.defaults.extend(fields.iter().cloned());
+                let before = std::mem::replace(&mut self.defaults, fields.clone());
+                super::command::fill(&mut self.defaults, &before);
                 Ok(())
             }
         }

@@ -90,6 +90,13 @@ impl Reference {
         accounts.flat_map(|(&account, a)| a.holds.keys().map(move |&hold| (account, hold))).collect()
     }
 
+    /// Whether the mark of an instrument is computed, and the venues of its index.
+    pub fn prices_of(&self, symbol: &str) -> Option<(bool, Vec<String>)> {
+        let i = self.state.instrument_id(symbol).ok()?;
+        let venues = &self.state.instruments[i].pricing.index_rules.venues;
+        Some((self.state.has_computed_mark(i), venues.iter().map(|(name, _)| name.clone()).collect()))
+    }
+
     /// Symbol or account of every scope whose mode is not `normal`; neither: everything.
     pub fn modes(&self) -> Vec<(Option<String>, Option<u64>)> {
         let state = &self.state;

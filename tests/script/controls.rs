@@ -1,5 +1,6 @@
 //! Modes, limits, changes of rules in operation.
 
+use super::prices::VENUES;
 use super::{Dice, Traded, Writer, decimal};
 use crate::reference::Reference;
 use serde_json::{Value, json};
@@ -81,8 +82,33 @@ impl Writer {
         line
     }
 
+    /// Prices and controls, which change at the place of the line; margin calls do not.
+    fn change_at_once(&self, dice: &mut Dice, at: &Traded, line: &mut Value) {
+        match dice.below(10) {
+            0..=2 if self.features.computed_prices => {
+                line["mark"] = if dice.chance(40) { json!({"rule":"external"}) } else { Self::mark_rule(dice) };
+                if line["mark"]["rule"] == "external" && dice.chance(50) {
+                    line["mark"]["stale_after"] = json!(dice.range(100, 6_000));
+                }
+            }
+            3..=4 if self.features.computed_prices => {
+                let venues = &VENUES[..*dice.pick(&[1, 2, 2, 3, 4])];
+                line["index"] = Self::index_rules(dice, venues);
+            }
+            5 if self.features.funding && self.features.computed_prices => line["funding"] = self.funding_rule(dice),
+            6 if self.features.margin_calls => line["margin_calls"] = Self::margin_calls(dice),
+            7 if self.features.count_profits => line["count_profits"] = json!(dice.chance(50)),
+            8 if self.features.pacing => line["pacing"] = Value::Null,
+            _ if self.features.limits => line["limits"] = Self::limits(dice, at.lot_scale),
+            _ => line["adl_price"] = json!("mark"),
+        }
+    }
+
     fn change(&self, dice: &mut Dice, at: &Traded, line: &mut Value) {
         let decimals = self.decimals_of(&at.asset);
+        if self.features.set_prices && dice.chance(35) {
+            return self.change_at_once(dice, at, line);
+        }
         match dice.below(20) {
             0..=6 => {
                 line["tiers"] = Self::tiers(dice, at.lot_value, decimals);

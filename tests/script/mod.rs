@@ -30,6 +30,7 @@ pub struct Features {
     pub hedge: bool,
     pub pacing: bool,
     pub set: bool,
+    pub set_prices: bool,
     pub modes: bool,
     pub limits: bool,
     pub count_profits: bool,
@@ -55,6 +56,7 @@ impl Features {
                 "hedge" => &mut self.hedge,
                 "pacing" => &mut self.pacing,
                 "set" => &mut self.set,
+                "set_prices" => &mut self.set_prices,
                 "modes" => &mut self.modes,
                 "limits" => &mut self.limits,
                 "count_profits" => &mut self.count_profits,
@@ -81,6 +83,7 @@ pub const BUILT: Features = Features {
     hedge: true,
     pacing: true,
     set: true,
+    set_prices: true,
     modes: true,
     limits: true,
     count_profits: true,
@@ -103,6 +106,7 @@ pub const KNOWN: Features = Features {
     hedge: true,
     pacing: true,
     set: true,
+    set_prices: true,
     modes: true,
     limits: true,
     count_profits: true,
@@ -334,6 +338,11 @@ impl Writer {
         if let Some(line) = self.prologue.pop() {
             return line;
         }
+        for at in &mut self.instruments {
+            if let Some((computed, venues)) = reference.prices_of(&at.symbol) {
+                (at.priced.computed, at.priced.venues) = (computed, venues);
+            }
+        }
         let mut dice = Dice::new(choice);
         let mut line = self.draw(&mut dice, reference);
         self.sign(&mut dice, reference, &mut line);
@@ -418,7 +427,7 @@ impl Writer {
         });
         at.mark = at.mark.clamp(1, at.start * 8);
         if at.priced.computed && dice.chance(95) {
-            let venue = *dice.pick(&at.priced.venues);
+            let venue = dice.pick(&at.priced.venues);
             return json!({"op":"index","symbol":at.symbol,"venue":venue,"price":Self::price(at, at.mark)});
         }
         json!({"op":"mark","symbol":at.symbol,"price":Self::price(at, at.mark)})
