@@ -63,7 +63,9 @@ impl Rounds {
         self.filled.clear();
         self.wake(shards);
         if !self.changes.is_empty() {
-            shards.iter_mut().for_each(|shard| shard.look_at_held_back());
+            for shard in shards.iter_mut() {
+                shard.look_at_held_back();
+            }
         }
         if self.changes.is_empty() {
             return false;
