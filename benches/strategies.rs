@@ -11,7 +11,7 @@ use terrace::command::{Command, Fill, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::event::Event;
-use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::{Capacity, Kernel, Settings, Strategy};
 
@@ -49,25 +49,14 @@ fn accounts() -> u64 {
 fn spec(index: u64) -> InstrumentSpec {
     let row = |cap: i128, mmr_ppb, max_leverage| TierRow { cap, mmr_ppb, max_leverage, deduction: None };
     let rows = [row(1 << 42, 4_000_000, 12_500), row(1 << 45, 5_000_000, 10_000), row(1 << 60, 10_000_000, 5_000)];
-    InstrumentSpec {
-        symbol: format!("C{index}"),
-        underlying: "C".to_owned(),
-        prices: Default::default(),
-        settle: ASSET,
-        tick: Grid::decimals(1),
-        lot: Grid::decimals(3),
-        unit: Unit::Linear(100),
-        tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
-        maker_fee_ppb: 0,
-        taker_fee_ppb: 0,
-        liquidation_fee_ppb: 0,
-        close_fee_in_mm: false,
-        reduce: ReducePolicy::default(),
-        adl: AdlPolicy::default(),
-        fund: FundId(0),
-        funding: FundingRules::default(),
-        controls: terrace::controls::Controls::default(),
-    }
+    InstrumentSpec::new(
+        &format!("C{index}"),
+        ASSET,
+        FundId(0),
+        (Grid::decimals(1), Grid::decimals(3)),
+        Unit::Linear(100),
+        TierTable::new(TierRule::Marginal, &rows).unwrap(),
+    )
 }
 
 /// Accounts in pairs, one long where the other is short, with money for their leverage.

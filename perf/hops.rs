@@ -29,7 +29,7 @@ use terrace::command::{Fill, MarginMode, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Pinning, VenueMessage};
-use terrace::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec};
 use terrace::ring_parts::{Bell, broadcast, queue};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{VenueMode, VenueRequest};
@@ -200,25 +200,14 @@ fn ladder() -> Kernel {
     let mut kernel = Kernel::new(Settings { shards: 1, strategy: Strategy::Bands, capacity });
     kernel.declare_asset(None, "USDT", 8).expect("a new name");
     let only = TierRow { cap: 1 << 60, mmr_ppb: MMR as u64 * 1_000_000, max_leverage: LEVERAGE * 100, deduction: None };
-    let spec = InstrumentSpec {
-        symbol: "C".to_owned(),
-        underlying: "C".to_owned(),
-        prices: Default::default(),
-        settle: ASSET,
-        tick: Grid::decimals(1),
-        lot: Grid::decimals(3),
-        unit: Unit::Linear(UNIT),
-        tiers: TierTable::new(TierRule::Marginal, &[only]).expect("one row"),
-        maker_fee_ppb: 0,
-        taker_fee_ppb: 0,
-        liquidation_fee_ppb: 0,
-        close_fee_in_mm: false,
-        reduce: ReducePolicy::default(),
-        adl: AdlPolicy::default(),
-        fund: FundId(0),
-        funding: FundingRules::default(),
-        controls: terrace::controls::Controls::default(),
-    };
+    let spec = InstrumentSpec::new(
+        "C",
+        ASSET,
+        FundId(0),
+        (Grid::decimals(1), Grid::decimals(3)),
+        Unit::Linear(UNIT),
+        TierTable::new(TierRule::Marginal, &[only]).expect("one row"),
+    );
     kernel.declare_instrument(None, spec).expect("a new symbol");
     kernel.set_venue(None, VenueMode::Manual).expect("no order is out");
     let mut apply =

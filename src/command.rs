@@ -229,6 +229,8 @@ pub enum Command {
         account: u64,
         /// Whether it has a long and a short position beside each other.
         positions: PositionMode,
+        /// The group whose members count as one for `limits.position`; none: it counts alone.
+        group: Option<u64>,
     },
     /// Money in.
     Deposit {

@@ -105,6 +105,13 @@ pub enum Limited {
     Position(Quantity),
     /// The distance from the mark, in parts per billion.
     Collar(u64),
+    /// The positions of a group together, to so many lots.
+    Group {
+        /// Which.
+        group: u64,
+        /// The limit.
+        limit: Quantity,
+    },
 }
 
 /// What an instrument, an account, or everything may do at present.

@@ -1,6 +1,7 @@
 //! What carries commands out: the inline kernel, or threads in lockstep. Faces are written over this.
 
 use crate::command::{Command, OffGrid};
+use crate::correction::{Correction, CorrectionOffGrid};
 use crate::event::Event;
 use crate::kernel::{Declaration, Kernel, Overview};
 use crate::market::{InstrumentId, Market};
@@ -42,6 +43,20 @@ pub trait Driver {
     /// As [`Driver::command`].
     fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal>;
 
+    /// Books a correction; `off_grid` marks those of its numbers that were finer than their grid, and `present` is the
+    /// number that the caller gives this input: what is corrected came before it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::command`].
+    fn correct(
+        &mut self,
+        ts_ns: Option<u64>,
+        correction: &Correction,
+        off_grid: CorrectionOffGrid,
+        present: u64,
+    ) -> Result<(), Refusal>;
+
     /// Looks at the whole state.
     ///
     /// # Errors
@@ -80,6 +95,16 @@ impl Driver for Kernel {
 
     fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal> {
         self.declare_and_decide(ts_ns, &declaration)
+    }
+
+    fn correct(
+        &mut self,
+        ts_ns: Option<u64>,
+        correction: &Correction,
+        off_grid: CorrectionOffGrid,
+        present: u64,
+    ) -> Result<(), Refusal> {
+        self.correct_at(ts_ns, correction, off_grid, present)
     }
 
     fn ask<T: Send + 'static>(

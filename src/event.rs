@@ -80,6 +80,35 @@ pub enum FundReason {
     Deposit,
     /// Its inventory paid or received funding, or the rest of a settlement is its.
     Funding,
+    /// It made good what an account lost by somebody's mistake.
+    Compensation,
+}
+
+/// What a correction put right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub enum Corrected {
+    /// A fill was undone.
+    Bust { instrument: InstrumentId, side: Side, quantity: Quantity, price: Price },
+    /// A fill got another price.
+    Reprice { instrument: InstrumentId, side: Side, quantity: Quantity, price: Price, to: Price },
+    /// A balance was changed.
+    Adjust { asset: AssetId, amount: i64 },
+    /// A fund made good what an account lost.
+    Compensate { asset: AssetId, amount: i64 },
+}
+
+impl Corrected {
+    /// The protocol's word for it.
+    #[must_use]
+    pub fn op(self) -> &'static str {
+        match self {
+            Self::Bust { .. } => "bust",
+            Self::Reprice { .. } => "reprice",
+            Self::Adjust { .. } => "adjust",
+            Self::Compensate { .. } => "compensate",
+        }
+    }
 }
 
 /// Something happened. Amounts are in quanta, prices in ticks, quantities in lots.
@@ -170,6 +199,8 @@ pub enum Event {
     RulesSettled { instrument: InstrumentId },
     /// A settlement of funding is done: what all payers paid and all receivers received. The rest is the fund's.
     FundingSettled { instrument: InstrumentId, rate_ppb: i64, paid: i128, received: i128 },
+    /// Something was put right that the input `corrects` led to; why, and on whose order, the market keeps under `remark`.
+    Corrected { corrects: u64, account: u64, remark: u32, what: Corrected },
 }
 
 /// The events of an input, in order.

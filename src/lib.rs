@@ -25,7 +25,7 @@
 //! - [`market`], [`tiers`], [`slope`], [`position`]: instruments, margin by notional or by size, signed size and cost.
 //! - [`controls`]: modes and limits.
 //! - [`prices`]: the index of several venues, computed marks, the funding rate.
-//! - [`command`], [`refusal`]: what goes in, and why it may be refused.
+//! - [`command`], [`correction`], [`refusal`]: what goes in, and why it may be refused.
 //! - [`jobs`]: what concerns every account, and is booked in pieces.
 //! - `shard`: the accounts of one writer; evaluation, trigger bands, liquidation steps.
 //! - `arbiter`: funds, takeover, deleveraging, unwinding.
@@ -46,6 +46,7 @@ mod checks;
 pub mod command;
 pub mod contract;
 pub mod controls;
+pub mod correction;
 pub mod decimal;
 pub mod driver;
 pub mod engine;
@@ -79,6 +80,7 @@ pub mod tiers;
 pub mod venue;
 
 pub use command::{Command, OffGrid, OrderName, OrderOwner};
+pub use correction::Correction;
 pub use driver::Driver;
 pub use event::Event;
 pub use kernel::{Declaration, Kernel, Overview, Settings};

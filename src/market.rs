@@ -5,6 +5,7 @@
 use crate::command::Command;
 use crate::contract::Unit;
 use crate::controls::{Controls, Mode, Scope};
+use crate::correction::Remark;
 use crate::decimal::Grid;
 use crate::jobs::{DEFAULT_CHUNK, Job};
 use crate::number::{PPB, Price, Quantity};
@@ -12,6 +13,7 @@ use crate::prices::{Change, PriceInput, PriceRules, Prices};
 use crate::refusal::Refusal;
 use crate::tiers::TierTable;
 use crate::venue::VenueRules;
+use std::sync::Arc;
 
 /// Most characters of a name.
 pub const MAX_NAME: usize = 32;
@@ -556,6 +558,8 @@ pub struct Market {
     pub venue: VenueRules,
     /// What is being booked in pieces, oldest first.
     pub(crate) jobs: Vec<Job>,
+    /// The texts of corrections, by the number that their events tell. Workers' copies are not given any.
+    pub(crate) remarks: Vec<Arc<Remark>>,
 }
 
 impl Market {

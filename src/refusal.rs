@@ -3,6 +3,7 @@
 use crate::command::{OrderName, OrderOwner};
 use crate::controls::Limited;
 use crate::decimal::Decimal;
+use crate::market::FundId;
 use crate::number::Quantity;
 use std::fmt;
 
@@ -117,6 +118,12 @@ pub enum Refusal {
     ModeInUse { account: u64 },
     #[error("account {account} has no isolated position in the instrument")]
     NoIsolatedPosition { account: u64 },
+    #[error("corrects must be at least 1, the number of an earlier input, not 0")]
+    CorrectsNothing,
+    #[error("corrects must be below {present}, the number of this input, not {corrects}")]
+    CorrectsFuture { corrects: u64, present: u64 },
+    #[error("{what} must be a text of 1 to {most} bytes, not of {bytes}", most = crate::correction::MAX_TEXT)]
+    TextLength { what: &'static str, bytes: usize },
     #[error("account {0} cannot fill against itself")]
     SelfFill(u64),
     #[error("account {account} is in hedge mode, so position_side must say which leg is meant")]
@@ -145,6 +152,8 @@ pub enum Refusal {
     Locked { account: u64 },
     #[error("available would be {after} quanta")]
     InsufficientMargin { after: i128 },
+    #[error("fund {} would be left with a balance of {balance} and an equity of {equity} quanta: too little", fund.0)]
+    InsufficientFund { fund: FundId, balance: i128, equity: i128 },
     #[error("the margin left would be {margin} quanta, and {needed} are needed")]
     InsufficientIsolatedMargin { margin: i128, needed: i128 },
     #[error("the position could reach a notional of {notional} quanta, beyond the last tier's cap of {cap}")]
@@ -201,6 +210,9 @@ impl Refusal {
             | Self::Leverage { .. }
             | Self::ModeInUse { .. }
             | Self::NoIsolatedPosition { .. }
+            | Self::CorrectsNothing
+            | Self::CorrectsFuture { .. }
+            | Self::TextLength { .. }
             | Self::SelfFill(_)
             | Self::LegMissing { .. }
             | Self::LegInOneWay { .. }
@@ -216,6 +228,7 @@ impl Refusal {
             Self::Overflow { .. } => Code::Overflow,
             Self::Locked { .. } => Code::Locked,
             Self::InsufficientMargin { .. }
+            | Self::InsufficientFund { .. }
             | Self::InsufficientIsolatedMargin { .. }
             | Self::BeyondLastTier { .. }
             | Self::BeyondWholeMargin => Code::InsufficientMargin,

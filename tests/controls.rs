@@ -1,32 +1,22 @@
 //! What holds the market in: margin calls against plain recomputation after every input, and modes among everything else.
 
+#[path = "worlds/dice.rs"]
+mod dice;
+
+use dice::Dice;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use terrace::command::{Command, Fill, MarginMode, Side};
-use terrace::controls::{Mode, Scope};
+use terrace::command::{Command, Fill, MarginMode, OffGrid, Order, PositionMode, Side};
+use terrace::controls::{Limited, Mode, Scope};
+use terrace::engine::{Engine, EngineSettings, Layout, Pinning};
 use terrace::event::{Event, PoolName};
 use terrace::market::{AssetId, InstrumentId};
 use terrace::protocol::Session;
-use terrace::{Kernel, Settings, Strategy};
+use terrace::{Declaration, Driver, Kernel, Refusal, Settings, Strategy, Wait};
 
 const ASSET: AssetId = AssetId(0);
 const PPB: i128 = 1_000_000_000;
 const ACCOUNTS: u64 = 60;
-
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % bound
-    }
-
-    fn range(&mut self, low: i64, high: i64) -> i64 {
-        low + self.below((high - low + 1) as u64) as i64
-    }
-}
 
 /// How coarse the money is, and at which levels the instruments call.
 struct World {
@@ -274,4 +264,116 @@ fn modes_come_and_go_and_leave_nobody_behind() {
     let words = ["halted", "liquidation_paused", "adl_paused", "normal", "deleveraged"];
     assert!(words.iter().all(|word| seen.contains_key(word)), "{seen:?}");
     assert_eq!(seen["started"], seen["ended"]);
+}
+
+/// The group of an account, by its number: two groups, and some who have none.
+fn group_of(account: u64) -> Option<u64> {
+    [None, Some(77), Some(account % 2 * 1_000_000_007), None][(account % 4) as usize]
+}
+
+/// What an account and its group have in an instrument, as the views show it: signed lots, and lots of the orders of a side
+/// that do not only reduce.
+fn reach(kernel: &Kernel, account: u64, instrument: InstrumentId, side: Side) -> [i64; 2] {
+    let group = group_of(account);
+    let members =
+        (1..=ACCOUNTS).filter(|&other| if group.is_some() { group_of(other) == group } else { other == account });
+    let mut reach = [0, 0];
+    for view in members.map(|account| kernel.account(account).unwrap()) {
+        let of = |other: InstrumentId| other == instrument;
+        reach[0] += view.positions.iter().filter(|at| of(at.instrument)).map(|at| at.position.quantity).sum::<i64>();
+        let orders = view.orders.iter().filter(|at| of(at.instrument) && at.side == side && !at.reduce_only);
+        reach[1] += orders.map(|at| at.rest).sum::<i64>();
+    }
+    reach
+}
+
+/// The same kernel with 1, 2, 3 and 8 shards, and on three threads.
+struct Everywhere {
+    kernels: [Kernel; 4],
+    engine: Engine,
+}
+
+impl Everywhere {
+    fn new(world: &World, limit: i64) -> Self {
+        let limited = |shards| {
+            let mut kernel = kernel(world, shards, Strategy::Bands);
+            for instrument in [InstrumentId(0), InstrumentId(1)] {
+                let mut spec = kernel.market().instrument(instrument).spec.clone();
+                spec.controls.limits.position = Some(limit);
+                kernel.declare_and_decide(None, &Declaration::Rules { instrument, spec: Box::new(spec) }).unwrap();
+            }
+            kernel.apply(&Command::Time { ts_ns: 0 }).unwrap(); // what was told until now is no matter of threads
+            kernel
+        };
+        let layout = Layout { workers: Some(3), apart: Some(false), wait: Some(Wait::Yield), pinning: Pinning::Off };
+        let engine = Engine::start(limited(3), &EngineSettings { layout, ring: 64, ..EngineSettings::default() });
+        Self { kernels: [1, 2, 3, 8].map(limited), engine: engine.unwrap() }
+    }
+
+    /// What all of them say to a command; they tell the same.
+    fn apply(&mut self, command: &Command) -> Result<(), Refusal> {
+        let results = self.kernels.each_mut().map(|kernel| kernel.apply(command));
+        assert!(results.iter().all(|result| *result == results[0]), "{command:?}: {results:?}");
+        assert_eq!(Driver::command(&mut self.engine, None, command, OffGrid::NONE), results[0], "{command:?}");
+        if results[0].is_ok() {
+            let events = self.kernels[0].events();
+            assert!(self.kernels.iter().all(|kernel| kernel.events() == events), "{command:?}");
+            assert_eq!(Driver::events(&self.engine), events, "{command:?}");
+        }
+        results[0]
+    }
+}
+
+/// A group is as one account for the limit of a position, wherever its members would live by themselves.
+#[test]
+fn a_group_has_one_limit_on_any_number_of_shards() {
+    const LIMIT: i64 = 60;
+    let (mut refused, mut taken, mut alone) = (0, 0, 0);
+    let world = &WORLDS[3];
+    let mut everywhere = Everywhere::new(world, LIMIT);
+    let mut dice = Dice(0x1234_5678_9ABC_DEF1);
+    let mut marks = [world.start; 2];
+    let rich = 20 * i128::from(world.unit) * i128::from(world.start) * i128::from(world.lots);
+    for account in 1..=ACCOUNTS {
+        let group = group_of(account);
+        everywhere.apply(&Command::Account { account, positions: PositionMode::OneWay, group }).unwrap();
+        everywhere.apply(&Command::Deposit { account, asset: ASSET, amount: rich as i64 }).unwrap();
+    }
+    for step in 0..4_000u64 {
+        if dice.below(5) < 2 {
+            let _ = everywhere.apply(&command(&mut dice, world, &mut marks)); // refused alike
+            continue;
+        }
+        let (account, instrument) = (1 + dice.below(ACCOUNTS), InstrumentId(dice.below(2) as u32));
+        if dice.below(3) == 0 {
+            let order = everywhere.kernels[0].account(account).unwrap().orders.first().map_or(0, |order| order.order);
+            let _ = everywhere.apply(&Command::Cancel { account, order });
+            continue;
+        }
+        let side = if dice.below(2) == 0 { Side::Buy } else { Side::Sell };
+        let (quantity, price) = (dice.range(1, 30), marks[instrument.index()]);
+        let [held, ordered] = reach(&everywhere.kernels[0], account, instrument, side);
+        let (before, after) = ((held + side.signed(ordered)).abs(), (held + side.signed(ordered + quantity)).abs());
+        let (reduce_only, position_side) = (false, None);
+        let order = Order { account, order: step, instrument, side, quantity, price, reduce_only, position_side };
+        let result = everywhere.apply(&Command::Order(order));
+        let beyond = after > LIMIT && after > before;
+        match (result, group_of(account)) {
+            (Err(Refusal::Limit(limited)), Some(group)) => {
+                assert_eq!((limited, beyond), (Limited::Group { group, limit: LIMIT }, true));
+                refused += 1;
+            }
+            (Err(Refusal::Limit(limited)), None) => {
+                assert_eq!((limited, beyond), (Limited::Position(LIMIT), true));
+                alone += 1;
+            }
+            (Ok(()), group) => {
+                assert!(!beyond, "{order:?}: {held}, {ordered}");
+                taken += i32::from(group.is_some());
+            }
+            _ => {} // for another reason
+        }
+    }
+    println!("{refused} refused, {taken} taken; {alone} without a group refused");
+    assert!(refused > 100 && taken > 100 && alone > 0);
 }

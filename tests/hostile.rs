@@ -131,3 +131,61 @@ fn what_one_client_sends_in_bulk_is_carried_out() {
     let (events, _) = script.say(&fill(1, "X", "sell", &orders.to_string(), "1", ""));
     assert_eq!(events.lines().count(), orders, "every reduce-only order is cut");
 }
+
+/// What a correction says of itself is any text: it comes out as it went in, and on one line.
+#[test]
+fn texts_of_corrections_come_out_as_they_went_in() {
+    let mut script = Script::new(&[asset(2), deposit(1)]);
+    let line = |corrects: &str, reason: &str, principal: &str| {
+        let texts = format!(r#""reason":{reason},"principal":{principal}"#);
+        format!(r#"{{"op":"adjust","corrects":{corrects},{texts},"account":1,"asset":"U","amount":"1"}}"#)
+    };
+    let as_json = |text: &str| serde_json::Value::from(text).to_string();
+    let texts = [
+        "\"},{\"ev\":\"corrected\"".to_owned(),
+        "\u{0}\u{1}\u{8}\t\n\r\u{1b}[2J\u{7f}\\".to_owned(),
+        "\u{2028}\u{2029}\u{202e}\u{feff}".to_owned(),
+        "'; DROP TABLE accounts; --".to_owned(),
+        "\u{10ffff}".repeat(32), // 128 bytes
+        " ".to_owned(),
+        "x".repeat(128),
+    ];
+    for text in &texts {
+        let (said, refusal) = script.say(&line("1", &as_json(text), &as_json(text)));
+        assert_eq!(refusal, None, "{text:?}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.trim_end_matches('\n').bytes().all(|byte| byte >= 0x20), "{said:?}");
+        let event: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+        assert_eq!((event["reason"].as_str(), event["principal"].as_str()), (Some(&**text), Some(&**text)));
+    }
+    let (r, long, wide) = ("\"r\"", as_json(&"x".repeat(129)), as_json(&format!("{}x", "\u{10ffff}".repeat(32))));
+    let endless = as_json(&"x".repeat(10_000_000));
+    for (line, code) in [
+        (line("1", "\"\"", r), Code::BadValue),
+        (line("1", r, "\"\""), Code::BadValue),
+        (line("1", &long, r), Code::BadValue),
+        (line("1", r, &wide), Code::BadValue),
+        (line("1", r, &endless), Code::BadValue),
+        (line("1", r, "null"), Code::Malformed),
+        (line("1", r, "[\"p\"]"), Code::Malformed),
+        (line("1", r, "\"\\ud800\""), Code::Malformed),
+        (line("1", r, "\"\n\""), Code::Malformed),
+        (line("0", r, r), Code::BadValue),
+        (line("-1", r, r), Code::Malformed),
+        (line("1.0", r, r), Code::Malformed),
+        (line("18446744073709551615", r, r), Code::BadValue),
+        (line("18446744073709551616", r, r), Code::Malformed),
+    ] {
+        let shown = &line[..line.len().min(200)];
+        let (said, refusal) = script.say(&line);
+        assert_eq!(refusal, Some(code), "{shown}");
+        assert!(said.len() < 20_000_000, "{shown}");
+    }
+    // Of the future: the line itself, and the next.
+    let here = script.0.seq() + 1;
+    assert_eq!(script.refusal(&line(&here.to_string(), r, r)), Some(Code::BadValue));
+    assert_eq!(script.refusal(&line(&(here + 2).to_string(), r, r)), Some(Code::BadValue));
+    assert_eq!(script.refusal(&line(&(here + 1).to_string(), r, r)), None);
+    let (account, _) = script.say(r#"{"op":"get","what":"account","account":1}"#);
+    assert!(account.contains(r#""U":"9""#), "1 deposited, and 8 more: {account}");
+}

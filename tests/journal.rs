@@ -9,6 +9,7 @@ use terrace::command::{
 };
 use terrace::contract::Unit;
 use terrace::controls::{Controls, Limits, Mode, OiMargin, Scope};
+use terrace::correction::{Correction, Remedy, Trade};
 use terrace::decimal::{Decimal, Grid};
 use terrace::engine::{Decision, Depth, Entry, VenueAnswer, replay};
 use terrace::event::PoolName;
@@ -178,6 +179,7 @@ fn command(dice: &mut Dice, kind: u64) -> Command {
         5 => Command::Account {
             account,
             positions: if dice.flag() { PositionMode::Hedge } else { PositionMode::OneWay },
+            group: (account % 2 == 1).then_some(account / 2), // draws nothing: the other entries keep their bytes
         },
         6 => Command::Deposit { account, asset, amount },
         7 => Command::Withdraw { account, asset, amount },
@@ -261,7 +263,7 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
 }
 
 fn any_spec(dice: &mut Dice) -> InstrumentSpec {
-    InstrumentSpec {
+    let mut spec = InstrumentSpec {
         symbol: dice.name(),
         underlying: dice.name(),
         prices: Default::default(),
@@ -302,7 +304,32 @@ fn any_spec(dice: &mut Dice) -> InstrumentSpec {
                 oi_im: dice.flag().then_some(OiMargin { lower: 5, upper: 70 }),
             },
         },
-    }
+    };
+    spec.close_fee_in_mm &= spec.taker_fee_ppb < 900_000_000; // with it the margin must be below the notional
+    spec
+}
+
+/// A correction of any kind, with numbers that need make no sense.
+fn correction(dice: &mut Dice) -> Correction {
+    let (account, asset, amount) = (dice.number(), AssetId(dice.small()), dice.signed());
+    let trade = Trade {
+        account,
+        counterparty: dice.maybe(Dice::number),
+        instrument: InstrumentId(dice.small()),
+        side: side(dice),
+        quantity: dice.signed(),
+        price: dice.signed(),
+        position_side: leg(dice),
+        counter_position_side: leg(dice),
+    };
+    let remedy = match dice.below(4) {
+        0 => Remedy::Bust { trade, fee: amount, counter_fee: dice.signed() },
+        1 => Remedy::Reprice { trade, to: amount },
+        2 => Remedy::Adjust { account, asset, amount },
+        _ => Remedy::Compensate { account, asset, amount, fund: FundId(dice.small()) },
+    };
+    let text = |dice: &mut Dice| "any \"text\"\n".repeat(1 + dice.below(9) as usize);
+    Correction { corrects: dice.number().max(1), reason: text(dice), principal: text(dice), remedy }
 }
 
 fn level(dice: &mut Dice) -> Level {
@@ -319,7 +346,7 @@ fn decision(dice: &mut Dice) -> Decision {
 
 const DECLARATIONS: u64 = 5;
 
-const KINDS: u64 = COMMANDS + DECLARATIONS + 5;
+const KINDS: u64 = COMMANDS + DECLARATIONS + 6;
 
 fn entry(dice: &mut Dice, kind: u64) -> Entry {
     let (seq, ts_ns) = (dice.number(), dice.maybe(Dice::number));
@@ -347,7 +374,8 @@ fn entry(dice: &mut Dice, kind: u64) -> Entry {
         1 => Entry::Start,
         2 => Entry::Pass { ts_ns: dice.number() },
         3 => Entry::Decide { outcome: None },
-        _ => Entry::Decide { outcome: Some(decision(dice)) },
+        4 => Entry::Decide { outcome: Some(decision(dice)) },
+        _ => Entry::Correct { seq, ts_ns, correction: correction(dice) },
     }
 }
 
@@ -361,23 +389,18 @@ fn instrument() -> InstrumentSpec {
     let row = |cap, mmr_ppb, max_leverage| TierRow { cap, mmr_ppb, max_leverage, deduction: None };
     let rows = [row(5_000_000_000, 4_000_000, 12_500), row(500_000_000_000, 10_000_000, 5_000)];
     InstrumentSpec {
-        symbol: "BTCUSDT".to_owned(),
         underlying: "BTC".to_owned(),
-        prices: Default::default(),
-        settle: AssetId(0),
-        tick: Grid::decimals(1),
-        lot: Grid::decimals(3),
-        unit: Unit::Linear(10_000),
-        tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
         maker_fee_ppb: -100_000,
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 12_500_000,
-        close_fee_in_mm: false,
-        reduce: ReducePolicy::default(),
-        adl: AdlPolicy::default(),
-        fund: FundId(0),
-        funding: FundingRules::default(),
-        controls: Controls::default(),
+        ..InstrumentSpec::new(
+            "BTCUSDT",
+            AssetId(0),
+            FundId(0),
+            (Grid::decimals(1), Grid::decimals(3)),
+            Unit::Linear(10_000),
+            TierTable::new(TierRule::Marginal, &rows).unwrap(),
+        )
     }
 }
 
@@ -681,6 +704,23 @@ fn what_breaks_an_invariant_is_refused_on_both_sides() {
         kernel.declare_and_decide(None, &declaration).expect_err("the kernel refuses it too");
         let error = writer.append(&declare(declaration.clone())).unwrap_err();
         assert!(matches!(error, JournalError::Unreadable { .. }), "{declaration:?}: {error}");
+    }
+    let correction = |corrects, reason: &str, principal: &str| Correction {
+        corrects,
+        reason: reason.to_owned(),
+        principal: principal.to_owned(),
+        remedy: Remedy::Adjust { account: 1, asset: AssetId(0), amount: 1 },
+    };
+    let long = "x".repeat(129);
+    for correction in
+        [correction(0, "r", "p"), correction(1, "", "p"), correction(1, "r", ""), correction(1, &long, "p")]
+    {
+        let mut kernel = Kernel::new(Settings::default());
+        let asset = kernel.declare_asset(None, "USDT", 8).unwrap();
+        kernel.apply(&Command::Deposit { account: 1, asset, amount: 1 }).unwrap();
+        kernel.correct(None, &correction).expect_err("the kernel refuses it too");
+        let error = writer.append(&Entry::Correct { seq: 1, ts_ns: None, correction }).unwrap_err();
+        assert!(matches!(error, JournalError::Unreadable { .. }), "{error}");
     }
     writer.append(&Entry::Start).unwrap();
     writer.finish().unwrap();

@@ -18,9 +18,18 @@ fn crash() -> Vec<Shock> {
 
 fn small(accounts: u64, seed: u64) -> Settings {
     Settings {
-        population: Population::Generated { accounts, seed, hedge_percent: 0 },
+        population: Population::Generated { accounts, seed, hedge_percent: 0, inverse_percent: 0 },
         shocks: crash(),
         ..Settings::default()
+    }
+}
+
+/// A part of the instruments inverse, a tenth of the accounts in hedge mode, and marks that the kernel computes.
+fn mixed(accounts: u64, seed: u64, inverse_percent: u64) -> Settings {
+    Settings {
+        population: Population::Generated { accounts, seed, hedge_percent: 10, inverse_percent },
+        computed_marks: true,
+        ..small(accounts, seed)
     }
 }
 
@@ -163,6 +172,156 @@ fn shards_and_strategy_never_show() {
         assert_eq!(other.tally, reference.tally);
     }
     assert_ne!(replay(&small(600, 2)).hash, reference.hash, "another seed");
+}
+
+/// The number of an asset.
+fn asset(outcome: &Outcome, name: &str) -> usize {
+    outcome.market.assets.iter().position(|asset| asset.name == name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+#[test]
+fn inverse_instruments_reach_every_level_and_shards_and_strategy_never_show() {
+    let shocks: Vec<Shock> = vec!["BTCUSDT:-12%@30s/20s".parse().unwrap()]; // the bare run's
+    let mut to_the_tier_below = 0;
+    for settings in [mixed(3_000, 2, 20), Settings { computed_marks: false, ..mixed(1_500, 2, 100) }] {
+        let settings = Settings { shocks: shocks.clone(), ..settings };
+        let mut log = Vec::new();
+        let reference = run(&settings, Some(&mut log), &mut |_| {}).unwrap();
+        let log = String::from_utf8(log).unwrap();
+        let btc = reference.tally.money[asset(&reference, "BTC")];
+        to_the_tier_below += btc.tier;
+        assert!(btc.all > 0 && btc.fees > 0, "{btc:?}");
+        assert!(btc.taken_over > 0 && btc.deleveraged > btc.deleveraged_inventory, "{btc:?}");
+        assert!(btc.deleveraged_inventory > 0, "{btc:?}");
+        for pool in ["cross:BTC", "isolated:BTCUSDT", "isolated:BTCUSDT:long"] {
+            assert!(log.contains(&format!("\"pool\":\"{pool}\"")), "nothing of {pool}");
+        }
+        assert!(reference.differences.len() > 1 && reference.differences.iter().all(|&difference| difference == 0));
+        assert!(reference.sides.iter().all(|sides| sides.long == sides.short && sides.long > 0));
+        assert_eq!(reference.audit.misses, 0);
+        assert_eq!(reference.tally.started, reference.tally.cured + reference.tally.closed, "nobody waits");
+        for (shards, strategy) in [(2, Strategy::Bands), (3, Strategy::Bands), (1, Strategy::Scan), (3, Strategy::Scan)]
+        {
+            let other = replay(&Settings { shards, strategy, ..settings.clone() });
+            assert_eq!(other.hash, reference.hash, "{shards} shards, {strategy:?}");
+            assert_eq!(other.tally, reference.tally);
+        }
+    }
+    assert!(to_the_tier_below > 0, "large positions are few");
+}
+
+#[test]
+fn threads_and_journal_have_the_log_of_inverse_instruments_too() {
+    let files = Files::new();
+    let journal = files.0.path().join("journal");
+    let outcome = replay(&Settings { driver: threaded(), journal: Some(journal.clone()), ..mixed(2_000, 3, 20) });
+    assert_eq!(outcome.threads.as_ref().map(|threads| threads.hash), Some(outcome.hash));
+    assert_eq!((outcome.audit.misses, &outcome.differences[..]), (0, &[0, 0][..]));
+    assert!(outcome.tally.money[asset(&outcome, "BTC")].deleveraged > 0);
+    let report = from_journal(&journal, 3, Strategy::Bands, None).unwrap();
+    assert_eq!((report.hash, &report.differences[..]), (outcome.hash, &[0, 0][..]));
+    assert_eq!(report.tally, outcome.tally);
+}
+
+#[test]
+fn a_share_of_the_symbols_is_inverse_each_with_a_coin_and_a_fund_of_its_own() {
+    let files = Files::new();
+    for (percent, coins) in [(0, vec![]), (1, vec!["BTC"]), (34, vec!["BTC", "ETH"]), (100, vec!["BTC", "ETH", "SOL"])]
+    {
+        for seed in [1, u64::MAX] {
+            let settings = Settings { data: files.short(), shocks: Vec::new(), ..mixed(5_000, seed, percent) };
+            let outcome = replay(&settings);
+            let inverse = outcome.market.instruments.iter().filter(|instrument| instrument.spec.unit.is_inverse());
+            let settles = |at: &terrace::market::Instrument| outcome.market.asset(at.spec.settle).name.clone();
+            assert_eq!(inverse.map(settles).collect::<Vec<_>>(), coins, "{percent} %");
+            assert_eq!(outcome.market.assets.len(), coins.len() + usize::from(percent < 100), "{percent} %");
+            assert_eq!(
+                (outcome.population.liquidated_at_start, outcome.audit.misses),
+                (0, 0),
+                "{percent} %, seed {seed}"
+            );
+            assert!(outcome.differences.iter().all(|&difference| difference == 0));
+            for (track, spec) in outcome.funds.iter().zip(&outcome.market.funds) {
+                let interest = outcome.population.open_interest[spec.asset.index()];
+                let share = interest * 9 / 1_000;
+                // What rounding leaves a fund of inverse contracts: at most two quanta a fill.
+                assert!((share..share + 50_000).contains(&track.start.balance), "{}: {interest}", track.name);
+                assert!(interest > 0, "{}", track.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn amounts_of_several_assets_are_not_mixed() {
+    let outcome = replay(&mixed(300, 1, 100));
+    let text = outcome.to_string();
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    for words in
+        ["BTCUSDT, margined and settled in BTC", "notional, ETH", "FUND SOL", "SOL         difference 0: balanced"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let report: Value = serde_json::from_str(&outcome.to_json()).unwrap();
+    for (at, coin) in ["BTC", "ETH", "SOL"].into_iter().enumerate() {
+        let symbol = ["BTCUSDT", "ETHUSDT", "SOLUSDT"][at];
+        assert_eq!(report["input"]["symbols"][symbol]["settle"], coin);
+        assert_eq!(report["input"]["symbols"][symbol]["kind"], "inverse_perp");
+        assert_eq!(report["difference"][coin], "0");
+        assert!(report["money"][coin]["open_interest_at_start"].is_string() && report["fund"][coin]["end"].is_object());
+    }
+    assert!(report["money"]["USDT"].is_null(), "nothing settles in it");
+    assert_eq!(report["settings"]["population"], "300 generated, 10% in hedge mode, 100% of the instruments inverse");
+}
+
+#[test]
+fn what_cannot_be_inverse_is_refused() {
+    let files = Files::new();
+    let asked =
+        |data, percent| files.relative(&message(&Settings { data, shocks: Vec::new(), ..mixed(20, 1, percent) }));
+    assert_eq!(asked(files.short(), 101), "--inverse 101: expected 0 to 100 percent");
+    let dear = klines(&[("99999999999", "99999999999", "99999999999")]);
+    let said = asked(files.ticks("XUSDT-markPriceKlines-1m-2025-03-25.csv", dear), 100);
+    assert!(said.starts_with("--inverse: XUSDT: no coin") && said.contains("99999999999"), "{said}");
+    let same = klines(&[("1", "1", "1")]);
+    let said = asked(files.ticks("USDTUSDT-markPriceKlines-1m-2025-03-25.csv", same), 100);
+    assert!(said.starts_with("--inverse: USDTUSDT: expected a coin"), "{said}");
+    for (arguments, reason) in [
+        (&["--inverse", "101"][..], "101 is not in 0..=100"),
+        (&["--inverse", "-1"], "unexpected argument '-1'"),
+        (&["--inverse", "20", "--accounts-file", "book.jsonl"], "cannot be used with '--accounts-file"),
+        (&["--inverse", "20", "--from-journal", "journal"], "cannot be used with '--from-journal"),
+    ] {
+        let program = std::process::Command::new(env!("CARGO_BIN_EXE_terrace")).arg("replay").args(arguments).output();
+        let output = program.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(reason), "{arguments:?}: {said}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_book_of_inverse_contracts_is_imported_and_replayed() {
+    let files = Files::new();
+    let data = files.ticks(KLINES, klines(&[("90000", "90100", "89900"), ("85000", "85100", "80000")]));
+    let book = BOOK
+        .replace("\"asset\":\"USDT\"", "\"asset\":\"BTC\"")
+        .replace("\"fund\":\"USDT\",\"amount\":\"1000\"", "\"fund\":\"BTC\",\"amount\":\"0.01\"")
+        .replace("linear_perp", "inverse_perp")
+        .replace("\"settle\":\"USDT\"", "\"settle\":\"BTC\"")
+        .replace("\"lot\":\"0.001\"", "\"lot\":\"1\",\"multiplier\":\"100\"")
+        .replace("150000", "5")
+        .replace("1000000", "10")
+        .replace("\"amount\":\"1000\"", "\"amount\":\"0.01\"")
+        .replace("\"amount\":\"50000\"", "\"amount\":\"1\"")
+        .replace("\"qty\":\"0.1\"", "\"qty\":\"90\"");
+    let outcome = replay(&imported(&files, &book, data));
+    assert_eq!(
+        outcome.tally.started, 1,
+        "the long has 0.01 BTC for 0.1 BTC of notional, and the mark falls by a ninth"
+    );
+    assert_eq!((&outcome.differences[..], outcome.audit.misses), (&[0][..], 0));
+    assert!(outcome.tally.money[0].liquidated() + outcome.tally.money[0].taken_over > 0);
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn kernel(instrument: &Instrument, mark: i64) -> Kernel {
     }
     for ((long, short), excess) in LEGS.into_iter().flat_map(|legs| EXCESS.map(move |excess| (legs, excess))) {
         account += 1;
-        kernel.apply(&Command::Account { account, positions: PositionMode::Hedge }).unwrap();
+        kernel.apply(&Command::Account { account, positions: PositionMode::Hedge, group: None }).unwrap();
         let amount = required(long) + required(-short) + excess;
         kernel.apply(&Command::Deposit { account, asset, amount }).unwrap();
         kernel.apply(&fill(account, long, Some(PositionSide::Long))).unwrap();

@@ -9,18 +9,19 @@ use script::{BUILT, Dice, Writer};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use terrace::contract::Unit;
+use terrace::correction::CorrectionOffGrid;
 use terrace::decimal::Grid;
 use terrace::engine::{
     Divergence, Engine, EngineSettings, Entry, Failure, Finished, Layout, Output, Pinning, SubmitError, VenueMessage,
     replay,
 };
-use terrace::market::{AdlPolicy, AssetId, FundingRules, InstrumentId, InstrumentSpec, Market, Pacing, ReducePolicy};
+use terrace::market::{AssetId, InstrumentId, InstrumentSpec, Market, Pacing, ReducePolicy};
 use terrace::protocol::Session;
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, VenueMode, VenueRequest, VenueRules};
 use terrace::{
-    Command, Declaration, Driver, Event, Kernel, OffGrid, OrderName, OrderOwner, Overview, Refusal, Settings, Strategy,
-    Wait,
+    Command, Correction, Declaration, Driver, Event, Kernel, OffGrid, OrderName, OrderOwner, Overview, Refusal,
+    Settings, Strategy, Wait,
 };
 
 /// How many scripts each layout plays; `TERRACE_SCRIPTS` asks for more.
@@ -166,6 +167,16 @@ impl Driver for Stream {
         self.until_taken(|engine| engine.submit_declaration(ts_ns, &declaration))
     }
 
+    fn correct(
+        &mut self,
+        ts_ns: Option<u64>,
+        correction: &Correction,
+        off_grid: CorrectionOffGrid,
+        present: u64,
+    ) -> Result<(), Refusal> {
+        self.until_taken(|engine| engine.submit_correction_at(ts_ns, correction, off_grid, present))
+    }
+
     fn ask<T: Send + 'static>(
         &mut self,
         question: impl FnOnce(Overview<'_>) -> T + Send + 'static,
@@ -259,23 +270,17 @@ fn populated_with(shards: u32, accounts: u64, fund: i64, rules: VenueRules, redu
     let row = |cap: i128, mmr_ppb, max_leverage| TierRow { cap, mmr_ppb, max_leverage, deduction: None };
     let rows = [row(50_000 * 10i128.pow(8), 4_000_000, 12_500), row(10i128.pow(18), 10_000_000, 5_000)];
     let spec = InstrumentSpec {
-        symbol: "BTCUSDT".into(),
-        underlying: "BTC".into(),
-        prices: Default::default(),
-        settle: USDT,
-        tick: grid("0.1"),
-        lot: grid("0.001"),
-        unit: Unit::Linear(10_000),
-        tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
-        maker_fee_ppb: 0,
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 1_000_000,
-        close_fee_in_mm: false,
         reduce,
-        adl: AdlPolicy::default(),
-        fund: terrace::market::FundId(0),
-        funding: FundingRules::default(),
-        controls: terrace::controls::Controls::default(),
+        ..InstrumentSpec::new(
+            "BTCUSDT",
+            USDT,
+            terrace::market::FundId(0),
+            (grid("0.1"), grid("0.001")),
+            Unit::Linear(10_000),
+            TierTable::new(TierRule::Marginal, &rows).unwrap(),
+        )
     };
     kernel.declare_instrument(None, spec).unwrap();
     if fund > 0 {

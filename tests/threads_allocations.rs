@@ -11,7 +11,7 @@ use terrace::command::{Fill, MarginMode, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, VenueMessage};
-use terrace::market::{AdlPolicy, AssetId, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
+use terrace::market::{AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{VenueMode, VenueRequest};
 use terrace::{Capacity, Command, Event, Kernel, OrderOwner, Settings, Strategy, Wait};
@@ -85,23 +85,15 @@ fn kernel(shards: u32, floor: i128) -> Kernel {
     let row = |cap: i128, mmr_ppb, max_leverage| TierRow { cap, mmr_ppb, max_leverage, deduction: None };
     let rows = [row(5_000_000_000, 4_000_000, 12_500), row(500_000_000_000, 10_000_000, 5_000)];
     let spec = InstrumentSpec {
-        symbol: "BTCUSDT".to_owned(),
-        underlying: "BTC".to_owned(),
-        prices: Default::default(),
-        settle: ASSET,
-        tick: Grid::decimals(1),
-        lot: Grid::decimals(3),
-        unit: Unit::Linear(10_000),
-        tiers: TierTable::new(TierRule::Marginal, &rows).unwrap(),
-        maker_fee_ppb: 0,
-        taker_fee_ppb: 0,
         liquidation_fee_ppb: 12_500_000,
-        close_fee_in_mm: false,
-        reduce: ReducePolicy::default(),
-        adl: AdlPolicy::default(),
-        fund: FundId(0),
-        funding: FundingRules::default(),
-        controls: terrace::controls::Controls::default(),
+        ..InstrumentSpec::new(
+            "BTCUSDT",
+            ASSET,
+            FundId(0),
+            (Grid::decimals(1), Grid::decimals(3)),
+            Unit::Linear(10_000),
+            TierTable::new(TierRule::Marginal, &rows).unwrap(),
+        )
     };
     kernel.declare_instrument(None, spec).unwrap();
     kernel.apply(&Command::FundDeposit { fund: FundId(0), amount: FUND }).unwrap();

@@ -21,6 +21,7 @@ use crate::event::{Event, Events, FundReason};
 use crate::market::{DrawdownRule, FundId, InstrumentId, Market};
 use crate::number::Quantity;
 use crate::position::Position;
+use crate::refusal::Refusal;
 use crate::shard::Shard;
 use drawdown::{Turn, Watch};
 use pro_rata::Allotment;
@@ -208,6 +209,19 @@ impl Arbiter {
             *balance += delta;
             events.push(Event::Fund { fund, delta, balance: *balance, reason });
         }
+    }
+
+    /// Whether a fund can pay an amount out and keep a balance, and its floor.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::InsufficientFund`].
+    pub(crate) fn check_payment(&self, market: &Market, fund: FundId, amount: i128) -> Result<(), Refusal> {
+        let (balance, equity) = (self.balance(fund) - amount, self.equity(market, fund) - amount);
+        if balance >= 0 && equity >= market.fund(fund).floor {
+            return Ok(());
+        }
+        Err(Refusal::InsufficientFund { fund, balance, equity })
     }
 
     /// Makes good what a closed pool ended below zero, whatever the floor.

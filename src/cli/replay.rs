@@ -39,8 +39,13 @@ pub struct Args {
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100))]
     hedge: u64,
 
+    /// How many percent of the generated instruments, rounded up, are inverse perpetuals, margined and settled in their
+    /// own coin: the first ones by symbol
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100))]
+    inverse: u64,
+
     /// A population in protocol form, JSON Lines, with its instruments: a venue's book at a point in time
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["accounts", "seed", "hedge"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["accounts", "seed", "hedge", "inverse"])]
     accounts_file: Option<PathBuf>,
 
     /// Where liquidation orders go: `book`, best level real and deeper ones made, or `mark`, filled in full
@@ -89,7 +94,7 @@ pub struct Args {
     journal: Option<PathBuf>,
 
     /// Go through a journal inline instead: every outcome is recomputed, and no fill simulated
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["ticks", "accounts", "seed", "hedge", "accounts_file", "shock", "no_shock", "venue", "marks", "driver", "speed", "skip_bad", "json", "journal"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["ticks", "accounts", "seed", "hedge", "inverse", "accounts_file", "shock", "no_shock", "venue", "marks", "driver", "speed", "skip_bad", "json", "journal"])]
     from_journal: Option<PathBuf>,
 
     /// Write the outcome as JSON
@@ -162,7 +167,12 @@ impl Args {
             data,
             population: match &self.accounts_file {
                 Some(path) => Population::File(path.clone()),
-                None => Population::Generated { accounts: self.accounts, seed: self.seed, hedge_percent: self.hedge },
+                None => Population::Generated {
+                    accounts: self.accounts,
+                    seed: self.seed,
+                    hedge_percent: self.hedge,
+                    inverse_percent: self.inverse,
+                },
             },
             venue: match self.venue {
                 VenueArg::Book => Venue::Book,

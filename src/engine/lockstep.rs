@@ -3,6 +3,7 @@
 use super::slot::{Kind, Slot};
 use super::{Engine, Entry, Output, SubmitError};
 use crate::command::{Command, OffGrid};
+use crate::correction::{Correction, CorrectionOffGrid};
 use crate::driver::Driver;
 use crate::event::Event;
 use crate::kernel::{Declaration, Overview};
@@ -71,6 +72,16 @@ impl Driver for Engine {
 
     fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal> {
         self.in_lockstep(|engine| engine.submit_declaration(ts_ns, &declaration))
+    }
+
+    fn correct(
+        &mut self,
+        ts_ns: Option<u64>,
+        correction: &Correction,
+        off_grid: CorrectionOffGrid,
+        present: u64,
+    ) -> Result<(), Refusal> {
+        self.in_lockstep(|engine| engine.submit_correction_at(ts_ns, correction, off_grid, present))
     }
 
     fn ask<T: Send + 'static>(

@@ -53,6 +53,7 @@ pub use slot::{Output, VenueMessage};
 pub use start::EngineSettings;
 
 use crate::command::{Command, OffGrid, PositionMode};
+use crate::correction::{Correction, CorrectionOffGrid};
 use crate::jobs::Part;
 use crate::kernel::{Declaration, Kernel, Overview};
 use crate::map::Set;
@@ -289,6 +290,49 @@ impl Engine {
             self.next_piece_at = self.ring.place(); // its own place is given already
         }
         self.interest.resize(self.market.instruments.len(), 0);
+        Ok(seq)
+    }
+
+    /// Submits a correction: of an input of this engine, by the number that its submission returned.
+    ///
+    /// What only the arbiter or the shard of an account can refuse is told in the log, by [`Output::Refused`].
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`]; nothing has changed then.
+    pub fn submit_correction(&mut self, ts_ns: Option<u64>, correction: &Correction) -> Result<u64, SubmitError> {
+        let present = self.seq + 1;
+        self.submit_correction_at(ts_ns, correction, CorrectionOffGrid::NONE, present)
+    }
+
+    /// As [`Engine::submit_correction`], with the marks of those numbers that were finer than their grid, and where the caller
+    /// numbers inputs by itself: this one is `present`, and what is corrected came before it.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`]; nothing has changed then.
+    pub fn submit_correction_at(
+        &mut self,
+        ts_ns: Option<u64>,
+        correction: &Correction,
+        off_grid: CorrectionOffGrid,
+        present: u64,
+    ) -> Result<u64, SubmitError> {
+        self.check_open()?;
+        self.check_time(ts_ns)?;
+        let Self { known, hedging, interest, .. } = self;
+        let mut bounds = Bounds { known, hedging, interest, exceeded: None };
+        sequencer::check_correction(&self.market, &mut bounds, correction, off_grid, present)?;
+        if let (Some((instrument, price)), Some(fill)) = (bounds.exceeded, correction.fill()) {
+            self.check_interest(&Command::Fill(fill), OffGrid::NONE, instrument, price)?;
+        }
+        let entry =
+            self.record.is_some().then(|| Entry::Correct { seq: self.seq + 1, ts_ns, correction: correction.clone() });
+        let seq = self.submit_aside(ts_ns, Kind::Correct, Aside::Correct(correction.clone()), entry)?;
+        self.market.note_remark(correction);
+        if let Some(fill) = correction.fill() {
+            self.note(&Command::Fill(fill), ts_ns);
+        }
         Ok(seq)
     }
 
@@ -674,7 +718,7 @@ impl Engine {
                 let interest = &mut self.interest[instrument.index()];
                 *interest = interest.saturating_add(sequencer::open_interest_growth(command));
             }
-            Command::Account { account, positions } => {
+            Command::Account { account, positions, .. } => {
                 self.know(account);
                 if positions == PositionMode::Hedge {
                     self.hedging.insert(account);

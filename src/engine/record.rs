@@ -2,6 +2,7 @@
 
 use super::slot::{Output, OwnedBook};
 use crate::command::{Command, OffGrid};
+use crate::correction::{Correction, CorrectionOffGrid};
 use crate::kernel::{Declaration, Kernel};
 use crate::market::InstrumentId;
 use crate::refusal::Refusal;
@@ -56,6 +57,31 @@ pub enum Entry {
         /// What it led to; none: the engine stopped before it was done.
         outcome: Option<Decision>,
     },
+    /// A correction, also one that the arbiter or a shard refused.
+    Correct {
+        /// Its number among the client's inputs.
+        seq: u64,
+        /// The time that it told.
+        ts_ns: Option<u64>,
+        /// What.
+        correction: Correction,
+    },
+}
+
+#[cfg(feature = "journal")]
+impl Entry {
+    /// The checks that need no state: what a file may hold at all.
+    ///
+    /// # Errors
+    ///
+    /// A declaration or a correction that could never be made.
+    pub(crate) fn check_alone(&self) -> Result<(), Refusal> {
+        match self {
+            Self::Declare { declaration, .. } => declaration.check_alone(),
+            Self::Correct { correction, .. } => correction.check_alone(),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Depth of the simulated venue, as it was given.
@@ -167,6 +193,10 @@ impl<'a> Retrace<'a> {
                 self.seq = *seq;
                 kernel.input_declaration(*ts_ns, declaration)
             }
+            Entry::Correct { seq, ts_ns, correction } => {
+                self.seq = *seq;
+                kernel.input_correction(*ts_ns, correction, CorrectionOffGrid::NONE, u64::MAX)
+            }
             Entry::Start => {
                 self.seq = 0;
                 Ok(())
@@ -186,7 +216,7 @@ impl<'a> Retrace<'a> {
                 self.go_on(kernel, log);
                 Ok(Some(entry))
             }
-            (Err(refusal), Entry::Command { command, .. }) if !matches!(command, Command::Chunk { .. }) => {
+            (Err(refusal), Entry::Command { .. } | Entry::Correct { .. }) if !is_piece(entry) => {
                 log(Output::Refused { seq: self.seq, refusal });
                 self.go_on(kernel, log);
                 Ok(Some(entry))
@@ -208,6 +238,11 @@ impl<'a> Retrace<'a> {
         kernel.events().iter().for_each(|&event| log(Output::Event { seq, event }));
         kernel.clear_events();
     }
+}
+
+/// Whether it is a piece of a job, which is never refused.
+fn is_piece(entry: &Entry) -> bool {
+    matches!(entry, Entry::Command { command: Command::Chunk { .. }, .. })
 }
 
 /// Carries a decision out, and compares.

@@ -4,8 +4,9 @@ use super::desk::{Desk, Hatch};
 use super::failure::Shared;
 use super::slot::{Aside, Kind, Outgoing, Output, Slot, Told, VenueMessage, What};
 use crate::command::Command;
+use crate::correction::Correction;
 use crate::event::Event;
-use crate::kernel::{Overview, declare};
+use crate::kernel::{Overview, correct, declare};
 use crate::market::Market;
 use crate::refusal::Refusal;
 use crate::ring::{Bell, Cursor, Reader, Receiver, Sender};
@@ -117,7 +118,7 @@ impl Seat {
                 }
             }
             Kind::Pass => self.rounds.now_ns = self.rounds.now_ns.max(slot.ts_ns.unwrap_or(0)),
-            Kind::Decide | Kind::Declare | Kind::Ask => {
+            Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask => {
                 if !self.gather() {
                     return Step::Waits;
                 }
@@ -154,12 +155,31 @@ impl Seat {
                     self.told(true);
                 }
             }
+            Kind::Correct => {
+                self.seq = slot.seq;
+                if let Some(Aside::Correct(correction)) = self.asides.pop() {
+                    self.correct(slot.ts_ns, &correction);
+                }
+            }
             _ => {
                 if let Some(Aside::Ask(question)) = self.asides.pop() {
                     question(Overview::new(&self.rounds, &self.shards));
                 }
             }
         }
+    }
+
+    /// Books a correction: what the workers do at a command is done here for all of them.
+    fn correct(&mut self, ts_ns: Option<u64>, correction: &Correction) {
+        let done = correct(&mut self.rounds, &mut self.shards, ts_ns, correction);
+        if let Err(refusal) = done {
+            self.outbox.push_back(Outgoing::Output(Output::Refused { seq: self.seq, refusal }));
+            if self.rounds.market.jobs.is_empty() {
+                return;
+            }
+        }
+        self.ask_venue();
+        self.told(true);
     }
 
     fn decide(&mut self) {
@@ -329,7 +349,7 @@ impl Seat {
                 let tells = |colleague: &Colleague| colleague.first_told() == Some(place);
                 self.colleagues.iter().any(tells) || self.colleagues.iter().all(|colleague| colleague.has_passed(place))
             }
-            Kind::Decide | Kind::Declare | Kind::Ask => {
+            Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask => {
                 self.colleagues.iter().any(|colleague| colleague.to_arbiter.is_waiting())
             }
             Kind::Pass | Kind::Stop => true,

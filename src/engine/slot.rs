@@ -1,6 +1,7 @@
 //! What travels: inputs to the workers, reports to the arbiter, messages to the venue, the log to the caller.
 
 use crate::command::{Command, OffGrid};
+use crate::correction::Correction;
 use crate::event::Event;
 use crate::kernel::{Declaration, Overview};
 use crate::market::InstrumentId;
@@ -34,6 +35,8 @@ pub(super) enum Kind {
     Decide,
     /// The shards halt, and something is declared that lies aside.
     Declare,
+    /// The shards halt, and a correction is booked that lies aside.
+    Correct,
     /// The shards halt, and somebody looks at everything.
     Ask,
     /// The end.
@@ -44,6 +47,7 @@ pub(super) enum Kind {
 pub(super) enum Aside {
     Book(InstrumentId, OwnedBook),
     Declare(Declaration),
+    Correct(Correction),
     Ask(Box<dyn FnOnce(Overview<'_>) + Send>),
 }
 

@@ -59,7 +59,7 @@ impl Worker {
                         self.outbox.take_book(&mut desk, self.ring.place(), slot, instrument, top);
                     }
                     Kind::Pass => {}
-                    Kind::Decide | Kind::Declare | Kind::Ask => desk = self.halt(desk)?,
+                    Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask => desk = self.halt(desk)?,
                     Kind::Stop => {
                         self.advance_and_release();
                         return Some(desk);

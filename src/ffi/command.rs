@@ -13,6 +13,8 @@ pub const TERRACE_GIVEN_COUNTERPARTY: u32 = 1;
 pub const TERRACE_GIVEN_ORDER: u32 = 2;
 /// In `terrace_fill.given`: `counter_order` is given.
 pub const TERRACE_GIVEN_COUNTER_ORDER: u32 = 4;
+/// In `terrace_account.given`: `group` is given.
+pub const TERRACE_GIVEN_GROUP: u32 = 1;
 
 /// A pool of an account, by what it holds.
 #[repr(C)]
@@ -106,6 +108,10 @@ pub struct terrace_account {
     pub account: u64,
     /// A `terrace_position_mode`.
     pub positions: u32,
+    /// Whether it has a group: `TERRACE_GIVEN_GROUP`, or 0.
+    pub given: u32,
+    /// The group whose members count as one for `limits.position`, if given.
+    pub group: u64,
 }
 
 /// An order, or a hold, of an account.
@@ -444,8 +450,13 @@ impl terrace_action {
             Self::Fill(fill) => Command::Fill(fill.read()?),
             Self::Order(order) => Command::Order(order.read()?),
             Self::Cancel(terrace_item { account, id }) => Command::Cancel { account, order: id },
-            Self::Account(terrace_account { account, positions }) => {
-                Command::Account { account, positions: Word::read(positions)? }
+            Self::Account(terrace_account { account, positions, given, group }) => {
+                let group = match given {
+                    0 => None,
+                    TERRACE_GIVEN_GROUP => Some(group),
+                    _ => return None,
+                };
+                Command::Account { account, positions: Word::read(positions)?, group }
             }
             Self::Deposit(terrace_payment { account, amount, asset }) => {
                 Command::Deposit { account, asset: AssetId(asset), amount }

@@ -1,11 +1,12 @@
 //! Events, refusals and requests as C gets them; events also the way back, to be written as lines.
 
 use super::command::{terrace_order_name, terrace_pool, terrace_set_mode};
-use super::words::{OPS, Word, code_number, terrace_cause_kind, terrace_owner_kind};
+use super::words::{OPS, Word, code_number, terrace_cause_kind, terrace_owner_kind, terrace_remedy};
+use crate::command::Side;
 use crate::controls::Scope;
 use crate::engine::{Output, VenueMessage};
-use crate::event::{Cause, Event, Owner, PoolName};
-use crate::market::{FreezeCause, FundId, InstrumentId, Market};
+use crate::event::{Cause, Corrected, Event, Owner, PoolName};
+use crate::market::{AssetId, FreezeCause, FundId, InstrumentId, Market};
 use crate::prices::{MarkInputs, MarkRule};
 use crate::venue::VenueRequest;
 use fixed::types::I64F64;
@@ -300,6 +301,29 @@ pub struct terrace_funding_settled {
     pub instrument: u32,
 }
 
+/// Something was put right. Of a bust or a repricing `amount` and `asset` are 0, of money `quantity`, `price`, `instrument` and
+/// `side`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_corrected {
+    pub corrects: u64,
+    pub account: u64,
+    pub quantity: i64,
+    pub price: i64,
+    /// Of a repricing; else 0.
+    pub to: i64,
+    pub amount: i64,
+    pub instrument: u32,
+    /// A `terrace_side`.
+    pub side: u32,
+    pub asset: u32,
+    /// A `terrace_remedy`.
+    pub remedy: u32,
+    /// By this number the engine knows reason and principal: `terrace_format_events` writes them.
+    pub remark: u32,
+}
+
 /// What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 #[repr(C, u32)]
 #[derive(Clone, Copy, Debug)]
@@ -356,10 +380,12 @@ pub enum terrace_happening {
     MarginCall(terrace_margin_call),
     /// A mode came, or, where it is normal, went.
     ModeSet(terrace_set_mode),
+    /// Something was put right.
+    Corrected(terrace_corrected),
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 26;
+pub(super) const HAPPENINGS: u32 = 27;
 
 /// One entry of the log.
 #[repr(C)]
@@ -455,6 +481,47 @@ fn computed_mark(instrument: InstrumentId, price: i64, inputs: MarkInputs) -> te
     }
 }
 
+fn corrected(corrects: u64, account: u64, remark: u32, what: Corrected) -> terrace_corrected {
+    let empty = terrace_corrected {
+        corrects,
+        account,
+        quantity: 0,
+        price: 0,
+        to: 0,
+        amount: 0,
+        instrument: 0,
+        side: 0,
+        asset: 0,
+        remedy: 0,
+        remark,
+    };
+    match what {
+        Corrected::Bust { instrument, side, quantity, price } => terrace_corrected {
+            remedy: terrace_remedy::Bust as u32,
+            instrument: instrument.0,
+            side: side.number(),
+            quantity,
+            price,
+            ..empty
+        },
+        Corrected::Reprice { instrument, side, quantity, price, to } => terrace_corrected {
+            remedy: terrace_remedy::Reprice as u32,
+            instrument: instrument.0,
+            side: side.number(),
+            quantity,
+            price,
+            to,
+            ..empty
+        },
+        Corrected::Adjust { asset, amount } => {
+            terrace_corrected { remedy: terrace_remedy::Adjust as u32, asset: asset.0, amount, ..empty }
+        }
+        Corrected::Compensate { asset, amount } => {
+            terrace_corrected { remedy: terrace_remedy::Compensate as u32, asset: asset.0, amount, ..empty }
+        }
+    }
+}
+
 impl terrace_computed_mark {
     fn inputs(&self) -> Option<MarkInputs> {
         let (index, there) = (self.index, |price: i64| (price != 0).then_some(price));
@@ -505,6 +572,9 @@ impl From<&Event> for terrace_happening {
     fn from(event: &Event) -> Self {
         match *event {
             Event::Mode { scope, mode } => Self::ModeSet(terrace_set_mode::of(scope, mode)),
+            Event::Corrected { corrects, account, remark, what } => {
+                Self::Corrected(corrected(corrects, account, remark, what))
+            }
             Event::MarginCall { account, pool, equity, maintenance_margin, level_ppb } => {
                 Self::MarginCall(terrace_margin_call {
                     account,
@@ -665,6 +735,25 @@ impl EventReader<'_> {
         }
     }
 
+    fn corrected(&self, it: &terrace_corrected) -> Option<Corrected> {
+        let (quantity, price, to, amount) = (it.quantity, it.price, it.to, it.amount);
+        let trade = || Some((self.instrument(it.instrument)?, <Side as Word>::read(it.side)?));
+        let asset = || ((it.asset as usize) < self.0.assets.len()).then_some(AssetId(it.asset));
+        Some(match it.remedy {
+            remedy if remedy == terrace_remedy::Bust as u32 => {
+                let (instrument, side) = trade()?;
+                Corrected::Bust { instrument, side, quantity, price }
+            }
+            remedy if remedy == terrace_remedy::Reprice as u32 => {
+                let (instrument, side) = trade()?;
+                Corrected::Reprice { instrument, side, quantity, price, to }
+            }
+            remedy if remedy == terrace_remedy::Adjust as u32 => Corrected::Adjust { asset: asset()?, amount },
+            remedy if remedy == terrace_remedy::Compensate as u32 => Corrected::Compensate { asset: asset()?, amount },
+            _ => return None,
+        })
+    }
+
     /// The event; none if it is a refusal, or if a number is none of those that its field takes.
     #[expect(clippy::too_many_lines, reason = "one arm for each happening")]
     pub(super) fn read(&self, what: &terrace_happening) -> Option<Event> {
@@ -809,6 +898,12 @@ impl EventReader<'_> {
                 }
                 Event::Mode { scope, mode }
             }
+            terrace_happening::Corrected(it) => Event::Corrected {
+                corrects: it.corrects,
+                account: it.account,
+                remark: self.0.remark(it.remark).map(|_| it.remark)?,
+                what: self.corrected(&it)?,
+            },
             terrace_happening::MarginCall(it) => Event::MarginCall {
                 account: it.account,
                 pool: self.pool(it.pool)?,

@@ -2,6 +2,7 @@
 
 use super::words::{code_number, terrace_code, terrace_status};
 use crate::command::{Command, OffGrid, OrderName};
+use crate::correction::{Correction, CorrectionOffGrid};
 use crate::driver::Driver;
 use crate::engine::{self, Engine, Entry, Failure, Output, SubmitError, VenueMessage};
 use crate::event::Event;
@@ -363,6 +364,16 @@ impl Driver for Desk {
 
     fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal> {
         self.for_line(|engine| engine.submit_declaration(ts_ns, &declaration))
+    }
+
+    fn correct(
+        &mut self,
+        ts_ns: Option<u64>,
+        correction: &Correction,
+        off_grid: CorrectionOffGrid,
+        present: u64,
+    ) -> Result<(), Refusal> {
+        self.for_line(|engine| engine.submit_correction_at(ts_ns, correction, off_grid, present))
     }
 
     fn ask<T: Send + 'static>(

@@ -40,6 +40,9 @@ extern "C" {
 // In `terrace_fill.given`: `counter_order` is given.
 #define TERRACE_GIVEN_COUNTER_ORDER 4
 
+// In `terrace_account.given`: `group` is given.
+#define TERRACE_GIVEN_GROUP 1
+
 // What a call came to.
 enum terrace_status
 #if __STDC_VERSION__ >= 202311L
@@ -321,6 +324,8 @@ enum terrace_fund_reason
   TERRACE_FUND_REASON_ROUNDING = 8,
   // Its inventory paid or received funding, or the rest of a settlement is its.
   TERRACE_FUND_REASON_FUNDING = 9,
+  // It made good what an account lost by somebody's mistake.
+  TERRACE_FUND_REASON_COMPENSATION = 10,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_fund_reason terrace_fund_reason;
@@ -461,6 +466,10 @@ typedef struct terrace_account {
   uint64_t account;
   // A `terrace_position_mode`.
   uint32_t positions;
+  // Whether it has a group: `TERRACE_GIVEN_GROUP`, or 0.
+  uint32_t given;
+  // The group whose members count as one for `limits.position`, if given.
+  uint64_t group;
 } terrace_account;
 
 // Money of an account.
@@ -1004,6 +1013,26 @@ typedef struct terrace_margin_call {
   uint32_t level;
 } terrace_margin_call;
 
+// Something was put right. Of a bust or a repricing `amount` and `asset` are 0, of money `quantity`, `price`, `instrument` and
+// `side`.
+typedef struct terrace_corrected {
+  uint64_t corrects;
+  uint64_t account;
+  int64_t quantity;
+  int64_t price;
+  // Of a repricing; else 0.
+  int64_t to;
+  int64_t amount;
+  uint32_t instrument;
+  // A `terrace_side`.
+  uint32_t side;
+  uint32_t asset;
+  // A `terrace_remedy`.
+  uint32_t remedy;
+  // By this number the engine knows reason and principal: `terrace_format_events` writes them.
+  uint32_t remark;
+} terrace_corrected;
+
 // What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 enum terrace_happening_Tag
 #if __STDC_VERSION__ >= 202311L
@@ -1062,6 +1091,8 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_MARGIN_CALL,
   // A mode came, or, where it is normal, went.
   TERRACE_HAPPENING_MODE_SET,
+  // Something was put right.
+  TERRACE_HAPPENING_CORRECTED,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_happening_Tag terrace_happening_Tag;
@@ -1149,6 +1180,9 @@ typedef struct terrace_happening {
     };
     struct {
       struct terrace_set_mode mode_set;
+    };
+    struct {
+      struct terrace_corrected corrected;
     };
   };
 } terrace_happening;

@@ -171,6 +171,22 @@ pub enum terrace_fund_reason {
     Rounding = 8,
     /// Its inventory paid or received funding, or the rest of a settlement is its.
     Funding = 9,
+    /// It made good what an account lost by somebody's mistake.
+    Compensation = 10,
+}
+
+/// What a correction put right.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_remedy {
+    /// A fill was undone.
+    Bust = 0,
+    /// A fill got another price.
+    Reprice = 1,
+    /// A balance was changed.
+    Adjust = 2,
+    /// A fund made good what an account lost.
+    Compensate = 3,
 }
 
 /// How a mark is made.
@@ -433,6 +449,7 @@ impl Word for FundReason {
         Self::Deposit,
         Self::Rounding,
         Self::Funding,
+        Self::Compensation,
     ];
 
     fn number(self) -> u32 {
@@ -447,6 +464,7 @@ impl Word for FundReason {
             Self::Deposit => terrace_fund_reason::Deposit,
             Self::Rounding => terrace_fund_reason::Rounding,
             Self::Funding => terrace_fund_reason::Funding,
+            Self::Compensation => terrace_fund_reason::Compensation,
         }) as u32
     }
 }
@@ -511,7 +529,7 @@ pub(super) const CODE_WORDS: [&std::ffi::CStr; 25] = [
 ];
 
 /// What can cause a liquidation beside marks and fills, by number.
-pub(super) const OPS: [&std::ffi::CStr; 27] = [
+pub(super) const OPS: [&std::ffi::CStr; 31] = [
     c"last",
     c"order",
     c"cancel",
@@ -539,6 +557,10 @@ pub(super) const OPS: [&std::ffi::CStr; 27] = [
     c"funding",
     c"set",
     c"mode",
+    c"bust",
+    c"reprice",
+    c"adjust",
+    c"compensate",
 ];
 
 #[cfg(test)]

@@ -240,8 +240,8 @@ fn decode(payload: &[u8]) -> Result<Frame, String> {
     if !rest.is_empty() {
         return Err(format!("{} bytes are left over", rest.len()));
     }
-    if let Frame::Entry(Entry::Declare { declaration, .. }) = &frame {
-        declaration.check_alone().map_err(|refusal| refusal.to_string())?;
+    if let Frame::Entry(entry) = &frame {
+        entry.check_alone().map_err(|refusal| refusal.to_string())?;
     }
     Ok(frame)
 }

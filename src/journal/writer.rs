@@ -74,9 +74,7 @@ impl Writer {
     /// The entry is none that can be read again, or too long: nothing has changed then. Or the system refuses: the journal
     /// has ended.
     pub fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
-        if let Entry::Declare { declaration, .. } = entry {
-            declaration.check_alone().map_err(|refusal| self.unreadable(&refusal))?;
-        }
+        entry.check_alone().map_err(|refusal| self.unreadable(&refusal))?;
         self.write(&FrameRef::Entry(entry))?;
         self.undecided += u64::from(matches!(entry, Entry::Decide { outcome: None }));
         self.spill()

@@ -5,12 +5,14 @@
 //! events, whatever the number of shards.
 
 mod answers;
+mod correct;
 mod declare;
 #[cfg(test)]
 mod freezing;
 mod health;
 mod overview;
 
+pub(crate) use correct::correct;
 pub use declare::Declaration;
 pub(crate) use declare::declare;
 pub use health::{Health, WaitState, WaitingPool};
@@ -25,7 +27,7 @@ use crate::number::Price;
 use crate::refusal::Refusal;
 use crate::rounds::{Rounds, VenueAnswer};
 use crate::sequencer::{self, Facts};
-use crate::shard::{Capacity, Report, Shard, Shards, Strategy, shard_of};
+use crate::shard::{Capacity, Report, Shard, Shards, Strategy, locate};
 use crate::venue::{BookUpdate, VenueMode, VenueRules};
 
 /// How a kernel is built.
@@ -411,14 +413,11 @@ struct Inline<'a> {
 
 impl Facts for Inline<'_> {
     fn knows(&self, account: u64) -> bool {
-        let shard = if self.shards.len() == 1 { 0 } else { shard_of(account, self.shards.len() as u32) };
-        self.shards[shard as usize].find(account).is_some()
+        locate(self.shards, account).is_some()
     }
 
     fn hedges(&self, account: u64) -> bool {
-        let shard = if self.shards.len() == 1 { 0 } else { shard_of(account, self.shards.len() as u32) };
-        let shard = &self.shards[shard as usize];
-        shard.find(account).is_some_and(|index| shard.hedges(index))
+        locate(self.shards, account).is_some_and(|(shard, index)| self.shards[shard].hedges(index))
     }
 
     #[inline]

@@ -2,13 +2,14 @@
 
 use super::Health;
 use crate::command::{Command, OffGrid, OrderName};
+use crate::controls::{Mode, Scope};
 use crate::event::PoolName;
 use crate::market::{AssetId, FundId, InstrumentId, InstrumentSpec, Market};
 use crate::number::{Price, Quantity};
 use crate::position::Position;
 use crate::refusal::Refusal;
 use crate::rounds::Rounds;
-use crate::shard::{AccountView, Candidate, LadderRung, Preview, Shard, shard_of};
+use crate::shard::{AccountView, Candidate, LadderRung, Preview, Shard, locate};
 use fixed::types::I64F64;
 use std::collections::BTreeMap;
 
@@ -142,9 +143,7 @@ impl<'a> Overview<'a> {
 
     /// The shard of an account and its index there.
     fn locate(&self, account: u64) -> Result<(usize, u32), Refusal> {
-        let shard = shard_of(account, self.shards.len() as u32) as usize;
-        let index = self.shards[shard].find(account).ok_or(Refusal::UnknownAccount(account))?;
-        Ok((shard, index))
+        locate(self.shards, account).ok_or(Refusal::UnknownAccount(account))
     }
 
     /// The open interest of an instrument, and what it would be after a command; none where that will be refused.
@@ -172,6 +171,30 @@ impl<'a> Overview<'a> {
         market.begin_change(instrument, spec, self.now_ns);
         market.instruments[instrument.index()].before = None; // for everybody at once
         self.preview_in(&market, instrument)
+    }
+
+    /// Who is in breach at the present marks, in liquidation or not, and would be reduced or taken over under another mode of
+    /// everything, of an instrument or of an account: at least one of their marks would live, and not be paused.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownInstrument`], [`Refusal::UnknownAccount`].
+    pub fn preview_mode(&self, scope: Scope, mode: Mode) -> Result<Preview, Refusal> {
+        let mut after = self.rounds.market.clone();
+        match scope {
+            Scope::Instrument(id) if id.index() >= after.instruments.len() => {
+                return Err(Refusal::UnknownInstrument(id.0));
+            }
+            Scope::Account(account) => drop(self.locate(account)?),
+            _ => {}
+        }
+        after.note_mode(&Command::Mode { scope, mode });
+        let mut preview = Preview::default();
+        for shard in self.shards {
+            shard.preview_mode(&self.rounds.market, &after, (scope, mode), &mut preview);
+        }
+        preview.sort();
+        Ok(preview)
     }
 
     /// Who of the holders of an instrument would be in breach in a market that is not there yet.

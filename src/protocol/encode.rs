@@ -4,7 +4,7 @@ use crate::command::{PositionSide, Side};
 use crate::contract::Unit;
 use crate::controls::Scope;
 use crate::decimal::Grid;
-use crate::event::{Cause, Event, FundReason, Outcome, Owner, PoolName, Step};
+use crate::event::{Cause, Corrected, Event, FundReason, Outcome, Owner, PoolName, Step};
 use crate::market::{AssetId, FreezeCause, InstrumentId, Market};
 use crate::number::{Price, div_half_even};
 use crate::position::Position;
@@ -181,6 +181,9 @@ impl<'a> Encoder<'a> {
     fn event(self, seq: u64, event: &Event, out: &mut String) {
         match *event {
             Event::MarginCall { .. } | Event::Mode { .. } => self.control(seq, event, out),
+            Event::Corrected { corrects, account, remark, what } => {
+                self.corrected(seq, (corrects, account, remark), what, out);
+            }
             Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause } => {
                 let asset = self.pool_asset(pool);
                 Line::begin(out, "liquidation_started", seq)
@@ -285,6 +288,32 @@ impl<'a> Encoder<'a> {
             | Event::Socialised { .. }
             | Event::FundDeficit { .. } => self.fund_event(seq, event, out),
         }
+    }
+
+    /// What was put right, and what was said of it.
+    fn corrected(self, seq: u64, (corrects, account, remark): (u64, u64, u32), what: Corrected, out: &mut String) {
+        let mut line = Line::begin(out, "corrected", seq);
+        line.quoted("op", what.op()).bare("corrects", corrects).bare("account", account);
+        if let Some(remark) = self.market.remark(remark) {
+            line.text("reason", &remark.reason).text("principal", &remark.principal);
+        }
+        match what {
+            Corrected::Bust { instrument, side, quantity, price }
+            | Corrected::Reprice { instrument, side, quantity, price, .. } => {
+                line.quoted("symbol", self.symbol(instrument))
+                    .quoted("side", side_word(side))
+                    .quoted("qty", self.quantity(instrument, quantity))
+                    .quoted("price", self.price(instrument, price));
+                if let Corrected::Reprice { to, .. } = what {
+                    line.quoted("to", self.price(instrument, to));
+                }
+            }
+            Corrected::Adjust { asset, amount } | Corrected::Compensate { asset, amount } => {
+                line.quoted("asset", &self.market.asset(asset).name)
+                    .quoted("amount", self.amount(asset, i128::from(amount)));
+            }
+        }
+        line.end();
     }
 
     /// Events of a fund, and of those who make good what it lacks.
@@ -574,5 +603,6 @@ fn reason_word(reason: FundReason) -> &'static str {
         FundReason::Socialised => "socialised",
         FundReason::Deposit => "deposit",
         FundReason::Funding => "funding",
+        FundReason::Compensation => "compensation",
     }
 }

@@ -4,6 +4,7 @@
 
 mod answers;
 mod controls;
+mod corrections;
 mod declarations;
 mod desk;
 mod encode;

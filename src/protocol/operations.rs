@@ -1,9 +1,9 @@
 //! The commands, field by field: form first, then names, then the kernel.
 
-use super::Rejection;
 use super::desk::{Answer, Desk, steps};
 use super::fields::{Fields, Json, as_decimal};
 use super::reasons::{self, Context};
+use super::{Rejection, rules};
 use crate::command::{
     Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, PositionMode, PositionSide, Side,
 };
@@ -18,10 +18,10 @@ use crate::prices::INDEX_DECIMALS;
 use crate::refusal::{Code, Refusal};
 use crate::venue::{BookUpdate, Level, VenueMode, VenueRules};
 
-const SIDES: &[(&str, Side)] = &[("buy", Side::Buy), ("sell", Side::Sell)];
+pub(super) const SIDES: &[(&str, Side)] = &[("buy", Side::Buy), ("sell", Side::Sell)];
 const MODES: &[(&str, MarginMode)] = &[("cross", MarginMode::Cross), ("isolated", MarginMode::Isolated)];
 const POSITION_MODES: &[(&str, PositionMode)] = &[("one_way", PositionMode::OneWay), ("hedge", PositionMode::Hedge)];
-const LEGS: &[(&str, Option<PositionSide>)] =
+pub(super) const LEGS: &[(&str, Option<PositionSide>)] =
     &[("long", Some(PositionSide::Long)), ("short", Some(PositionSide::Short))];
 const LIQUIDITIES: &[(&str, Option<Liquidity>)] =
     &[("maker", Some(Liquidity::Maker)), ("taker", Some(Liquidity::Taker))];
@@ -34,11 +34,11 @@ const VENUES: &[(&str, VenueMode)] = &[
 ];
 
 /// What one line does, once its form is right.
-struct Reader<'a, D> {
-    desk: &'a mut Desk<D>,
-    fields: Fields,
+pub(super) struct Reader<'a, D> {
+    pub(super) desk: &'a mut Desk<D>,
+    pub(super) fields: Fields,
     /// What has been read, for the sentence of a refusal.
-    context: Context,
+    pub(super) context: Context,
 }
 
 pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields) -> Result<Answer, Rejection> {
@@ -60,7 +60,7 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
         "index" => reader.index(),
         "book" => reader.book(),
         "funding" => reader.funding(),
-        "mode" => reader.mode(),
+        "mode" => return reader.mode(),
         "time" => reader.time(),
         "liq_fill" => reader.liquidation_fill(),
         "liq_expire" => reader.liquidation_end(|order| Command::LiquidationExpire { order }),
@@ -68,6 +68,7 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
         "cancel_ack" => reader.cancel_ack(),
         "hold" => reader.hold(),
         "commit" => reader.end_of_hold(|account, hold| Command::Commit { account, hold }),
+        "bust" | "reprice" | "adjust" | "compensate" => reader.correct(op),
         "release" => reader.end_of_hold(|account, hold| Command::Release { account, hold }),
         _ => {
             let op = Json::Text(op.to_owned());
@@ -79,13 +80,13 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
 
 impl<D: Driver> Reader<'_, D> {
     /// Refuses fields beside `op`, `ts` and those of the command.
-    fn only(&self, known: &[&str]) -> Result<(), Rejection> {
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), Rejection> {
         let all: Vec<&str> = ["ts"].iter().chain(known).copied().collect();
         self.fields.only(&all)
     }
 
     /// The time of the line: read last, since that it does not run backward is the last check of form.
-    fn time_of_line(&mut self) -> Result<Option<u64>, Rejection> {
+    pub(super) fn time_of_line(&mut self) -> Result<Option<u64>, Rejection> {
         let ts_ns = self.fields.id_or_none("ts")?;
         self.desk.check_time(ts_ns)?;
         Ok(ts_ns)
@@ -96,27 +97,27 @@ impl<D: Driver> Reader<'_, D> {
         applied.map_err(|refusal| self.context.explain(self.desk.kernel.market(), refusal))
     }
 
-    fn instrument(&mut self, symbol: &str) -> Result<InstrumentId, Rejection> {
+    pub(super) fn instrument(&mut self, symbol: &str) -> Result<InstrumentId, Rejection> {
         let instrument = self.desk.instrument(symbol)?;
         self.context.instrument = Some(instrument);
         Ok(instrument)
     }
 
     /// The steps of a field's value on its grid, and whether it lies between two.
-    fn place(&mut self, field: &'static str, value: Decimal, grid: Grid) -> (i64, bool) {
+    pub(super) fn place(&mut self, field: &'static str, value: Decimal, grid: Grid) -> (i64, bool) {
         self.context.numbers.push((field, value, grid));
         steps(grid, value)
     }
 
-    fn lots(&mut self, instrument: InstrumentId, value: Decimal) -> (Quantity, bool) {
+    pub(super) fn lots(&mut self, instrument: InstrumentId, value: Decimal) -> (Quantity, bool) {
         self.place("qty", value, self.desk.kernel.market().instrument(instrument).spec.lot)
     }
 
-    fn ticks(&mut self, instrument: InstrumentId, value: Decimal) -> (Price, bool) {
+    pub(super) fn ticks(&mut self, instrument: InstrumentId, value: Decimal) -> (Price, bool) {
         self.place("price", value, self.desk.kernel.market().instrument(instrument).spec.tick)
     }
 
-    fn quanta(&mut self, asset: AssetId, value: Decimal) -> (i64, bool) {
+    pub(super) fn quanta(&mut self, asset: AssetId, value: Decimal) -> (i64, bool) {
         self.context.asset = Some(asset);
         self.place("amount", value, self.desk.kernel.market().quanta(asset))
     }
@@ -144,16 +145,17 @@ impl<D: Driver> Reader<'_, D> {
     }
 
     fn account(&mut self) -> Result<(), Rejection> {
-        self.only(&["account", "margin", "positions"])?;
+        self.only(&["account", "margin", "positions", "group"])?;
         let account = self.fields.id("account")?;
         let margin =
             self.fields.word_or("margin", &[("single", true), ("multi", false), ("portfolio", false)], true)?;
         let positions = self.fields.word_or("positions", POSITION_MODES, PositionMode::OneWay)?;
+        let group = self.fields.id_or_none("group")?;
         let ts_ns = self.time_of_line()?;
         if !margin {
             return Err(Rejection::bad_value("margin: only \"single\" is supported in this version"));
         }
-        self.apply(ts_ns, &Command::Account { account, positions }, OffGrid::NONE)
+        self.apply(ts_ns, &Command::Account { account, positions, group }, OffGrid::NONE)
     }
 
     fn payment(&mut self, into: bool) -> Result<(), Rejection> {
@@ -386,7 +388,7 @@ impl<D: Driver> Reader<'_, D> {
     }
 
     /// The mode of an instrument, an account, or, where neither is named, of everything.
-    fn mode(&mut self) -> Result<(), Rejection> {
+    fn mode(&mut self) -> Result<Answer, Rejection> {
         self.only(&["symbol", "account", "mode", "dry_run"])?;
         let (symbol, account) = (self.fields.name_or_none("symbol")?, self.fields.id_or_none("account")?);
         let words = Mode::ALL.map(|mode| (mode.as_str(), mode));
@@ -401,10 +403,18 @@ impl<D: Driver> Reader<'_, D> {
             (None, Some(account)) => Scope::Account(account),
             (None, None) => Scope::All,
         };
-        if dry_run {
-            return Err(Rejection::bad_value("dry_run: only false is supported in this version"));
+        if !dry_run {
+            self.apply(ts_ns, &Command::Mode { scope, mode }, OffGrid::NONE)?;
+            return Ok(Answer::Events);
         }
-        self.apply(ts_ns, &Command::Mode { scope, mode }, OffGrid::NONE)
+        let seq = self.desk.seq;
+        let found = self.desk.kernel.ask(move |overview| {
+            let found = overview.preview_mode(scope, mode)?;
+            Ok::<_, Refusal>(rules::dry_run(overview.market(), ("mode", scope), &found, seq))
+        })?;
+        let answer = found.map_err(|refusal| self.context.explain(self.desk.kernel.market(), refusal))?;
+        self.desk.kernel.pass_time(ts_ns);
+        Ok(Answer::Line(answer))
     }
 
     fn time(&mut self) -> Result<(), Rejection> {

@@ -109,6 +109,17 @@ impl Context {
                 format!("{what} {value} is not a multiple of {}", grid.step())
             }
             Refusal::InsufficientMargin { after } => format!("available would be {}", money(after)?),
+            Refusal::InsufficientFund { fund, balance, equity } => {
+                let spec = market.funds.get(fund.index())?;
+                let amount = |quanta| market.quanta(spec.asset).value(quanta);
+                format!(
+                    "fund {} would be left with a balance of {} and an equity of {}, which must be at least 0 and its floor of {}",
+                    spec.name,
+                    amount(balance),
+                    amount(equity),
+                    amount(spec.floor)
+                )
+            }
             Refusal::InsufficientIsolatedMargin { margin, needed } => {
                 format!("the margin left would be {}, and {} is needed", money(margin)?, money(needed)?)
             }
@@ -127,6 +138,12 @@ impl Context {
             }
             Refusal::Limit(Limited::Position(limit)) => {
                 format!("position: the order could take the position beyond the limit of {}", lots(limit)?)
+            }
+            Refusal::Limit(Limited::Group { group, limit }) => {
+                format!(
+                    "position: the order could take the positions of group {group} beyond the limit of {}",
+                    lots(limit)?
+                )
             }
             Refusal::Limit(Limited::Collar(collar)) => {
                 let collar = Grid::ppb().value(i128::from(collar));

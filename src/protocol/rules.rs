@@ -6,11 +6,14 @@ use super::encode::{Encoder, Line, ratio};
 use super::fields::Fields;
 use super::instrument_fields::{InstrumentFields, names};
 use super::tier_fields::bad_tiers;
+use crate::controls::Scope;
 use crate::driver::Driver;
 use crate::kernel::{Declaration, Overview};
-use crate::market::{InstrumentId, InstrumentSpec};
+use crate::market::{AssetId, InstrumentId, InstrumentSpec, Market};
 use crate::refusal::Refusal;
+use crate::shard::Preview;
 use crate::slope::SizeStep;
+use std::collections::BTreeMap;
 
 pub(super) fn set<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<Answer, Rejection> {
     fields.only(&names(&["ts", "symbol", "dry_run"]))?;
@@ -57,23 +60,48 @@ fn changed(line: &InstrumentFields, present: InstrumentSpec, decimals: u32) -> R
 /// Who would be in breach under other rules, as one line.
 fn preview(overview: Overview<'_>, instrument: InstrumentId, spec: InstrumentSpec, seq: u64) -> String {
     let found = overview.preview_rules(instrument, spec);
-    let encoder = Encoder::new(overview.market());
-    let asset = encoder.settle(instrument);
+    dry_run(overview.market(), ("set", Scope::Instrument(instrument)), &found, seq)
+}
+
+/// What a command would lead to, as one line. Of an instrument all is in one asset; else sums are told by asset.
+pub(super) fn dry_run(market: &Market, (op, scope): (&str, Scope), found: &Preview, seq: u64) -> String {
+    let encoder = Encoder::new(market);
     let mut out = String::new();
-    Line::begin(&mut out, "dry_run", seq)
-        .quoted("op", "set")
-        .quoted("symbol", encoder.symbol(instrument))
-        .list("pools", &found.pools, |out, pool| {
-            Line::object(out)
-                .bare("account", pool.account)
-                .quoted("pool", encoder.pool(pool.name))
-                .quoted("equity", encoder.amount(asset, pool.margin.equity))
-                .quoted("mm", encoder.amount(asset, pool.margin.maintenance))
-                .quoted_or_null("ratio", ratio(pool.margin.maintenance, pool.margin.equity))
-                .close();
-        })
-        .quoted("notional", encoder.amount(asset, found.notional()))
-        .quoted("fund_loss", encoder.amount(asset, found.fund_loss()))
-        .end();
+    let mut line = Line::begin(&mut out, "dry_run", seq);
+    line.quoted("op", op);
+    match scope {
+        Scope::All => &mut line,
+        Scope::Instrument(instrument) => line.quoted("symbol", encoder.symbol(instrument)),
+        Scope::Account(account) => line.bare("account", account),
+    };
+    line.list("pools", &found.pools, |out, pool| {
+        let asset = encoder.pool_asset(pool.name);
+        Line::object(out)
+            .bare("account", pool.account)
+            .quoted("pool", encoder.pool(pool.name))
+            .quoted("equity", encoder.amount(asset, pool.margin.equity))
+            .quoted("mm", encoder.amount(asset, pool.margin.maintenance))
+            .quoted_or_null("ratio", ratio(pool.margin.maintenance, pool.margin.equity))
+            .close();
+    });
+    if let Scope::Instrument(instrument) = scope {
+        let asset = encoder.settle(instrument);
+        line.quoted("notional", encoder.amount(asset, found.notional()));
+        line.quoted("fund_loss", encoder.amount(asset, found.fund_loss()));
+    } else {
+        let mut by_asset: BTreeMap<AssetId, Preview> = BTreeMap::new();
+        for &pool in &found.pools {
+            by_asset.entry(encoder.pool_asset(pool.name)).or_default().pools.push(pool);
+        }
+        for (name, sum) in [("notional", Preview::notional as fn(&Preview) -> i128), ("fund_loss", Preview::fund_loss)]
+        {
+            line.nested(name, |line| {
+                for (&asset, found) in &by_asset {
+                    line.quoted(&market.asset(asset).name, encoder.amount(asset, sum(found)));
+                }
+            });
+        }
+    }
+    line.end();
     out
 }

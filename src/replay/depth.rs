@@ -122,15 +122,21 @@ fn fill(
     for number in 0..=MADE_LEVELS {
         let away = step.saturating_mul(number as Price).saturating_mul(outward);
         let at = price.saturating_add(away);
-        // The kernel admits no level of 2^62 quanta; recorded quantities may be anything.
-        let most = instrument.admitted_value(1, at.max(1)).map_or(0, |_| instrument.lots_within(LIMIT - 1, at.max(1)));
-        let offered = i128::from((if number == 0 { lots } else { made }).min(most));
+        let offered = admitted(if number == 0 { lots } else { made }, at.max(1), instrument);
         let left = (offered - taken).max(0);
         taken = (taken - offered).max(0);
         if let (Ok(quantity @ 1..), true) = (Quantity::try_from(left), at > 0) {
             levels.push(Level { price: at, quantity });
         }
     }
+}
+
+/// As many of the lots as the kernel admits in a level, which is less than 2^62 quanta and lots: recorded quantities may
+/// be anything.
+fn admitted(lots: Quantity, price: Price, instrument: &Instrument) -> i128 {
+    let all = instrument.admitted_value(lots, price).map(|_| lots);
+    let most = || instrument.admitted_value(1, price).map_or(0, |_| instrument.lots_within(LIMIT - 1, price));
+    i128::from(all.unwrap_or_else(most)).min(LIMIT - 1)
 }
 
 /// The depth of all instruments.
@@ -188,8 +194,7 @@ mod tests {
     /// BTCUSDT with ticks of 0.1 and lots of 0.001.
     fn kernel() -> Kernel {
         let mut kernel = Kernel::new(Settings::default());
-        let settle = kernel.declare_asset(None, "USDT", 8).unwrap();
-        instruments::declare(&mut kernel, settle, "BTCUSDT", "87232".parse().unwrap(), false).unwrap();
+        instruments::declare(&mut kernel, "BTCUSDT", "87232".parse().unwrap(), instruments::Terms::default()).unwrap();
         kernel
     }
 
@@ -208,6 +213,22 @@ mod tests {
             Some((500_101, 3_000)),
             "nothing at the best"
         );
+    }
+
+    #[test]
+    fn more_lots_than_can_be_counted_are_cut_and_admitted() {
+        let mut kernel = kernel();
+        let mut spec = kernel.market().instruments[0].spec.clone();
+        spec.symbol = "X".into();
+        spec.unit = crate::contract::Unit::Inverse { numerator: 1, denominator: 1 };
+        let id = kernel.declare_instrument(None, spec).unwrap();
+        let quote = Quote { bid: 50, bid_lots: Quantity::MAX, ask: 51, ask_lots: Quantity::MAX };
+        let mut depth = Depth::new(Quantity::MAX);
+        let (bids, asks) = depth.levels(&kernel.market().instruments[1], &quote, 1);
+        assert_eq!((bids[0].quantity, asks[0].quantity), ((LIMIT - 1) as Quantity, (LIMIT - 1) as Quantity));
+        kernel
+            .update_book(None, id, &BookUpdate { bids: Some(bids), asks: Some(asks), ..BookUpdate::default() })
+            .unwrap();
     }
 
     #[test]

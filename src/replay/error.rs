@@ -37,6 +37,16 @@ pub enum ReplayError {
         /// Its first price, in the quote currency.
         price: String,
     },
+    /// A price level at which no coin can be counted that an inverse contract settles in.
+    #[error(
+        "--inverse: {symbol}: no coin to settle in can be counted at a price of {price}: expected 0.00000001 to below 10000000000"
+    )]
+    CoinPrice {
+        /// The symbol.
+        symbol: String,
+        /// Its first price, in the quote currency.
+        price: String,
+    },
     /// A file, other than market data, cannot be opened or read on.
     #[error("{file}: cannot be read: {source}")]
     Read {

@@ -65,13 +65,15 @@ struct Input<'a> {
     quotes: u64,
     trades: u64,
     marks: u64,
-    symbols: BTreeMap<&'a str, Symbol>,
+    symbols: BTreeMap<&'a str, Symbol<'a>>,
     skipped: BTreeMap<String, u64>,
     refused: u64,
 }
 
 #[derive(Serialize)]
-struct Symbol {
+struct Symbol<'a> {
+    kind: &'static str,
+    settle: &'a str,
     ticks: u64,
     real: Range,
     shocked: Range,
@@ -219,11 +221,15 @@ impl Outcome {
     fn settings_report(&self) -> Settings {
         let asked = &self.settings;
         let (population, seed) = match &asked.population {
-            Population::Generated { accounts, seed, hedge_percent: 0 } => {
-                (format!("{accounts} generated"), Some(*seed))
-            }
-            Population::Generated { accounts, seed, hedge_percent } => {
-                (format!("{accounts} generated, {hedge_percent}% in hedge mode"), Some(*seed))
+            Population::Generated { accounts, seed, hedge_percent, inverse_percent } => {
+                let share = |percent: u64, what: &str| match percent {
+                    0 => String::new(),
+                    percent => format!(", {percent}% {what}"),
+                };
+                let hedge = share(*hedge_percent, "in hedge mode");
+                let inverse = share(*inverse_percent, "of the instruments inverse");
+                let words = format!("{accounts} generated{hedge}{inverse}");
+                (words, Some(*seed))
             }
             Population::File(path) => (path.display().to_string(), None),
         };
@@ -259,7 +265,10 @@ impl Outcome {
             marks: input.marks,
             symbols: symbols
                 .map(|(at, (instrument, symbol))| {
+                    let inverse = instrument.spec.unit.is_inverse();
                     let report = Symbol {
+                        kind: if inverse { "inverse_perp" } else { "linear_perp" },
+                        settle: &self.market.asset(instrument.spec.settle).name,
                         ticks: symbol.ticks,
                         real: range(at, &symbol.real),
                         shocked: range(at, &symbol.shocked),

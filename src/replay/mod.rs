@@ -58,7 +58,7 @@ use journal::Journal;
 use latency::Latency as Times;
 use log::EventLog;
 use pace::Pace;
-use prices::SymbolPrices;
+use prices::{Sizes, SymbolPrices};
 use start::Start;
 use std::io::Write;
 use std::time::Instant;
@@ -110,7 +110,7 @@ pub fn run(
     let start = start::start(settings, progress)?;
     let loading = began.elapsed();
     let latency = || Times::new().map_err(|error| setting(format!("the histograms: {error}")));
-    let prices = symbol_prices(&start.kernel, &settings.shocks);
+    let prices = symbol_prices(&start.kernel, settings);
     let input = InputReport { symbols: vec![SymbolReport::default(); start.names.len()], ..InputReport::default() };
     let observed = |kernel, log| Ok::<_, ReplayError>(Engine::new(kernel, settings.venue, log, latency()?));
     let Start { mut kernel, names, population } = start;
@@ -176,12 +176,20 @@ pub fn run(
     })
 }
 
-/// By instrument: its grids and shocks.
-fn symbol_prices(kernel: &crate::Kernel, shocks: &[Shock]) -> Vec<SymbolPrices> {
+/// By instrument: its grids and shocks. The data of a generated population count the coin, whatever the contract; those
+/// that come with an accounts file count what its instruments do.
+fn symbol_prices(kernel: &crate::Kernel, settings: &Settings) -> Vec<SymbolPrices> {
+    let generated = matches!(settings.population, Population::Generated { .. });
     let prices = |instrument: &crate::market::Instrument| {
         let spec = &instrument.spec;
-        let own = shocks.iter().filter(|shock| shock.symbol == spec.symbol).cloned().collect();
-        SymbolPrices::new(spec.tick, spec.lot, own)
+        let own = settings.shocks.iter().filter(|shock| shock.symbol == spec.symbol).cloned().collect();
+        let sizes = if generated && spec.unit.is_inverse() {
+            let quantum = kernel.market().quanta(spec.settle);
+            Sizes::Coins { quantum, contract: Box::new(instrument.clone()) }
+        } else {
+            Sizes::Lots(spec.lot)
+        };
+        SymbolPrices::new(spec.tick, sizes, own)
     };
     kernel.market().instruments.iter().map(prices).collect()
 }

@@ -8,8 +8,8 @@
 use super::shock::{Shock, UNSHOCKED_PPB, combined_ppb};
 use crate::command::Command;
 use crate::decimal::{Decimal, Grid};
-use crate::market::{InstrumentId, Market};
-use crate::number::{Price, Quantity};
+use crate::market::{Instrument, InstrumentId, Market};
+use crate::number::{LIMIT, Price, Quantity};
 use crate::prices::INDEX_DECIMALS;
 use crate::ticks::{Tick, TickKind};
 use ethnum::I256;
@@ -55,11 +55,24 @@ enum MarkSource {
     Marks,
 }
 
+/// What the quantities of the data are counted in.
+#[derive(Debug)]
+pub(super) enum Sizes {
+    /// What the instrument is counted in.
+    Lots(Grid),
+    /// The coin, for an inverse contract that stands for a linear one or for spot: worth so many contracts at a price.
+    Coins {
+        /// A quantum of it.
+        quantum: Grid,
+        contract: Box<Instrument>,
+    },
+}
+
 /// The grids, shocks and mark source of a symbol.
 #[derive(Debug)]
 pub(super) struct SymbolPrices {
     tick: Grid,
-    lot: Grid,
+    sizes: Sizes,
     shocks: Vec<Shock>,
     source: MarkSource,
 }
@@ -74,8 +87,8 @@ enum Rounding {
 }
 
 impl SymbolPrices {
-    pub(super) fn new(tick: Grid, lot: Grid, shocks: Vec<Shock>) -> Self {
-        Self { tick, lot, shocks, source: MarkSource::Nothing }
+    pub(super) fn new(tick: Grid, sizes: Sizes, shocks: Vec<Shock>) -> Self {
+        Self { tick, sizes, shocks, source: MarkSource::Nothing }
     }
 
     /// What the tick sets, `elapsed_ns` after the first one; none if a shocked price does not fit 63 bits of ticks.
@@ -94,12 +107,13 @@ impl SymbolPrices {
             }
             TickKind::Quote { bid, bid_qty, ask, ask_qty } => {
                 let best_bid = price(bid, Rounding::Down)?;
+                // Below one tick both sides round to it.
+                let best_ask = price(ask, Rounding::Up)?.max(best_bid.checked_add(1)?);
                 change.quote = Some(Quote {
                     bid: best_bid,
-                    bid_lots: self.lots(bid_qty),
-                    // Below one tick both sides round to it.
-                    ask: price(ask, Rounding::Up)?.max(best_bid.checked_add(1)?),
-                    ask_lots: self.lots(ask_qty),
+                    bid_lots: self.lots(bid_qty, best_bid),
+                    ask: best_ask,
+                    ask_lots: self.lots(ask_qty, best_ask),
                 });
                 (MarkSource::Quotes, sum(bid, ask)?, 2)
             }
@@ -117,8 +131,9 @@ impl SymbolPrices {
     }
 
     /// The mark that a tick sets if it is the first of its symbol, without any shock.
-    pub(super) fn first_mark(&self, tick: &Tick) -> Option<Price> {
-        Self::new(self.tick, self.lot, Vec::new()).change(tick, 0)?.mark
+    pub(super) fn first_mark(mut self, tick: &Tick) -> Option<Price> {
+        self.shocks.clear();
+        self.change(tick, 0)?.mark
     }
 
     /// `price · factor / (10^9 · parts)` in ticks, at least 1; none beyond 63 bits.
@@ -136,11 +151,17 @@ impl SymbolPrices {
         Price::try_from(steps.max(I256::ONE)).ok()
     }
 
-    /// Whole lots of a quantity, rounded down; what is too much to count is as much as can be counted.
-    fn lots(&self, quantity: Decimal) -> Quantity {
-        self.lot
-            .place(quantity)
-            .map_or(Quantity::MAX, |place| Quantity::try_from(place.floor()).unwrap_or(Quantity::MAX))
+    /// Whole lots of a quantity at a price, rounded down; what is too much to count is as much as can be counted.
+    fn lots(&self, quantity: Decimal, price: Price) -> Quantity {
+        match &self.sizes {
+            Sizes::Lots(lot) => lot
+                .place(quantity)
+                .map_or(Quantity::MAX, |place| Quantity::try_from(place.floor()).unwrap_or(Quantity::MAX)),
+            Sizes::Coins { quantum, contract } => {
+                let coins = quantum.place(quantity).map_or(LIMIT, |place| place.floor().min(LIMIT));
+                contract.lots_within(coins, price)
+            }
+        }
     }
 }
 
@@ -161,7 +182,30 @@ mod tests {
 
     fn prices(shocks: &[&str]) -> SymbolPrices {
         let grid = |text| Grid::new(read(text)).unwrap();
-        SymbolPrices::new(grid("0.1"), grid("0.001"), shocks.iter().map(|shock| shock.parse().unwrap()).collect())
+        let shocks = shocks.iter().map(|shock| shock.parse().unwrap()).collect();
+        SymbolPrices::new(grid("0.1"), Sizes::Lots(grid("0.001")), shocks)
+    }
+
+    #[test]
+    fn coins_are_counted_in_contracts_at_the_price_of_their_level() {
+        let mut kernel = crate::Kernel::new(crate::Settings::default());
+        let terms = crate::replay::instruments::Terms { inverse: true, computed_mark: false };
+        crate::replay::instruments::declare(&mut kernel, "BTCUSDT", read("87232"), terms).unwrap();
+        let contract = Box::new(kernel.market().instruments[0].clone());
+        let (tick, quantum) = (contract.spec.tick, Grid::decimals(8));
+        let shocks = vec!["BTCUSDT:-50%@1s/0s".parse().unwrap()];
+        let mut prices = SymbolPrices::new(tick, Sizes::Coins { quantum, contract }, shocks);
+        let mut lots = |tick: &Tick, elapsed_ns| {
+            let quote = prices.change(tick, elapsed_ns).unwrap().quote.unwrap();
+            (quote.bid_lots, quote.ask_lots)
+        };
+        // 1.2345 BTC at 80 000.0 and 81 000.1: 98 760 and 99 994.6 USD in contracts of 100.
+        assert_eq!(lots(&quote("80000", "81000.1"), 0), (987, 999));
+        assert_eq!(lots(&quote("80000", "81000.1"), 1_000_000_000), (493, 499), "at half of the price");
+        let huge = read("999999999999999999");
+        let (bid, ask) = (read("80000"), read("80001"));
+        let (most, _) = lots(&row(TickKind::Quote { bid, bid_qty: huge, ask, ask_qty: huge }), 0);
+        assert_eq!(most, (LIMIT * 800_000 / 100_000_000_000) as Quantity, "no more than can be counted");
     }
 
     fn quote(bid: &str, ask: &str) -> Tick {

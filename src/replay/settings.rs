@@ -51,7 +51,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             data: Data::Embedded,
-            population: Population::Generated { accounts: 100_000, seed: 1, hedge_percent: 0 },
+            population: Population::Generated { accounts: 100_000, seed: 1, hedge_percent: 0, inverse_percent: 0 },
             venue: Venue::Book,
             computed_marks: false,
             shocks: Vec::new(),
@@ -96,6 +96,8 @@ pub enum Population {
         seed: u64,
         /// How many of a hundred accounts are in hedge mode, with a long and a short leg in most of their instruments.
         hedge_percent: u64,
+        /// How many of a hundred instruments are inverse, rounded up, at most 100: the first ones by symbol.
+        inverse_percent: u64,
     },
     /// Read from a file in protocol form, instruments included.
     File(PathBuf),

@@ -2,10 +2,11 @@
 
 use super::error::ReplayError;
 use super::import::{Rejected, import};
+use super::instruments::Terms;
 use super::outcome::PopulationReport;
-use super::population::{self, FUND_PPM, POSITIONS_PER_ACCOUNT};
-use super::prices::SymbolPrices;
+use super::population::{self, Drawn, FUND_PPM, Listing, POSITIONS_PER_ACCOUNT};
 use super::prices::mark_command;
+use super::prices::{Sizes, SymbolPrices};
 use super::settings::{Population, Settings, Venue};
 use super::survey::{Survey, survey};
 use super::{Progress, instruments};
@@ -41,8 +42,9 @@ pub(super) fn start(settings: &Settings, progress: &mut dyn FnMut(Progress)) -> 
         return Err(ReplayError::Setting("--shards 0: expected at least 1".into()));
     }
     let mut start = match &settings.population {
-        Population::Generated { accounts, seed, hedge_percent } => {
-            generate(settings, *accounts, (*seed, *hedge_percent), progress)?
+        Population::Generated { accounts, seed, hedge_percent, inverse_percent } => {
+            let drawn = Drawn { accounts: *accounts, seed: *seed, hedge_percent: *hedge_percent };
+            generate(settings, drawn, *inverse_percent, progress)?
         }
         Population::File(path) => read(settings, path, progress)?,
     };
@@ -68,13 +70,16 @@ pub(super) fn start(settings: &Settings, progress: &mut dyn FnMut(Progress)) -> 
 /// Contracts by the symbols of the market data, and a population from a seed.
 fn generate(
     settings: &Settings,
-    accounts: u64,
-    drawn: (u64, u64),
+    drawn: Drawn,
+    inverse_percent: u64,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Start, ReplayError> {
+    if inverse_percent > 100 {
+        return Err(ReplayError::Setting(format!("--inverse {inverse_percent}: expected 0 to 100 percent")));
+    }
     let survey = survey(&settings.data, None, settings.skip_bad)?;
     check_shocks(settings, &survey)?;
-    let mut kernel = Kernel::new(kernel_settings(settings, accounts));
+    let mut kernel = Kernel::new(kernel_settings(settings, drawn.accounts));
     if settings.journal.is_some() {
         kernel.keep_record();
     }
@@ -82,25 +87,24 @@ fn generate(
         let what = what.to_owned();
         move |refusal: Refusal| ReplayError::Refused { what, refusal }
     };
-    let asset = kernel
-        .declare_asset(None, instruments::ASSET, instruments::ASSET_DECIMALS)
-        .map_err(refused("the settlement asset"))?;
-    slow_unwinding(&mut kernel)?;
-    let mut starts = Vec::new();
+    let inverse = inverse_symbols(&survey, inverse_percent);
+    let mut listings = Vec::new();
     let mut names = Vec::new();
     for (symbol, first) in survey.symbols {
         let unseen = || ReplayError::Setting(format!("{symbol}: expected at least one tick, found none"));
         let first = first.ok_or_else(unseen)?;
-        let id = instruments::declare(&mut kernel, asset, &symbol, level(&first), settings.computed_marks)?;
-        starts.push(starting_price(&kernel, id, &first)?);
+        let terms = Terms { inverse: inverse.contains(&symbol), computed_mark: settings.computed_marks };
+        let contract = instruments::declare(&mut kernel, &symbol, level(&first), terms)?;
+        listings.push(Listing { start: starting_price(&kernel, contract.id, &first)?, face: contract.face });
         names.push(symbol);
     }
-    let loading = &mut |done| progress(Progress::Loading { done, total: Some(accounts) });
-    population::load(&mut kernel, asset, accounts, drawn, &starts, loading)?;
-    endow_fund(&mut kernel, &starts).map_err(refused("the fund's deposit"))?;
+    slow_unwinding(&mut kernel)?;
+    let loading = &mut |done| progress(Progress::Loading { done, total: Some(drawn.accounts) });
+    population::load(&mut kernel, drawn, &listings, loading)?;
+    endow_funds(&mut kernel, &listings).map_err(refused("a fund's deposit"))?;
     let mut liquidated_at_start = 0;
-    for (index, &price) in starts.iter().enumerate() {
-        let mark = mark_command(kernel.market(), InstrumentId(index as u32), price);
+    for (index, listing) in listings.iter().enumerate() {
+        let mark = mark_command(kernel.market(), InstrumentId(index as u32), listing.start);
         kernel.apply(&mark).map_err(refused("a starting price"))?;
         let started = |event: &&Event| matches!(event, Event::LiquidationStarted { .. });
         liquidated_at_start += kernel.events().iter().filter(started).count() as u64;
@@ -136,6 +140,16 @@ fn kernel_settings(settings: &Settings, accounts: u64) -> kernel::Settings {
     kernel::Settings { shards: settings.shards, strategy: settings.strategy, capacity }
 }
 
+/// The symbols whose contracts are inverse: the first ones in alphabetical order, so that it does not matter whose row
+/// comes first.
+fn inverse_symbols(survey: &Survey, percent: u64) -> Vec<String> {
+    let mut symbols: Vec<String> = survey.symbols.iter().map(|(symbol, _)| symbol.clone()).collect();
+    symbols.sort_unstable();
+    let count = (symbols.len() as u64 * percent).div_ceil(100);
+    symbols.truncate(count as usize); // at most the length
+    symbols
+}
+
 /// Every shock must concern something.
 fn check_shocks(settings: &Settings, survey: &Survey) -> Result<(), ReplayError> {
     let seen: Vec<&str> =
@@ -169,18 +183,22 @@ fn level(tick: &Tick) -> crate::decimal::Decimal {
 /// The mark that the first tick of a symbol sets, in ticks.
 fn starting_price(kernel: &Kernel, id: InstrumentId, first: &Tick) -> Result<Price, ReplayError> {
     let spec = &kernel.market().instrument(id).spec;
-    let price = SymbolPrices::new(spec.tick, spec.lot, Vec::new()).first_mark(first);
+    let price = SymbolPrices::new(spec.tick, Sizes::Lots(spec.lot), Vec::new()).first_mark(first);
     let level = || ReplayError::PriceLevel { symbol: spec.symbol.clone(), price: level(first).to_string() };
     price.ok_or_else(level)
 }
 
-/// Pays into the fund its part of the open interest at the starting prices.
-fn endow_fund(kernel: &mut Kernel, starts: &[Price]) -> Result<(), Refusal> {
-    let mut notional: i128 = 0;
-    for (index, (instrument, &start)) in kernel.market().instruments.iter().zip(starts).enumerate() {
-        notional += instrument.notional(kernel.open_interest_of(InstrumentId(index as u32)), start);
+/// Pays into each fund its part of the open interest that it stands for, at the starting prices.
+fn endow_funds(kernel: &mut Kernel, listings: &[Listing]) -> Result<(), Refusal> {
+    let mut notionals: Vec<i128> = vec![0; kernel.market().funds.len()];
+    for (index, (instrument, listing)) in kernel.market().instruments.iter().zip(listings).enumerate() {
+        let lots = kernel.open_interest_of(InstrumentId(index as u32));
+        notionals[instrument.spec.fund.index()] += instrument.notional(lots, listing.start);
     }
-    let amount = mul_div_floor(notional, i128::from(FUND_PPM), 1_000_000).max(1);
-    let amount = i64::try_from(amount).map_err(|_| Refusal::Overflow { what: "the fund's deposit" })?;
-    kernel.apply(&Command::FundDeposit { fund: FundId(0), amount })
+    for (index, notional) in notionals.into_iter().enumerate() {
+        let amount = mul_div_floor(notional, i128::from(FUND_PPM), 1_000_000).max(1);
+        let amount = i64::try_from(amount).map_err(|_| Refusal::Overflow { what: "a fund's deposit" })?;
+        kernel.apply(&Command::FundDeposit { fund: FundId(index as u32), amount })?;
+    }
+    Ok(())
 }

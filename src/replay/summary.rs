@@ -5,11 +5,17 @@ use super::outcome::Outcome;
 use super::population::FUND_PPM;
 use super::settings::{Data, Population, Venue};
 use super::{FundPoint, FundTrack, QUANTILES};
-use crate::market::{AssetId, InstrumentId};
+use crate::market::{AssetId, Instrument, InstrumentId};
 use std::fmt::{self, Display, Formatter};
 
 /// Rows of the funds' tables.
 const FUND_ROWS: usize = 10;
+
+/// Columns of notional beside each other; more assets have tables of their own.
+const ASSET_COLUMNS: usize = 2;
+
+/// Decimals in which amounts of a coin are shown, of which a whole one is worth too much.
+const COIN_DIGITS: u32 = 4;
 
 /// How many skipped lines are shown.
 const EXAMPLES: usize = 3;
@@ -110,6 +116,11 @@ impl Outcome {
                 if *hedge_percent > 0 {
                     row(f, "hedge mode", format_args!("{hedge_percent} % of the accounts"))?;
                 }
+                let inverse = self.market.instruments.iter().filter(|instrument| instrument.spec.unit.is_inverse());
+                for spec in inverse.map(|instrument| &instrument.spec) {
+                    let coin = &self.market.asset(spec.settle).name;
+                    row(f, "inverse", format_args!("{}, margined and settled in {coin}", spec.symbol))?;
+                }
             }
             Population::File(path) => {
                 row(f, "accounts", format_args!("{} from {}", grouped(population.accounts), path.display()))?;
@@ -117,15 +128,12 @@ impl Outcome {
         }
         let (before, left) = (grouped(population.positions), grouped(population.positions_left));
         row(f, "positions", format_args!("{before} in {} pools; {left} left at the end", grouped(population.pools)))?;
-        for (asset, notional) in self.market.assets.iter().zip(&population.open_interest) {
+        for (asset, notional) in self.assets().zip(&population.open_interest) {
             if *notional == 0 {
                 continue; // an accounts file without marks: its interest has no value yet
             }
-            row(
-                f,
-                "interest",
-                format_args!("{} {} open at the first marks", whole(*notional, asset.decimals), asset.name),
-            )?;
+            let name = &self.market.asset(asset).name;
+            row(f, "interest", format_args!("{} {name} open at the first marks", self.shown(asset, *notional)))?;
         }
         if matches!(self.settings.population, Population::Generated { .. }) {
             let fund = format_args!("{}.{}", FUND_PPM / 10_000, FUND_PPM / 1_000 % 10);
@@ -161,12 +169,6 @@ impl Outcome {
                 grouped(tally.closed)
             ),
         )?;
-        let names: Vec<&str> = self.market.assets.iter().map(|asset| asset.name.as_str()).collect();
-        write!(f, "    {:<36}{:>10}", "step", "count")?;
-        for name in &names {
-            write!(f, "{:>22}", format!("notional, {name}"))?;
-        }
-        writeln!(f)?;
         let steps: [(&str, u64, PartOfMoney); 8] = [
             ("1 tier      order to the tier below", tally.tier, |money| money.tier),
             ("2 fraction  order for a part", tally.fraction, |money| money.fraction),
@@ -177,31 +179,36 @@ impl Outcome {
             ("  unwind    orders of the fund", tally.unwinds, |money| money.unwound),
             ("  deficits  made good by the fund", tally.deficits, |money| money.deficits),
         ];
-        for (name, count, part) in steps {
-            write!(f, "    {name:<36}{:>10}", grouped(count))?;
-            for (asset, money) in self.market.assets.iter().zip(&tally.money) {
-                write!(f, "{:>22}", whole(part(money), asset.decimals))?;
+        // Counts are over all assets, and so stand in the first table alone.
+        let assets: Vec<AssetId> = self.assets().collect();
+        for (table, assets) in assets.chunks(ASSET_COLUMNS).enumerate() {
+            write!(f, "    {:<36}{:>10}", "step", if table == 0 { "count" } else { "" })?;
+            for asset in assets {
+                write!(f, "{:>22}", format!("notional, {}", self.market.asset(*asset).name))?;
             }
             writeln!(f)?;
+            for (name, count, part) in &steps {
+                write!(f, "    {name:<36}{:>10}", if table == 0 { grouped(*count) } else { String::new() })?;
+                for asset in assets {
+                    write!(f, "{:>22}", self.shown(*asset, part(&tally.money[asset.index()])))?;
+                }
+                writeln!(f)?;
+            }
         }
-        for (asset, money) in self.market.assets.iter().zip(&tally.money) {
-            row(
-                f,
-                "fees",
-                format_args!("{} {} of liquidation fees to the fund", whole(money.fees, asset.decimals), asset.name),
-            )?;
+        for (asset, money) in self.assets().zip(&tally.money) {
+            let name = &self.market.asset(asset).name;
+            row(f, "fees", format_args!("{} {name} of liquidation fees to the fund", self.shown(asset, money.fees)))?;
         }
         Ok(())
     }
 
     fn fund_section(&self, f: &mut Formatter<'_>, track: &FundTrack, asset: AssetId) -> fmt::Result {
         let unit = &self.market.asset(asset).name;
-        let decimals = self.market.asset(asset).decimals;
         heading(f, &format!("FUND {}", track.name))?;
         writeln!(f, "    {:>10}{:>20}{:>20}{:>24}", "time", "balance", "equity", format!("inventory, {unit}"))?;
         let mut line = |point: &FundPoint, note: &str| {
             let [balance, equity, inventory] =
-                [point.balance, point.equity, point.inventory].map(|quanta| whole(quanta, decimals));
+                [point.balance, point.equity, point.inventory].map(|quanta| self.shown(asset, quanta));
             writeln!(
                 f,
                 "    {:>10}{balance:>20}{equity:>20}{inventory:>24}{note}",
@@ -243,6 +250,21 @@ impl Outcome {
             "",
             format_args!("xxh3-128 of {} event lines from {} inputs", grouped(self.event_lines), grouped(self.inputs)),
         )
+    }
+
+    fn assets(&self) -> impl Iterator<Item = AssetId> {
+        (0..self.market.assets.len()).map(|index| AssetId(index as u32))
+    }
+
+    /// An amount of quanta for people: in whole units, of a coin with some decimals; rounded toward zero.
+    fn shown(&self, asset: AssetId, quanta: i128) -> String {
+        let coin = |instrument: &Instrument| instrument.spec.settle == asset && instrument.spec.unit.is_inverse();
+        let decimals = self.market.asset(asset).decimals;
+        if self.market.instruments.iter().any(coin) {
+            with_digits(quanta, decimals, COIN_DIGITS.min(decimals))
+        } else {
+            whole(quanta, decimals)
+        }
     }
 
     /// What the threads did, if there were any.
@@ -369,9 +391,16 @@ impl Display for Seconds {
 
 /// Quanta as whole units, rounded toward zero, with thousands separators.
 fn whole(quanta: i128, decimals: u32) -> String {
-    let units = quanta / 10i128.pow(decimals);
+    with_digits(quanta, decimals, 0)
+}
+
+/// Quanta as units with so many of their decimals, rounded toward zero, with thousands separators.
+fn with_digits(quanta: i128, decimals: u32, digits: u32) -> String {
+    let steps = quanta.unsigned_abs() / 10u128.pow(decimals - digits);
+    let (units, part) = (steps / 10u128.pow(digits), steps % 10u128.pow(digits));
     let sign = if quanta < 0 { "-" } else { "" };
-    format!("{sign}{}", grouped_digits(&units.unsigned_abs().to_string()))
+    let point = if digits > 0 { format!(".{part:0width$}", width = digits as usize) } else { String::new() };
+    format!("{sign}{}{point}", grouped_digits(&units.to_string()))
 }
 
 fn grouped(number: u64) -> String {
@@ -398,6 +427,8 @@ mod tests {
     fn numbers_are_grouped() {
         assert_eq!(["0", "999", "1000", "1234567"].map(grouped_digits), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([whole(-150_000_000_000, 8), whole(99, 2), whole(-5, 0)], ["-1,500", "0", "-5"]);
+        let coins = [123_456_789_012, -5, -12_345_000].map(|quanta| with_digits(quanta, 8, 4));
+        assert_eq!(coins, ["1,234.5678", "-0.0000", "-0.1234"]);
         assert_eq!(Seconds(184_490_285_452).to_string(), "184.4 s");
     }
 

@@ -74,7 +74,7 @@ impl<'a> Threads<'a> {
     /// Publishes what a tick at `ts_ns` changes: the book first, then the last price, then the mark.
     pub(super) fn carry_out(&mut self, ts_ns: u64, id: InstrumentId, change: &Change) -> Result<(), Stop> {
         let Self { engine, books, .. } = self;
-        let update = books.update(&engine.market().instrument(id).clone(), id, change, ts_ns);
+        let update = books.update(engine.market().instrument(id), id, change, ts_ns);
         if let Some(update) = update {
             // The levels are the book's: taken once, they stay until they are in the ring.
             let update = crate::engine::Depth::new(&update);

@@ -20,8 +20,9 @@ pub use decide::VenueAnswer;
 pub(crate) use numbers::Numbered;
 
 use crate::arbiter::Arbiter;
-use crate::command::{Command, OffGrid, OrderName, OrderOwner, Side};
+use crate::command::{Command, Fill, OffGrid, OrderName, OrderOwner, Side};
 use crate::controls::{Mode, Scope};
+use crate::correction::Trade;
 use crate::event::{Cause, Event, Events, FundReason, Step};
 use crate::jobs::{JobKind, JobName, Part};
 use crate::market::{InstrumentId, MarkChange, Market};
@@ -291,16 +292,8 @@ impl Rounds {
     pub(crate) fn book(&mut self, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
         match *command {
             Command::Fill(ref fill) => {
-                let settle = self.market.instrument(fill.instrument).spec.settle;
                 let (fee, counter_fee) = fees(&self.market, fill);
-                self.arbiter.ledger.charge_fee(settle, fee);
-                if fill.counterparty.is_some() {
-                    self.arbiter.ledger.charge_fee(settle, counter_fee);
-                } else {
-                    let (lots, price) = (fill.quantity, fill.price);
-                    let venues = self.arbiter.ledger.book_venue(&self.market, fill.instrument, fill.side, lots, price);
-                    self.note_rounding(fill.instrument, venues);
-                }
+                self.book_fill(fill, if fill.counterparty.is_some() { fee + counter_fee } else { fee });
                 Ok(())
             }
             Command::Mode { scope, mode } => {
@@ -340,6 +333,32 @@ impl Rounds {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What of a fill is no account's: its fees, and the external venue account's side.
+    fn book_fill(&mut self, fill: &Fill, fees: i128) {
+        let settle = self.market.instrument(fill.instrument).spec.settle;
+        self.arbiter.ledger.charge_fee(settle, fees);
+        if fill.counterparty.is_none() {
+            let (lots, price) = (fill.quantity, fill.price);
+            let venues = self.arbiter.ledger.book_venue(&self.market, fill.instrument, fill.side, lots, price);
+            self.note_rounding(fill.instrument, venues);
+        }
+    }
+
+    /// The same of the fill that undoes another; the fee account gives the fees back.
+    pub(crate) fn book_bust(&mut self, undone: &Fill, fees: i128) {
+        self.book_fill(undone, -fees);
+    }
+
+    /// What of a repricing is no account's: the other side's part if that is the external venue account, and what rounding
+    /// leaves, which is the fund's.
+    pub(crate) fn book_reprice(&mut self, trade: &Trade, counter: i128, rounding: i128) {
+        if trade.counterparty.is_none() {
+            let settle = self.market.instrument(trade.instrument).spec.settle;
+            self.arbiter.ledger.venue_balances[settle.index()] += counter;
+        }
+        self.note_rounding(trade.instrument, rounding);
     }
 
     /// All accounts are done: what belongs to none of them, and the event.

@@ -236,11 +236,11 @@ fn check_fill(
     if fits { Ok(()) } else { Err(overflow) }
 }
 
-fn check_account(facts: &impl Facts, account: u64) -> Result<(), Refusal> {
+pub(super) fn check_account(facts: &impl Facts, account: u64) -> Result<(), Refusal> {
     if facts.knows(account) { Ok(()) } else { Err(Refusal::UnknownAccount(account)) }
 }
 
-fn check_instrument(market: &Market, id: InstrumentId) -> Result<(), Refusal> {
+pub(super) fn check_instrument(market: &Market, id: InstrumentId) -> Result<(), Refusal> {
     if id.index() < market.instruments.len() { Ok(()) } else { Err(Refusal::UnknownInstrument(id.0)) }
 }
 
@@ -252,7 +252,7 @@ fn check_scope(market: &Market, facts: &impl Facts, scope: Scope) -> Result<(), 
     }
 }
 
-fn check_asset(market: &Market, id: AssetId) -> Result<(), Refusal> {
+pub(super) fn check_asset(market: &Market, id: AssetId) -> Result<(), Refusal> {
     if id.index() < market.assets.len() { Ok(()) } else { Err(Refusal::UnknownAsset(id.0)) }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct FillSide {
     pub(crate) price: Price,
     /// In quanta; negative is a rebate.
     pub(crate) fee: i128,
+    /// Whether it is an execution of the venue's: a fill that a correction books is none.
+    pub(crate) executed: bool,
 }
 
 impl Shard {
@@ -46,8 +48,10 @@ impl Shard {
         self.credit(cross, -fill.fee);
         self.cut_reduce_only(market, holding, events);
         self.cut_standing_order(holding);
-        self.accounts[account as usize].executions += 1;
-        self.complete_cancellations(market, account, events);
+        if fill.executed {
+            self.accounts[account as usize].executions += 1;
+            self.complete_cancellations(market, account, events);
+        }
     }
 
     /// What rounding will take from a side of a fill, in quanta.

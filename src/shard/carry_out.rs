@@ -10,11 +10,11 @@ use crate::market::Market;
 use crate::number::charge;
 use crate::refusal::Refusal;
 
-/// The shard of an account among `shards`.
+/// Where the id of an account or a group leads, among `shards`.
 #[inline]
-pub(crate) fn shard_of(account: u64, shards: u32) -> u32 {
+pub(super) fn shard_of(id: u64, shards: u32) -> u32 {
     // Fibonacci hashing: neighbouring account numbers spread over the shards.
-    let hash = account.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let hash = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     ((u128::from(hash) * u128::from(shards)) >> 64) as u32
 }
 
@@ -34,7 +34,7 @@ impl Shard {
     ) -> Result<(), Refusal> {
         match *command {
             Command::Fill(ref fill) => {
-                self.book_sides(market, fill, outbox);
+                self.book_sides(market, fill, (fees(market, fill), true), outbox);
                 Ok(())
             }
             Command::Order(ref order) => match self.own(market, order.account)? {
@@ -47,8 +47,8 @@ impl Shard {
                 }
                 self.deposit(account, asset, amount, off_grid)
             }
-            Command::Account { account, positions } if self.owns(account) => {
-                self.add_account(account, positions);
+            Command::Account { account, positions, group } => {
+                self.declare_account(account, positions, group);
                 Ok(())
             }
             Command::Funding { instrument, .. } => {
@@ -125,9 +125,14 @@ impl Shard {
         }
     }
 
-    /// Both sides of a fill, as far as they are here.
-    fn book_sides(&mut self, market: &Market, fill: &Fill, outbox: &mut impl Outbox) {
-        let (fee, counter_fee) = fees(market, fill);
+    /// Both sides of a fill, as far as they are here; with the fees of both, and whether it is an execution of the venue's.
+    pub(super) fn book_sides(
+        &mut self,
+        market: &Market,
+        fill: &Fill,
+        ((fee, counter_fee), executed): ((i128, i128), bool),
+        outbox: &mut impl Outbox,
+    ) {
         let side = |order, side: Side, position_side, fee| FillSide {
             order,
             instrument: fill.instrument,
@@ -135,6 +140,7 @@ impl Shard {
             quantity: side.signed(fill.quantity),
             price: fill.price,
             fee,
+            executed,
         };
         let own = side(fill.order, fill.side, fill.position_side, fee);
         let counter = side(fill.counter_order, fill.side.opposite(), fill.counter_position_side, counter_fee);
@@ -211,12 +217,6 @@ impl Shard {
             self.leave_undecided(attention.pool);
             outbox.put(Report::Undecided);
         }
-    }
-
-    /// Whether an account belongs here, whether or not it exists.
-    #[inline]
-    pub(crate) fn owns(&self, account: u64) -> bool {
-        self.shards == 1 || shard_of(account, self.shards) == self.number
     }
 
     /// The index of an account that is known, if it is this shard's; jobs have caught up with it.

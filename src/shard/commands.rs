@@ -227,7 +227,7 @@ impl Shard {
         Ok(())
     }
 
-    fn balance(&self, account: u32, asset: AssetId) -> i128 {
+    pub(super) fn balance(&self, account: u32, asset: AssetId) -> i128 {
         self.find_pool(account, PoolName::Cross(asset)).map_or(0, |pool| self.pools[pool as usize].collateral)
     }
 

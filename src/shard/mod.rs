@@ -9,9 +9,11 @@ mod booking;
 mod calls;
 mod carry_out;
 mod commands;
+mod corrections;
 mod deleverage;
 mod edges;
 mod ended;
+mod groups;
 mod holds;
 mod jobs;
 mod liq_price;
@@ -27,9 +29,10 @@ mod view;
 
 pub(crate) use booking::FillSide;
 pub(crate) use calls::Called;
-pub(crate) use carry_out::{fees, shard_of};
+pub(crate) use carry_out::fees;
 pub(crate) use deleverage::Candidate;
 pub(crate) use ended::ENDED_KEPT;
+pub(crate) use groups::locate;
 pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
 pub use margin::Margin;
 pub use preview::{Preview, PreviewPool};
@@ -45,6 +48,7 @@ use crate::number::Quantity;
 use crate::position::Position;
 use bands::Bands;
 use ended::EndedOrders;
+use groups::Groups;
 use jobs::JobShare;
 use liquidation::Liquidation;
 use std::collections::BTreeMap;
@@ -114,6 +118,7 @@ pub(crate) struct Shard {
     by_id: Map<u64, u32>,
     /// The same in the order of ids: jobs take their turns in it.
     in_order: BTreeMap<u64, u32>,
+    groups: Groups,
     /// As the market's jobs: what is kept of them here.
     jobs: Vec<JobShare>,
     pools: Vec<Pool>,
@@ -172,6 +177,7 @@ impl Shard {
             accounts: Vec::with_capacity(capacity.accounts),
             by_id: Map::default(),
             in_order: BTreeMap::new(),
+            groups: Groups::default(),
             jobs: Vec::new(),
             pools: Vec::with_capacity(capacity.accounts.max(capacity.positions)),
             holdings: Vec::with_capacity(capacity.positions),

@@ -2,10 +2,12 @@
 
 use super::Shard;
 use super::liquidation::Claim;
-use crate::command::Order;
+use super::store::OrderBook;
+use crate::command::{Order, Side};
 use crate::controls::{Limited, Mode, Scope};
 use crate::event::{Event, Events};
 use crate::market::{Instrument, InstrumentId, Market};
+use crate::number::Quantity;
 use crate::position::Position;
 use crate::refusal::Refusal;
 
@@ -97,6 +99,7 @@ impl Shard {
     pub(super) fn check_limits(
         &self,
         instrument: &Instrument,
+        account: u32,
         holding: Option<u32>,
         position: &Position,
         order: &Order,
@@ -110,20 +113,10 @@ impl Shard {
         if order.reduce_only {
             return Ok(());
         }
-        // Where all open orders of its side and this one fill, and nothing else.
-        let ordered: i128 = holding
-            .into_iter()
-            .flat_map(|at| self.orders_of(at))
-            .map(|at| &self.orders[at as usize])
-            .filter(|open| open.side == order.side && !open.reduce_only)
-            .map(|open| i128::from(open.rest))
-            .sum();
-        let toward = i128::from(order.side.signed(1)) * i128::from(position.quantity);
-        if let Some(limit) = limits.position
-            && toward + ordered + i128::from(order.quantity) > i128::from(limit)
-        {
-            return Err(Refusal::Limit(Limited::Position(limit)));
+        if let Some(limit) = limits.position {
+            self.check_position_limit(account, holding, position, order, limit)?;
         }
+        let toward = i128::from(order.side.signed(1)) * i128::from(position.quantity);
         let opened = i128::from(order.quantity) + toward.min(0);
         if let Some(limit) = limits.open_interest
             && opened > 0
@@ -132,5 +125,32 @@ impl Shard {
             return Err(Refusal::Limit(Limited::OpenInterest(limit)));
         }
         Ok(())
+    }
+
+    /// Refuses an order that takes the position of its account, or those of its group together, beyond a limit: where all
+    /// open orders of its side and this one fill, and nothing else.
+    fn check_position_limit(
+        &self,
+        account: u32,
+        holding: Option<u32>,
+        position: &Position,
+        order: &Order,
+        limit: Quantity,
+    ) -> Result<(), Refusal> {
+        let of_group = self.group_reach(account, order.instrument, order.side);
+        let [held, ordered] = of_group.map_or_else(
+            || {
+                let book = holding.map_or(OrderBook::EMPTY, |at| self.order_book(at));
+                let ordered = if order.side == Side::Buy { book.buy_lots } else { book.sell_lots };
+                [i128::from(position.quantity), i128::from(ordered)]
+            },
+            |(_, reach)| reach,
+        );
+        let reach = i128::from(order.side.signed(1)) * held + ordered + i128::from(order.quantity);
+        if reach <= i128::from(limit) {
+            return Ok(());
+        }
+        let group = of_group.map(|(group, _)| group);
+        Err(Refusal::Limit(group.map_or(Limited::Position(limit), |group| Limited::Group { group, limit })))
     }
 }

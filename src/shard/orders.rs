@@ -44,7 +44,7 @@ impl Shard {
         let notional = notional.ok_or(Refusal::Overflow { what: "qty · price · unit" })?;
         self.check_mode(market, account, order)?;
         self.check_unlocked(account, order, market)?;
-        self.check_limits(instrument, holding, &position, order)?;
+        self.check_limits(instrument, account, holding, &position, order)?;
         let mut after = book;
         reserve(&mut after, order.side, order.reduce_only, order.quantity, notional);
         self.check_margin_for_order(market, account, order, &after)?;

@@ -1,6 +1,8 @@
 //! What would be: who is in breach in a market that is not there yet.
 
+use super::store::Holding;
 use super::{Margin, Shard};
+use crate::controls::{Mode, Scope};
 use crate::event::PoolName;
 use crate::market::{InstrumentId, Market};
 
@@ -52,15 +54,50 @@ impl Shard {
         pools.dedup();
         for pool in pools {
             let margin = self.evaluate(market, pool);
-            if self.pools[pool as usize].is_locked() || !margin.in_breach() {
-                continue;
+            if !self.pools[pool as usize].is_locked() && margin.in_breach() {
+                self.add_to(preview, market, pool, margin);
             }
-            let notional = self.holdings_of(pool).map(|at| {
-                let holding = &self.holdings[at as usize];
-                holding.position.notional(market.instrument(holding.instrument))
-            });
-            let (account, name) = (self.account_of(pool), self.pools[pool as usize].name);
-            preview.pools.push(PreviewPool { account, name, margin, notional: notional.sum() });
         }
+    }
+
+    /// Adds the pools of a scope that are in breach, those in liquidation too, and would be reduced or taken over under
+    /// another mode of it: `after` is the market as it would be.
+    pub(crate) fn preview_mode(
+        &self,
+        market: &Market,
+        after: &Market,
+        (scope, mode): (Scope, Mode),
+        preview: &mut Preview,
+    ) {
+        let mut pools: Vec<u32> = match scope {
+            Scope::All => (0..self.pools.len() as u32).collect(),
+            Scope::Instrument(id) => {
+                self.holders[id.index()].iter().map(|&at| self.holdings[at as usize].pool).collect()
+            }
+            Scope::Account(account) => self.find(account).into_iter().flat_map(|at| self.pools_of(at)).collect(),
+        };
+        pools.sort_unstable();
+        pools.dedup();
+        for pool in pools {
+            let margin = self.evaluate(market, pool);
+            let of_account = if let Scope::Account(_) = scope { mode } else { self.mode_of(pool) };
+            let goes_on = |holding: u32| {
+                let Holding { position, instrument: id, .. } = self.holdings[holding as usize];
+                let paused = after.has_mode(id, Mode::LiquidationPaused) || of_account == Mode::LiquidationPaused;
+                position.quantity != 0 && after.instrument(id).lives() && !paused
+            };
+            if margin.in_breach() && self.holdings_of(pool).any(goes_on) {
+                self.add_to(preview, market, pool, margin);
+            }
+        }
+    }
+
+    fn add_to(&self, preview: &mut Preview, market: &Market, pool: u32, margin: Margin) {
+        let notional = self.holdings_of(pool).map(|at| {
+            let holding = &self.holdings[at as usize];
+            holding.position.notional(market.instrument(holding.instrument))
+        });
+        let (account, name) = (self.account_of(pool), self.pools[pool as usize].name);
+        preview.pools.push(PreviewPool { account, name, margin, notional: notional.sum() });
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Account {
     pub(super) executions: u64,
     /// Set for good when it is made.
     pub(super) positions: PositionMode,
+    /// Its group, by place among those of the shard, or [`NONE`].
+    pub(super) group: u32,
 }
 
 /// What is evaluated as one: a cross pool or an isolated position.
@@ -155,6 +157,7 @@ impl Shard {
             orders_sent: 0,
             executions: 0,
             positions,
+            group: NONE,
         });
         self.by_id.insert(id, index);
         self.in_order.insert(id, index);

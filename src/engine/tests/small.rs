@@ -4,7 +4,7 @@
 use crate::contract::Unit;
 use crate::decimal::Grid;
 use crate::engine::{Engine, EngineSettings, Layout, Output, Pinning, SubmitError, replay};
-use crate::market::{AdlPolicy, AssetId, FundId, FundingRules, InstrumentId, InstrumentSpec, ReducePolicy};
+use crate::market::{AssetId, FundId, InstrumentId, InstrumentSpec};
 use crate::tiers::{TierRow, TierRule, TierTable};
 use crate::venue::{VenueMode, VenueRules};
 use crate::{Command, Declaration, Driver, Event, Kernel, OffGrid, Settings, Wait};
@@ -23,23 +23,16 @@ fn instrument() -> Declaration {
     let grid = |text: &str| Grid::new(text.parse().unwrap()).unwrap();
     let row = TierRow { cap: 10i128.pow(18), mmr_ppb: 4_000_000, max_leverage: 12_500, deduction: None };
     Declaration::Instrument(Box::new(InstrumentSpec {
-        symbol: "BTCUSDT".into(),
-        underlying: "BTC".into(),
-        prices: Default::default(),
-        settle: USDT,
-        tick: grid("0.1"),
-        lot: grid("0.001"),
-        unit: Unit::Linear(10_000),
-        tiers: TierTable::new(TierRule::Marginal, &[row]).unwrap(),
-        maker_fee_ppb: 0,
         taker_fee_ppb: 500_000,
         liquidation_fee_ppb: 1_000_000,
-        close_fee_in_mm: false,
-        reduce: ReducePolicy::default(),
-        adl: AdlPolicy::default(),
-        fund: FundId(0),
-        funding: FundingRules::default(),
-        controls: crate::controls::Controls::default(),
+        ..InstrumentSpec::new(
+            "BTCUSDT",
+            USDT,
+            FundId(0),
+            (grid("0.1"), grid("0.001")),
+            Unit::Linear(10_000),
+            TierTable::new(TierRule::Marginal, &[row]).unwrap(),
+        )
     }))
 }
 

@@ -1,9 +1,10 @@
 //! One account, as drawn: what it would like to hold.
 
+use super::Listing;
 use super::tables::{CROSS_PERCENT, LEVERAGE, MEETING_PERCENT, NOTIONAL, NOTIONAL_FROM, NOTIONAL_TO, POSITIONS};
 use crate::command::{MarginMode, Side};
 use crate::market::{Instrument, InstrumentId};
-use crate::number::{LEVERAGE_ONE, Price, Quantity, mul_div_floor};
+use crate::number::{LEVERAGE_ONE, Quantity, div_floor, mul_div_floor};
 use crate::replay::instruments::ONE;
 use crate::replay::random::Random;
 
@@ -39,7 +40,7 @@ pub(super) fn draw_other_leg(random: &mut Random, lots: Quantity) -> Option<Quan
 pub(super) fn draw_wishes(
     random: &mut Random,
     instruments: &[Instrument],
-    starts: &[Price],
+    listings: &[Listing],
     backlog: impl Fn(InstrumentId) -> Option<Side>,
     wishes: &mut Vec<Wish>,
 ) {
@@ -47,7 +48,7 @@ pub(super) fn draw_wishes(
     let wanted = random.pick(&POSITIONS).unwrap_or(1);
     let leverage = random.pick(&LEVERAGE).unwrap_or(1) * LEVERAGE_ONE;
     let mut left = wanted.min(instruments.len());
-    for (index, (instrument, &start)) in instruments.iter().zip(starts).enumerate() {
+    for (index, (instrument, listing)) in instruments.iter().zip(listings).enumerate() {
         // Selection sampling: each subset of the wanted size is as likely as any other.
         let remaining = (instruments.len() - index) as u64;
         if random.below(remaining) >= left as u64 {
@@ -56,8 +57,8 @@ pub(super) fn draw_wishes(
         left -= 1;
         let id = InstrumentId(index as u32);
         let side = draw_side(random, backlog(id));
-        let lots = instrument.lots_within(draw_notional(random), start).max(1);
-        let notional = instrument.admitted_value(lots, start).unwrap_or(i128::MAX);
+        let lots = lots_worth(draw_notional(random), instrument, listing).max(1);
+        let notional = instrument.admitted_value(lots, listing.start).unwrap_or(i128::MAX);
         let leverage = leverage.min(instrument.max_leverage(lots, notional));
         wishes.push(Wish { instrument: id, side, lots, leverage });
     }
@@ -72,7 +73,15 @@ fn draw_side(random: &mut Random, lacking: Option<Side>) -> Side {
     }
 }
 
-/// In quanta.
+/// As many lots as a notional pays for, in 10^-8 of the quote currency, at the starting price.
+fn lots_worth(notional: i128, instrument: &Instrument, listing: &Listing) -> Quantity {
+    match listing.face {
+        None => instrument.lots_within(notional, listing.start),
+        Some(face) => Quantity::try_from(div_floor(notional, face)).unwrap_or(Quantity::MAX),
+    }
+}
+
+/// In 10^-8 of the quote currency.
 fn draw_notional(random: &mut Random) -> i128 {
     let from = NOTIONAL_FROM << random.pick(&NOTIONAL).unwrap_or(0);
     let cents = random.between(from * 100, (from * 2).min(NOTIONAL_TO) * 100);

@@ -1,5 +1,6 @@
 //! Who trades with whom, and at which price.
 
+use super::Listing;
 use super::tables::{AGE_OVER_LEVERAGE_PPB, AGE_PPB};
 use crate::command::{PositionSide, Side};
 use crate::market::{Instrument, InstrumentId};
@@ -71,8 +72,9 @@ pub(super) struct Matching {
 }
 
 impl Matching {
-    pub(super) fn new(starts: &[Price]) -> Self {
-        Self { holders: Vec::new(), waiting: vec![VecDeque::new(); starts.len()], starts: starts.to_vec() }
+    pub(super) fn new(listings: &[Listing]) -> Self {
+        let starts: Vec<Price> = listings.iter().map(|listing| listing.start).collect();
+        Self { holders: Vec::new(), waiting: vec![VecDeque::new(); starts.len()], starts }
     }
 
     /// The side that would find a counterparty at once.

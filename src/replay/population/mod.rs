@@ -1,5 +1,8 @@
 //! A generated population: accounts that have been trading for a while.
 //!
+//! Instruments may settle in different assets: an account has collateral in each that its positions settle in, drawn by
+//! itself, as its pools are apart.
+//!
 //! Every position has its counterparty inside the population, so that `Σ q = 0` and the external venue account is not
 //! touched. Accounts are made one after the other; what an account wants is matched against those before it that still
 //! lack a counterparty, and what lacks one in the end is dropped. Fills come before any mark, when nothing can be in
@@ -23,6 +26,7 @@ use crate::number::{Price, mul_div_floor};
 use crate::refusal::Refusal;
 use draw::{Wish, draw_mode, draw_other_leg, draw_wishes, draws_hedge};
 use matching::{Holder, Matching};
+use std::ops::Range;
 use tables::{DISTANCE, FREE_PERCENT};
 
 /// Room for the accounts' average number of positions, for the kernel's capacity.
@@ -31,7 +35,26 @@ pub(super) const POSITIONS_PER_ACCOUNT: usize = 2;
 /// What sets the stream of hedge mode apart from the others of a seed.
 const HEDGE_STREAM: u64 = 0x4845_4447_4500_0000;
 
-/// Fills the kernel with accounts 1 to `accounts`. `starts` are the starting prices by instrument, in ticks.
+/// What a population is drawn by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Drawn {
+    /// Accounts 1 to this.
+    pub(super) accounts: u64,
+    pub(super) seed: u64,
+    /// How many of a hundred accounts are in hedge mode.
+    pub(super) hedge_percent: u64,
+}
+
+/// An instrument as the population meets it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Listing {
+    /// The starting price, in ticks.
+    pub(super) start: Price,
+    /// What a lot of an inverse contract is worth at any price, in 10^-8 of the quote currency; none of a linear one.
+    pub(super) face: Option<i128>,
+}
+
+/// Fills the kernel with accounts. `listings` are by instrument.
 ///
 /// The instruments have no marks yet, and get none here. `progress` hears how many accounts are done.
 ///
@@ -40,15 +63,14 @@ const HEDGE_STREAM: u64 = 0x4845_4447_4500_0000;
 /// Where the kernel refuses a command: a population so large that the open interest overflows.
 pub(super) fn load(
     kernel: &mut Kernel,
-    asset: AssetId,
-    accounts: u64,
-    (seed, hedge_percent): (u64, u64),
-    starts: &[Price],
+    drawn: Drawn,
+    listings: &[Listing],
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), ReplayError> {
+    let Drawn { accounts, seed, hedge_percent } = drawn;
     let refused = |refusal| ReplayError::Refused { what: "the generated population".into(), refusal };
-    let mut loader =
-        Loader { kernel, asset, starts, matching: Matching::new(starts), modes: Vec::new(), hedge_percent };
+    let matching = Matching::new(listings);
+    let mut loader = Loader { kernel, listings, matching, modes: Vec::new(), hedge_percent };
     for account in 1..=accounts {
         // A stream apart: without hedge mode everything is drawn as if there were none.
         let mut hedging = Random::stream(seed ^ HEDGE_STREAM, account);
@@ -64,8 +86,7 @@ pub(super) fn load(
 
 struct Loader<'a> {
     kernel: &'a mut Kernel,
-    asset: AssetId,
-    starts: &'a [Price],
+    listings: &'a [Listing],
     matching: Matching,
     /// By account, from account 1 on: its mode, and where its positions begin in the matching.
     modes: Vec<(MarginMode, usize)>,
@@ -80,10 +101,10 @@ impl Loader<'_> {
         let mode = draw_mode(random);
         self.modes.push((mode, self.matching.holders.len()));
         let positions = if hedge { PositionMode::Hedge } else { PositionMode::OneWay };
-        self.kernel.apply(&Command::Account { account, positions })?;
+        self.kernel.apply(&Command::Account { account, positions, group: None })?;
         let mut wishes = Vec::new();
         let backlog = |instrument| self.matching.lacking(instrument);
-        draw_wishes(random, &self.kernel.market().instruments, self.starts, backlog, &mut wishes);
+        draw_wishes(random, &self.kernel.market().instruments, self.listings, backlog, &mut wishes);
         for Wish { instrument, side, lots, leverage } in wishes {
             if mode == MarginMode::Isolated {
                 self.kernel.apply(&Command::MarginMode { account, instrument, mode })?;
@@ -128,19 +149,44 @@ impl Loader<'_> {
             let mut random = Random::stream(!seed, account);
             let (mode, from) = self.modes[index];
             let to = self.modes.get(index + 1).map_or(self.matching.holders.len(), |(_, next)| *next);
-            match mode {
-                MarginMode::Cross => self.endow_cross(account, from..to, &mut random)?,
-                MarginMode::Isolated => self.endow_isolated(account, from..to, &mut random)?,
+            for asset in self.settlement_assets(from..to) {
+                match mode {
+                    MarginMode::Cross => self.endow_cross(account, asset, from..to, &mut random)?,
+                    MarginMode::Isolated => self.endow_isolated(account, asset, from..to, &mut random)?,
+                }
             }
         }
         Ok(())
     }
 
-    fn endow_cross(&mut self, account: u64, held: std::ops::Range<usize>, random: &mut Random) -> Result<(), Refusal> {
+    /// What some positions settle in, each asset once.
+    fn settlement_assets(&self, held: Range<usize>) -> Vec<AssetId> {
+        let mut assets = Vec::new();
+        for holder in &self.matching.holders[held] {
+            let asset = self.settle(holder);
+            if !assets.contains(&asset) {
+                assets.push(asset);
+            }
+        }
+        assets
+    }
+
+    fn settle(&self, holder: &Holder) -> AssetId {
+        self.kernel.market().instrument(holder.instrument).spec.settle
+    }
+
+    /// For the pool of one asset.
+    fn endow_cross(
+        &mut self,
+        account: u64,
+        asset: AssetId,
+        held: Range<usize>,
+        random: &mut Random,
+    ) -> Result<(), Refusal> {
         // The legs of an instrument come to life with the same mark.
         let mut needs: Vec<Need> = Vec::new();
         let mut last = None;
-        for holder in &self.matching.holders[held] {
+        for holder in self.matching.holders[held].iter().filter(|holder| self.settle(holder) == asset) {
             match needs.last_mut().filter(|_| last == Some(holder.instrument)) {
                 Some(need) => need.add(self.need(holder)),
                 None => needs.push(self.need(holder)),
@@ -152,22 +198,25 @@ impl Loader<'_> {
             whole.add(*need);
         }
         let collateral = whole.collateral(random);
-        self.pay_in(account, collateral.max(while_coming_to_life(&needs)))
+        self.pay_in(account, asset, collateral.max(while_coming_to_life(&needs)))
     }
 
+    /// For the isolated positions that settle in one asset.
     fn endow_isolated(
         &mut self,
         account: u64,
-        held: std::ops::Range<usize>,
+        asset: AssetId,
+        held: Range<usize>,
         random: &mut Random,
     ) -> Result<(), Refusal> {
         let mut margins: Vec<(InstrumentId, Option<PositionSide>, i128)> = Vec::new();
-        for holder in self.matching.holders[held].iter().filter(|holder| holder.filled != 0) {
+        let own = |holder: &&Holder| holder.filled != 0 && self.settle(holder) == asset;
+        for holder in self.matching.holders[held].iter().filter(own) {
             margins.push((holder.instrument, holder.position_side(), self.need(holder).collateral(random)));
         }
         let locked_in: i128 = margins.iter().map(|(_, _, margin)| margin).sum();
         let free = mul_div_floor(locked_in, i128::from(random.below(FREE_PERCENT + 1)), 100);
-        self.pay_in(account, locked_in + free)?;
+        self.pay_in(account, asset, locked_in + free)?;
         for (instrument, position_side, margin) in margins {
             let amount = amount(margin)?;
             self.kernel.apply(&Command::IsolatedMargin { account, instrument, amount, position_side })?;
@@ -175,16 +224,16 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn pay_in(&mut self, account: u64, quanta: i128) -> Result<(), Refusal> {
+    fn pay_in(&mut self, account: u64, asset: AssetId, quanta: i128) -> Result<(), Refusal> {
         let amount = amount(quanta.max(1))?;
-        self.kernel.apply(&Command::Deposit { account, asset: self.asset, amount })
+        self.kernel.apply(&Command::Deposit { account, asset, amount })
     }
 
     /// What a position needs at the starting price.
     fn need(&self, holder: &Holder) -> Need {
         let instrument = self.kernel.market().instrument(holder.instrument);
         let quantity = holder.side.signed(holder.filled);
-        let at_start = instrument.valuation(quantity, self.starts[holder.instrument.index()]);
+        let at_start = instrument.valuation(quantity, self.listings[holder.instrument.index()].start);
         let initial = instrument.initial_margin(quantity, at_start.notional, holder.leverage);
         Need {
             maintenance: instrument.maintenance_margin(quantity, at_start.notional),

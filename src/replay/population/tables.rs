@@ -12,10 +12,10 @@ pub(super) const POSITIONS: [(usize, u32); 6] = [(1, 50), (2, 22), (3, 14), (4, 
 pub(super) const LEVERAGE: [(u32, u32); 11] =
     [(1, 6), (2, 8), (3, 10), (5, 15), (10, 20), (20, 14), (25, 8), (50, 8), (75, 4), (100, 4), (125, 3)];
 
-/// The smallest notional, in USDT; class `k` reaches from 2^k to 2^(k+1) times that.
+/// The smallest notional, in USDT (USD for inverse contracts); class `k` reaches from 2^k to 2^(k+1) times that.
 pub(super) const NOTIONAL_FROM: u64 = 50;
 
-/// The largest notional, in USDT.
+/// The largest notional, in the same.
 pub(super) const NOTIONAL_TO: u64 = 5_000_000;
 
 /// Classes of notional, with weights in parts per ten thousand.
@@ -56,7 +56,8 @@ pub(super) const DISTANCE: [((u64, u64), u32); 6] =
 /// What an account with isolated positions keeps beside their margins: up to so many percent of them.
 pub(super) const FREE_PERCENT: u64 = 100;
 
-/// What the insurance fund has at the start, in parts per million of the open interest at the first marks: 0.9 %.
+/// What the insurance fund has at the start, in parts per million of the open interest that settles in its asset, at the first
+/// marks: 0.9 %.
 pub const FUND_PPM: u64 = 9_000;
 
 /// The tables in words, one thing a line.
@@ -90,7 +91,16 @@ pub fn describe() -> String {
         ),
         format!("distance    to liquidation, in 0.1% of (initial - maintenance margin): {distance}"),
         format!("balance     of isolated accounts, beside the margins: up to {FREE_PERCENT}% of them"),
-        format!("fund        {}.{}% of the open interest at the first marks", FUND_PPM / 10_000, FUND_PPM / 1_000 % 10),
+        format!(
+            "fund        {}.{}% of the open interest at the first marks; one for each asset that contracts settle in",
+            FUND_PPM / 10_000,
+            FUND_PPM / 1_000 % 10
+        ),
+        "hedge       with --hedge P: P% of the accounts, three of four positions with a leg of 10-100% beside them".to_owned(),
+        "inverse     with --inverse P: the first P% of the symbols by name, rounded up; contracts of 100 USD of BTC, 10 USD"
+            .to_owned(),
+        "            of others; notional in USD; distance, balance and fund in the coin, drawn for each asset by itself"
+            .to_owned(),
     ];
     for line in lines {
         // Writing to a String cannot fail.
