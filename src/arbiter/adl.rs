@@ -53,17 +53,16 @@ impl Arbiter {
     /// Asks the opposite side, ranked once: each position is reduced by at most its size.
     fn deleverage(&mut self, market: &Market, shards: &mut [Box<Shard>], offer: &Offer, events: &mut Events) -> Taken {
         let against_longs = offer.quantity < 0;
-        self.scored_queues = true;
         let queue = &mut self.queues[offer.instrument.index()][usize::from(against_longs)];
-        queue.begin(market, shards, (offer.instrument, against_longs), self.decision);
+        queue.begin(market, shards, (offer.instrument, against_longs), self.decision, &mut self.epoch);
         let mut taken = Taken::default();
         let mut pending = None;
         if market.instrument(offer.instrument).spec.adl.rank == AdlRank::ProRata {
             self.asked.clear();
-            pending = queue.next(shards);
+            pending = queue.next(market, shards);
             while let Some((candidate, rank)) = pending.filter(|(candidate, _)| candidate.profitable) {
                 self.asked.push(Allotment { candidate, rank, lots: 0 });
-                pending = queue.next(shards);
+                pending = queue.next(market, shards);
             }
             for Allotment { candidate: Candidate { shard, holding, .. }, .. } in &self.asked {
                 let shard = &mut shards[*shard as usize];
@@ -77,7 +76,7 @@ impl Arbiter {
             }
         }
         while taken.lots < offer.quantity.abs() {
-            let Some((candidate, rank)) = pending.take().or_else(|| queue.next(shards)) else { break };
+            let Some((candidate, rank)) = pending.take().or_else(|| queue.next(market, shards)) else { break };
             let lots = (offer.quantity.abs() - taken.lots).min(candidate.quantity);
             if may_take(market, shards, offer, &candidate, lots) {
                 trade(market, shards, offer, (&candidate, rank), lots, &mut taken, events);

@@ -22,7 +22,6 @@ use crate::market::{DrawdownRule, FundId, InstrumentId, Market};
 use crate::number::Quantity;
 use crate::position::Position;
 use crate::refusal::Refusal;
-use crate::shard::Shard;
 use drawdown::{Turn, Watch};
 use pro_rata::Allotment;
 use queue::Queue;
@@ -55,8 +54,8 @@ pub(crate) struct Arbiter {
     asked: Vec<Allotment>,
     /// The number of the decision, from 1.
     decision: u64,
-    /// Whether any queue was scored in this decision.
-    scored_queues: bool,
+    /// How often the shards' changes were forgotten: queues that go by earlier ones are void.
+    epoch: u64,
     /// By fund: its equity over the window of its drawdown rule, if it has one.
     watches: Vec<Option<Watch>>,
     /// Whether any fund has such a rule: none, and a tick has no business here.
@@ -99,14 +98,9 @@ impl Arbiter {
         self.deciding_ns = Some(now_ns);
     }
 
-    /// A decision ends: what changes from now on is not noted, however long it is until the next.
-    pub(crate) fn end_decision(&mut self, shards: &mut [Box<Shard>]) {
+    /// A decision ends.
+    pub(crate) fn end_decision(&mut self) {
         self.deciding_ns = None;
-        if std::mem::take(&mut self.scored_queues) {
-            for shard in shards {
-                shard.forget_changes();
-            }
-        }
     }
 
     /// Whether a decision at this input would have anything to do with inventory: to unwind, or, where accounts or marks

@@ -41,7 +41,7 @@ impl Rounds {
         while self.follow_fills(shards) {
             self.walk_rounds(shards);
         }
-        self.arbiter.end_decision(shards);
+        self.arbiter.end_decision();
     }
 
     /// Where the venue filled against depth, last and best prices moved: computed marks follow, and whoever they put in
@@ -70,7 +70,7 @@ impl Rounds {
         if self.changes.is_empty() {
             return false;
         }
-        self.arbiter.end_decision(shards); // scores are as of one mark
+        self.arbiter.end_decision(); // scores are as of one mark
         self.look_at_funds();
         self.arbiter.new_decision(self.now_ns);
         true

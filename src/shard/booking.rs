@@ -124,6 +124,7 @@ impl Shard {
         }
         self.spend_slack(pool);
         self.touch(pool);
+        self.note_change(pool);
     }
 
     /// Changes a position, and with it the holders of its instrument and the certificate of its pool.
@@ -162,6 +163,7 @@ impl Shard {
         }
         self.spend_slack(pool);
         self.touch(pool);
+        self.note_change(pool);
         result
     }
 

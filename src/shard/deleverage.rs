@@ -32,6 +32,15 @@ impl Candidate {
 /// A place in the queue: one for each account, since an account has one position in an instrument.
 pub(crate) type RankKey = Reverse<(bool, I64F64, Reverse<u64>)>;
 
+/// A place in a shard's log of changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LogPlace {
+    /// How many entries came before it.
+    pub(crate) entries: usize,
+    /// What comes after it is noted as changed before this look, or a later one.
+    look: u32,
+}
+
 impl Shard {
     /// Adds every position of one side of an instrument to `queue`, with its score.
     pub(crate) fn collect_queue(
@@ -49,18 +58,43 @@ impl Shard {
         }
     }
 
-    /// From now on notes which pools change: what is known of the others stays true as long as no mark moves.
-    pub(crate) fn note_changes(&mut self) {
+    /// From now on notes which pools change: what is known of the others stays true as long as marks stay in their ranges.
+    pub(crate) fn note_changes(&mut self) -> LogPlace {
         self.notes_changes = true;
+        // Room for as many as are noted before the log counts as full, and for every pool once more after that.
+        let room = self.longest_log() + self.pools.len();
+        self.changed.reserve(room.next_power_of_two() - self.changed.len().min(room));
+        self.looks += 1;
+        LogPlace { entries: self.changed.len(), look: self.looks }
     }
 
-    /// Forgets what was noted: the decision ends.
+    /// A pool's collateral, positions or rules are others from now on, and with them its scores.
+    #[inline]
+    pub(super) fn note_change(&mut self, pool: u32) {
+        if self.notes_changes {
+            let changed_before = &mut self.pools[pool as usize].changed_before;
+            if *changed_before != self.looks {
+                *changed_before = self.looks;
+                self.changed.push(pool);
+            }
+        }
+    }
+
+    /// Forgets what was noted: everybody is scored anew.
     pub(crate) fn forget_changes(&mut self) {
         while let Some(pool) = self.changed.pop() {
-            self.pools[pool as usize].changed = false;
+            self.pools[pool as usize].changed_before = 0;
         }
-        self.notes_changes = false;
-        self.changes_seen = 0;
+        self.looks = 1;
+    }
+
+    /// Whether so much has changed that it is better to score everybody anew.
+    pub(crate) fn has_changed_much(&self) -> bool {
+        self.changed.len() > self.longest_log() || self.looks > u32::MAX / 2
+    }
+
+    fn longest_log(&self) -> usize {
+        (4 * self.pools.len()).max(64)
     }
 
     /// How many positions there are in an instrument.
@@ -76,7 +110,7 @@ impl Shard {
         instrument: InstrumentId,
         mut visit: impl FnMut(&Self, u32),
     ) -> usize {
-        self.changes_seen = self.changed.len();
+        self.looks += 1;
         for at in self.changed[from..].iter().flat_map(|&pool| self.holdings_of(pool)) {
             if self.holdings[at as usize].instrument == instrument {
                 visit(self, at);
@@ -91,12 +125,14 @@ impl Shard {
         (quantity != 0 && (quantity > 0) == long).then(|| self.candidate(market, at))
     }
 
-    /// Whether the pool of a position has changed: what was known of it may no longer hold.
-    pub(crate) fn has_changed(&self, at: u32) -> bool {
-        self.pools[self.holdings[at as usize].pool as usize].changed
+    /// Whether the pool of a position has changed since a place of the log: what was known of it may no longer hold.
+    #[inline]
+    pub(crate) fn has_changed(&self, at: u32, since: LogPlace) -> bool {
+        self.pools[self.holdings[at as usize].pool as usize].changed_before >= since.look
     }
 
-    fn candidate(&self, market: &Market, at: u32) -> Candidate {
+    /// A position's place in the queue of its side.
+    pub(crate) fn candidate(&self, market: &Market, at: u32) -> Candidate {
         let holding = &self.holdings[at as usize];
         let position = &holding.position;
         let margin = self.evaluate(market, holding.pool);

@@ -134,6 +134,7 @@ impl Shard {
                 self.pools[pool as usize].slack = UNCERTIFIED;
                 self.watch_levels(pool, instrument);
                 self.touch(pool);
+                self.note_change(pool);
             }
         }
     }

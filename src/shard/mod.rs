@@ -23,6 +23,7 @@ mod modes;
 mod orders;
 mod preview;
 mod reports;
+mod score_bounds;
 mod scores;
 mod store;
 mod view;
@@ -30,13 +31,14 @@ mod view;
 pub(crate) use booking::FillSide;
 pub(crate) use calls::Called;
 pub(crate) use carry_out::fees;
-pub(crate) use deleverage::Candidate;
+pub(crate) use deleverage::{Candidate, LogPlace};
 pub(crate) use ended::ENDED_KEPT;
 pub(crate) use groups::locate;
 pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
 pub use margin::Margin;
 pub use preview::{Preview, PreviewPool};
 pub(crate) use reports::{OrderFill, Outbox, Report};
+pub(crate) use score_bounds::{MarkRanges, ScoreBound};
 pub(crate) use store::AssetSums;
 pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
 
@@ -159,11 +161,12 @@ pub(crate) struct Shard {
     /// Kept for their room.
     found: Findings,
     told: Events,
-    /// Pools in the order in which they changed since a queue of this decision was scored; noted only from then on.
+    /// Pools in the order in which they changed, noted while a queue of deleveraging depends on it: once each between two
+    /// looks.
     changed: Vec<u32>,
     notes_changes: bool,
-    /// How many of them a queue has taken in already.
-    changes_seen: usize,
+    /// How often queues have looked at them, from 1.
+    looks: u32,
     evaluations: u64,
 }
 
@@ -203,9 +206,9 @@ impl Shard {
             stirred: false,
             found: Findings::with_capacity(burst),
             told: Vec::with_capacity(16),
-            changed: Vec::with_capacity(4 * burst), // a trade of deleveraging touches two pools, some twice
+            changed: Vec::new(),
             notes_changes: false,
-            changes_seen: 0,
+            looks: 1,
             evaluations: 0,
         };
         shard.by_id.reserve(capacity.accounts);
@@ -362,12 +365,6 @@ impl Shard {
         if !record.touched {
             record.touched = true;
             self.touched.push(pool);
-        }
-        // Noted once in a row, unless somebody has looked in between.
-        let noted = self.changed.len() > self.changes_seen && self.changed.last() == Some(&pool);
-        if self.notes_changes && !noted {
-            record.changed = true;
-            self.changed.push(pool);
         }
     }
 }

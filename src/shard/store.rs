@@ -55,8 +55,8 @@ pub(super) struct Pool {
     pub(super) liquidation: u32,
     /// Whether it stands in the list of touched pools.
     pub(super) touched: bool,
-    /// Whether it stands in the list of pools changed since the shard began to note them.
-    pub(super) changed: bool,
+    /// Before which look of a queue it last changed; 0: not since changes are noted.
+    pub(super) changed_before: u32,
     /// Whether its breach without a living mark has been announced.
     pub(super) suppressed: bool,
     /// The highest level of margin calls that its ratio has reached, in parts per billion; none: it watches no levels.
@@ -270,7 +270,7 @@ impl Shard {
             first_holding: NONE,
             liquidation: NO_LIQUIDATION,
             touched: false,
-            changed: false,
+            changed_before: 0,
             suppressed: false,
             level: None,
         });
