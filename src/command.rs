@@ -182,6 +182,24 @@ impl OrderOwner {
     }
 }
 
+/// Who gives a mark, as the airlock tells them apart: any number that stands for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct MarkSource(pub u64);
+
+impl MarkSource {
+    /// All marks whose source is not named.
+    pub const UNNAMED: Self = Self(0);
+    /// Of marks that the kernel computes.
+    pub(crate) const KERNEL: Self = Self(u64::MAX);
+
+    /// The source of this name: the same number everywhere, at any time.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self(xxhash_rust::xxh3::xxh3_64(name.as_bytes()).clamp(1, u64::MAX - 1))
+    }
+}
+
 /// Everything of fixed size that changes state.
 ///
 /// Amounts are in quanta, positive and below 2^62 unless stated. The [`Kernel`](crate::Kernel) checks them all.
@@ -367,6 +385,22 @@ pub enum Command {
         /// Which piece.
         part: Part,
     },
+    /// A mark price from a source that the airlock tells from others; [`Command::Mark`] is from an unnamed one.
+    MarkFrom {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// In ticks.
+        price: Price,
+        /// Who gives it.
+        source: MarkSource,
+    },
+    /// What the airlock of an instrument holds is let through, or dropped.
+    AirlockRelease {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// Whether the held mark is taken; else it is forgotten.
+        accept: bool,
+    },
 }
 
 impl Command {
@@ -374,7 +408,13 @@ impl Command {
     #[inline]
     pub(crate) fn price_input(&self) -> Option<(Option<InstrumentId>, PriceInput)> {
         match *self {
-            Self::Mark { instrument, price } => Some((Some(instrument), PriceInput::Mark(price))),
+            Self::Mark { instrument, price } => {
+                Some((Some(instrument), PriceInput::Mark { price, source: MarkSource::UNNAMED }))
+            }
+            Self::MarkFrom { instrument, price, source } => {
+                Some((Some(instrument), PriceInput::Mark { price, source }))
+            }
+            Self::AirlockRelease { instrument, accept } => Some((Some(instrument), PriceInput::Release { accept })),
             Self::Last { instrument, price } => Some((Some(instrument), PriceInput::Last(price))),
             Self::Index { instrument, venue, price } => Some((Some(instrument), PriceInput::Index { venue, price })),
             Self::Time { .. } => Some((None, PriceInput::Time)),

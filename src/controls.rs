@@ -25,6 +25,74 @@ pub struct Controls {
     pub count_profits: bool,
     /// What orders may do at most.
     pub limits: Limits,
+    /// Which marks are held back; none: none is.
+    pub airlock: Option<AirlockRule>,
+}
+
+/// Which marks are held back, by their distance from the last one in force, and for how long. Distances are parts per billion of that mark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct AirlockRule {
+    /// Whatever is farther is held.
+    pub max_jump_ppb: Option<u64>,
+    /// What is farther, and no jump, is held if the pools that it would put in breach hold more than `max_liquidation`; below `max_jump_ppb`.
+    pub preview_jump_ppb: Option<u64>,
+    /// In quanta of notional; given exactly where `preview_jump_ppb` is.
+    pub max_liquidation: Option<i64>,
+    /// After so many nanoseconds of input time what is held is let through; none: never by itself.
+    pub timeout_ns: Option<u64>,
+}
+
+impl AirlockRule {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    ///
+    /// Neither distance, one of zero or of 2^62 and more, `preview_jump` not below `max_jump`, only one of `preview_jump` and
+    /// `max_liquidation`, an amount out of range, a timeout of 0.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let bad = |what| Err(Refusal::BadDeclaration { what });
+        if self.max_jump_ppb.is_none() && self.preview_jump_ppb.is_none() {
+            return bad("airlock: either max_jump, or preview_jump with max_liquidation, or all of them");
+        }
+        if self.preview_jump_ppb.is_some() != self.max_liquidation.is_some() {
+            return bad("airlock: preview_jump and max_liquidation belong together");
+        }
+        let within = |number: u64| number > 0 && i128::from(number) < LIMIT;
+        let amount = self.max_liquidation.map(|amount| u64::try_from(amount).unwrap_or(0));
+        if ![self.max_jump_ppb, self.preview_jump_ppb, amount].into_iter().flatten().all(within) {
+            return bad("airlock: max_jump, preview_jump and max_liquidation must be above zero and below 2^62");
+        }
+        if let (Some(jump), Some(preview)) = (self.max_jump_ppb, self.preview_jump_ppb)
+            && preview >= jump
+        {
+            return bad("airlock: preview_jump must be below max_jump");
+        }
+        if self.timeout_ns == Some(0) { bad("airlock: timeout must be above zero") } else { Ok(()) }
+    }
+
+    /// Whether a mark is too far from the one in force.
+    #[must_use]
+    pub fn is_jump(&self, price: Price, live: Price) -> bool {
+        self.max_jump_ppb.is_some_and(|most| is_beyond(most, price, live))
+    }
+
+    /// Whether a mark that does not jump is held if it would liquidate too much.
+    #[must_use]
+    pub fn is_doubtful(&self, price: Price, live: Price) -> bool {
+        !self.is_jump(price, live) && self.preview_jump_ppb.is_some_and(|most| is_beyond(most, price, live))
+    }
+
+    /// Whether a mark is near enough to the held one to confirm it.
+    #[must_use]
+    pub fn confirms(&self, price: Price, held: Price) -> bool {
+        self.max_jump_ppb.or(self.preview_jump_ppb).is_some_and(|most| !is_beyond(most, price, held))
+    }
+}
+
+/// Whether a price is farther from another than so many parts per billion of that.
+fn is_beyond(most_ppb: u64, price: Price, from: Price) -> bool {
+    i128::from((price - from).abs()) * i128::from(PPB) > i128::from(most_ppb) * i128::from(from)
 }
 
 /// The limits of an instrument; none: no limit.
@@ -177,6 +245,7 @@ impl Controls {
             let what = "margin_calls must be at most 8 levels, rising, above zero and below 1";
             return Err(Refusal::BadDeclaration { what });
         }
+        self.airlock.map_or(Ok(()), |rule| rule.check())?;
         self.limits.check()
     }
 }

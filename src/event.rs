@@ -1,5 +1,7 @@
 //! What comes out: events of fixed size, in the order in which things happened.
 
+pub use crate::airlock::AirlockOutcome;
+
 use crate::command::{OrderName, OrderOwner, PositionSide, Side};
 use crate::controls::{Mode, Scope};
 use crate::market::{AssetId, FreezeCause, FundId, InstrumentId};
@@ -201,6 +203,11 @@ pub enum Event {
     FundingSettled { instrument: InstrumentId, rate_ppb: i64, paid: i128, received: i128 },
     /// Something was put right that the input `corrects` led to; why, and on whose order, the market keeps under `remark`.
     Corrected { corrects: u64, account: u64, remark: u32, what: Corrected },
+    /// The airlock holds `price` back; `mark` stays in force. At `price` the pools of so many accounts, of this notional together, would
+    /// be in breach, and `fund_loss` below zero.
+    AirlockHeld { instrument: InstrumentId, price: Price, mark: Price, accounts: u64, notional: i128, fund_loss: i128 },
+    /// A hold of the airlock ended; `price` is the mark in force from now on.
+    AirlockEnded { instrument: InstrumentId, outcome: AirlockOutcome, price: Price },
 }
 
 /// The events of an input, in order.

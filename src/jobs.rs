@@ -5,6 +5,7 @@
 //! their ids, whatever they hold, with other inputs in between. An account that something else changes before its turn
 //! is booked first. Jobs are booked one after the other, oldest first.
 
+use crate::airlock::AirlockStep;
 use crate::command::Command;
 use crate::market::{Instrument, InstrumentId, InstrumentSpec, MarkChange, Market};
 use crate::number::{Price, Quantity, charge};
@@ -93,10 +94,12 @@ impl Market {
         }
         let other_prices = self.instrument(instrument).spec.prices != spec.prices;
         let index_froze = self.instruments[instrument.index()].change_rules(spec, now_ns);
-        let mark = if other_prices { self.follow_price_rules(instrument) } else { MarkChange::None };
+        self.note_timeouts();
+        let none = (MarkChange::None, AirlockStep::None);
+        let (mark, airlock) = if other_prices { self.follow_price_rules(instrument, now_ns) } else { none };
         let name = JobName { instrument, kind: JobKind::Rules };
         self.jobs.push(Job { name, rate_ppb: 0, mark: 0, done: None });
-        Change { mark, index_froze }
+        Change { mark, index_froze, airlock }
     }
 
     /// Notes what a command that was booked says of jobs.

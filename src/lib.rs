@@ -23,7 +23,7 @@
 //! - [`decimal`], [`number`]: exact numbers and their rounding.
 //! - [`contract`]: what a contract is worth, linear or inverse, and its rounding.
 //! - [`market`], [`tiers`], [`slope`], [`position`]: instruments, margin by notional or by size, signed size and cost.
-//! - [`controls`]: modes and limits.
+//! - [`controls`]: modes and limits; `airlock`: marks that are held back.
 //! - [`prices`]: the index of several venues, computed marks, the funding rate.
 //! - [`command`], [`correction`], [`refusal`]: what goes in, and why it may be refused.
 //! - [`jobs`]: what concerns every account, and is booked in pieces.
@@ -41,6 +41,7 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]
 
+mod airlock;
 mod arbiter;
 mod checks;
 pub mod command;

@@ -2,7 +2,8 @@
 //!
 //! A [`Market`] is plain replicated data: each worker may hold a copy of its own, kept equal by the same inputs.
 
-use crate::command::Command;
+use crate::airlock::{AirlockStep, Held};
+use crate::command::{Command, MarkSource};
 use crate::contract::Unit;
 use crate::controls::{Controls, Mode, Scope};
 use crate::correction::Remark;
@@ -359,6 +360,10 @@ pub struct Instrument {
     pub frozen: Frozen,
     /// The newest mark that came while it was frozen: taken when it lives.
     pub(crate) awaited: Option<Price>,
+    /// The mark that waits in the airlock.
+    pub(crate) held: Option<Held>,
+    /// In the copy of who learns no verdict, the sequencer's: all marks that may be in force or wait lie between these.
+    pub(crate) bounds: Option<(Price, Price)>,
     /// What may be done in it.
     pub mode: Mode,
     /// Its open interest in lots as of the last `time`, where its limits ask for it.
@@ -382,6 +387,8 @@ impl Instrument {
             last: None,
             frozen,
             awaited: None,
+            held: None,
+            bounds: None,
             before: None,
             prices,
             mode: Mode::Normal,
@@ -425,7 +432,7 @@ impl Instrument {
 
     /// What positions are valued by is the same before and after a change of rules.
     #[inline]
-    fn carry_over(&mut self) {
+    pub(crate) fn carry_over(&mut self) {
         if let Some(before) = &mut self.before {
             (before.mark, before.frozen) = (self.mark, self.frozen);
         }
@@ -435,7 +442,12 @@ impl Instrument {
     /// bounded there.
     #[must_use]
     pub(crate) fn dearest(&self, price: Price) -> Price {
-        let given = self.dearer(self.dearer(price, self.mark), self.awaited);
+        let mut given = self.dearer(self.dearer(price, self.mark), self.awaited);
+        if self.held.is_some() || self.bounds.is_some() {
+            let (low, high) = self.bounds.unzip();
+            let held = self.held.map(|held| held.price);
+            given = [held, low, high].into_iter().fold(given, |dearest, price| self.dearer(dearest, price));
+        }
         match self.prices.index_bounds().filter(|_| self.spec.prices.mark.is_computed()) {
             None => given,
             Some((low, high)) => self.dearest_between(given, low, high),
@@ -513,6 +525,14 @@ impl Frozen {
         self.0 & cause as u8 != 0
     }
 
+    pub(crate) fn with(self, cause: FreezeCause) -> Self {
+        Self(self.0 | cause as u8)
+    }
+
+    pub(crate) fn without(self, cause: FreezeCause) -> Self {
+        Self(self.0 & !(cause as u8))
+    }
+
     /// The causes that hold.
     pub fn causes(self) -> impl Iterator<Item = FreezeCause> {
         FreezeCause::ALL.into_iter().filter(move |&cause| self.has(cause))
@@ -530,6 +550,8 @@ pub(crate) enum MarkChange {
     First,
     /// It lives again: the last of the causes is gone.
     Live(FreezeCause),
+    /// It lives again after a freeze that nobody was told of.
+    Resumed,
     /// It lived, and does no more.
     Frozen(FreezeCause),
 }
@@ -537,7 +559,7 @@ pub(crate) enum MarkChange {
 impl MarkChange {
     /// Whether everybody who holds the instrument is to be looked at, the locked ones too.
     pub(crate) fn revives(self) -> bool {
-        matches!(self, Self::First | Self::Live(_))
+        matches!(self, Self::First | Self::Live(_) | Self::Resumed)
     }
 }
 
@@ -560,6 +582,14 @@ pub struct Market {
     pub(crate) jobs: Vec<Job>,
     /// The texts of corrections, by the number that their events tell. Workers' copies are not given any.
     pub(crate) remarks: Vec<Arc<Remark>>,
+    /// Whether this is the sequencer's copy, which learns no verdict and knows marks behind an airlock within bounds only.
+    pub(crate) only_bounds: bool,
+    /// Where a mark in an airlock waits for its verdict.
+    pub(crate) undecided: Vec<InstrumentId>,
+    /// When the first of the held marks times out; none: none does.
+    pub(crate) timeout_ns: Option<u64>,
+    /// The latest time that any place of the sequence told.
+    pub(crate) seen_ns: u64,
 }
 
 impl Market {
@@ -600,9 +630,24 @@ impl Market {
         self.instruments.iter().position(|at| at.spec.symbol == symbol).map(|at| InstrumentId(at as u32))
     }
 
-    /// Sets a mark. One that comes while the instrument is frozen is kept until it lives.
+    /// Sets a mark, or has it wait in the airlock of its instrument.
     #[inline]
-    pub(crate) fn set_mark(&mut self, id: InstrumentId, price: Price) -> MarkChange {
+    fn set_mark(
+        &mut self,
+        id: InstrumentId,
+        price: Price,
+        source: MarkSource,
+        now_ns: u64,
+    ) -> (MarkChange, AirlockStep) {
+        if self.instruments[id.index()].has_airlock() {
+            return self.enter_airlock(id, (price, source), now_ns);
+        }
+        (self.put_mark(id, price), AirlockStep::None)
+    }
+
+    /// Puts a mark in force. One that comes while the instrument is frozen is kept until it lives.
+    #[inline]
+    pub(crate) fn put_mark(&mut self, id: InstrumentId, price: Price) -> MarkChange {
         let instrument = &mut self.instruments[id.index()];
         if !instrument.frozen.is_empty() {
             instrument.awaited = Some(price);
@@ -618,26 +663,45 @@ impl Market {
         let instrument = &mut self.instruments[id.index()];
         let rules = &instrument.spec.prices;
         let (computed, has_age) = (rules.mark.is_computed(), rules.mark.stale_after_ns.is_some());
-        if let (PriceInput::Mark(price), false) = (input, has_age) {
+        if let (PriceInput::Mark { price, source }, false) = (input, has_age) {
             instrument.prices.note_given_mark(now_ns);
-            return Change { mark: self.set_mark(id, price), index_froze: false };
+            let (mark, airlock) = self.set_mark(id, price, source, now_ns);
+            return Change { mark, index_froze: false, airlock };
+        }
+        if let PriceInput::Release { accept } = input {
+            let (mark, airlock) = self.release_airlock(id, accept);
+            return Change { mark, index_froze: false, airlock };
         }
         let index_froze = instrument.prices.take(rules, input, now_ns);
         if let PriceInput::Last(price) | PriceInput::Filled { last: price, .. } = input {
             instrument.last = Some(price);
         }
-        let mark = if computed {
-            self.recompute_mark(id)
-        } else if let PriceInput::Mark(price) = input {
-            let set = self.set_mark(id, price);
-            let revived = self.thaw(id, FreezeCause::Stale);
-            if revived == MarkChange::None { set } else { revived }
+        let (mark, airlock) = if computed {
+            self.recompute_mark(id, now_ns)
+        } else if let PriceInput::Mark { price, source } = input {
+            let set = self.set_mark(id, price, source, now_ns);
+            self.thaw_after(id, FreezeCause::Stale, set)
         } else if instrument.mark.is_some() && instrument.prices.given_mark_is_stale(rules) {
-            self.freeze(id, FreezeCause::Stale)
+            (self.freeze(id, FreezeCause::Stale), AirlockStep::None)
         } else {
-            MarkChange::None
+            (MarkChange::None, AirlockStep::None)
         };
-        Change { mark, index_froze }
+        Change { mark, index_froze, airlock }
+    }
+
+    /// A mark was set, and with that a cause of freezing went. Where a hold ended too, it is said to live again for that.
+    fn thaw_after(
+        &mut self,
+        id: InstrumentId,
+        cause: FreezeCause,
+        (set, airlock): (MarkChange, AirlockStep),
+    ) -> (MarkChange, AirlockStep) {
+        let change = match (self.thaw(id, cause), airlock) {
+            (MarkChange::None, _) => set,
+            (MarkChange::Live(_), AirlockStep::Ended(_)) => MarkChange::Live(FreezeCause::Airlock),
+            (revived, _) => revived,
+        };
+        (change, airlock)
     }
 
     /// Time has passed, for a copy that nobody is told of.
@@ -650,34 +714,32 @@ impl Market {
     }
 
     /// A computed mark follows its inputs; one that comes to what it was is not set.
-    fn recompute_mark(&mut self, id: InstrumentId) -> MarkChange {
+    fn recompute_mark(&mut self, id: InstrumentId, now_ns: u64) -> (MarkChange, AirlockStep) {
         let instrument = &mut self.instruments[id.index()];
         let Some(price) = instrument.prices.computed(&instrument.spec.prices) else {
-            return self.freeze(id, FreezeCause::Index);
+            return (self.freeze(id, FreezeCause::Index), AirlockStep::None);
         };
         if instrument.living_mark() == Some(price) {
-            return MarkChange::None;
+            return (MarkChange::None, AirlockStep::None);
         }
-        let set = self.set_mark(id, price);
-        let revived = self.thaw(id, FreezeCause::Index);
-        if revived == MarkChange::None { set } else { revived }
+        let set = self.set_mark(id, price, MarkSource::KERNEL, now_ns);
+        self.thaw_after(id, FreezeCause::Index, set)
     }
 
     /// The mark of an instrument follows other rules of its prices: a computed one is made anew, one that is given from now
     /// on stays as it is.
-    pub(crate) fn follow_price_rules(&mut self, id: InstrumentId) -> MarkChange {
+    pub(crate) fn follow_price_rules(&mut self, id: InstrumentId, now_ns: u64) -> (MarkChange, AirlockStep) {
         let instrument = self.instrument(id);
         let rules = &instrument.spec.prices;
         // What holds comes before what goes, so that a mark that stays frozen does not live in between.
         let (first, goes) = if rules.mark.is_computed() {
-            (self.recompute_mark(id), FreezeCause::Stale)
+            (self.recompute_mark(id, now_ns), FreezeCause::Stale)
         } else if instrument.mark.is_some() && instrument.prices.given_mark_is_stale(rules) {
-            (self.freeze(id, FreezeCause::Stale), FreezeCause::Index)
+            ((self.freeze(id, FreezeCause::Stale), AirlockStep::None), FreezeCause::Index)
         } else {
-            (self.thaw(id, FreezeCause::Stale), FreezeCause::Index)
+            ((self.thaw(id, FreezeCause::Stale), AirlockStep::None), FreezeCause::Index)
         };
-        let then = self.thaw(id, goes);
-        if then == MarkChange::None { first } else { then }
+        self.thaw_after(id, goes, first)
     }
 
     /// The funding rate of an instrument, in parts per billion, as a settlement at this time would compute it; none
@@ -768,8 +830,11 @@ impl Market {
     /// A cause of freezing comes.
     pub(crate) fn freeze(&mut self, id: InstrumentId, cause: FreezeCause) -> MarkChange {
         let instrument = &mut self.instruments[id.index()];
-        let lived = instrument.lives();
-        instrument.frozen.0 |= cause as u8;
+        let lived = instrument.is_said_to_live();
+        instrument.frozen = instrument.frozen.with(cause);
+        if let Some(held) = &mut instrument.held {
+            held.forget_gone();
+        }
         instrument.carry_over();
         if lived { MarkChange::Frozen(cause) } else { MarkChange::None }
     }
@@ -780,9 +845,10 @@ impl Market {
         if !instrument.frozen.has(cause) {
             return MarkChange::None;
         }
-        instrument.frozen.0 &= !(cause as u8);
+        instrument.frozen = instrument.frozen.without(cause);
         instrument.carry_over();
         if !instrument.frozen.is_empty() {
+            instrument.note_gone(cause);
             return MarkChange::None;
         }
         let had_one = instrument.mark.is_some();

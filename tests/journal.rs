@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 use terrace::command::{
-    Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, OrderOwner, PositionMode, PositionSide, Side,
+    Command, Fill, Liquidity, MarginMode, MarkSource, OffGrid, Order, OrderName, OrderOwner, PositionMode,
+    PositionSide, Side,
 };
 use terrace::contract::Unit;
-use terrace::controls::{Controls, Limits, Mode, OiMargin, Scope};
+use terrace::controls::{AirlockRule, Controls, Limits, Mode, OiMargin, Scope};
 use terrace::correction::{Correction, Remedy, Trade};
 use terrace::decimal::{Decimal, Grid};
 use terrace::engine::{Decision, Depth, Entry, VenueAnswer, replay};
@@ -303,6 +304,7 @@ fn any_spec(dice: &mut Dice) -> InstrumentSpec {
                 collar_ppb: dice.flag().then_some(100_000_000),
                 oi_im: dice.flag().then_some(OiMargin { lower: 5, upper: 70 }),
             },
+            airlock: airlock(Dice(dice.0 ^ 0xA1)), // dice of its own: the entries after it stay as they were
         },
     };
     spec.close_fee_in_mm &= spec.taker_fee_ppb < 900_000_000; // with it the margin must be below the notional
@@ -330,6 +332,16 @@ fn correction(dice: &mut Dice) -> Correction {
     };
     let text = |dice: &mut Dice| "any \"text\"\n".repeat(1 + dice.below(9) as usize);
     Correction { corrects: dice.number().max(1), reason: text(dice), principal: text(dice), remedy }
+}
+
+fn airlock(mut dice: Dice) -> Option<AirlockRule> {
+    let preview = dice.flag();
+    dice.flag().then(|| AirlockRule {
+        max_jump_ppb: (!preview || dice.flag()).then(|| 1_001 + dice.below(1 << 61)),
+        preview_jump_ppb: preview.then(|| 1 + dice.below(1_000)),
+        max_liquidation: preview.then(|| 1 + dice.below(1 << 61) as i64),
+        timeout_ns: dice.flag().then(|| 1 + dice.number() / 2),
+    })
 }
 
 fn level(dice: &mut Dice) -> Level {
@@ -495,9 +507,23 @@ fn assert_same(found: &[Entry], expected: &[Entry]) {
     }
 }
 
+const LATER: u64 = 2;
+
+/// Commands that came later: the entries before them stay as they were.
+fn later_entry(dice: &mut Dice, kind: u64) -> Entry {
+    let instrument = InstrumentId(dice.small());
+    let command = match kind {
+        0 => Command::MarkFrom { instrument, price: dice.signed(), source: MarkSource(dice.number()) },
+        _ => Command::AirlockRelease { instrument, accept: dice.flag() },
+    };
+    Entry::Command { seq: dice.number(), ts_ns: dice.maybe(Dice::number), command, off_grid: OffGrid::NONE }
+}
+
 fn one_of_each() -> Vec<Entry> {
     let mut dice = Dice(7);
-    (0..KINDS).map(|kind| entry(&mut dice, kind)).collect()
+    let mut later = Dice(8);
+    let first: Vec<Entry> = (0..KINDS).map(|kind| entry(&mut dice, kind)).collect();
+    first.into_iter().chain((0..LATER).map(|kind| later_entry(&mut later, kind))).collect()
 }
 
 #[test]
@@ -507,6 +533,9 @@ fn every_kind_of_entry_is_read_as_it_was_written() {
     for _ in 0..300 {
         for kind in 0..KINDS {
             entries.push(entry(&mut dice, kind));
+        }
+        for kind in 0..LATER {
+            entries.push(later_entry(&mut dice, kind));
         }
     }
     let bytes = bytes_of(&entries);

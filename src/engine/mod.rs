@@ -278,7 +278,7 @@ impl Engine {
         self.check_time(ts_ns)?;
         let timed = matches!(declaration, Declaration::Rules { .. }); // prices may follow
         let ts_ns = ts_ns.or_else(|| timed.then_some(self.now_ns));
-        self.check_declaration(declaration, ts_ns.unwrap_or(self.now_ns))?;
+        self.check_declaration(declaration, ts_ns.unwrap_or(self.now_ns), false)?;
         let entry = self.record.is_some().then(|| Entry::Declare {
             seq: self.seq + 1,
             ts_ns,
@@ -320,12 +320,7 @@ impl Engine {
     ) -> Result<u64, SubmitError> {
         self.check_open()?;
         self.check_time(ts_ns)?;
-        let Self { known, hedging, interest, .. } = self;
-        let mut bounds = Bounds { known, hedging, interest, exceeded: None };
-        sequencer::check_correction(&self.market, &mut bounds, correction, off_grid, present)?;
-        if let (Some((instrument, price)), Some(fill)) = (bounds.exceeded, correction.fill()) {
-            self.check_interest(&Command::Fill(fill), OffGrid::NONE, instrument, price)?;
-        }
+        self.check_correction(correction, off_grid, present, false)?;
         let entry =
             self.record.is_some().then(|| Entry::Correct { seq: self.seq + 1, ts_ns, correction: correction.clone() });
         let seq = self.submit_aside(ts_ns, Kind::Correct, Aside::Correct(correction.clone()), entry)?;
@@ -648,21 +643,83 @@ impl Engine {
 
     /// The checks that need no shard; where the bound of the open interest does not suffice, all are asked.
     fn check(&mut self, command: &Command, off_grid: OffGrid) -> Result<(), SubmitError> {
+        self.check_at(command, off_grid, false)
+    }
+
+    /// As [`Engine::check`]; `learned`: the marks are known as they are.
+    fn check_at(&mut self, command: &Command, off_grid: OffGrid, learned: bool) -> Result<(), SubmitError> {
         let Self { known, hedging, interest, .. } = self;
         let mut bounds = Bounds { known, hedging, interest, exceeded: None };
-        sequencer::check(&self.market, &mut bounds, command, off_grid)?;
-        match bounds.exceeded {
+        let checked = sequencer::check(&self.market, &mut bounds, command, off_grid);
+        let exceeded = bounds.exceeded;
+        if self.may_learn(&checked, exceeded, learned) {
+            self.learn_marks()?;
+            return self.check_at(command, off_grid, true);
+        }
+        checked?;
+        match exceeded {
             None => Ok(()),
             Some((instrument, price)) => self.check_interest(command, off_grid, instrument, price),
         }
     }
 
-    /// As [`Engine::check`], for a declaration.
-    fn check_declaration(&mut self, declaration: &Declaration, now_ns: u64) -> Result<(), SubmitError> {
+    /// Marks behind an airlock are known here within bounds only: learns them as they are.
+    #[cold]
+    fn learn_marks(&mut self) -> Result<(), SubmitError> {
+        if self.settle().is_err() {
+            return Err(SubmitError::Stopped);
+        }
+        let bounded: Vec<InstrumentId> = self.market.bounded().collect();
+        let known = self.ask(|overview| overview.market().clone())?;
+        for id in bounded {
+            self.market.copy_marks(&known, id);
+        }
+        Ok(())
+    }
+
+    /// As [`Engine::check_at`], for a correction.
+    fn check_correction(
+        &mut self,
+        correction: &Correction,
+        off_grid: CorrectionOffGrid,
+        present: u64,
+        learned: bool,
+    ) -> Result<(), SubmitError> {
         let Self { known, hedging, interest, .. } = self;
         let mut bounds = Bounds { known, hedging, interest, exceeded: None };
-        sequencer::check_declaration(&self.market, &mut bounds, declaration, now_ns)?;
-        match bounds.exceeded {
+        let checked = sequencer::check_correction(&self.market, &mut bounds, correction, off_grid, present);
+        let exceeded = bounds.exceeded;
+        if self.may_learn(&checked, exceeded, learned) {
+            self.learn_marks()?;
+            return self.check_correction(correction, off_grid, present, true);
+        }
+        checked?;
+        match (exceeded, correction.fill()) {
+            (Some((instrument, price)), Some(fill)) => {
+                self.check_interest(&Command::Fill(fill), OffGrid::NONE, instrument, price)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether something was found too large by marks that are not known here as they are.
+    fn may_learn(&self, checked: &Result<(), Refusal>, exceeded: Option<(InstrumentId, Price)>, learned: bool) -> bool {
+        let too_large = matches!(checked, Err(Refusal::Overflow { .. })) || exceeded.is_some();
+        too_large && !learned && self.market.bounded().next().is_some()
+    }
+
+    /// As [`Engine::check_at`], for a declaration.
+    fn check_declaration(&mut self, declaration: &Declaration, now_ns: u64, learned: bool) -> Result<(), SubmitError> {
+        let Self { known, hedging, interest, .. } = self;
+        let mut bounds = Bounds { known, hedging, interest, exceeded: None };
+        let checked = sequencer::check_declaration(&self.market, &mut bounds, declaration, now_ns);
+        let exceeded = bounds.exceeded;
+        if self.may_learn(&checked, exceeded, learned) {
+            self.learn_marks()?;
+            return self.check_declaration(declaration, now_ns, true);
+        }
+        checked?;
+        match exceeded {
             None => Ok(()),
             Some((instrument, price)) => {
                 self.check_interest(&Command::Time { ts_ns: now_ns }, OffGrid::NONE, instrument, price)
@@ -689,7 +746,9 @@ impl Engine {
             return Ok(());
         }
         let what = match command {
-            Command::Mark { .. } | Command::Index { .. } | Command::Time { .. } => "open interest · mark · unit",
+            Command::Mark { .. } | Command::MarkFrom { .. } | Command::Index { .. } | Command::Time { .. } => {
+                "open interest · mark · unit"
+            }
             Command::Fill(_) => "quantity · price · unit",
             _ => "open interest · price · unit",
         };

@@ -10,7 +10,7 @@ use crate::kernel::{Overview, correct, declare};
 use crate::market::Market;
 use crate::refusal::Refusal;
 use crate::ring::{Bell, Cursor, Reader, Receiver, Sender};
-use crate::rounds::Rounds;
+use crate::rounds::{Rounds, time_of};
 use crate::shard::{Shard, Shards};
 use crossbeam::queue::ArrayQueue;
 use std::collections::VecDeque;
@@ -111,13 +111,18 @@ impl Seat {
                 }
                 self.seq = slot.seq;
                 if let Some(Aside::Book(instrument, book)) = self.asides.pop() {
+                    self.rounds.market.see_time(slot.ts_ns);
                     self.rounds.take_book(instrument, &book.update(), slot.ts_ns);
+                    self.rounds.puts_off();
                     self.rounds.merge();
                     self.rounds.look_at_funds();
                     self.told(!self.rounds.changes.is_empty());
                 }
             }
-            Kind::Pass => self.rounds.now_ns = self.rounds.now_ns.max(slot.ts_ns.unwrap_or(0)),
+            Kind::Pass => {
+                self.rounds.now_ns = self.rounds.now_ns.max(slot.ts_ns.unwrap_or(0));
+                self.rounds.market.see_time(slot.ts_ns);
+            }
             Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask => {
                 if !self.gather() {
                     return Step::Waits;
@@ -149,6 +154,7 @@ impl Seat {
                     declare(&mut self.rounds, &mut self.shards, slot.ts_ns, &declaration);
                     for market in self.markets.iter_mut().flatten() {
                         declaration.enter(market, now_ns);
+                        market.see_time(slot.ts_ns);
                         market.copy_interest(&self.rounds.market);
                     }
                     self.ask_venue();
@@ -171,6 +177,7 @@ impl Seat {
 
     /// Books a correction: what the workers do at a command is done here for all of them.
     fn correct(&mut self, ts_ns: Option<u64>, correction: &Correction) {
+        self.markets.iter_mut().flatten().for_each(|market| market.see_time(ts_ns));
         let done = correct(&mut self.rounds, &mut self.shards, ts_ns, correction);
         if let Err(refusal) = done {
             self.outbox.push_back(Outgoing::Output(Output::Refused { seq: self.seq, refusal }));
@@ -192,6 +199,7 @@ impl Seat {
             for &(instrument, input) in &self.rounds.followed {
                 market.reprice(instrument, input, self.rounds.now_ns);
             }
+            market.copy_airlocks(&self.rounds.market, &self.rounds.airlocks.changed);
         }
         if self.records {
             let hash = hash_of(&self.rounds.events);
@@ -233,19 +241,21 @@ impl Seat {
     }
 
     fn command(&mut self, slot: &Slot, command: &Command) {
+        self.rounds.market.see_time(time_of(slot.ts_ns, command));
         let refused = self.refusal.take().or_else(|| {
             self.rounds.take_prices(command, slot.ts_ns);
             self.rounds.book(command, slot.off_grid).err()
         });
         if let Some(refusal) = refused {
             self.outbox.push_back(Outgoing::Output(Output::Refused { seq: self.seq, refusal }));
-            if !self.rounds.market.jobs.is_empty() {
+            if self.rounds.puts_off() || !self.rounds.market.jobs.is_empty() {
                 // What a job had still to book for the account was booked before the command was looked at.
                 self.rounds.merge();
                 self.told(true);
             }
             return;
         }
+        self.rounds.puts_off();
         self.rounds.accept_command(slot.ts_ns, command);
         self.rounds.merge();
         let changed = match command.price_input() {

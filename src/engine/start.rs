@@ -9,7 +9,7 @@ use super::worker::{Worker, WorkerOutbox};
 use super::{Engine, Heartbeat};
 use crate::kernel::Kernel;
 use crate::map::Set;
-use crate::market::InstrumentId;
+use crate::market::{InstrumentId, Market};
 use crate::ring::{Bell, Reader, Receiver, broadcast, queue};
 use crossbeam::queue::ArrayQueue;
 use std::collections::{BTreeSet, VecDeque};
@@ -164,7 +164,7 @@ fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, B
     });
     seat.rounds.keeps_answers = settings.record;
     let engine = Engine {
-        market,
+        market: Market { only_bounds: true, ..market },
         known,
         hedging,
         in_order,

@@ -58,7 +58,7 @@ impl Worker {
                     Kind::Book { instrument, top } => {
                         self.outbox.take_book(&mut desk, self.ring.place(), slot, instrument, top);
                     }
-                    Kind::Pass => {}
+                    Kind::Pass => desk.market.see_time(slot.ts_ns),
                     Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask => desk = self.halt(desk)?,
                     Kind::Stop => {
                         self.advance_and_release();
@@ -113,6 +113,7 @@ fn injected_panic(worker: u32) {
 impl WorkerOutbox {
     fn carry_out(&mut self, desk: &mut Desk, place: u64, slot: &Slot, command: &Command) {
         self.place = place;
+        desk.market.see_time(time_of(slot.ts_ns, command));
         desk.market.note_mode(command);
         let Some((instrument, input)) = command.price_input() else {
             let Desk { market, shard } = desk;
@@ -124,7 +125,9 @@ impl WorkerOutbox {
             } else {
                 market.note_job(command, slot.ts_ns.unwrap_or(0)); // told with every settlement
             }
-            shard.find_breaches(market, cause_of(command, false), self);
+            if !market.awaits_timeout() {
+                shard.find_breaches(market, cause_of(command, false), self);
+            }
             return;
         };
         if let Command::Time { .. } = command {
@@ -136,14 +139,18 @@ impl WorkerOutbox {
             Some(instrument) => desk.reprice(instrument, input, now_ns),
             None => desk.reprice_all(now_ns),
         };
-        desk.shard.find_breaches(&desk.market, cause_of(command, moved), self);
+        if !desk.market.awaits_timeout() {
+            desk.shard.find_breaches(&desk.market, cause_of(command, moved), self);
+        }
     }
 
     fn take_book(&mut self, desk: &mut Desk, place: u64, slot: &Slot, instrument: InstrumentId, top: Top) {
         self.place = place;
+        desk.market.see_time(slot.ts_ns);
         let moved = desk.reprice(instrument, PriceInput::Book(top), slot.ts_ns.unwrap_or(0));
-        if moved || desk.shard.holds_back() {
-            desk.shard.find_breaches(&desk.market, Cause::Instrument(instrument), self);
+        if !desk.market.awaits_timeout() {
+            let cause = if moved { Cause::Instrument(instrument) } else { Cause::Op("book") };
+            desk.shard.find_breaches(&desk.market, cause, self);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::words::Word;
 use super::words::{terrace_owner_kind, terrace_pool_kind, terrace_scope};
-use crate::command::{Command, Fill, Order, OrderName, OrderOwner, PositionSide};
+use crate::command::{Command, Fill, MarkSource, Order, OrderName, OrderOwner, PositionSide};
 use crate::controls::{Mode, Scope};
 use crate::event::PoolName;
 use crate::market::{AssetId, FundId, InstrumentId};
@@ -46,6 +46,28 @@ pub struct terrace_price {
     pub price: i64,
     /// Its id.
     pub instrument: u32,
+}
+
+/// A mark price of an instrument, from a source.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_sourced_price {
+    /// In ticks.
+    pub price: i64,
+    /// Who gives it: any number that stands for one; 0: not named.
+    pub source: u64,
+    /// Its id.
+    pub instrument: u32,
+}
+
+/// A decision about the mark that the airlock of an instrument holds.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct terrace_airlock_release {
+    /// The instrument's id.
+    pub instrument: u32,
+    /// 1: it is taken; 0: it is forgotten.
+    pub accept: u32,
 }
 
 /// A fill of the matching engine: a fact, booked whatever it does to the accounts.
@@ -330,12 +352,16 @@ pub enum terrace_action {
     Funding(terrace_funding),
     /// What may be done from now on.
     SetMode(terrace_set_mode),
+    /// A mark price from a source that the airlock tells from others.
+    MarkFrom(terrace_sourced_price),
+    /// What the airlock of an instrument holds is let through, or dropped.
+    AirlockRelease(terrace_airlock_release),
     /// The input time moves on to this, in nanoseconds since the epoch.
     Time(u64),
 }
 
 /// Number of actions.
-pub(super) const ACTIONS: u32 = 23;
+pub(super) const ACTIONS: u32 = 25;
 
 /// An action at a time.
 #[repr(C)]
@@ -500,6 +526,17 @@ impl terrace_action {
                 Command::Index { instrument: InstrumentId(instrument), venue, price }
             }
             Self::Time(ts_ns) => Command::Time { ts_ns },
+            Self::MarkFrom(terrace_sourced_price { price, source, instrument }) => {
+                Command::MarkFrom { instrument: InstrumentId(instrument), price, source: MarkSource(source) }
+            }
+            Self::AirlockRelease(terrace_airlock_release { instrument, accept }) => {
+                let accept = match accept {
+                    0 => false,
+                    1 => true,
+                    _ => return None,
+                };
+                Command::AirlockRelease { instrument: InstrumentId(instrument), accept }
+            }
             Self::Funding(terrace_funding { rate_ppb, instrument }) => {
                 Command::Funding { instrument: InstrumentId(instrument), rate_ppb }
             }

@@ -324,6 +324,30 @@ pub struct terrace_corrected {
     pub remark: u32,
 }
 
+/// The airlock holds `price` back; `mark` stays in force. At `price` pools of so many accounts would be in breach.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_airlock_held {
+    pub price: i64,
+    pub mark: i64,
+    pub accounts: u64,
+    pub notional: terrace_amount,
+    pub fund_loss: terrace_amount,
+    pub instrument: u32,
+}
+
+/// A hold of the airlock ended; `price` is the mark in force from now on.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
+pub struct terrace_airlock_ended {
+    pub price: i64,
+    pub instrument: u32,
+    /// A `terrace_airlock_outcome`.
+    pub outcome: u32,
+}
+
 /// What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 #[repr(C, u32)]
 #[derive(Clone, Copy, Debug)]
@@ -382,10 +406,14 @@ pub enum terrace_happening {
     ModeSet(terrace_set_mode),
     /// Something was put right.
     Corrected(terrace_corrected),
+    /// The airlock holds a mark back.
+    AirlockHeld(terrace_airlock_held),
+    /// A hold of the airlock ended.
+    AirlockEnded(terrace_airlock_ended),
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 27;
+pub(super) const HAPPENINGS: u32 = 29;
 
 /// One entry of the log.
 #[repr(C)]
@@ -696,6 +724,19 @@ impl From<&Event> for terrace_happening {
             Event::MarkFrozen { instrument, cause } => Self::MarkFrozen(life(instrument, cause)),
             Event::MarkLive { instrument, cause } => Self::MarkLive(life(instrument, cause)),
             Event::RulesSettled { instrument } => Self::RulesSettled(instrument.0),
+            Event::AirlockHeld { instrument, price, mark, accounts, notional, fund_loss } => {
+                Self::AirlockHeld(terrace_airlock_held {
+                    price,
+                    mark,
+                    accounts,
+                    notional: notional.into(),
+                    fund_loss: fund_loss.into(),
+                    instrument: instrument.0,
+                })
+            }
+            Event::AirlockEnded { instrument, outcome, price } => {
+                Self::AirlockEnded(terrace_airlock_ended { price, instrument: instrument.0, outcome: outcome.number() })
+            }
             Event::FundingSettled { instrument, rate_ppb, paid, received } => {
                 Self::FundingSettled(terrace_funding_settled {
                     paid: paid.into(),
@@ -903,6 +944,19 @@ impl EventReader<'_> {
                 account: it.account,
                 remark: self.0.remark(it.remark).map(|_| it.remark)?,
                 what: self.corrected(&it)?,
+            },
+            terrace_happening::AirlockHeld(it) => Event::AirlockHeld {
+                instrument: self.instrument(it.instrument)?,
+                price: it.price,
+                mark: it.mark,
+                accounts: it.accounts,
+                notional: it.notional.into(),
+                fund_loss: it.fund_loss.into(),
+            },
+            terrace_happening::AirlockEnded(it) => Event::AirlockEnded {
+                instrument: self.instrument(it.instrument)?,
+                outcome: Word::read(it.outcome)?,
+                price: it.price,
             },
             terrace_happening::MarginCall(it) => Event::MarginCall {
                 account: it.account,

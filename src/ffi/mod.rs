@@ -23,7 +23,8 @@ pub use event::*;
 pub use handle::terrace_engine;
 pub use settings::*;
 pub use words::{
-    terrace_cause_kind, terrace_code, terrace_freeze_cause, terrace_fund_reason, terrace_liquidity,
-    terrace_margin_mode, terrace_mark_rule, terrace_mode_word, terrace_outcome, terrace_owner_kind, terrace_pinning,
-    terrace_pool_kind, terrace_remedy, terrace_scope, terrace_side, terrace_status, terrace_step, terrace_wait,
+    terrace_airlock_outcome, terrace_cause_kind, terrace_code, terrace_freeze_cause, terrace_fund_reason,
+    terrace_liquidity, terrace_margin_mode, terrace_mark_rule, terrace_mode_word, terrace_outcome, terrace_owner_kind,
+    terrace_pinning, terrace_pool_kind, terrace_remedy, terrace_scope, terrace_side, terrace_status, terrace_step,
+    terrace_wait,
 };

@@ -602,6 +602,24 @@ typedef struct terrace_set_mode {
   uint32_t mode;
 } terrace_set_mode;
 
+// A mark price of an instrument, from a source.
+typedef struct terrace_sourced_price {
+  // In ticks.
+  int64_t price;
+  // Who gives it: any number that stands for one; 0: not named.
+  uint64_t source;
+  // Its id.
+  uint32_t instrument;
+} terrace_sourced_price;
+
+// A decision about the mark that the airlock of an instrument holds.
+typedef struct terrace_airlock_release {
+  // The instrument's id.
+  uint32_t instrument;
+  // 1: it is taken; 0: it is forgotten.
+  uint32_t accept;
+} terrace_airlock_release;
+
 // Everything of fixed size that changes state. Quantities are in lots, prices in ticks, amounts in quanta, all positive
 // and below 2^62 unless stated. Every number is checked; what does not fit is refused.
 enum terrace_action_Tag
@@ -653,6 +671,10 @@ enum terrace_action_Tag
   TERRACE_ACTION_FUNDING,
   // What may be done from now on.
   TERRACE_ACTION_SET_MODE,
+  // A mark price from a source that the airlock tells from others.
+  TERRACE_ACTION_MARK_FROM,
+  // What the airlock of an instrument holds is let through, or dropped.
+  TERRACE_ACTION_AIRLOCK_RELEASE,
   // The input time moves on to this, in nanoseconds since the epoch.
   TERRACE_ACTION_TIME,
 };
@@ -730,6 +752,12 @@ typedef struct terrace_action {
     };
     struct {
       struct terrace_set_mode set_mode;
+    };
+    struct {
+      struct terrace_sourced_price mark_from;
+    };
+    struct {
+      struct terrace_airlock_release airlock_release;
     };
     struct {
       uint64_t time;
@@ -1033,6 +1061,24 @@ typedef struct terrace_corrected {
   uint32_t remark;
 } terrace_corrected;
 
+// The airlock holds `price` back; `mark` stays in force. At `price` pools of so many accounts would be in breach.
+typedef struct terrace_airlock_held {
+  int64_t price;
+  int64_t mark;
+  uint64_t accounts;
+  struct terrace_amount notional;
+  struct terrace_amount fund_loss;
+  uint32_t instrument;
+} terrace_airlock_held;
+
+// A hold of the airlock ended; `price` is the mark in force from now on.
+typedef struct terrace_airlock_ended {
+  int64_t price;
+  uint32_t instrument;
+  // A `terrace_airlock_outcome`.
+  uint32_t outcome;
+} terrace_airlock_ended;
+
 // What happened. Amounts are in quanta, prices in ticks, quantities in lots.
 enum terrace_happening_Tag
 #if __STDC_VERSION__ >= 202311L
@@ -1093,6 +1139,10 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_MODE_SET,
   // Something was put right.
   TERRACE_HAPPENING_CORRECTED,
+  // The airlock holds a mark back.
+  TERRACE_HAPPENING_AIRLOCK_HELD,
+  // A hold of the airlock ended.
+  TERRACE_HAPPENING_AIRLOCK_ENDED,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_happening_Tag terrace_happening_Tag;
@@ -1183,6 +1233,12 @@ typedef struct terrace_happening {
     };
     struct {
       struct terrace_corrected corrected;
+    };
+    struct {
+      struct terrace_airlock_held airlock_held;
+    };
+    struct {
+      struct terrace_airlock_ended airlock_ended;
     };
   };
 } terrace_happening;

@@ -2,7 +2,7 @@
 
 use crate::command::{Liquidity, MarginMode, PositionMode, PositionSide, Side};
 use crate::controls::Mode;
-use crate::event::{FundReason, Outcome, Step};
+use crate::event::{AirlockOutcome, FundReason, Outcome, Step};
 use crate::market::FreezeCause;
 use crate::prices::MarkRule;
 use crate::refusal::Code;
@@ -217,6 +217,22 @@ pub enum terrace_freeze_cause {
     Airlock = 3,
 }
 
+/// How a hold of the airlock ended.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_airlock_outcome {
+    /// Another source gave a mark near the held one.
+    Confirmed = 0,
+    /// A mark near the live one came, or one that may pass.
+    Withdrawn = 1,
+    /// Nothing else happened for so long: the held mark was taken.
+    Timeout = 2,
+    /// A command let the held mark through.
+    Accepted = 3,
+    /// A command dropped it.
+    Discarded = 4,
+}
+
 /// What an instrument, an account, or everything may do.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug)]
@@ -411,6 +427,20 @@ impl Word for FreezeCause {
     }
 }
 
+impl Word for AirlockOutcome {
+    const ALL: &'static [Self] = &[Self::Confirmed, Self::Withdrawn, Self::Timeout, Self::Accepted, Self::Discarded];
+
+    fn number(self) -> u32 {
+        (match self {
+            Self::Confirmed => terrace_airlock_outcome::Confirmed,
+            Self::Withdrawn => terrace_airlock_outcome::Withdrawn,
+            Self::Timeout => terrace_airlock_outcome::Timeout,
+            Self::Accepted => terrace_airlock_outcome::Accepted,
+            Self::Discarded => terrace_airlock_outcome::Discarded,
+        }) as u32
+    }
+}
+
 impl Word for Mode {
     const ALL: &'static [Self] = &Self::ALL;
 
@@ -529,7 +559,7 @@ pub(super) const CODE_WORDS: [&std::ffi::CStr; 25] = [
 ];
 
 /// What can cause a liquidation beside marks and fills, by number.
-pub(super) const OPS: [&std::ffi::CStr; 31] = [
+pub(super) const OPS: [&std::ffi::CStr; 32] = [
     c"last",
     c"order",
     c"cancel",
@@ -561,6 +591,7 @@ pub(super) const OPS: [&std::ffi::CStr; 31] = [
     c"reprice",
     c"adjust",
     c"compensate",
+    c"airlock_release",
 ];
 
 #[cfg(test)]

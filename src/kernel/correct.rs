@@ -22,6 +22,7 @@ pub(crate) fn correct(
     ts_ns: Option<u64>,
     correction: &Correction,
 ) -> Result<(), Refusal> {
+    rounds.market.see_time(ts_ns);
     let remark = rounds.market.note_remark(correction);
     for account in [Some(correction.account()), correction.counterparty()].into_iter().flatten() {
         if let Some((shard, index)) = locate(shards, account) {
@@ -38,7 +39,9 @@ pub(crate) fn correct(
     }
     if done.is_ok() || !rounds.market.jobs.is_empty() {
         // Also where it is refused: what a job had still to book for the accounts was booked before.
-        rounds.find_breaches(shards, correction.cause());
+        if !rounds.puts_off() {
+            rounds.find_breaches(shards, correction.cause());
+        }
     }
     done
 }

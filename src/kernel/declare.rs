@@ -209,8 +209,11 @@ pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Opt
             rounds.take_interest_of_last_time(shards, instrument);
         }
     }
+    rounds.market.see_time(ts_ns);
     rounds.accept(ts_ns, declaration.cause());
-    rounds.find_breaches(shards, declaration.cause());
+    if !rounds.puts_off() {
+        rounds.find_breaches(shards, declaration.cause());
+    }
 }
 
 fn enter_beside(rounds: &mut Rounds, shards: &mut [Box<Shard>], declaration: &Declaration) {

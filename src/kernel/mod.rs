@@ -210,6 +210,7 @@ impl Kernel {
         if let Some(record) = record {
             record.push(Entry::Command { seq: *seq, ts_ns, command: *command, off_grid });
         }
+        rounds.market.see_time(crate::rounds::time_of(ts_ns, command));
         rounds.take_prices(command, ts_ns);
         if let Command::Time { .. } = command {
             for shard in &mut *shards {
@@ -218,6 +219,7 @@ impl Kernel {
         }
         rounds.wake(shards);
         match *command {
+            Command::AirlockRelease { .. } => rounds.book(command, off_grid)?,
             _ if command.price_input().is_some() => {}
             Command::Chunk { .. } => {
                 for shard in &mut *shards {
@@ -245,8 +247,10 @@ impl Kernel {
 
     fn find_breaches(&mut self, cause: Cause) {
         let Self { rounds, shards, reports, .. } = self;
-        for shard in &mut *shards {
-            shard.find_breaches(&rounds.market, cause, reports);
+        if !rounds.puts_off() {
+            for shard in &mut *shards {
+                shard.find_breaches(&rounds.market, cause, reports);
+            }
         }
         if reports.is_empty() {
             rounds.look_at_funds();
@@ -322,6 +326,7 @@ impl Kernel {
             record.push(Entry::Book { seq: self.seq, ts_ns, instrument, book: Depth::new(update) });
         }
         let Self { rounds, shards, .. } = self;
+        rounds.market.see_time(ts_ns);
         rounds.take_book(instrument, update, ts_ns);
         rounds.wake(shards);
         let cause = self.rounds.cause_of_book(instrument);
@@ -359,6 +364,7 @@ impl Kernel {
     pub fn pass_time(&mut self, ts_ns: Option<u64>) {
         let Some(ts_ns) = ts_ns.filter(|&ts_ns| ts_ns > self.rounds.now_ns) else { return };
         self.rounds.now_ns = ts_ns;
+        self.rounds.market.see_time(Some(ts_ns));
         self.record.iter_mut().for_each(|record| record.push(Entry::Pass { ts_ns }));
     }
 

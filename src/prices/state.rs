@@ -5,6 +5,8 @@ use super::index::{Counted, Quote, index_of};
 use super::marks::{Basis, MarkInputs, mark, smoothed};
 use super::rules::{MarkRule, MarkRules, PriceRules, Venue};
 use super::{INDEX_DECIMALS, INDEX_LIMIT};
+use crate::airlock::AirlockStep;
+use crate::command::MarkSource;
 use crate::decimal::Grid;
 use crate::market::MarkChange;
 use crate::number::Price;
@@ -33,7 +35,14 @@ impl Top {
 /// What comes in of an instrument's prices.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PriceInput {
-    Mark(Price),
+    Mark {
+        price: Price,
+        source: MarkSource,
+    },
+    /// What the airlock holds is let through, or dropped.
+    Release {
+        accept: bool,
+    },
     /// In steps of 10^-8.
     Index {
         venue: u16,
@@ -56,6 +65,7 @@ pub(crate) struct Change {
     pub(crate) mark: MarkChange,
     /// Whether the index lived, and does no more.
     pub(crate) index_froze: bool,
+    pub(crate) airlock: AirlockStep,
 }
 
 /// A fixed number of samples, the oldest making room.
@@ -194,7 +204,7 @@ impl Prices {
     pub(crate) fn take(&mut self, rules: &PriceRules, input: PriceInput, now_ns: u64) -> bool {
         self.sample(rules, now_ns);
         match input {
-            PriceInput::Mark(_) => self.mark_ns = now_ns,
+            PriceInput::Mark { .. } => self.mark_ns = now_ns,
             PriceInput::Index { venue, price } => {
                 if let Some(quote) = self.quotes.get_mut(usize::from(venue)) {
                     *quote = Quote { price, at_ns: now_ns };
@@ -206,7 +216,7 @@ impl Prices {
                 (self.last, self.last_ns) = (Some(last), now_ns);
                 (self.bid, self.ask, self.book_ns) = (bid, ask, now_ns);
             }
-            PriceInput::Time => {}
+            PriceInput::Time | PriceInput::Release { .. } => {}
         }
         let lived = self.index_lives;
         let index = index_of(&rules.index, &self.quotes, now_ns, &mut self.room);

@@ -206,7 +206,7 @@ impl Encoder<'_> {
     }
 }
 
-/// Index, freezing and funding rate: where the instrument has rules for them, or something keeps its mark frozen.
+/// Index, freezing, airlock and funding rate: where the instrument has rules for them, or something keeps its mark frozen.
 fn prices(line: &mut Line<'_>, at: &Instrument, funding: Option<(Option<i64>, u64)>) {
     let rules = &at.spec.prices;
     if *rules != PriceRules::default() {
@@ -216,6 +216,14 @@ fn prices(line: &mut Line<'_>, at: &Instrument, funding: Option<(Option<i64>, u6
         line.list("frozen", at.frozen.causes(), |out, cause| {
             let _ = write!(out, "\"{}\"", cause.as_str());
         });
+    }
+    if at.has_airlock() {
+        match at.held_mark() {
+            Some((price, since_ns)) => line.nested("airlock", |line| {
+                line.quoted("price", at.spec.tick.value(i128::from(price))).bare("since", since_ns);
+            }),
+            None => line.bare("airlock", "null"),
+        };
     }
     if let Some((computed, next_ns)) = funding {
         line.quoted_or_null("funding_rate", computed.map(rate)).bare("next_funding", next_ns);

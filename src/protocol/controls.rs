@@ -1,10 +1,11 @@
 //! The fields of an instrument that hold it in.
 
 use super::Rejection;
+use super::airlock::AirlockLine;
 use super::desk::steps;
 use super::fields::{Fields, Json, as_decimal, as_flag};
 use super::instrument_fields::{Removable, put};
-use crate::controls::{Controls, DEFAULT_LEVEL_PPB, Limits, MAX_LEVELS, OiMargin};
+use crate::controls::{AirlockRule, Controls, DEFAULT_LEVEL_PPB, Limits, MAX_LEVELS, OiMargin};
 use crate::decimal::{Decimal, Grid};
 use crate::market::{InstrumentSpec, Pacing};
 use crate::number::{LIMIT, Quantity};
@@ -16,6 +17,7 @@ pub(super) struct ControlFields {
     margin_calls: Option<Vec<Decimal>>,
     count_profits: Option<bool>,
     limits: Option<LimitsLine>,
+    airlock: Removable<AirlockLine>,
 }
 
 /// The same on its grids.
@@ -24,15 +26,17 @@ pub(super) struct PlacedControls {
     count_profits: Option<bool>,
     limits: Option<Limits>,
     pacing: Removable<Pacing>,
+    airlock: Removable<AirlockRule>,
 }
 
 impl PlacedControls {
     /// Enters what the line names, and leaves the rest as it is.
     pub(super) fn enter(self, spec: &mut InstrumentSpec) {
-        let Controls { margin_calls, count_profits, limits } = &mut spec.controls;
+        let Controls { margin_calls, count_profits, limits, airlock } = &mut spec.controls;
         *margin_calls = self.margin_calls.unwrap_or_else(|| std::mem::take(margin_calls));
         *count_profits = self.count_profits.unwrap_or(*count_profits);
         *limits = self.limits.unwrap_or(*limits);
+        *airlock = self.airlock.over(*airlock);
         spec.reduce.pacing = self.pacing.over(spec.reduce.pacing);
     }
 }
@@ -120,6 +124,10 @@ impl ControlFields {
         put(&mut self.limits, LimitsLine::read(value))
     }
 
+    pub(super) fn read_airlock(&mut self, value: Json) -> Result<(), Rejection> {
+        self.airlock.put(value, AirlockLine::read)
+    }
+
     /// The checks of value.
     pub(super) fn check(&self) -> Result<(), Rejection> {
         let (levels, one) = (self.margin_calls.as_deref().unwrap_or_default(), Decimal::new(1, 0));
@@ -137,11 +145,16 @@ impl ControlFields {
                 Err(Rejection::bad_value(reason))
             }
             None => self.limits.as_ref().map_or(Ok(()), LimitsLine::check),
-        }
+        }?;
+        self.airlock.given().map_or(Ok(()), |airlock| airlock.check())
     }
 
-    /// The same on its grids, pacing with it.
-    pub(super) fn place(&self, lot: Grid, pacing: Removable<PacingLine>) -> Result<PlacedControls, Rejection> {
+    /// The same on its grids, of lots and of the settlement asset; pacing with it.
+    pub(super) fn place(
+        &self,
+        (lot, quanta): (Grid, Grid),
+        pacing: Removable<PacingLine>,
+    ) -> Result<PlacedControls, Rejection> {
         let level_ppb = |&level: &Decimal| match steps(Grid::ppb(), level) {
             (level, false) => Ok(level as u32), // below one
             _ => Err(Refusal::OffGrid { what: "a level of margin_calls: finer than parts per billion, it" }),
@@ -152,6 +165,7 @@ impl ControlFields {
             count_profits: self.count_profits,
             limits: self.limits.as_ref().map(|limits| limits.place(lot)).transpose()?,
             pacing: pacing.place(PacingLine::rule)?,
+            airlock: self.airlock.place(|airlock| airlock.place(quanta))?,
         })
     }
 }

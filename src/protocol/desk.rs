@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Json};
 use super::{Rejection, TierTables};
+use crate::command::MarkSource;
 use crate::decimal::{Decimal, Grid, OnGrid};
 use crate::driver::Driver;
 use crate::map::Map;
@@ -31,6 +32,8 @@ pub(super) struct Desk<D> {
     pub(super) tier_tables: TierTables,
     /// Fields of instruments that are declared later, where they do not name them.
     pub(super) defaults: Fields,
+    /// Who gives the mark of the line at hand, if that is said.
+    pub(super) source: Option<MarkSource>,
 }
 
 impl<D: Driver> Desk<D> {
@@ -44,6 +47,7 @@ impl<D: Driver> Desk<D> {
             instruments: Map::default(),
             tier_tables: TierTables::default(),
             defaults: Fields::default(),
+            source: None,
         }
     }
 

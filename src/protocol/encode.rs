@@ -184,6 +184,7 @@ impl<'a> Encoder<'a> {
             Event::Corrected { corrects, account, remark, what } => {
                 self.corrected(seq, (corrects, account, remark), what, out);
             }
+            Event::AirlockHeld { .. } | Event::AirlockEnded { .. } => self.airlock(seq, event, out),
             Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause } => {
                 let asset = self.pool_asset(pool);
                 Line::begin(out, "liquidation_started", seq)
@@ -387,6 +388,28 @@ impl<'a> Encoder<'a> {
                 .quoted("pool", self.pool(pool))
                 .quoted_or_null("ratio", ratio(maintenance_margin, equity))
                 .quoted("level", Grid::ppb().value(i128::from(level_ppb)))
+                .end();
+        }
+    }
+
+    fn airlock(self, seq: u64, event: &Event, out: &mut String) {
+        if let Event::AirlockHeld { instrument, price, mark, accounts, notional, fund_loss } = *event {
+            let asset = self.settle(instrument);
+            Line::begin(out, "airlock", seq)
+                .quoted("symbol", self.symbol(instrument))
+                .quoted("outcome", "held")
+                .quoted("price", self.price(instrument, price))
+                .quoted("mark", self.price(instrument, mark))
+                .bare("accounts", accounts)
+                .quoted("notional", self.amount(asset, notional))
+                .quoted("fund_loss", self.amount(asset, fund_loss))
+                .end();
+        }
+        if let Event::AirlockEnded { instrument, outcome, price } = *event {
+            Line::begin(out, "airlock", seq)
+                .quoted("symbol", self.symbol(instrument))
+                .quoted("outcome", outcome.as_str())
+                .quoted("price", self.price(instrument, price))
                 .end();
         }
     }

@@ -97,6 +97,7 @@ pub(super) const FIELDS: &[Field] = &[
     changing("margin_calls", |line, value| line.controls.read_margin_calls(value)),
     changing("count_profits", |line, value| line.controls.read_count_profits(&value)),
     changing("limits", |line, value| line.controls.read_limits(value)),
+    changing("airlock", |line, value| line.controls.read_airlock(value)),
 ];
 
 /// What a line says of an instrument; none where it names no such field.
@@ -181,8 +182,8 @@ impl InstrumentFields {
         if self.close_fee_in_mm.unwrap_or(closes) { u64::try_from(fee).unwrap_or(0) } else { 0 }
     }
 
-    /// The checks of grids, and what they place there.
-    pub(super) fn place(&self, lot: Grid) -> Result<Placed<'_>, Rejection> {
+    /// The checks of grids, and what they place there: those of lots and of the settlement asset.
+    pub(super) fn place(&self, lot: Grid, quanta: Grid) -> Result<Placed<'_>, Rejection> {
         self.prices.check_grid()?;
         let mut fees = [None; 3];
         for (placed, given) in fees.iter_mut().zip(self.fees) {
@@ -192,7 +193,7 @@ impl InstrumentFields {
             (steps, false) => u64::try_from(steps).unwrap_or(0),
             _ => return Err(Refusal::OffGrid { what: "fraction" }.into()),
         };
-        Ok(Placed { line: self, fees, fraction_ppb, controls: self.controls.place(lot, self.pacing)? })
+        Ok(Placed { line: self, fees, fraction_ppb, controls: self.controls.place((lot, quanta), self.pacing)? })
     }
 }
 

@@ -133,7 +133,7 @@ pub(super) fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> R
     if let Some(tiers) = &tiers {
         bad_tiers(tiers.check_close_fee(line.close_fee_ppb(false, 0)))?;
     }
-    let placed = line.place(lot)?;
+    let placed = line.place(lot, Grid::decimals(asset.decimals))?;
     let what = if inverse { "lot · multiplier / tick, in lowest terms," } else { "tick · lot · multiplier" };
     let unit = unit.ok_or(Refusal::Overflow { what })?;
     let tiers = tiers.ok_or(Refusal::Overflow { what: "lot · multiplier, the size of a lot," })?;

@@ -2,6 +2,7 @@
 //!
 //! One object a line. It is what scripts, tests, gateways and journals speak; README lists commands and events.
 
+mod airlock;
 mod answers;
 mod controls;
 mod corrections;

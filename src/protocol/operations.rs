@@ -61,6 +61,7 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
         "book" => reader.book(),
         "funding" => reader.funding(),
         "mode" => return reader.mode(),
+        "airlock_release" => reader.airlock_release(),
         "time" => reader.time(),
         "liq_fill" => reader.liquidation_fill(),
         "liq_expire" => reader.liquidation_end(|order| Command::LiquidationExpire { order }),
@@ -282,7 +283,11 @@ impl<D: Driver> Reader<'_, D> {
         let ts_ns = self.time_of_line()?;
         let instrument = self.instrument(&symbol)?;
         let (price, off) = self.ticks(instrument, price);
-        let command = if mark { Command::Mark { instrument, price } } else { Command::Last { instrument, price } };
+        let command = match self.desk.source.take() {
+            Some(source) if mark => Command::MarkFrom { instrument, price, source },
+            _ if mark => Command::Mark { instrument, price },
+            _ => Command::Last { instrument, price },
+        };
         self.apply(ts_ns, &command, OffGrid { amount: false, price: off })
     }
 
@@ -415,6 +420,15 @@ impl<D: Driver> Reader<'_, D> {
         let answer = found.map_err(|refusal| self.context.explain(self.desk.kernel.market(), refusal))?;
         self.desk.kernel.pass_time(ts_ns);
         Ok(Answer::Line(answer))
+    }
+
+    fn airlock_release(&mut self) -> Result<(), Rejection> {
+        self.only(&["symbol", "action"])?;
+        let symbol = self.fields.name("symbol")?;
+        let accept = self.fields.word("action", &[("accept", true), ("discard", false)])?;
+        let ts_ns = self.time_of_line()?;
+        let instrument = self.instrument(&symbol)?;
+        self.apply(ts_ns, &Command::AirlockRelease { instrument, accept }, OffGrid::NONE)
     }
 
     fn time(&mut self) -> Result<(), Rejection> {

@@ -25,7 +25,9 @@ impl Context {
     pub(super) fn of_command(market: &Market, command: &Command) -> Self {
         let mut context = Self::default();
         match *command {
-            Command::Mark { instrument, price } | Command::Last { instrument, price } => {
+            Command::Mark { instrument, price }
+            | Command::MarkFrom { instrument, price, .. }
+            | Command::Last { instrument, price } => {
                 context.place(market, instrument, None, Some(price));
             }
             Command::Index { instrument, price, .. } => {
@@ -44,7 +46,9 @@ impl Context {
                 context.place(market, instrument, None, None);
                 context.note("leverage", i64::from(leverage), Grid::decimals(2));
             }
-            Command::MarginMode { instrument, .. } => context.place(market, instrument, None, None),
+            Command::MarginMode { instrument, .. } | Command::AirlockRelease { instrument, .. } => {
+                context.place(market, instrument, None, None);
+            }
             Command::Funding { instrument, rate_ppb } => {
                 context.place(market, instrument, None, None);
                 context.note("rate", rate_ppb, Grid::ppb());

@@ -7,6 +7,7 @@ use super::fields::Fields;
 use super::instrument_fields::{InstrumentFields, names};
 use super::tier_fields::bad_tiers;
 use crate::controls::Scope;
+use crate::decimal::Grid;
 use crate::driver::Driver;
 use crate::kernel::{Declaration, Overview};
 use crate::market::{AssetId, InstrumentId, InstrumentSpec, Market};
@@ -50,7 +51,7 @@ fn changed(line: &InstrumentFields, present: InstrumentSpec, decimals: u32) -> R
         let fee_ppb = line.close_fee_ppb(present.close_fee_in_mm, present.taker_fee_ppb);
         bad_tiers(tiers.check_close_fee(fee_ppb))?;
     }
-    let placed = line.place(present.lot)?;
+    let placed = line.place(present.lot, Grid::decimals(decimals))?;
     let tiers = tiers.ok_or(Refusal::Overflow { what: "lot · multiplier, the size of a lot," })?;
     let mut spec = InstrumentSpec { tiers, ..present };
     placed.enter(&mut spec)?;

@@ -5,6 +5,7 @@ use super::encode::{Encoder, Line};
 use super::fields::Fields;
 use super::sources::{FirstAnswer, Sources};
 use super::{Rejection, TierTables, answers, declarations, operations, rules};
+use crate::command::MarkSource;
 use crate::driver::Driver;
 use crate::kernel::{Kernel, Settings};
 use crate::refusal::Code;
@@ -21,6 +22,8 @@ struct Request {
     ack: bool,
     /// Who sent it, and its number there.
     source: Option<(String, u64)>,
+    /// Who gives the mark that it brings.
+    mark_source: Option<MarkSource>,
 }
 
 impl Session {
@@ -87,6 +90,7 @@ impl<D: Driver> Session<D> {
             if let Some(first) = self.earlier(&request)? {
                 return answer_again(&request, first, out);
             }
+            self.desk.source = request.mark_source;
             let done = self.carry_out(fields, out);
             self.acknowledge(&request, &done, out);
             done
@@ -149,10 +153,13 @@ impl Request {
     fn read(fields: &mut Fields) -> Result<Self, Rejection> {
         let ack = fields.flag_or("ack", false)?;
         let (source, client_seq) = (fields.source_or_none("source")?, fields.id_or_none("client_seq")?);
+        let brings_mark = fields.peek("op") == Some("mark");
+        let mark_source = source.as_deref().filter(|_| brings_mark).map(MarkSource::named);
         match (source, client_seq) {
             (Some(_), Some(0)) => Err(Rejection::bad_value("client_seq counts from 1")),
-            (Some(source), Some(client_seq)) => Ok(Self { ack, source: Some((source, client_seq)) }),
-            (None, None) => Ok(Self { ack, source: None }),
+            (Some(source), Some(client_seq)) => Ok(Self { ack, source: Some((source, client_seq)), mark_source }),
+            (Some(_), None) if brings_mark => Ok(Self { ack, source: None, mark_source }),
+            (None, None) => Ok(Self { ack, source: None, mark_source }),
             _ => Err(Rejection::malformed("source and client_seq belong together: one of them is missing")),
         }
     }

@@ -34,7 +34,9 @@ impl Rounds {
         });
         self.filled.clear();
         self.followed.clear();
+        self.airlocks.changed.clear();
         self.note_open_interest(shards);
+        self.look_at_airlocks(shards);
         self.walk_undecided(shards);
         self.grant_room(shards);
         self.walk_rounds(shards);
@@ -42,6 +44,7 @@ impl Rounds {
             self.walk_rounds(shards);
         }
         self.arbiter.end_decision();
+        self.market.seen_ns = self.now_ns;
     }
 
     /// Where the venue filled against depth, last and best prices moved: computed marks follow, and whoever they put in
@@ -67,12 +70,18 @@ impl Rounds {
                 shard.look_at_held_back();
             }
         }
-        if self.changes.is_empty() {
+        let judges = !self.market.undecided.is_empty();
+        if self.changes.is_empty() && !judges {
             return false;
         }
         self.arbiter.end_decision(); // scores are as of one mark
         self.look_at_funds();
         self.arbiter.new_decision(self.now_ns);
+        if judges {
+            self.begin_again(shards);
+            self.judge(shards);
+            self.walk_undecided(shards);
+        }
         true
     }
 

@@ -12,13 +12,16 @@
 //! own, with the shards halted. Where a decision follows its input directly, the events of both are told pool by pool,
 //! so that the log does not show where the work was done.
 
+mod airlock;
 mod decide;
 mod numbers;
 mod pacing;
 
+pub(crate) use airlock::Airlocks;
 pub use decide::VenueAnswer;
 pub(crate) use numbers::Numbered;
 
+use crate::airlock::AirlockStep;
 use crate::arbiter::Arbiter;
 use crate::command::{Command, Fill, OffGrid, OrderName, OrderOwner, Side};
 use crate::controls::{Mode, Scope};
@@ -80,6 +83,7 @@ pub(crate) struct Rounds {
     filled: Vec<InstrumentId>,
     /// What computed marks then followed, for the other copies of the market.
     pub(crate) followed: Vec<(InstrumentId, PriceInput)>,
+    pub(crate) airlocks: Airlocks,
     booked: [Vec<Booked>; 2],
     /// What rounding took from the sides of the present fill.
     rounding: Option<(InstrumentId, i128)>,
@@ -122,6 +126,7 @@ impl Rounds {
             changes: Vec::with_capacity(16),
             filled: Vec::new(),
             followed: Vec::new(),
+            airlocks: Airlocks::default(),
             booked: [Vec::with_capacity(16), Vec::with_capacity(16)],
             rounding: None,
             announced: Vec::with_capacity(burst),
@@ -143,6 +148,7 @@ impl Rounds {
     #[inline]
     pub(crate) fn take_prices(&mut self, command: &Command, ts_ns: Option<u64>) {
         self.changes.clear();
+        self.forget_release();
         let Some((instrument, input)) = command.price_input() else { return };
         let now_ns = time_of(ts_ns, command).unwrap_or(self.now_ns);
         match instrument {
@@ -174,6 +180,9 @@ impl Rounds {
             let index = self.market.instrument(instrument).prices.index().unwrap_or(0);
             self.events.push(Event::IndexFrozen { instrument, index });
         }
+        if change.airlock != AirlockStep::None {
+            self.note_airlock(instrument, change.airlock);
+        }
         if change.mark != MarkChange::None {
             self.tell_mark(instrument, change.mark);
             self.changes.push((instrument, change.mark));
@@ -203,7 +212,9 @@ impl Rounds {
     pub(crate) fn tell_mark(&mut self, instrument: InstrumentId, change: MarkChange) {
         match change {
             MarkChange::None => {}
-            MarkChange::Moved | MarkChange::First => self.arbiter.on_mark(&self.market, instrument),
+            MarkChange::Moved | MarkChange::First | MarkChange::Resumed => {
+                self.arbiter.on_mark(&self.market, instrument);
+            }
             MarkChange::Live(cause) => {
                 self.arbiter.on_mark(&self.market, instrument);
                 self.events.push(Event::MarkLive { instrument, cause });
@@ -300,6 +311,7 @@ impl Rounds {
                 self.set_mode(scope, mode);
                 Ok(())
             }
+            Command::AirlockRelease { .. } => self.check_release(),
             Command::FundDeposit { fund, amount } => {
                 crate::checks::amount(amount, off_grid)?;
                 let amount = i128::from(amount);
@@ -390,6 +402,9 @@ impl Rounds {
         self.now_ns = ts_ns.unwrap_or(self.now_ns);
         self.cause = cause;
         self.pace.freed = true;
+        if self.market.timeout_ns.is_some_and(|at_ns| at_ns <= self.now_ns) {
+            self.undecided = true;
+        }
     }
 
     /// One more instrument has been declared: the arbiter and the venue keep it too.
@@ -413,7 +428,10 @@ impl Rounds {
         let freed = self.pace.freed;
         let cause = self.cause_of(command);
         self.accept(time_of(ts_ns, command), cause);
-        if matches!(command, Command::Mark { .. } | Command::Last { .. } | Command::Time { .. }) {
+        if matches!(
+            command,
+            Command::Mark { .. } | Command::MarkFrom { .. } | Command::Last { .. } | Command::Time { .. }
+        ) {
             self.pace.freed = freed;
         }
         match *command {
@@ -616,7 +634,7 @@ pub(crate) fn cause_of(command: &Command, moved: bool) -> Cause {
     match command {
         Command::Last { instrument, .. } | Command::Index { instrument, .. } if moved => Cause::Instrument(*instrument),
         Command::Index { .. } => Cause::Op("index"),
-        Command::Mark { instrument, .. } => Cause::Instrument(*instrument),
+        Command::Mark { instrument, .. } | Command::MarkFrom { instrument, .. } => Cause::Instrument(*instrument),
         Command::Fill(fill) => Cause::Instrument(fill.instrument),
         Command::Last { .. } => Cause::Op("last"),
         Command::Order(_) => Cause::Op("order"),
@@ -640,6 +658,7 @@ pub(crate) fn cause_of(command: &Command, moved: bool) -> Cause {
         }
         Command::Chunk { job: JobName { kind: JobKind::Rules, .. }, .. } => Cause::Op("set"),
         Command::Mode { .. } => Cause::Op("mode"),
+        Command::AirlockRelease { .. } => Cause::Op("airlock_release"),
         Command::Time { .. } => Cause::Op("time"),
     }
 }

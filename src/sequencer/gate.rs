@@ -49,7 +49,7 @@ pub(crate) fn check(
     off_grid: OffGrid,
 ) -> Result<(), Refusal> {
     match *command {
-        Command::Mark { instrument, price } => {
+        Command::Mark { instrument, price } | Command::MarkFrom { instrument, price, .. } => {
             check_instrument(market, instrument)?;
             if market.instrument(instrument).spec.prices.mark.is_computed() {
                 return Err(Refusal::BadDeclaration {
@@ -114,11 +114,13 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
             check_account(facts, account)
         }
         Command::Mode { scope, .. } => check_scope(market, facts, scope),
+        Command::AirlockRelease { instrument, .. } => check_instrument(market, instrument),
         Command::Funding { instrument, rate_ppb } => check_funding(market, instrument, rate_ppb, off_grid),
         Command::Chunk { job, part } => check_part(market, job, part),
         Command::Account { account, .. } if facts.knows(account) => Err(Refusal::DuplicateAccount(account)),
         Command::Account { .. }
         | Command::Mark { .. }
+        | Command::MarkFrom { .. }
         | Command::Index { .. }
         | Command::Fill(_)
         | Command::Time { .. } => Ok(()),

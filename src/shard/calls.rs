@@ -174,7 +174,9 @@ impl Shard {
     /// Sets the edges of a pool that watches levels, from its margin; false if it watches none after all.
     pub(super) fn certify_levels(&mut self, market: &Market, pool: u32, margin: &Margin) -> bool {
         if self.levels(market, pool).next().is_none() {
-            self.pools[pool as usize].level = None;
+            // What it has reached is kept as long as none of its marks lives.
+            let level = &mut self.pools[pool as usize].level;
+            *level = level.filter(|&reached| reached > 0);
             return false;
         }
         match self.room_of(market, pool, margin) {

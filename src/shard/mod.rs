@@ -36,6 +36,7 @@ pub(crate) use ended::ENDED_KEPT;
 pub(crate) use groups::locate;
 pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
 pub use margin::Margin;
+pub(crate) use preview::Breaches;
 pub use preview::{Preview, PreviewPool};
 pub(crate) use reports::{OrderFill, Outbox, Report};
 pub(crate) use score_bounds::{MarkRanges, ScoreBound};

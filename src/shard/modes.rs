@@ -65,12 +65,6 @@ impl Shard {
         }
     }
 
-    /// Whether any pool waits for no more than the next input.
-    #[inline]
-    pub(crate) fn holds_back(&self) -> bool {
-        !self.held_back.is_empty()
-    }
-
     /// Marks, payments and funds may have changed what the pools that were held back can do: they are looked at again.
     pub(crate) fn look_at_held_back(&mut self) {
         while let Some(pool) = self.held_back.pop() {

@@ -45,7 +45,54 @@ impl Preview {
     }
 }
 
+/// What pools that would be in breach come to, without their names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Breaches {
+    /// Whose they are: accounts, each once.
+    pub(crate) accounts: u64,
+    /// Of their positions with a living mark, in quanta.
+    pub(crate) notional: i128,
+    /// What they lack, in quanta.
+    pub(crate) fund_loss: i128,
+}
+
 impl Shard {
+    /// Adds the pools that hold an instrument, are not in liquidation, and would be in breach in this market: as [`Shard::preview`],
+    /// without a list of them.
+    pub(crate) fn count_breaches(&self, market: &Market, instrument: InstrumentId, found: &mut Breaches) {
+        let holds = |at: u32| {
+            let holding = &self.holdings[at as usize];
+            holding.instrument == instrument && holding.position.quantity != 0
+        };
+        for &holding in &self.holders[instrument.index()] {
+            let pool = self.holdings[holding as usize].pool;
+            // Both legs may be in one pool: it counts with the first.
+            if self.holdings_of(pool).find(|&at| holds(at)) != Some(holding) {
+                continue;
+            }
+            let Some(margin) = self.breach_in(market, pool) else { continue };
+            // Or each in its own: the account counts with the first.
+            let counted = self
+                .pools_of(self.pools[pool as usize].account)
+                .take_while(|&other| other != pool)
+                .any(|other| self.holdings_of(other).any(holds) && self.breach_in(market, other).is_some());
+            found.accounts += u64::from(!counted);
+            found.fund_loss -= margin.equity.min(0);
+            let notional = self.holdings_of(pool).map(|at| {
+                let holding = &self.holdings[at as usize];
+                let instrument = market.instrument(holding.instrument);
+                if instrument.lives() { holding.position.notional(instrument) } else { 0 }
+            });
+            found.notional += notional.sum::<i128>();
+        }
+    }
+
+    /// The margin of a pool, if it is not in liquidation and would be in breach.
+    fn breach_in(&self, market: &Market, pool: u32) -> Option<Margin> {
+        let margin = self.evaluate(market, pool);
+        (!self.pools[pool as usize].is_locked() && margin.in_breach()).then_some(margin)
+    }
+
     /// Adds the pools that hold an instrument, are not in liquidation, and would be in breach in this market.
     pub(crate) fn preview(&self, market: &Market, instrument: InstrumentId, preview: &mut Preview) {
         let mut pools: Vec<u32> =

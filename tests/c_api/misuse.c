@@ -106,6 +106,8 @@ static void numbers(void) {
       {{.tag = TERRACE_ACTION_ACCOUNT, .account = {2, TERRACE_POSITION_MODE_HEDGE}}, TERRACE_CODE_DUPLICATE},
       {{.tag = TERRACE_ACTION_FILL, .fill = {.account = 2, .quantity = 1, .price = 1, .position_side = 1}},
        TERRACE_CODE_BAD_VALUE},
+      {{.tag = TERRACE_ACTION_MARK_FROM, .mark_from = {0, 7, 0}}, TERRACE_CODE_BAD_VALUE},
+      {{.tag = TERRACE_ACTION_AIRLOCK_RELEASE, .airlock_release = {9, 1}}, TERRACE_CODE_UNKNOWN_SYMBOL},
       {{.tag = TERRACE_ACTION_WITHDRAW, .withdraw = {2, 100000, 0}}, TERRACE_CODE_INSUFFICIENT_MARGIN},
   };
   EXPECT(act((terrace_action){.tag = TERRACE_ACTION_DEPOSIT, .deposit = {2, 500, 0}}) == TERRACE_STATUS_OK);
@@ -140,6 +142,7 @@ static void numbers(void) {
       {.tag = TERRACE_ACTION_FILL, .fill = {.account = 2, .quantity = 1, .price = 1, .position_side = 3}},
       {.tag = TERRACE_ACTION_FILL, .fill = {.account = 2, .quantity = 1, .price = 1, .counter_position_side = 1}},
       {.tag = TERRACE_ACTION_ISOLATED_MARGIN, .isolated_margin = {.account = 2, .amount = 1, .position_side = 3}},
+      {.tag = TERRACE_ACTION_AIRLOCK_RELEASE, .airlock_release = {0, 2}},
       {.tag = TERRACE_ACTION_LIQUIDATION_EXPIRE, .liquidation_expire = {2, 1, 1}},
       {.tag = TERRACE_ACTION_LIQUIDATION_EXPIRE, .liquidation_expire = {TERRACE_OWNER_KIND_FUND, 1, UINT64_MAX}},
   };
