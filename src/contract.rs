@@ -200,7 +200,8 @@ impl Instrument {
 
     /// Initial margin of `lots`, signed or not, of a notional, in quanta, at a leverage in hundredths.
     #[must_use]
-    pub fn initial_margin(&self, lots: Quantity, notional: i128, leverage: u32) -> i128 {
+    pub fn initial_margin(&self, lots: impl Into<i128>, notional: i128, leverage: u32) -> i128 {
+        let lots = lots.into();
         match self.spec.controls.limits.oi_im {
             None => self.opening_margin((lots, notional), notional, leverage),
             Some(rule) => {
@@ -218,8 +219,8 @@ impl Instrument {
 
     /// What opening a `part` of a whole position takes, in quanta: the part's notional at the whole's rate.
     #[must_use]
-    pub fn opening_margin(&self, whole: (Quantity, i128), part: i128, leverage: u32) -> i128 {
-        let (lots, notional) = whole;
+    pub fn opening_margin(&self, whole: (impl Into<i128>, i128), part: i128, leverage: u32) -> i128 {
+        let (lots, notional) = (whole.0.into(), whole.1);
         if let Some(slope) = self.spec.tiers.slope() {
             return slope.initial_margin(self.size_steps(lots, notional), part, leverage);
         }
@@ -229,7 +230,7 @@ impl Instrument {
 
     /// The maximum leverage of `lots`, signed or not, of a notional, in hundredths.
     #[must_use]
-    pub fn max_leverage(&self, lots: Quantity, notional: i128) -> u32 {
+    pub fn max_leverage(&self, lots: impl Into<i128>, notional: i128) -> u32 {
         let tiers = &self.spec.tiers;
         match tiers.slope() {
             None => tiers.max_leverage(tiers.tier(notional)),
@@ -238,8 +239,8 @@ impl Instrument {
     }
 
     /// The size that the rule `linear` goes by, in the steps that it is counted in.
-    pub(crate) fn size_steps(&self, lots: Quantity, notional: i128) -> i128 {
-        if self.spec.unit.is_inverse() { notional } else { i128::from(lots).abs() }
+    pub(crate) fn size_steps(&self, lots: impl Into<i128>, notional: i128) -> i128 {
+        if self.spec.unit.is_inverse() { notional } else { lots.into().abs() }
     }
 
     /// What a fill of signed `parts` at `price` books against its side, beyond the rounded-down size of the whole: the

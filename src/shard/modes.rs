@@ -136,7 +136,7 @@ impl Shard {
             || {
                 let book = holding.map_or(OrderBook::EMPTY, |at| self.order_book(at));
                 let ordered = if order.side == Side::Buy { book.buy_lots } else { book.sell_lots };
-                [i128::from(position.quantity), i128::from(ordered)]
+                [i128::from(position.quantity), ordered]
             },
             |(_, reach)| reach,
         );
