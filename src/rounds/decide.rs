@@ -37,7 +37,6 @@ impl Rounds {
         self.airlocks.changed.clear();
         self.note_open_interest(shards);
         self.look_at_airlocks(shards);
-        self.wake_resumed(shards, Shard::resume);
         self.walk_undecided(shards);
         self.grant_room(shards);
         self.walk_rounds(shards);
@@ -66,6 +65,11 @@ impl Rounds {
         }
         self.filled.clear();
         self.wake(shards);
+        if !self.changes.is_empty() {
+            for shard in shards.iter_mut() {
+                shard.look_at_held_back();
+            }
+        }
         let judges = !self.market.undecided.is_empty();
         if self.changes.is_empty() && !judges {
             return false;
@@ -94,9 +98,7 @@ impl Rounds {
                 break;
             }
             self.unwind_inventory();
-            let traded = self.arbiter.deleverage_inventory(&self.market, shards, &mut self.events);
-            self.follow_losses();
-            if !traded && self.resumed.is_empty() {
+            if !self.arbiter.deleverage_inventory(&self.market, shards, &mut self.events) {
                 break;
             }
         }
@@ -133,7 +135,6 @@ impl Rounds {
     /// nothing to walk.
     fn lock_breached(&mut self, shards: &mut [Box<Shard>]) -> bool {
         self.follow_losses();
-        self.wake_resumed(shards, Shard::revive);
         if shards.iter().all(|shard| shard.is_quiet()) {
             return false;
         }
@@ -142,6 +143,7 @@ impl Rounds {
         self.findings.ready.clear();
         self.findings.called.clear();
         for shard in shards.iter_mut() {
+            shard.look_at_held_back();
             shard.examine(&self.market, &mut self.findings);
         }
         self.findings.breached.sort_unstable();

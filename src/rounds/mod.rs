@@ -28,7 +28,7 @@ use crate::controls::{Mode, Scope};
 use crate::correction::Trade;
 use crate::event::{Cause, Event, Events, FundReason, Step};
 use crate::jobs::{JobKind, JobName, Part};
-use crate::market::{DrawdownRule, FundId, InstrumentId, MarkChange, Market};
+use crate::market::{DrawdownRule, InstrumentId, MarkChange, Market};
 use crate::number::{LIMIT, Price, Quantity};
 use crate::prices::{Change, PriceInput};
 use crate::refusal::Refusal;
@@ -75,8 +75,6 @@ pub(crate) struct Rounds {
     numbers: OrderNumbers,
     /// What happened, in order, since the caller last took it.
     pub(crate) events: Events,
-    /// Funds that are paused no more, and whose waiting pools have not gone on yet.
-    resumed: Vec<FundId>,
     /// Kept for its room.
     reports: Vec<Report>,
     /// What the present input did to marks.
@@ -124,7 +122,6 @@ impl Rounds {
             cause: Cause::Op("time"),
             numbers: OrderNumbers::with_capacity(burst),
             events: Events::with_capacity(1 << 12),
-            resumed: Vec::new(),
             reports: Vec::with_capacity(64),
             changes: Vec::with_capacity(16),
             filled: Vec::new(),
@@ -508,41 +505,23 @@ impl Rounds {
         self.follow_losses();
     }
 
-    /// The liquidation of the instruments of a fund is paused when it has lost too much within a minute, and goes on later.
+    /// The liquidation of the instruments of a fund is paused when it has lost too much within a minute, and goes on later:
+    /// whom that held back is looked at after every input and in every round.
     #[inline]
     pub(crate) fn follow_losses(&mut self) {
         for (fund, exceeded) in self.arbiter.take_turned() {
             if exceeded {
                 self.market.paused_funds.push(fund);
-                self.resumed.retain(|&resumed| resumed != fund);
             } else {
                 self.market.paused_funds.retain(|&paused| paused != fund);
-                self.resumed.push(fund);
             }
         }
-    }
-
-    /// Whom the pause of a fund held back that is over goes on.
-    fn wake_resumed(&mut self, shards: &mut [Box<Shard>], wake: fn(&mut Shard, InstrumentId)) {
-        if self.resumed.is_empty() {
-            return;
-        }
-        for (index, instrument) in self.market.instruments.iter().enumerate() {
-            if self.resumed.contains(&instrument.spec.fund) {
-                for shard in &mut *shards {
-                    wake(shard, InstrumentId(index as u32));
-                }
-            }
-        }
-        self.resumed.clear();
     }
 
     /// One more fund has been declared.
     pub(crate) fn add_fund(&mut self, drawdown: Option<DrawdownRule>, max_loss: Option<i128>) {
         self.arbiter.add_fund(drawdown, max_loss);
-        let funds = self.market.funds.len() + 1;
-        self.market.paused_funds.reserve(funds);
-        self.resumed.reserve(funds);
+        self.market.paused_funds.reserve(self.market.funds.len() + 1);
     }
 
     /// Whether what pools began on their own is still to be told.
@@ -632,7 +611,6 @@ impl Rounds {
     pub(crate) fn needs_decision(&self, changed: bool) -> bool {
         self.undecided
             || self.arbiter.ledger.interest_due
-            || !self.resumed.is_empty()
             || self.pace.has_business(self.market.venue.is_manual())
             || self.arbiter.has_business(&self.market, changed, self.inputs, self.now_ns)
     }

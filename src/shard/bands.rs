@@ -298,7 +298,7 @@ impl Shard {
     }
 
     /// The mark of an instrument came to life: every holder is looked at, the locked ones too.
-    pub(crate) fn revive(&mut self, instrument: InstrumentId) {
+    pub(super) fn revive(&mut self, instrument: InstrumentId) {
         for at in 0..self.holders[instrument.index()].len() {
             let holding = self.holders[instrument.index()][at];
             let pool = self.holdings[holding as usize].pool;
