@@ -8,6 +8,7 @@
 use crate::decimal::{Decimal, Grid};
 use crate::market::Instrument;
 use crate::number::{LEVERAGE_ONE, LIMIT, Price, Quantity, charge, div_ceil};
+use crate::slope::Rate;
 use ethnum::I256;
 
 /// What one lot is worth at a price of one tick.
@@ -204,8 +205,14 @@ impl Instrument {
         match self.spec.controls.limits.oi_im {
             None => self.opening_margin((lots, notional), notional, leverage),
             Some(rule) => {
-                let leverage = leverage.min(self.max_leverage(lots, notional));
-                rule.initial_margin(notional, leverage, self.open_interest)
+                let at = |base: Rate| rule.rate(base, self.open_interest).of(notional);
+                match self.spec.tiers.slope() {
+                    None => at(Rate::of_leverage(leverage.min(self.max_leverage(lots, notional)))),
+                    Some(slope) => {
+                        let by_size = slope.initial_rate(self.size_steps(lots, notional));
+                        at(by_size).max(at(Rate::of_leverage(leverage)))
+                    }
+                }
             }
         }
     }

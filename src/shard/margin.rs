@@ -194,11 +194,12 @@ impl Shard {
         margin
     }
 
-    /// Initial margin and `available` of an account's cross pool: `balance + min(0, Σ uPnL) − Σ IM`.
+    /// Initial margin and `available` of an account's cross pool: `balance + min(0, Σ uPnL) − Σ IM`; what instruments that count
+    /// profits too have of them stands in place of the 0.
     pub(super) fn disposable(&self, market: &Market, account: u32, asset: AssetId) -> Disposable {
         let mut balance = 0;
         let mut unrealised = 0;
-        let mut counted = 0; // profits too
+        let mut profits = 0; // of instruments that count them
         let mut initial = 0;
         for pool in self.pools_of(account) {
             let mode = match self.pools[pool as usize].name {
@@ -224,13 +225,15 @@ impl Shard {
                 };
                 if mode == MarginMode::Cross {
                     let instrument = market.instrument(holding.instrument);
-                    let counts = instrument.spec.controls.count_profits;
-                    let sum = if counts { &mut counted } else { &mut unrealised };
-                    *sum += holding.position.unrealised(instrument);
+                    let own = holding.position.unrealised(instrument);
+                    unrealised += own;
+                    if instrument.spec.controls.count_profits {
+                        profits += own.max(0);
+                    }
                 }
             }
         }
-        Disposable { initial, available: balance + counted + unrealised.min(0) - initial }
+        Disposable { initial, available: balance + unrealised.min(profits) - initial }
     }
 
     /// What a holding requires with its orders, at this leverage: see [`initial_requirement`].
