@@ -115,6 +115,15 @@ impl Instrument {
         self.held.map(|held| (held.price, held.since_ns))
     }
 
+    /// Whether a mark is set at once: none is held, and it is near the one in force, or the first.
+    #[inline]
+    pub(crate) fn passes_airlock(&self, price: Price) -> bool {
+        let near = |rule: &AirlockRule| {
+            self.mark.is_none_or(|live| !rule.is_jump(price, live) && !rule.is_doubtful(price, live))
+        };
+        self.held.is_none() && self.spec.controls.airlock.as_ref().is_none_or(near)
+    }
+
     fn airlock_rule(&self) -> AirlockRule {
         self.spec.controls.airlock.unwrap_or_default()
     }
@@ -160,7 +169,7 @@ impl Instrument {
 }
 
 impl Market {
-    /// A mark came for an instrument with an airlock.
+    /// A mark came for an instrument with an airlock, and does not pass at once.
     #[cold]
     pub(crate) fn enter_airlock(
         &mut self,
@@ -173,13 +182,10 @@ impl Market {
             return (self.put_mark(id, price), AirlockStep::None);
         }
         let instrument = &mut self.instruments[id.index()];
-        let Some(live) = instrument.mark else { return (self.put_mark(id, price), AirlockStep::None) };
+        let Some(live) = instrument.mark else { return (MarkChange::None, AirlockStep::None) }; // the first passes
         let rule = instrument.airlock_rule();
         let (jumps, doubtful) = (rule.is_jump(price, live), rule.is_doubtful(price, live));
         let Some(held) = &mut instrument.held else {
-            if !jumps && !doubtful {
-                return (self.put_mark(id, price), AirlockStep::None);
-            }
             instrument.held = Some(Held { price, source, since_ns: now_ns, told: false, undecided: true, gone: None });
             instrument.frozen = instrument.frozen.with(FreezeCause::Airlock);
             instrument.carry_over();

@@ -8,6 +8,7 @@
 use crate::decimal::{Decimal, Grid};
 use crate::market::Instrument;
 use crate::number::{LEVERAGE_ONE, LIMIT, Price, Quantity, charge, div_ceil};
+use crate::slope::Rate;
 use ethnum::I256;
 
 /// What one lot is worth at a price of one tick.
@@ -199,20 +200,27 @@ impl Instrument {
 
     /// Initial margin of `lots`, signed or not, of a notional, in quanta, at a leverage in hundredths.
     #[must_use]
-    pub fn initial_margin(&self, lots: Quantity, notional: i128, leverage: u32) -> i128 {
+    pub fn initial_margin(&self, lots: impl Into<i128>, notional: i128, leverage: u32) -> i128 {
+        let lots = lots.into();
         match self.spec.controls.limits.oi_im {
             None => self.opening_margin((lots, notional), notional, leverage),
             Some(rule) => {
-                let leverage = leverage.min(self.max_leverage(lots, notional));
-                rule.initial_margin(notional, leverage, self.open_interest)
+                let at = |base: Rate| rule.rate(base, self.open_interest).of(notional);
+                match self.spec.tiers.slope() {
+                    None => at(Rate::of_leverage(leverage.min(self.max_leverage(lots, notional)))),
+                    Some(slope) => {
+                        let by_size = slope.initial_rate(self.size_steps(lots, notional));
+                        at(by_size).max(at(Rate::of_leverage(leverage)))
+                    }
+                }
             }
         }
     }
 
     /// What opening a `part` of a whole position takes, in quanta: the part's notional at the whole's rate.
     #[must_use]
-    pub fn opening_margin(&self, whole: (Quantity, i128), part: i128, leverage: u32) -> i128 {
-        let (lots, notional) = whole;
+    pub fn opening_margin(&self, whole: (impl Into<i128>, i128), part: i128, leverage: u32) -> i128 {
+        let (lots, notional) = (whole.0.into(), whole.1);
         if let Some(slope) = self.spec.tiers.slope() {
             return slope.initial_margin(self.size_steps(lots, notional), part, leverage);
         }
@@ -222,7 +230,7 @@ impl Instrument {
 
     /// The maximum leverage of `lots`, signed or not, of a notional, in hundredths.
     #[must_use]
-    pub fn max_leverage(&self, lots: Quantity, notional: i128) -> u32 {
+    pub fn max_leverage(&self, lots: impl Into<i128>, notional: i128) -> u32 {
         let tiers = &self.spec.tiers;
         match tiers.slope() {
             None => tiers.max_leverage(tiers.tier(notional)),
@@ -231,8 +239,8 @@ impl Instrument {
     }
 
     /// The size that the rule `linear` goes by, in the steps that it is counted in.
-    pub(crate) fn size_steps(&self, lots: Quantity, notional: i128) -> i128 {
-        if self.spec.unit.is_inverse() { notional } else { i128::from(lots).abs() }
+    pub(crate) fn size_steps(&self, lots: impl Into<i128>, notional: i128) -> i128 {
+        if self.spec.unit.is_inverse() { notional } else { lots.into().abs() }
     }
 
     /// What a fill of signed `parts` at `price` books against its side, beyond the rounded-down size of the whole: the

@@ -3,8 +3,10 @@
 //! Plain data of an instrument; by default all of it is off.
 
 use crate::market::InstrumentId;
-use crate::number::{LEVERAGE_ONE, LIMIT, PPB, Price, Quantity, div_ceil, mul_div_ceil};
+use crate::number::{LIMIT, PPB, Price, Quantity};
 use crate::refusal::Refusal;
+use crate::slope::Rate;
+use ethnum::I256;
 
 /// Most levels of margin calls of an instrument.
 pub const MAX_LEVELS: usize = 8;
@@ -118,19 +120,16 @@ pub struct OiMargin {
 }
 
 impl OiMargin {
-    /// `ceil(N · min(base + (OI − lower) / (upper − lower) · (1 − base), 1))` with `base = 1 / leverage`, in hundredths.
-    #[must_use]
-    pub fn initial_margin(self, notional: i128, leverage: u32, open_interest: Quantity) -> i128 {
-        let above = i128::from(open_interest) - i128::from(self.lower);
-        let (span, leverage) = (i128::from(self.upper) - i128::from(self.lower), i128::from(leverage));
-        let one = i128::from(LEVERAGE_ONE);
-        if above <= 0 {
-            return div_ceil(notional * one, leverage);
+    /// The rate `min(base + max((OI − lower) / (upper − lower) · (1 − base), 0), 1)`.
+    pub(crate) fn rate(self, base: Rate, open_interest: Quantity) -> Rate {
+        let (lower, upper) = (i128::from(self.lower), i128::from(self.upper));
+        let above = (i128::from(open_interest) - lower).clamp(0, upper - lower);
+        let (above, span) = (I256::from(above), I256::from(upper - lower));
+        let Rate { numerator, denominator } = base;
+        if numerator >= denominator {
+            return Rate { numerator: I256::ONE, denominator: I256::ONE };
         }
-        if above >= span {
-            return notional;
-        }
-        mul_div_ceil(notional, one * span + above * (leverage - one), leverage * span)
+        Rate { numerator: numerator * (span - above) + above * denominator, denominator: denominator * span }
     }
 }
 

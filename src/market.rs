@@ -639,7 +639,8 @@ impl Market {
         source: MarkSource,
         now_ns: u64,
     ) -> (MarkChange, AirlockStep) {
-        if self.instruments[id.index()].has_airlock() {
+        let instrument = &self.instruments[id.index()];
+        if instrument.has_airlock() && (self.only_bounds || !instrument.passes_airlock(price)) {
             return self.enter_airlock(id, (price, source), now_ns);
         }
         (self.put_mark(id, price), AirlockStep::None)

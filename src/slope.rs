@@ -69,8 +69,13 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
+    /// Of a leverage in hundredths.
+    pub(crate) fn of_leverage(leverage: u32) -> Self {
+        Self { numerator: I256::from(LEVERAGE_ONE), denominator: I256::from(leverage) }
+    }
+
     /// `ceil(amount · rate)`, at most [`MOST`].
-    fn of(self, amount: i128) -> i128 {
+    pub(crate) fn of(self, amount: i128) -> i128 {
         let product = I256::from(amount) * self.numerator;
         let floor = product.div_euclid(self.denominator);
         let up = floor + I256::from(product.rem_euclid(self.denominator) != 0);
@@ -128,10 +133,15 @@ impl Slope {
         fast().unwrap_or_else(|| self.maintenance_rate(steps).of(notional))
     }
 
+    /// The initial margin rate of a size in steps, whatever the leverage.
+    pub(crate) fn initial_rate(&self, steps: i128) -> Rate {
+        self.rate(self.im_base_ppb, steps)
+    }
+
     /// `ceil(N · max(imr, 1 / leverage))`, in quanta; the leverage in hundredths.
     pub(crate) fn initial_margin(&self, steps: i128, notional: i128, leverage: u32) -> i128 {
         let by_leverage = div_ceil(notional * i128::from(LEVERAGE_ONE), i128::from(leverage));
-        self.rate(self.im_base_ppb, steps).of(notional).max(by_leverage)
+        self.initial_rate(steps).of(notional).max(by_leverage)
     }
 
     /// `1 / imr` in hundredths, rounded down, at least one.

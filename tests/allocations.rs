@@ -9,6 +9,14 @@ use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::VenueMode;
 use terrace::{Capacity, Kernel, Settings, Strategy};
 
+/// Wide enough for all marks to pass: looking at them allocates nothing.
+const AIRLOCK: terrace::controls::AirlockRule = terrace::controls::AirlockRule {
+    max_jump_ppb: Some(900_000_000),
+    preview_jump_ppb: None,
+    max_liquidation: None,
+    timeout_ns: Some(1_000),
+};
+
 const ACCOUNTS: u64 = 2_000;
 const START: i64 = 100_000;
 const INSTRUMENT: InstrumentId = InstrumentId(0);
@@ -23,6 +31,7 @@ fn kernel(shards: u32, strategy: Strategy) -> Kernel {
     let rows = [row(5_000_000_000, 4_000_000, 12_500), row(500_000_000_000, 10_000_000, 5_000)];
     let spec = InstrumentSpec {
         liquidation_fee_ppb: 12_500_000,
+        controls: terrace::controls::Controls { airlock: Some(AIRLOCK), ..Default::default() },
         ..InstrumentSpec::new(
             "BTCUSDT",
             AssetId(0),

@@ -37,6 +37,8 @@ const EXPECTED: &[&str] = &[
     "cancel_requested ",
     "cancelled by a fill",
     "cancelled by an acknowledgement",
+    "dry_run ",
+    "dry_run of somebody",
     "fill beyond the rest",
     "fund adl",
     "fund adl_residue",
@@ -52,6 +54,7 @@ const EXPECTED: &[&str] = &[
     "fund_drawdown begins",
     "fund_drawdown ends",
     "funding ",
+    "funding by itself",
     "health cancel_acknowledged",
     "health cancel_requested",
     "health order_out",
@@ -73,12 +76,24 @@ const EXPECTED: &[&str] = &[
     "liquidation_order unwind",
     "liquidation_order: paced",
     "liquidation_started ",
+    "liquidation_started by mode",
+    "liquidation_started by set",
     "liquidation_started of a leg",
     "liquidation_suppressed ",
     "margin_call ",
     "mark ",
     "mark_frozen ",
+    "mark_frozen by a mode",
     "mark_live ",
+    "mode adl_paused",
+    "mode cancel_only",
+    "mode halted",
+    "mode liquidation_paused",
+    "mode normal",
+    "mode of account",
+    "mode of everything",
+    "mode of symbol",
+    "mode reduce_only",
     "offset ",
     "ok ",
     "ok again",
@@ -86,19 +101,26 @@ const EXPECTED: &[&str] = &[
     "order_mismatch ",
     "orders_cancelled ",
     "rejected again",
+    "rejected bad_tiers",
     "rejected bad_value",
     "rejected duplicate",
     "rejected gap",
+    "rejected halted",
     "rejected insufficient_margin",
+    "rejected limit of collar",
+    "rejected limit of open_interest",
+    "rejected limit of position",
     "rejected locked",
     "rejected malformed",
     "rejected off_grid",
     "rejected overflow",
+    "rejected reduce_only",
     "rejected time_reversed",
     "rejected unknown_account",
     "rejected unknown_field",
     "rejected unknown_liquidation",
     "rejected unknown_order",
+    "settled ",
     "socialised ",
     "socialised: inverse",
     "takeover ",
@@ -162,9 +184,10 @@ impl Bench {
     /// Carries a line out everywhere and compares what is said.
     fn line(&mut self, line: &str) -> Result<(), TestCaseError> {
         self.log.push(line.to_owned());
-        let before = Before::of(&self.reference);
-        self.last = self.reference.line(line).into_iter().map(without_reason).collect();
-        self.seen.count(&before, self.reference.seq(), &self.last);
+        let before = Before::of(&self.reference, line);
+        let said = self.reference.line(line);
+        self.seen.count(&before, self.reference.seq(), &said);
+        self.last = said.into_iter().map(without_reason).collect();
         if self.sessions.is_empty() {
             return Ok(());
         }

@@ -23,6 +23,14 @@ static COUNTS: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
 /// So many allocations are told with where they were made, on the way to an assertion that fails.
+/// Wide enough for all marks to pass: looking at them allocates nothing.
+const AIRLOCK: terrace::controls::AirlockRule = terrace::controls::AirlockRule {
+    max_jump_ppb: Some(900_000_000),
+    preview_jump_ppb: None,
+    max_liquidation: None,
+    timeout_ns: Some(1_000),
+};
+
 const SHOWN: u64 = 3;
 
 #[global_allocator]
@@ -86,6 +94,7 @@ fn kernel(shards: u32, floor: i128) -> Kernel {
     let rows = [row(5_000_000_000, 4_000_000, 12_500), row(500_000_000_000, 10_000_000, 5_000)];
     let spec = InstrumentSpec {
         liquidation_fee_ppb: 12_500_000,
+        controls: terrace::controls::Controls { airlock: Some(AIRLOCK), ..Default::default() },
         ..InstrumentSpec::new(
             "BTCUSDT",
             ASSET,

@@ -182,8 +182,8 @@ impl<'a> Retrace<'a> {
         self.place += 1;
         let booked = match entry {
             Entry::Command { seq, ts_ns, command, off_grid } => {
-                self.seq = *seq;
-                kernel.input(*ts_ns, command, *off_grid)
+                let counts = std::mem::replace(&mut self.seq, *seq) != *seq; // what has no number was not sent
+                kernel.place(*ts_ns, command, *off_grid, counts)
             }
             Entry::Book { seq, ts_ns, instrument, book } => {
                 self.seq = *seq;

@@ -8,7 +8,7 @@ use crate::number::Price;
 use crate::refusal::Refusal;
 use crate::rounds::Rounds;
 use crate::sequencer;
-use crate::shard::Shard;
+use crate::shard::{Shard, locate};
 
 /// Carries a correction out that has its place: tells it, books it, and lets the shards find what it puts in breach.
 ///
@@ -44,12 +44,6 @@ pub(crate) fn correct(
         }
     }
     done
-}
-
-/// The shard of an account and its index there.
-fn locate(shards: &[Box<Shard>], account: u64) -> Option<(usize, u32)> {
-    let shard = shards.iter().position(|shard| shard.owns(account))?;
-    Some((shard, shards[shard].find(account)?))
 }
 
 fn check(rounds: &Rounds, shards: &[Box<Shard>], correction: &Correction) -> Result<(), Refusal> {

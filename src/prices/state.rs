@@ -135,8 +135,8 @@ pub(crate) struct Prices {
     premium_count: u64,
     /// Of the last funding.
     rate_ppb: i64,
-    /// When that was, or when it would have been due without a rate.
-    funded_ns: u64,
+    /// When the first premium since then was sampled.
+    first_premium_ns: Option<u64>,
     inputs: Option<MarkInputs>,
     /// The computed mark that was told last.
     pub(crate) told: Option<Price>,
@@ -166,7 +166,7 @@ impl Prices {
             premiums: 0,
             premium_count: 0,
             rate_ppb: 0,
-            funded_ns: 0,
+            first_premium_ns: None,
             inputs: None,
             told: None,
         }
@@ -223,9 +223,6 @@ impl Prices {
         self.index_lives = index.is_some();
         self.index = index.or(self.index);
         self.twice_mid = self.fresh_mid(rules);
-        if self.is_due(rules) && self.rate_at(rules, now_ns).is_none() {
-            self.funded_ns = now_ns; // nothing to settle at
-        }
         lived && !self.index_lives
     }
 
@@ -256,13 +253,13 @@ impl Prices {
         }
         let sampling = |rules: &PriceRules| rules.funding.map(|funding| (funding.interval_ns, funding.sample_every_ns));
         if sampling(from) != sampling(to) {
-            (self.premiums, self.premium_count) = (0, 0);
+            (self.premiums, self.premium_count, self.first_premium_ns) = (0, 0, None);
         }
         let due = |rules: &PriceRules| {
             rules.funding.filter(|funding| funding.auto).map(|funding| (funding.interval_ns, funding.anchor_ns))
         };
         if due(from) != due(to) {
-            self.funded_ns = self.funded_ns.max(now_ns); // the first is the next after this
+            self.first_premium_ns = self.first_premium_ns.map(|_| now_ns + 1); // the first is the next after this
         }
         if from.mark.is_computed() != to.mark.is_computed() {
             // A mark that was computed counts as given now; the first that is computed is told.
@@ -311,6 +308,9 @@ impl Prices {
         }
         if let (Some(funding), Some(premium)) = (rules.funding, self.premium()) {
             let count = due(funding.sample_every_ns);
+            if self.first_premium_ns.is_none() && count > 0 {
+                self.first_premium_ns = Some((before_ns / funding.sample_every_ns + 1) * funding.sample_every_ns);
+            }
             self.premiums += i128::from(premium) * i128::from(count);
             self.premium_count += count;
         }
@@ -373,22 +373,20 @@ impl Prices {
         (count > 0).then(|| rate(funding, sum, count))
     }
 
-    /// Whether, under `auto`, a funding has fallen due at the time of the last input.
-    fn is_due(&self, rules: &PriceRules) -> bool {
-        self.is_due_at(rules, self.now_ns)
-    }
-
-    /// Whether, under `auto`, a funding has fallen due since the last.
+    /// Whether, under `auto`, a funding has fallen due since a premium was sampled: without one it is passed over.
     pub(crate) fn is_due_at(&self, rules: &PriceRules, now_ns: u64) -> bool {
         let Some(funding) = rules.funding.filter(|funding| funding.auto) else { return false };
-        now_ns > self.funded_ns && now_ns - self.funded_ns >= funding.time_left(self.funded_ns)
+        let next = || (self.now_ns / funding.sample_every_ns + 1).checked_mul(funding.sample_every_ns);
+        let Some(first) = self.first_premium_ns.or_else(|| self.premium().and_then(|_| next())) else { return false };
+        let before = first - 1;
+        now_ns >= first && now_ns - before >= funding.time_left(before)
     }
 
     /// A settlement is fixed: its rate is the last one from now on, and the next is averaged anew.
     pub(crate) fn note_funding(&mut self, rules: &PriceRules, rate_ppb: i64, now_ns: u64) {
         self.sample(rules, now_ns);
         (self.premiums, self.premium_count) = (0, 0);
-        (self.rate_ppb, self.funded_ns) = (rate_ppb, now_ns);
+        (self.rate_ppb, self.first_premium_ns) = (rate_ppb, None);
     }
 }
 

@@ -65,6 +65,11 @@ impl Rounds {
         }
         self.filled.clear();
         self.wake(shards);
+        if !self.changes.is_empty() {
+            for shard in shards.iter_mut() {
+                shard.look_at_held_back();
+            }
+        }
         let judges = !self.market.undecided.is_empty();
         if self.changes.is_empty() && !judges {
             return false;
@@ -137,6 +142,7 @@ impl Rounds {
         self.findings.ready.clear();
         self.findings.called.clear();
         for shard in shards.iter_mut() {
+            shard.look_at_held_back();
             shard.examine(&self.market, &mut self.findings);
         }
         self.findings.breached.sort_unstable();

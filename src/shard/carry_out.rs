@@ -175,6 +175,7 @@ impl Shard {
     /// Looks at every pool that the input touched: locks and announces those in breach, in order, and begins their
     /// liquidation as far as that concerns one pool alone. What is left to decide is kept for the next decision.
     pub(crate) fn find_breaches(&mut self, market: &Market, cause: Cause, outbox: &mut impl Outbox) {
+        self.look_at_held_back();
         if self.is_quiet() {
             return;
         }

@@ -77,7 +77,7 @@ impl Shard {
                 let book = self.order_book(holding);
                 let ordered = if side == Side::Buy { book.buy_lots } else { book.sell_lots };
                 reach[0] += i128::from(self.holdings[holding as usize].position.quantity);
-                reach[1] += i128::from(ordered);
+                reach[1] += ordered;
             }
         }
         Some((group.id, reach))

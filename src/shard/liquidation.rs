@@ -31,6 +31,8 @@ pub(super) struct Liquidation {
     undecided: bool,
     /// Whether it waits for room at the venue.
     queued: bool,
+    /// Whether a mode held its next step back: it is looked at again with the next input or round.
+    pub(super) held_back: bool,
     /// As it was when the pool was locked.
     urgency: Urgency,
 }
@@ -248,7 +250,7 @@ impl Shard {
     /// Whether a locked pool waits for nothing.
     pub(super) fn is_ready(&self, pool: u32) -> bool {
         let liquidation = self.liquidation(pool);
-        let waits = liquidation.standing.is_some() || liquidation.queued;
+        let waits = liquidation.standing.is_some() || liquidation.queued || liquidation.held_back;
         !waits && matches!(liquidation.cancelling, Cancelling::NotYet | Cancelling::Done)
     }
 
@@ -301,6 +303,7 @@ impl Shard {
             let left = unfilled.lots.min(holding.position.quantity.abs());
             if left > 0 && self.liquidation_is_paused(market, pool, holding.instrument) {
                 self.liquidation_mut(pool).unfilled = Some(unfilled);
+                self.hold_back(pool);
                 return Advance::Waits;
             }
             // What froze meanwhile is passed over: when it lives again, it is asked for anew.
@@ -312,7 +315,12 @@ impl Shard {
         if let Some((long, short)) = self.to_offset(market, pool) {
             return Advance::Offset { rounding: self.offset(market, long, short, events) };
         }
-        let Some(holding) = self.largest(market, pool) else { return Advance::Waits };
+        let Some(holding) = self.largest(market, pool) else {
+            if self.is_held_by_mode(market, pool) {
+                self.hold_back(pool);
+            }
+            return Advance::Waits;
+        };
         self.reduction(market, margin, holding).map_or_else(
             || {
                 let whole = self.holdings[holding as usize].position.quantity.abs();

@@ -7,7 +7,7 @@ use crate::command::{MarginMode, PositionSide};
 use crate::contract::{Unit, Valuation};
 use crate::event::PoolName;
 use crate::market::{AssetId, Instrument, Market};
-use crate::number::{LIMIT, Price, Quantity, div_ceil, div_floor, mul_div_floor};
+use crate::number::{LIMIT, Price, div_ceil, div_floor, mul_div_floor};
 use crate::position::Position;
 use crate::tiers::TierRule;
 use ethnum::I256;
@@ -66,17 +66,18 @@ pub(super) fn excess_at(instrument: &Instrument, position: &Position, price: i64
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reach {
     /// Unsigned.
-    pub(super) lots: Quantity,
+    pub(super) lots: i128,
     /// In quanta: the position at the mark, the orders at their limits.
     pub(super) notional: i128,
 }
 
 /// How far a position goes with its buy orders, and with its sell orders: of the notionals the larger is `N_io`.
 pub(super) fn reaches(instrument: &Instrument, position: &Position, book: &OrderBook) -> [Reach; 2] {
-    let signed = position.notional(instrument) * i128::from(position.quantity.signum());
+    let lots = i128::from(position.quantity);
+    let signed = position.notional(instrument) * lots.signum();
     [
-        Reach { lots: (position.quantity + book.buy_lots).abs(), notional: (signed + book.buys).abs() },
-        Reach { lots: (position.quantity - book.sell_lots).abs(), notional: (signed - book.sells).abs() },
+        Reach { lots: (lots + book.buy_lots).abs(), notional: (signed + book.buys).abs() },
+        Reach { lots: (lots - book.sell_lots).abs(), notional: (signed - book.sells).abs() },
     ]
 }
 
@@ -88,7 +89,7 @@ pub(super) fn initial_requirement(
     leverage: u32,
     mode: MarginMode,
 ) -> i128 {
-    let required = |lots, notional| instrument.initial_margin(lots, notional, leverage);
+    let required = |lots: i128, notional| instrument.initial_margin(lots, notional, leverage);
     // By notional alone a higher one requires more; where the lots count too, each way is asked.
     let [buying, selling] = reaches(instrument, position, book);
     let with_orders = if instrument.spec.tiers.slope().is_some() {
@@ -98,7 +99,9 @@ pub(super) fn initial_requirement(
     };
     match mode {
         MarginMode::Cross => with_orders,
-        MarginMode::Isolated => (with_orders - required(position.quantity, position.notional(instrument))).max(0),
+        MarginMode::Isolated => {
+            (with_orders - required(position.quantity.into(), position.notional(instrument))).max(0)
+        }
     }
 }
 
@@ -191,11 +194,12 @@ impl Shard {
         margin
     }
 
-    /// Initial margin and `available` of an account's cross pool: `balance + min(0, Σ uPnL) − Σ IM`.
+    /// Initial margin and `available` of an account's cross pool: `balance + min(0, Σ uPnL) − Σ IM`; what instruments that count
+    /// profits too have of them stands in place of the 0.
     pub(super) fn disposable(&self, market: &Market, account: u32, asset: AssetId) -> Disposable {
         let mut balance = 0;
         let mut unrealised = 0;
-        let mut counted = 0; // profits too
+        let mut profits = 0; // of instruments that count them
         let mut initial = 0;
         for pool in self.pools_of(account) {
             let mode = match self.pools[pool as usize].name {
@@ -221,13 +225,15 @@ impl Shard {
                 };
                 if mode == MarginMode::Cross {
                     let instrument = market.instrument(holding.instrument);
-                    let counts = instrument.spec.controls.count_profits;
-                    let sum = if counts { &mut counted } else { &mut unrealised };
-                    *sum += holding.position.unrealised(instrument);
+                    let own = holding.position.unrealised(instrument);
+                    unrealised += own;
+                    if instrument.spec.controls.count_profits {
+                        profits += own.max(0);
+                    }
                 }
             }
         }
-        Disposable { initial, available: balance + counted + unrealised.min(0) - initial }
+        Disposable { initial, available: balance + unrealised.min(profits) - initial }
     }
 
     /// What a holding requires with its orders, at this leverage: see [`initial_requirement`].

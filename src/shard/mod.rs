@@ -153,6 +153,8 @@ pub(crate) struct Shard {
     awaiting_executions: u32,
     /// Locked pools to walk at the next decision.
     undecided: Vec<u32>,
+    /// Locked pools whose next step a mode holds back.
+    held_back: Vec<u32>,
     /// Pools to look at before the next input.
     touched: Vec<u32>,
     /// Whether any pool was touched since the last decision.
@@ -200,6 +202,7 @@ impl Shard {
             sums: Vec::new(),
             awaiting_executions: 0,
             undecided: Vec::with_capacity(burst),
+            held_back: Vec::new(),
             touched: Vec::with_capacity(capacity.accounts + capacity.positions), // pools
             stirred: false,
             found: Findings::with_capacity(burst),

@@ -46,6 +46,33 @@ impl Shard {
     /// Nobody can take the lots of a claim at present: the pool waits, as it was.
     pub(crate) fn put_back(&mut self, pool: u32, claim: &Claim) {
         self.liquidation_mut(pool).unfilled = claim.unfilled;
+        self.hold_back(pool);
+    }
+
+    /// Whether a position of a pool whose mark lives is passed over because of a mode.
+    pub(super) fn is_held_by_mode(&self, market: &Market, pool: u32) -> bool {
+        self.holdings_of(pool).any(|at| {
+            let holding = &self.holdings[at as usize];
+            let lives = market.instrument(holding.instrument).lives();
+            holding.position.quantity != 0 && lives && self.liquidation_is_paused(market, pool, holding.instrument)
+        })
+    }
+
+    /// A mode keeps a locked pool from its next step, until the next input or round.
+    pub(super) fn hold_back(&mut self, pool: u32) {
+        if !std::mem::replace(&mut self.liquidation_mut(pool).held_back, true) {
+            self.held_back.push(pool);
+        }
+    }
+
+    /// Marks, payments and funds may have changed what the pools that were held back can do: they are looked at again.
+    pub(crate) fn look_at_held_back(&mut self) {
+        while let Some(pool) = self.held_back.pop() {
+            if self.pools[pool as usize].is_locked() && self.liquidation(pool).held_back {
+                self.liquidation_mut(pool).held_back = false;
+                self.touch(pool);
+            }
+        }
     }
 
     /// Refuses an order that the modes of everything, its instrument or its account refuse; the strictest holds.
@@ -83,11 +110,11 @@ impl Shard {
         if let Some(limit) = limits.position {
             self.check_position_limit(account, holding, position, order, limit)?;
         }
-        let signed = |lots: i128| i128::from(position.quantity) + i128::from(order.side.signed(1)) * lots;
-        let grown = signed(i128::from(order.quantity)).abs() - i128::from(position.quantity).abs();
+        let toward = i128::from(order.side.signed(1)) * i128::from(position.quantity);
+        let opened = i128::from(order.quantity) + toward.min(0);
         if let Some(limit) = limits.open_interest
-            && grown > 0
-            && i128::from(instrument.open_interest) + grown > i128::from(limit)
+            && opened > 0
+            && i128::from(instrument.open_interest) + opened > i128::from(limit)
         {
             return Err(Refusal::Limit(Limited::OpenInterest(limit)));
         }
@@ -109,13 +136,12 @@ impl Shard {
             || {
                 let book = holding.map_or(OrderBook::EMPTY, |at| self.order_book(at));
                 let ordered = if order.side == Side::Buy { book.buy_lots } else { book.sell_lots };
-                [i128::from(position.quantity), i128::from(ordered)]
+                [i128::from(position.quantity), ordered]
             },
             |(_, reach)| reach,
         );
-        let signed = |lots: i128| held + i128::from(order.side.signed(1)) * lots;
-        let (before, after) = (signed(ordered).abs(), signed(ordered + i128::from(order.quantity)).abs());
-        if after <= i128::from(limit) || after <= before {
+        let reach = i128::from(order.side.signed(1)) * held + ordered + i128::from(order.quantity);
+        if reach <= i128::from(limit) {
             return Ok(());
         }
         let group = of_group.map(|(group, _)| group);

@@ -321,11 +321,11 @@ fn reserve(book: &mut OrderBook, side: Side, reduce_only: bool, lots: Quantity, 
         (true, _) => book.reducing += lots,
         (false, Side::Buy) => {
             book.buys += notional;
-            book.buy_lots += lots;
+            book.buy_lots += i128::from(lots);
         }
         (false, Side::Sell) => {
             book.sells += notional;
-            book.sell_lots += lots;
+            book.sell_lots += i128::from(lots);
         }
     }
 }

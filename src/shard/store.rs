@@ -99,9 +99,9 @@ pub(super) struct OrderBook {
     pub(super) buys: i128,
     /// The same of the sell orders.
     pub(super) sells: i128,
-    /// Lots of the buy orders that are not reduce-only, and of the sell orders.
-    pub(super) buy_lots: Quantity,
-    pub(super) sell_lots: Quantity,
+    /// Lots of the buy orders that are not reduce-only, and of the sell orders: there may be any number of them.
+    pub(super) buy_lots: i128,
+    pub(super) sell_lots: i128,
     /// Lots of the reduce-only orders.
     pub(super) reducing: Quantity,
 }

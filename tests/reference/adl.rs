@@ -120,7 +120,7 @@ impl State {
             if k.is_zero() || !self.may_be_deleveraged(counter.account, counter.at, &k, price) {
                 continue;
             }
-            self.settle_first(counter.account);
+            self.catch_up(counter.account);
             if !self.may_be_deleveraged(counter.account, counter.at, &k, price) {
                 continue;
             }

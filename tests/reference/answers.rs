@@ -103,7 +103,7 @@ impl State {
             "margin": margin,
             "leverage": show_scaled(&self.leverage(account, i), 2),
             "im": money(&self.position_im(account, at)),
-            "mm": money(&self.position_mm(i, position)),
+            "mm": money(&self.position_mm(account, at)),
             "tier": instrument.tiers.row_of(&notional) + 1,
             "liq_price": self.show_maybe_price(i, &self.liq_price(account, at)),
             "bankruptcy_price": self.show_maybe_price(i, &self.bankruptcy_price(account, at)),

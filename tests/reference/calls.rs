@@ -70,7 +70,7 @@ impl State {
     /// The levels of all instruments in which it holds a position, rising.
     fn watched(&self, pool: PoolId) -> Vec<Int> {
         let held = self.pool_positions(pool).into_iter();
-        let mut levels: Vec<Int> = held.flat_map(|i| self.instruments[i.i].margin_calls.clone()).collect();
+        let mut levels: Vec<Int> = held.flat_map(|at| self.margin_rules(pool.account, at.i).margin_calls).collect();
         levels.sort();
         levels.dedup();
         levels

@@ -2,6 +2,7 @@
 //! here: `malformed`, `unknown_op`, `unknown_field`.
 
 use super::calls;
+use super::controls::{self, LimitFields, Mode};
 use super::input::{Fields, Json, Refusal, is_name, json_decimal, malformed, refuse};
 use super::number::Rat;
 use super::price_fields::{self, FundingFields, IndexFields, MarkFields};
@@ -135,6 +136,24 @@ pub enum Command {
     Get(Get),
     /// What instruments declared later do not name.
     Defaults(Vec<(String, Json)>),
+    /// The fields to change, as they were given.
+    Set {
+        symbol: String,
+        fields: Vec<(String, Json)>,
+        dry_run: bool,
+    },
+    Mode {
+        symbol: Option<String>,
+        account: Option<u64>,
+        mode: Mode,
+    },
+}
+
+impl Command {
+    /// Nothing follows from it.
+    pub fn changes_nothing(&self) -> bool {
+        matches!(self, Command::Get(_) | Command::Defaults(_) | Command::Set { dry_run: true, .. })
+    }
 }
 
 /// Where liquidation and unwind orders go, and how long the venue may take.
@@ -163,6 +182,8 @@ pub enum PoolName {
 }
 
 pub struct InstrumentFields {
+    /// As they were given.
+    pub entries: Vec<(String, Json)>,
     pub symbol: String,
     pub kind: String,
     pub settle: String,
@@ -188,6 +209,8 @@ pub struct InstrumentFields {
     pub mark: Option<MarkFields>,
     pub funding: Option<FundingFields>,
     pub margin_calls: Vec<Rat>,
+    pub count_profits: bool,
+    pub limits: LimitFields,
     pub fund: Option<String>,
 }
 
@@ -285,6 +308,8 @@ const INSTRUMENT_FIELDS: &[&str] = &[
     "mark",
     "funding",
     "margin_calls",
+    "count_profits",
+    "limits",
     "fund",
 ];
 
@@ -294,6 +319,8 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         "asset" => &["asset", "decimals"],
         "instrument" => INSTRUMENT_FIELDS,
         "defaults" => &INSTRUMENT_FIELDS[1..],
+        "set" => &[],
+        "mode" => &["symbol", "account", "mode"],
         "fund" => &["fund", "asset", "floor", "drawdown", "socialise", "unwind_interval"],
         "fund_deposit" => &["fund", "amount"],
         "venue" => &["mode", "cancel_ack", "cancel_timeout", "order_timeout"],
@@ -355,7 +382,8 @@ pub fn parse(fields: &Fields, defaults: &[(String, Json)]) -> Result<Input, Refu
     };
     for (key, _) in &fields.entries {
         let key = key.as_str();
-        if key != "op" && key != "ts" && !repeats::FIELDS.contains(&key) && !known.contains(&key) {
+        let of_set = op == "set" && (key == "dry_run" || INSTRUMENT_FIELDS.contains(&key));
+        if key != "op" && key != "ts" && !repeats::FIELDS.contains(&key) && !known.contains(&key) && !of_set {
             return refuse("unknown_field", format!("{op} does not take {key:?}"));
         }
     }
@@ -373,6 +401,8 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
         "asset" => Command::Asset { asset: f.name("asset")?, decimals: f.id("decimals")? },
         "instrument" => Command::Instrument(Box::new(parse_instrument(f)?)),
         "defaults" => Command::Defaults(parse_defaults(f)?),
+        "set" => parse_set(f)?,
+        "mode" => parse_mode(f)?,
         "fund" => parse_fund(f)?,
         "fund_deposit" => Command::FundDeposit { fund: f.name("fund")?, amount: f.decimal("amount")? },
         "venue" => Command::Venue(parse_venue(f)?),
@@ -461,10 +491,38 @@ fn parse_pool(f: &Fields) -> Result<PoolName, Refusal> {
     }
 }
 
-/// Their form is looked at in an instrument that names what any must.
 fn parse_defaults(f: &Fields) -> Result<Vec<(String, Json)>, Refusal> {
     let given = f.entries.iter().filter(|(key, _)| INSTRUMENT_FIELDS.contains(&key.as_str()));
     let given: Vec<(String, Json)> = given.cloned().collect();
+    look_at_form(&given)?;
+    Ok(given)
+}
+
+/// At least one field beside the symbol.
+fn parse_set(f: &Fields) -> Result<Command, Refusal> {
+    let (symbol, dry_run) = (f.name("symbol")?, f.flag_or("dry_run", false)?);
+    let changes = |key: &str| INSTRUMENT_FIELDS[1..].contains(&key);
+    let fields: Vec<(String, Json)> = f.entries.iter().filter(|(key, _)| changes(key)).cloned().collect();
+    if fields.is_empty() {
+        return malformed("set names nothing that it would change");
+    }
+    look_at_form(&fields)?;
+    Ok(Command::Set { symbol, fields, dry_run })
+}
+
+/// Of an instrument, of an account, or, with neither, of everything.
+fn parse_mode(f: &Fields) -> Result<Command, Refusal> {
+    let (symbol, account) = (f.maybe("symbol", Fields::name)?, f.maybe("account", Fields::id)?);
+    if symbol.is_some() && account.is_some() {
+        return malformed("a mode is of a symbol or of an account, not of both");
+    }
+    let mode = Mode::read(&f.word("mode", Mode::WORDS)?);
+    Ok(Command::Mode { symbol, account, mode })
+}
+
+/// The form of some fields of an instrument is looked at in one that names what any must.
+fn look_at_form(given: &[(String, Json)]) -> Result<(), Refusal> {
+    let f = Fields { entries: given.to_vec() };
     let text = |text: &str| Json::Text(text.to_string());
     let needed = [
         ("symbol", text("X")),
@@ -477,14 +535,15 @@ fn parse_defaults(f: &Fields) -> Result<Vec<(String, Json)>, Refusal> {
     ];
     let missing = needed.into_iter().filter(|(key, _)| !f.has(key)).map(|(key, json)| (key.to_string(), json));
     parse_instrument(&Fields { entries: given.iter().cloned().chain(missing).collect() })?;
-    Ok(given)
+    Ok(())
 }
 
-fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
+pub fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
     let kinds = ["linear_perp", "inverse_perp", "linear_future", "inverse_future", "option", "spot"];
     let ranks = ["pnl_leverage", "pnl_margin_ratio", "profit_notional", "pro_rata"];
     f.name("underlying")?;
     Ok(InstrumentFields {
+        entries: f.entries.clone(),
         symbol: f.name("symbol")?,
         kind: f.word("kind", &kinds)?,
         settle: f.name("settle")?,
@@ -509,6 +568,8 @@ fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
         mark: price_fields::parse_mark(f)?,
         funding: price_fields::parse_funding(f)?,
         margin_calls: calls::parse_levels(f)?,
+        count_profits: f.flag_or("count_profits", false)?,
+        limits: controls::parse_limits(f)?,
         fund: f.maybe("fund", Fields::name)?,
     })
 }
@@ -522,7 +583,7 @@ fn parse_tiers(f: &Fields) -> Result<Option<Vec<Json>>, Refusal> {
 /// Exactly one of `lots` and `depth_share`.
 fn parse_pacing(f: &Fields) -> Result<Option<PacingFields>, Refusal> {
     let entries = match f.get("pacing") {
-        None => return Ok(None),
+        None | Some(Json::Null) => return Ok(None),
         Some(Json::Object(entries)) => entries.clone(),
         Some(_) => return malformed("pacing is not an object"),
     };

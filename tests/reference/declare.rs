@@ -3,6 +3,7 @@
 
 use super::calls::{need_levels, whole_levels};
 use super::command::{FundFields, InstrumentFields};
+use super::controls::Mode;
 use super::input::{Refusal, refuse};
 use super::marks::{need_price_grid, need_tick_of_prices, pricing_of, says_prices};
 use super::number::{Int, Rat, decimals_of, int, one, pow10, rat, show_exact, significant_digits, zero};
@@ -92,8 +93,17 @@ impl State {
         Ok(())
     }
 
-    /// Checks: names, values, tiers, grid, overflow, duplicate.
     pub fn do_instrument(&mut self, f: &InstrumentFields) -> Result<(), Refusal> {
+        let instrument = self.instrument_of(f)?;
+        let taken = self.instrument_id(&f.symbol).is_ok();
+        need(!taken, "duplicate", format!("symbol {} exists", f.symbol))?;
+        self.instruments.push(instrument);
+        self.follow_mode(self.instruments.len() - 1);
+        Ok(())
+    }
+
+    /// Checks: names, values, tiers, grid, overflow.
+    pub fn instrument_of(&self, f: &InstrumentFields) -> Result<Instrument, Refusal> {
         let settle = self.asset_id(&f.settle)?;
         let fund = match &f.fund {
             Some(name) => self.fund_id(name)?,
@@ -117,6 +127,7 @@ impl State {
         let says_prices = says_prices(f);
         need_tick_of_prices(f)?;
         need_levels(&f.margin_calls)?;
+        f.limits.need_values()?;
         let tiers = tiers(f, decimals)?;
         let maker_fee = parts_per_billion(&f.maker_fee)?;
         let taker_fee = parts_per_billion(&f.taker_fee)?;
@@ -124,12 +135,12 @@ impl State {
         f.fraction.as_ref().map(parts_per_billion).transpose()?;
         need_pacing_on_grid(f)?;
         let margin_calls = whole_levels(&f.margin_calls)?;
+        let limits = f.limits.on_grid(&f.lot)?;
         need_price_grid(f)?;
         need_below_limit("unit", unit.numer())?;
         need_below_limit("unit", unit.denom())?;
-        let taken = self.instrument_id(&f.symbol).is_ok();
-        need(!taken, "duplicate", format!("symbol {} exists", f.symbol))?;
-        self.instruments.push(Instrument {
+        Ok(Instrument {
+            entries: f.entries.clone(),
             symbol: f.symbol.clone(),
             kind: f.kind.clone(),
             settle,
@@ -155,6 +166,10 @@ impl State {
             kept_mark: None,
             chunk: chunk as usize,
             margin_calls,
+            count_profits: f.count_profits,
+            limits,
+            mode: Mode::Normal,
+            noted_interest: zero(),
             pricing,
             told_mark: None,
             mark_inputs: Value::Null,
@@ -167,8 +182,7 @@ impl State {
             unwind_due: false,
             unwound_at: None,
             venue: Position::default(),
-        });
-        Ok(())
+        })
     }
 
     /// Adds to a fund's balance and says so, unless nothing changes.

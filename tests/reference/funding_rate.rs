@@ -11,7 +11,7 @@ pub fn premium(index: &Rat, impact_bid: &Rat, impact_ask: &Rat) -> Rat {
 }
 
 /// Rates in whole ppb.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct RateRules {
     pub interest: Int,
     pub clamp: Int,

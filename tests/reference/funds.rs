@@ -185,7 +185,7 @@ impl State {
             let fund = self.instruments[i].fund;
             let inventory = self.inventory(i);
             let low = self.fund_equity(fund) < self.funds[fund].floor || self.in_drawdown(fund);
-            if inventory.q.is_zero() || !low || !self.lives(i) {
+            if inventory.q.is_zero() || !low || self.inventory_adl_paused(i) || !self.lives(i) {
                 continue;
             }
             let mark = self.instruments[i].mark.clone().expect("it lives");

@@ -5,7 +5,7 @@
 use super::number::{Int, Rat, int, rat, zero};
 use num_traits::Signed;
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct IndexRules {
     /// Name and weight.
     pub venues: Vec<(String, Int)>,

@@ -21,6 +21,7 @@ const ROUNDING: i64 = 6;
 /// instrument in one pool move together.
 struct Probe<'a> {
     state: &'a State,
+    account: u64,
     i: usize,
     /// The signed sizes that move.
     legs: Vec<Int>,
@@ -44,14 +45,14 @@ impl State {
 
     fn probe(&self, account: u64, at: At) -> Probe<'_> {
         let pool = self.own_pool(account, at);
-        let mut probe = Probe { state: self, i: at.i, legs: Vec::new(), rest: self.pool_money(pool) };
+        let mut probe = Probe { state: self, account, i: at.i, legs: Vec::new(), rest: self.pool_money(pool) };
         for other in self.pool_positions(pool) {
             let position = self.position(account, other);
             if other.i == at.i {
                 probe.rest -= &position.cost;
                 probe.legs.push(position.q);
             } else {
-                probe.rest += self.upnl(other.i, &position) - self.position_mm(other.i, &position);
+                probe.rest += self.upnl(other.i, &position) - self.position_mm(account, other);
             }
         }
         probe
@@ -104,7 +105,7 @@ impl Probe<'_> {
     fn excess_of(&self, worth: &[(Int, Int)]) -> Int {
         let mut excess = self.rest.clone();
         for (q, (value, notional)) in self.legs.iter().zip(worth) {
-            excess += value - self.state.mm_of(self.i, &q.abs(), notional);
+            excess += value - self.state.mm_of(self.account, self.i, &q.abs(), notional);
         }
         excess
     }
@@ -126,7 +127,7 @@ impl Probe<'_> {
     fn least_between(&self, low: &[(Int, Int)], high: &[(Int, Int)]) -> Int {
         let instrument = &self.state.instruments[self.i];
         let by_rows = !matches!(instrument.tiers.rule, Rule::Linear { .. });
-        let one_ceiling = by_rows && self.state.close_fee_rate(self.i).is_zero();
+        let one_ceiling = by_rows && self.state.margin_rules(self.account, self.i).close_fee.is_zero();
         match (self.legs.as_slice(), one_ceiling) {
             ([q], true) if q.is_positive() => self.excess_of(low),
             ([_], true) if !instrument.inverse => self.excess_of(high),

@@ -23,14 +23,16 @@ impl State {
         self.in_rounds = false;
     }
 
-    /// From (a) to (b), again as long as (a) has something to tell.
+    /// From (a) to (b), again as long as either has something to tell.
     fn liquidate(&mut self, cause: &str) {
         self.lock_and_announce(cause);
         self.begin();
         loop {
+            let told = self.events.len();
             self.walk_locked_pools();
             self.let_waiting_pools_go();
-            if !self.lock_and_announce(cause) {
+            let walked = self.events.len() > told;
+            if !self.lock_and_announce(cause) && !walked {
                 break;
             }
         }
@@ -46,7 +48,7 @@ impl State {
     fn lock_and_announce(&mut self, cause: &str) -> bool {
         let mut told = false;
         self.forget_levels_of_empty_pools();
-        self.settle_those_in_breach();
+        self.catch_up_those_in_breach();
         for pool in self.all_pools() {
             let live = self.has_live_mark(pool);
             if live || self.pool_positions(pool).is_empty() {
@@ -74,16 +76,16 @@ impl State {
     }
 
     /// Before they are locked; what is paid may cure, and put other pools of the account in breach.
-    fn settle_those_in_breach(&mut self) {
+    fn catch_up_those_in_breach(&mut self) {
         loop {
             let found = self.all_pools().into_iter().find(|&pool| {
-                self.is_unsettled(pool.account)
+                self.is_behind(pool.account)
                     && !self.is_locked(pool)
                     && self.has_live_mark(pool)
                     && self.in_breach(pool)
             });
             match found {
-                Some(pool) => self.settle_first(pool.account),
+                Some(pool) => self.catch_up(pool.account),
                 None => return,
             }
         }
@@ -121,7 +123,7 @@ impl State {
     fn walk_locked_pools(&mut self) {
         for pool in self.all_pools() {
             if self.is_locked(pool) && !self.waits(pool) {
-                self.settle_first(pool.account);
+                self.catch_up(pool.account);
                 self.walk(pool, None);
             }
         }
@@ -159,6 +161,9 @@ impl State {
             if self.cancel_orders(pool) {
                 return;
             }
+            if self.claim_waits(pool) {
+                return;
+            }
             if let Some((at, k)) = self.take_unfilled(pool) {
                 self.pass_on(pool, at, &k);
                 continue;
@@ -183,6 +188,9 @@ impl State {
                 }
             } else {
                 let whole = self.position(pool.account, at).size();
+                if self.adl_waits(pool.account, at, &whole) {
+                    return;
+                }
                 self.pass_on(pool, at, &whole);
             }
         }
@@ -221,6 +229,22 @@ impl State {
         self.look_after_changes(self.instruments[i].fund, &[booked]);
     }
 
+    /// Whether what the venue left of the last order waits for a mode to end.
+    fn claim_waits(&self, pool: PoolId) -> bool {
+        let Some(Unfilled { at, lots, .. }) = self.lock(pool).unfilled else {
+            return false;
+        };
+        let k = lots.min(self.position(pool.account, at).size());
+        let adl_waits = || self.lives(at.i) && self.adl_waits(pool.account, at, &k);
+        k.is_positive() && (self.liquidation_paused(pool.account, at.i) || adl_waits())
+    }
+
+    /// Step 5 would follow, and is paused. Without a bankruptcy price nobody is deleveraged anyway.
+    fn adl_waits(&self, account: u64, at: At, k: &Int) -> bool {
+        let deleverages = self.bankruptcy_price(account, at).is_some() && !self.fund_can_bear(account, at, k);
+        self.adl_paused(account, at.i) && deleverages
+    }
+
     /// What the venue left of the last order, as far as the position reaches.
     fn take_unfilled(&mut self, pool: PoolId) -> Option<(At, Int)> {
         let Unfilled { liquidation, at, lots } = self.lock_mut(pool).unfilled.take()?;
@@ -232,15 +256,15 @@ impl State {
         Some((at, k))
     }
 
-    /// The position with the largest MM among those whose mark lives; ties: the
-    /// lowest instrument, the long leg.
+    /// The position with the largest MM among those whose mark lives and whose
+    /// liquidation is not paused; ties: the lowest instrument, the long leg.
     fn largest_position(&self, pool: PoolId) -> Option<At> {
         let mut largest: Option<(Int, At)> = None;
         for at in self.pool_positions(pool) {
-            if !self.lives(at.i) {
+            if !self.lives(at.i) || self.liquidation_paused(pool.account, at.i) {
                 continue;
             }
-            let mm = self.position_mm(at.i, &self.position(pool.account, at));
+            let mm = self.position_mm(pool.account, at);
             if largest.as_ref().is_none_or(|(most, _)| mm > *most) {
                 largest = Some((mm, at));
             }

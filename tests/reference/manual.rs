@@ -108,6 +108,17 @@ impl State {
             order.rest -= order.rest.clone().min(qty.clone());
         }
         self.ended.retain(|order| !order.open.is_zero());
+        self.cut_claim(id, qty);
+    }
+
+    /// Where what an order left waits for a mode to end, the venue may fill it after all.
+    fn cut_claim(&mut self, id: u64, qty: &Int) {
+        for pool in self.all_pools() {
+            if let Some(mut unfilled) = self.lock(pool).unfilled.filter(|unfilled| unfilled.liquidation == id) {
+                unfilled.lots -= unfilled.lots.clone().min(qty.clone());
+                self.lock_mut(pool).unfilled = Some(unfilled).filter(|unfilled| !unfilled.lots.is_zero());
+            }
+        }
     }
 
     /// A pool's rest waits for step 4; an unwind order's is dropped.

@@ -1,7 +1,8 @@
 //! Valuation, pools, initial margin, `available`, shares and bankruptcy prices
 //! (model sections 2, 3 and 5), each computed from scratch.
 
-use super::number::{Int, Rat, ceil_div, floor_div, int, limit, pow10, ppb, rat, zero};
+use super::number::{Int, Rat, ceil_div, floor_div, int, limit, pow10, rat, zero};
+use super::rules::close_fee_rate;
 use super::state::{At, Cancelling, PoolId, PoolKind, Position, Side, State, sum};
 use num_traits::{Signed, Zero};
 
@@ -58,28 +59,19 @@ impl State {
         self.value(i, position) - &position.cost
     }
 
-    pub fn position_mm(&self, i: usize, position: &Position) -> Int {
+    pub fn position_mm(&self, account: u64, at: At) -> Int {
+        let position = self.position(account, at);
         if position.q.is_zero() {
             return zero();
         }
-        self.mm_of(i, &position.size(), &self.notional(i, position))
+        self.mm_of(account, at.i, &position.size(), &self.notional(at.i, &position))
     }
 
-    /// `MM` of `k` lots of that notional.
-    pub fn mm_of(&self, i: usize, k: &Int, notional: &Int) -> Int {
-        self.instruments[i].tiers.mm(notional, || self.size_of(i, k, notional)) + self.close_fee(i, notional)
-    }
-
-    /// `close_fee_in_mm`: the taker fee; a rebate lowers nothing.
-    pub fn close_fee_rate(&self, i: usize) -> Rat {
-        let instrument = &self.instruments[i];
-        let fee = if instrument.close_fee_in_mm { instrument.taker_fee.clone().max(zero()) } else { zero() };
-        Rat::new(fee, ppb())
-    }
-
-    fn close_fee(&self, i: usize, notional: &Int) -> Int {
-        let rate = self.close_fee_rate(i);
-        ceil_div(&(notional * rate.numer()), rate.denom())
+    /// `MM` of `k` lots of that notional, under the rules that the account has.
+    pub fn mm_of(&self, account: u64, i: usize, k: &Int, notional: &Int) -> Int {
+        let rules = self.margin_rules(account, i);
+        let fee = ceil_div(&(notional * rules.close_fee.numer()), rules.close_fee.denom());
+        rules.tiers.mm(notional, || self.size_of(i, k, notional)) + fee
     }
 
     /// The size in the underlying, which the rule `linear` goes by: lots, or the
@@ -154,13 +146,21 @@ impl State {
         sum(list.iter().map(|&at| self.upnl(at.i, &self.position(pool.account, at))))
     }
 
+    /// `min(0, Σ uPnL)`; where an instrument counts profits too, its own may make that so much more.
+    fn counted_upnl(&self, pool: PoolId) -> Int {
+        let list = self.pool_positions(pool);
+        let counting = list.iter().filter(|at| self.instruments[at.i].count_profits);
+        let profits = sum(counting.map(|&at| self.upnl(at.i, &self.position(pool.account, at)).max(zero())));
+        self.pool_upnl(pool).min(profits)
+    }
+
     pub fn equity(&self, pool: PoolId) -> Int {
         self.pool_money(pool) + self.pool_upnl(pool)
     }
 
     pub fn mm(&self, pool: PoolId) -> Int {
         let list = self.pool_positions(pool);
-        sum(list.iter().map(|&at| self.position_mm(at.i, &self.position(pool.account, at))))
+        sum(list.iter().map(|&at| self.position_mm(pool.account, at)))
     }
 
     /// A pool that holds a position is in breach when `equity ≤ MM`.
@@ -223,7 +223,8 @@ impl State {
 
     fn im(&self, account: u64, i: usize, reach: &Reach) -> Int {
         let size = || self.size_of(i, &reach.lots, &reach.notional);
-        self.instruments[i].tiers.im(&reach.notional, size, &self.leverage(account, i))
+        let rate = self.instruments[i].tiers.im_rate(&reach.notional, size, &self.leverage(account, i));
+        (rat(&reach.notional) * self.scaled_by_interest(i, rate)).ceil().to_integer()
     }
 
     /// `IM(|S|)`
@@ -248,7 +249,7 @@ impl State {
     /// by how many lots it is reached.
     pub fn reach_with_orders(&self, account: u64, at: At) -> (Int, Int, bool) {
         let reaches = self.reaches(account, at);
-        let fee = self.close_fee_rate(at.i);
+        let fee = close_fee_rate(&self.instruments[at.i]);
         let beyond = reaches.iter().any(|reach| {
             let size = || self.size_of(at.i, &reach.lots, &reach.notional);
             self.instruments[at.i].tiers.is_beyond(&reach.notional, size, &fee)
@@ -282,8 +283,7 @@ impl State {
     /// `available = balance + min(0, Σ uPnL) − Σ IM`
     pub fn available(&self, account: u64, asset: usize) -> Int {
         let pool = PoolId { account, kind: PoolKind::Cross(asset) };
-        let upnl = self.pool_upnl(pool).min(zero());
-        self.pool_money(pool) + upnl - self.cross_im(account, asset)
+        self.pool_money(pool) + self.counted_upnl(pool) - self.cross_im(account, asset)
     }
 
     // Shares and bankruptcy prices (model section 5).
@@ -295,7 +295,7 @@ impl State {
         if let PoolKind::Isolated(_) = pool.kind {
             return equity;
         }
-        let mm_i = self.position_mm(at.i, &self.position(account, at));
+        let mm_i = self.position_mm(account, at);
         let mm = self.mm(pool);
         // Without a mark, and opened for nothing, positions require nothing.
         if mm.is_zero() { equity } else { floor_div(&(equity * mm_i), &mm) }

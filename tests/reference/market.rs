@@ -16,6 +16,7 @@ impl State {
         let interest = self.open_interest(i).max(int(1));
         need_below_limit("open interest · mark · unit", &self.notional_at(i, &interest, &price))?;
         if self.instruments[i].pricing.mark_rules.stale_after.is_none() {
+            self.instruments[i].pricing.mark_at = Some(self.now);
             self.set_mark(i, price);
             return Ok(());
         }

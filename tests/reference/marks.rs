@@ -21,7 +21,7 @@ pub enum Rule {
     EmaBasis,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct MarkRules {
     pub rule: Rule,
     /// How many samples the window has.
@@ -35,7 +35,7 @@ pub struct MarkRules {
     pub stale_after: Option<u64>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct FundingRules {
     pub interval: u64,
     pub anchor: u64,
@@ -50,6 +50,12 @@ impl FundingRules {
         let [now, anchor, interval] = [now, self.anchor, self.interval].map(Int::from);
         let since = ((now - anchor) % &interval + &interval) % &interval;
         interval - since
+    }
+
+    /// Whether any `anchor + n · interval` lies in `[first, now]`.
+    fn falls_in(&self, first: u64, now: u64) -> bool {
+        let [first, now, anchor, interval] = [first, now, self.anchor, self.interval].map(Int::from);
+        floor_div(&(now - &anchor), &interval) > floor_div(&(first - 1 - &anchor), &interval)
     }
 }
 
@@ -68,6 +74,9 @@ pub struct Pricing {
     pub last_at: u64,
     /// When anything of the book was said.
     pub book_at: u64,
+    /// A tick, in hundred-millionths.
+    pub tick: Rat,
+    /// In ticks.
     pub impact_bid: Option<Int>,
     pub impact_ask: Option<Int>,
     /// `bid + ask`, as it was last found fresh.
@@ -79,6 +88,8 @@ pub struct Pricing {
     pub ema: Option<Int>,
     /// The sum of the premiums since the last settlement in ppb, and how many.
     pub premiums: (Int, Int),
+    /// When the first of them was sampled.
+    pub first_premium: Option<u64>,
     /// Of the last settlement.
     pub last_rate: Int,
 }
@@ -107,6 +118,7 @@ pub fn pricing_of(f: &InstrumentFields, now: u64) -> Result<Pricing, Refusal> {
         mark_at: None,
         last_at: 0,
         book_at: 0,
+        tick: &f.tick * rat(&pow10(8)),
         impact_bid: None,
         impact_ask: None,
         twice_mid: None,
@@ -114,6 +126,7 @@ pub fn pricing_of(f: &InstrumentFields, now: u64) -> Result<Pricing, Refusal> {
         window: Vec::new(),
         ema: None,
         premiums: (zero(), zero()),
+        first_premium: None,
         last_rate: zero(),
     })
 }
@@ -253,8 +266,11 @@ impl Pricing {
         let index = self.index.clone().expect("it lives");
         self.sample_basis(&index, multiples(self.mark_rules.sample_every, before, now));
         if let Some(funding) = &self.funding {
-            let count = multiples(funding.sample_every, before, now);
-            self.sample_premium(&index, count);
+            let every = funding.sample_every;
+            self.sample_premium(&index, multiples(every, before, now));
+            if self.premiums.1.is_positive() && self.first_premium.is_none() {
+                self.first_premium = Some((before / every + 1) * every);
+            }
         }
     }
 
@@ -292,7 +308,7 @@ impl Pricing {
         let (Some(bid), Some(ask)) = (&self.impact_bid, &self.impact_ask) else {
             return;
         };
-        let exact = premium(&rat(index), &rat(bid), &rat(ask));
+        let exact = premium(&rat(index), &(rat(bid) * &self.tick), &(rat(ask) * &self.tick));
         let premium = round_half_even(&(clamp(exact, &one()) * rat(&pow10(9))));
         self.premiums.0 += premium * Int::from(count);
         self.premiums.1 += Int::from(count);
@@ -314,6 +330,14 @@ impl Pricing {
         let mut pricing = self.clone();
         pricing.sample(now);
         pricing.rate()
+    }
+
+    /// Whether a funding has fallen due by itself since the first premium was sampled.
+    fn funding_is_due(&self, now: u64) -> bool {
+        let mut pricing = self.clone();
+        pricing.sample(now);
+        let funding = self.funding.as_ref().filter(|funding| funding.auto);
+        funding.zip(pricing.first_premium).is_some_and(|(funding, first)| funding.falls_in(first, now))
     }
 
     /// The index anew. True: it was live, and is frozen now.
@@ -401,8 +425,22 @@ impl State {
         moved
     }
 
+    /// The first instrument whose funding has fallen due by itself begins to settle. False: there is none. Without a
+    /// mark it waits for the first.
+    pub fn settle_by_itself(&mut self) -> bool {
+        let due =
+            |i: &usize| self.instruments[*i].mark.is_some() && self.instruments[*i].pricing.funding_is_due(self.now);
+        let Some(i) = (0..self.instruments.len()).find(due) else {
+            return false;
+        };
+        let rate = self.instruments[i].pricing.rate_at(self.now).expect("a premium was sampled");
+        self.begin_settlement(i, rate);
+        true
+    }
+
     /// `time` is an input of all instruments.
     pub fn do_time(&mut self) {
+        self.note_interest();
         for i in 0..self.instruments.len() {
             self.price_input(i, |_| ());
         }
@@ -434,10 +472,12 @@ impl State {
         }
         self.find_mid(i);
         if !self.has_computed_mark(i) {
-            return self.look_at_age(i);
+            self.look_at_age(i);
+            return self.thaw(i, "index"); // it was computed until now
         }
         if !self.instruments[i].pricing.index_lives {
-            return self.freeze(i, "index");
+            self.freeze(i, "index");
+            return self.thaw(i, "stale"); // it was given until now
         }
         let (exact, inputs) = self.computed_mark(i);
         let instrument = &mut self.instruments[i];
@@ -447,7 +487,53 @@ impl State {
             self.set_mark(i, ticks);
         }
         self.thaw(i, "index");
+        self.thaw(i, "stale");
         self.tell_computed_mark(i);
+    }
+
+    /// From now on its prices come about by other rules: what was sampled is kept where the sampling stays as it was.
+    pub fn change_pricing(&mut self, i: usize, to: Pricing) {
+        let now = self.now;
+        let from = &mut self.instruments[i].pricing;
+        let stays =
+            from.index_rules == to.index_rules && from.mark_rules == to.mark_rules && from.funding == to.funding;
+        if stays {
+            return;
+        }
+        from.sample(now);
+        let quote_of = |name: &String| {
+            let at = from.index_rules.venues.iter().position(|(known, _)| known == name);
+            at.and_then(|at| from.quotes[at].clone())
+        };
+        from.quotes = to.index_rules.venues.iter().map(|(name, _)| quote_of(name)).collect();
+        let window = |rules: &MarkRules| (rules.rule, rules.sample_every, rules.samples);
+        if window(&from.mark_rules) != window(&to.mark_rules) {
+            from.window = Vec::new();
+        }
+        let smoothing = |rules: &MarkRules| (rules.rule, rules.sample_every, rules.ema);
+        if smoothing(&from.mark_rules) != smoothing(&to.mark_rules) {
+            from.ema = None;
+        }
+        let sampling = |rules: &Option<FundingRules>| rules.as_ref().map(|f| (f.interval, f.sample_every));
+        if sampling(&from.funding) != sampling(&to.funding) {
+            from.premiums = (zero(), zero());
+            from.first_premium = None;
+        }
+        let due = |rules: &Option<FundingRules>| rules.as_ref().filter(|f| f.auto).map(|f| (f.interval, f.anchor));
+        if due(&from.funding) != due(&to.funding) {
+            from.first_premium = from.first_premium.map(|_| now + 1); // the first is the next after this
+        }
+        let (was, is) = (from.mark_rules.rule, to.mark_rules.rule);
+        from.index_rules = to.index_rules;
+        from.mark_rules = to.mark_rules;
+        from.funding = to.funding;
+        if was != Rule::External && is == Rule::External {
+            from.mark_at = Some(now);
+        }
+        if was == Rule::External && is != Rule::External {
+            self.instruments[i].told_mark = None;
+        }
+        self.compute_prices(i);
     }
 
     /// A given mark may get stale.
@@ -536,15 +622,9 @@ impl State {
     }
 
     pub fn set_impact(&mut self, i: usize, bid: Option<Int>, ask: Option<Int>) {
-        if !self.needs_prices(i) {
-            return;
-        }
-        if let Some(bid) = bid {
-            self.instruments[i].pricing.impact_bid = Some(self.hundred_millionths(i, &bid));
-        }
-        if let Some(ask) = ask {
-            self.instruments[i].pricing.impact_ask = Some(self.hundred_millionths(i, &ask));
-        }
+        let pricing = &mut self.instruments[i].pricing;
+        pricing.impact_bid = bid.or(pricing.impact_bid.take());
+        pricing.impact_ask = ask.or(pricing.impact_ask.take());
     }
 
     fn needs_prices(&self, i: usize) -> bool {
@@ -553,6 +633,7 @@ impl State {
 
     fn find_mid(&mut self, i: usize) {
         if !self.needs_prices(i) {
+            self.instruments[i].pricing.twice_mid = None;
             return;
         }
         let instrument = &self.instruments[i];

@@ -25,7 +25,10 @@
 //! - `index`        the index of several venues
 //! - `funding_rate` premium and rate
 //! - `marks`        what an instrument computes from its prices
-//! - `settlement`   funding settlements, in chunks
+//! - `chunks`       what reaches everybody in pieces
+//! - `settlement`   funding settlements
+//! - `rules`        changes of rules
+//! - `controls`     modes and limits
 //! - `liquidation`  the phases after each input, and the walk of a pool
 //! - `calls`        margin calls
 //! - `pacing`       how many lots may be in flight
@@ -50,7 +53,9 @@ mod answers;
 mod calls;
 mod cancelling;
 mod check;
+mod chunks;
 mod command;
+mod controls;
 mod declare;
 mod drawdown;
 mod fills;
@@ -72,6 +77,7 @@ mod number;
 mod pacing;
 mod price_fields;
 mod repeats;
+mod rules;
 mod settlement;
 mod socialise;
 mod state;
@@ -80,7 +86,6 @@ mod trading;
 mod venue;
 pub mod view;
 
-use self::command::Command;
 use self::input::{Fields, Refusal, refuse};
 use self::repeats::{Answer, Sender, Turn};
 use self::state::State;
@@ -159,12 +164,14 @@ impl Reference {
             self.state.now = before;
             return Err(refusal);
         }
-        if !matches!(input.command, Command::Get(_) | Command::Defaults(_)) {
+        if !input.command.changes_nothing() {
             let moved = input.priced_symbol().filter(|symbol| self.state.mark_of(symbol) != mark_before);
             let cause = moved.map_or_else(|| input.cause(), str::to_string);
             self.state.follow_up(&cause);
-            while self.state.settle_on() {
-                self.state.follow_up(&cause);
+            self.state.finish_jobs();
+            while self.state.settle_by_itself() {
+                self.state.follow_up("funding");
+                self.state.finish_jobs();
             }
         }
         Ok(())

@@ -82,7 +82,7 @@ impl State {
                 {
                     any = true;
                     self.lock_mut(pool).waits_in = None;
-                    self.settle_first(pool.account);
+                    self.catch_up(pool.account);
                     self.walk(pool, Some(i));
                 }
             }

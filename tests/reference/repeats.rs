@@ -1,7 +1,7 @@
 //! Who sends a line, its number, and the answers to repeats (model section
 //! 10, "Repeats").
 
-use super::input::{Fields, Refusal, is_name, malformed, refuse};
+use super::input::{Fields, Json, Refusal, is_name, malformed, refuse};
 use super::state::{State, need};
 use serde_json::{Value, json};
 
@@ -45,15 +45,17 @@ impl Sender {
         let ack = f.flag_or("ack", false)?;
         let source = f.maybe("source", Fields::text)?;
         let client_seq = f.maybe("client_seq", Fields::id)?;
-        let number = match (source, client_seq) {
+        let is_mark = matches!(f.get("op"), Some(Json::Text(op)) if op == "mark");
+        let number = match (&source, client_seq) {
             (None, None) => None,
-            (Some(source), Some(client_seq)) => Some(Number { source, client_seq }),
+            (Some(_), None) if is_mark => None, // where the mark comes from
+            (Some(source), Some(client_seq)) => Some(Number { source: source.clone(), client_seq }),
             _ => return malformed("source and client_seq go together"),
         };
-        if let Some(Number { source, client_seq }) = &number {
-            if !is_name(source, 64) {
-                return malformed(format!("source {source:?} is not a name"));
-            }
+        if let Some(source) = source.filter(|source| !is_name(source, 64)) {
+            return malformed(format!("source {source:?} is not a name"));
+        }
+        if let Some(Number { client_seq, .. }) = &number {
             need(*client_seq > 0, "bad_value", "client_seq counts from 1")?;
         }
         Ok(Sender { ack, number })

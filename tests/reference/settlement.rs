@@ -2,25 +2,20 @@
 //! venue hold are fixed at the command; accounts are booked in chunks, each
 //! followed by section 5; then inventory and venue, and the residue.
 
+use super::chunks::Work;
 use super::input::{Refusal, refuse};
 use super::number::{Int, Rat, ceil_div, floor_div, int, one, pow10, ppb, show_scaled, zero};
 use super::state::{Position, State, need, on_grid};
 use num_traits::{Signed, Zero};
 use serde_json::json;
-use std::collections::BTreeSet;
 
 #[derive(Clone)]
 pub struct Settlement {
-    instrument: usize,
     /// Parts per billion.
     rate: Int,
     mark: Int,
     inventory: Position,
     venue: Position,
-    /// The last account of the last chunk.
-    through: Option<u64>,
-    /// Those that were settled before their chunk, too.
-    settled: BTreeSet<u64>,
     paid: Int,
     received: Int,
 }
@@ -52,55 +47,27 @@ impl State {
         self.instruments[i].pricing.sample(now);
         self.instruments[i].pricing.last_rate = rate.clone();
         self.instruments[i].pricing.premiums = (zero(), zero());
-        self.settlements.push(Settlement {
-            instrument: i,
+        self.instruments[i].pricing.first_premium = None;
+        let settlement = Settlement {
             rate,
             mark: self.instruments[i].mark.clone().expect("it was checked"),
             inventory: self.inventory(i),
             venue: self.instruments[i].venue.clone(),
-            through: None,
-            settled: BTreeSet::new(),
             paid: zero(),
             received: zero(),
-        });
-    }
-
-    /// The next place of the settlement that began first: a chunk, or its end. False: none runs.
-    pub fn settle_on(&mut self) -> bool {
-        let Some(settlement) = self.settlements.first() else {
-            return false;
         };
-        let size = self.instruments[settlement.instrument].chunk;
-        let through = settlement.through;
-        let left = self.accounts.keys().copied().filter(|&account| through.is_none_or(|through| account > through));
-        let chunk: Vec<u64> = left.take(size).collect();
-        let Some(&last) = chunk.last() else {
-            self.end_settlement();
-            return true;
-        };
-        for account in chunk {
-            self.settle(0, account);
-        }
-        self.settlements[0].through = Some(last);
-        true
+        self.begin_job(i, "funding", Work::Settlement(settlement));
     }
 
-    /// Before an account is changed it is settled wherever it is not yet.
-    pub fn settle_first(&mut self, account: u64) {
-        for n in 0..self.settlements.len() {
-            self.settle(n, account);
+    fn settlement_mut(&mut self, n: usize) -> &mut Settlement {
+        match &mut self.jobs[n].work {
+            Work::Settlement(settlement) => settlement,
+            Work::Change(_) => unreachable!("only settlements are settled"),
         }
     }
 
-    pub fn is_unsettled(&self, account: u64) -> bool {
-        self.settlements.iter().any(|settlement| !settlement.settled.contains(&account))
-    }
-
-    fn settle(&mut self, n: usize, account: u64) {
-        if !self.settlements[n].settled.insert(account) {
-            return;
-        }
-        let i = self.settlements[n].instrument;
+    pub fn settle(&mut self, n: usize, account: u64) {
+        let i = self.jobs[n].instrument;
         let asset = self.settle_of(i);
         for at in self.places(account, i) {
             let payment = self.payment(n, &self.position(account, at));
@@ -118,11 +85,11 @@ impl State {
     /// `sign(q) · N · rate` at the fixed mark, counted as paid or received; what the holder gains by
     /// it: the payer's is rounded up, the receiver's down.
     fn payment(&mut self, n: usize, position: &Position) -> Int {
-        let settlement = &self.settlements[n];
-        let notional = self.notional_at(settlement.instrument, &position.q, &settlement.mark);
+        let (i, settlement) = (self.jobs[n].instrument, self.settlement_mut(n).clone());
+        let notional = self.notional_at(i, &position.q, &settlement.mark);
         let exact = notional * settlement.rate.abs();
         let pays = (position.q.signum() * settlement.rate.signum()).is_positive();
-        let settlement = &mut self.settlements[n];
+        let settlement = self.settlement_mut(n);
         if pays {
             let amount = ceil_div(&exact, &ppb());
             settlement.paid += &amount;
@@ -135,11 +102,12 @@ impl State {
     }
 
     /// The fund's inventory, then the external venue; the residue is the fund's.
-    fn end_settlement(&mut self) {
-        let (inventory, venue) = (self.settlements[0].inventory.clone(), self.settlements[0].venue.clone());
+    pub fn end_settlement(&mut self) {
+        let Settlement { inventory, venue, .. } = self.settlement_mut(0).clone();
         let to_fund = self.payment(0, &inventory);
         let to_venue = self.payment(0, &venue);
-        let Settlement { instrument: i, rate, paid, received, .. } = self.settlements.remove(0);
+        let Settlement { rate, paid, received, .. } = self.settlement_mut(0).clone();
+        let i = self.jobs.remove(0).instrument;
         let (asset, fund) = (self.settle_of(i), self.instruments[i].fund);
         self.assets[asset].venue += to_venue;
         self.change_fund(fund, &to_fund, "funding");

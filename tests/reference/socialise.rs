@@ -67,7 +67,7 @@ impl State {
             return;
         }
         let (account, at) = (charged.account, charged.at);
-        self.settle_first(account);
+        self.catch_up(account);
         let pool = self.own_pool(account, at);
         *self.pool_money_mut(pool) -= amount;
         let asset = self.settle_of(at.i);

@@ -1,12 +1,13 @@
 //! What is remembered between two inputs, and nothing else.
 
+use super::chunks::Job;
 use super::command::{Command, VenueRules};
+use super::controls::{Limits, Mode};
 use super::input::{Json, Refusal, refuse};
 use super::marks::Pricing;
 use super::number::{Int, Rat, ceil_div, int, limit, pow10, show_exact, show_scaled, steps, zero};
 use super::pacing::Pacing;
 use super::repeats::Answer;
-use super::settlement::Settlement;
 use super::tiers::Table;
 use num_traits::{Signed, Zero};
 use serde_json::{Value, json};
@@ -185,6 +186,8 @@ pub struct Drawdown {
 
 #[derive(Clone)]
 pub struct Instrument {
+    /// As it was declared, and since changed.
+    pub entries: Vec<(String, Json)>,
     pub symbol: String,
     pub kind: String,
     pub settle: usize,
@@ -219,6 +222,12 @@ pub struct Instrument {
     pub chunk: usize,
     /// Rising, in ppb.
     pub margin_calls: Vec<Int>,
+    /// `available` counts profits here, too.
+    pub count_profits: bool,
+    pub limits: Limits,
+    pub mode: Mode,
+    /// The open interest as of the last `time`.
+    pub noted_interest: Int,
     pub pricing: Pricing,
     /// The computed mark that was told last, and what the present one was computed from.
     pub told_mark: Option<Int>,
@@ -358,6 +367,7 @@ pub struct Account {
     pub holds: BTreeMap<u64, Hold>,
     /// How many fills were booked on it.
     pub executions: u64,
+    pub mode: Mode,
 }
 
 /// Sorts as pools are announced and walked: by account, then cross pools by
@@ -433,8 +443,10 @@ pub struct State {
     pub levels: BTreeMap<PoolId, Int>,
     /// Fields of instruments declared later.
     pub defaults: Vec<(String, Json)>,
-    /// Those under way, in order.
-    pub settlements: Vec<Settlement>,
+    /// Of everything.
+    pub mode: Mode,
+    /// What is booked in chunks: those under way, in order.
+    pub jobs: Vec<Job>,
     pub pool_checks: Cell<u64>,
 }
 
@@ -460,7 +472,8 @@ impl State {
             moved_by_fills: BTreeSet::new(),
             levels: BTreeMap::new(),
             defaults: Vec::new(),
-            settlements: Vec::new(),
+            mode: Mode::Normal,
+            jobs: Vec::new(),
             pool_checks: Cell::new(0),
         }
     }
@@ -501,6 +514,8 @@ impl State {
             Command::LiqUnknown { liquidation } => self.do_liq_unknown(*liquidation),
             Command::CancelAck { account, pool, execution } => self.do_cancel_ack(*account, pool, *execution),
             Command::Get(get) => self.do_get(get),
+            Command::Set { symbol, fields, dry_run } => self.do_set(symbol, fields, *dry_run),
+            Command::Mode { symbol, account, mode } => self.do_mode(symbol.as_deref(), *account, *mode),
             Command::Defaults(fields) => {
                 let before = std::mem::replace(&mut self.defaults, fields.clone());
                 super::command::fill(&mut self.defaults, &before);

@@ -119,12 +119,6 @@ impl Table {
         Rat::new(int(100), most.min(leverage.clone()))
     }
 
-    /// `ceil(N · rate)`
-    pub fn im(&self, notional: &Int, size: impl FnOnce() -> Rat, leverage: &Int) -> Int {
-        let rate = self.im_rate(notional, size, leverage);
-        ceil_div(&(notional * rate.numer()), rate.denom())
-    }
-
     /// Whether it takes a position that large only beyond what is allowed: above
     /// the last cap, or where the rate, with a close fee, is 1 or more.
     pub fn is_beyond(&self, notional: &Int, size: impl FnOnce() -> Rat, fee: &Rat) -> bool {

@@ -152,9 +152,11 @@ impl State {
         need_below_limit("qty", &rest)?;
         need_below_limit("qty · price · unit", &self.notional_at(i, &rest, &price))?;
         let asset = self.settle_of(i);
+        self.need_open(f.account, i, reduce_only)?;
         self.need_unlocked(self.own_pool(f.account, at))?;
         self.need_unlocked(PoolId { account: f.account, kind: PoolKind::Cross(asset) })?;
         let order = Order { id: f.order, at, side, rest, price, reduce_only };
+        self.need_within_limits(f.account, &order)?;
         self.add_order(f.account, order)
     }
 

@@ -2,6 +2,7 @@
 //! something.
 
 use super::Reference;
+use super::controls::Mode;
 use super::repeats::Answer;
 use super::state::{Cancelling, Owner, State, VenueOrder};
 
@@ -87,6 +88,23 @@ impl Reference {
     pub fn open_holds(&self) -> Vec<(u64, u64)> {
         let accounts = self.state.accounts.iter();
         accounts.flat_map(|(&account, a)| a.holds.keys().map(move |&hold| (account, hold))).collect()
+    }
+
+    /// Whether the mark of an instrument is computed, and the venues of its index.
+    pub fn prices_of(&self, symbol: &str) -> Option<(bool, Vec<String>)> {
+        let i = self.state.instrument_id(symbol).ok()?;
+        let venues = &self.state.instruments[i].pricing.index_rules.venues;
+        Some((self.state.has_computed_mark(i), venues.iter().map(|(name, _)| name.clone()).collect()))
+    }
+
+    /// Symbol or account of every scope whose mode is not `normal`; neither: everything.
+    pub fn modes(&self) -> Vec<(Option<String>, Option<u64>)> {
+        let state = &self.state;
+        let all = Some((None, None)).filter(|_| state.mode != Mode::Normal);
+        let instruments = state.instruments.iter().filter(|i| i.mode != Mode::Normal);
+        let accounts = state.accounts.iter().filter(|(_, a)| a.mode != Mode::Normal);
+        let of_instruments = instruments.map(|i| (Some(i.symbol.clone()), None));
+        all.into_iter().chain(of_instruments).chain(accounts.map(|(&id, _)| (None, Some(id)))).collect()
     }
 
     pub fn last_client_seq(&self, source: &str) -> u64 {

@@ -16,6 +16,7 @@ pub const LETTERS: &[(char, &str)] = &[
     ('p', "pro_rata"),
     ('k', "at mark"),
     ('P', "paced"),
+    ('A', "funded by itself"),
 ];
 
 /// The leg of an account in an instrument, and what it holds there.
@@ -72,11 +73,7 @@ impl Writer {
             line["fraction"] = json!(*dice.pick(&["0.1", "0.25", "0.333333333", "1", "0.000000001"]));
         }
         if self.features.pacing && dice.chance(30) {
-            line["pacing"] = if dice.chance(60) {
-                json!({"lots":dice.range(1, 6)})
-            } else {
-                json!({"depth_share":*dice.pick(&["0.1", "0.35", "1"])})
-            };
+            line["pacing"] = Self::pacing(dice);
             letters.push('P');
         }
         if self.features.rankings {
@@ -96,6 +93,13 @@ impl Writer {
             }
         }
         (letters, lot_value)
+    }
+
+    pub(super) fn pacing(dice: &mut Dice) -> Value {
+        if dice.chance(60) {
+            return json!({"lots":dice.range(1, 6)});
+        }
+        json!({"depth_share":*dice.pick(&["0.1", "0.35", "1"])})
     }
 
     /// Rates that some lots change as much as they are.

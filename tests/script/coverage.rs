@@ -12,14 +12,17 @@ pub struct Coverage(BTreeMap<String, u64>);
 
 /// What was under way before a line.
 pub struct Before {
+    op: String,
     standing: Vec<SentOrder>,
     ended: Vec<SentOrder>,
     awaited: Vec<AwaitedCancel>,
 }
 
 impl Before {
-    pub fn of(reference: &Reference) -> Self {
+    pub fn of(reference: &Reference, line: &str) -> Self {
+        let line: Value = serde_json::from_str(line).unwrap_or_default();
         Self {
+            op: line["op"].as_str().unwrap_or_default().to_owned(),
             standing: reference.standing_orders(),
             ended: reference.ended_orders(),
             awaited: reference.awaited_cancels(),
@@ -32,7 +35,8 @@ impl Coverage {
     pub fn count(&mut self, before: &Before, seq: u64, events: &[Value]) {
         for event in events {
             let word = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
-            let detail = ["code", "reason", "outcome", "step"].map(word).concat();
+            let reason = if word("ev") == "rejected" { String::new() } else { word("reason") };
+            let detail = [word("code"), reason, word("outcome"), word("step")].concat();
             self.saw(&format!("{} {detail}", word("ev")));
             self.count_contract(event);
             if event["seq"] != seq {
@@ -45,7 +49,16 @@ impl Coverage {
                 "fund_drawdown" if event["active"] == json!(true) => self.saw("fund_drawdown begins"),
                 "fund_drawdown" => self.saw("fund_drawdown ends"),
                 "adl_report" if event["largest"].is_null() => self.saw("adl_report of none"),
-                "liquidation_started" => self.count_leg(event),
+                "liquidation_started" => self.count_start(event),
+                "mark_frozen" if event["cause"] == "halted" => self.saw("mark_frozen by a mode"),
+                "mode" => self.count_mode(event),
+                "dry_run" if event["pools"] != json!([]) => self.saw("dry_run of somebody"),
+                "funding" if before.op != "funding" => self.saw("funding by itself"),
+                "rejected" if event["code"] == "limit" => {
+                    // The reference begins the reason with the name of the limit.
+                    let name = word("reason").split(':').next().unwrap_or_default().to_owned();
+                    self.saw(&format!("rejected limit of {name}"));
+                }
                 _ => {}
             }
         }
@@ -96,7 +109,17 @@ impl Coverage {
         }
     }
 
-    fn count_leg(&mut self, event: &Value) {
+    fn count_mode(&mut self, event: &Value) {
+        let scope = ["symbol", "account"].into_iter().find(|&scope| !event[scope].is_null()).unwrap_or("everything");
+        self.saw(&format!("mode {}", event["mode"].as_str().unwrap_or_default()));
+        self.saw(&format!("mode of {scope}"));
+    }
+
+    fn count_start(&mut self, event: &Value) {
+        let cause = event["cause"].as_str().unwrap_or_default();
+        if ["set", "mode", "funding"].contains(&cause) {
+            self.saw(&format!("liquidation_started by {cause}"));
+        }
         let pool = event["pool"].as_str().unwrap_or_default();
         if pool.ends_with(":long") || pool.ends_with(":short") {
             self.saw("liquidation_started of a leg");

@@ -4,6 +4,7 @@
 //! of numbers is a shorter script, which is what shrinking needs.
 
 mod contracts;
+mod controls;
 #[allow(dead_code, reason = "not every test that draws scripts counts what they lead to")]
 pub mod coverage;
 mod holds;
@@ -28,6 +29,13 @@ pub struct Features {
     pub fund_rules: bool,
     pub hedge: bool,
     pub pacing: bool,
+    pub set: bool,
+    pub set_prices: bool,
+    pub modes: bool,
+    pub limits: bool,
+    pub count_profits: bool,
+    pub auto: bool,
+    pub defaults: bool,
 }
 
 impl Features {
@@ -47,6 +55,13 @@ impl Features {
                 "fund_rules" => &mut self.fund_rules,
                 "hedge" => &mut self.hedge,
                 "pacing" => &mut self.pacing,
+                "set" => &mut self.set,
+                "set_prices" => &mut self.set_prices,
+                "modes" => &mut self.modes,
+                "limits" => &mut self.limits,
+                "count_profits" => &mut self.count_profits,
+                "auto" => &mut self.auto,
+                "defaults" => &mut self.defaults,
                 _ => panic!("scripts have no {name}"),
             } = false;
         }
@@ -67,6 +82,13 @@ pub const BUILT: Features = Features {
     fund_rules: true,
     hedge: true,
     pacing: true,
+    set: true,
+    set_prices: true,
+    modes: true,
+    limits: true,
+    count_profits: true,
+    auto: true,
+    defaults: true,
 };
 
 /// What the reference has, which may be ahead.
@@ -83,6 +105,13 @@ pub const KNOWN: Features = Features {
     fund_rules: true,
     hedge: true,
     pacing: true,
+    set: true,
+    set_prices: true,
+    modes: true,
+    limits: true,
+    count_profits: true,
+    auto: true,
+    defaults: true,
 };
 
 /// A small generator of numbers: `SplitMix64`.
@@ -168,8 +197,9 @@ impl Writer {
             features,
         };
         writer.declare_assets(&mut dice);
-        for index in 0..=dice.below(4) {
-            writer.declare_instrument(&mut dice, index);
+        let instruments = 1 + dice.below(4);
+        for index in 0..instruments {
+            writer.declare_instrument(&mut dice, index, index + 1 == instruments);
         }
         if dice.chance(80) {
             writer.prologue.push(Self::venue(&mut dice).to_string());
@@ -200,7 +230,7 @@ impl Writer {
         }
     }
 
-    fn declare_instrument(&mut self, dice: &mut Dice, index: u64) {
+    fn declare_instrument(&mut self, dice: &mut Dice, index: u64, last: bool) {
         let (asset, decimals) = dice.pick(&self.assets).clone();
         let tick_scale = dice.below(u64::from(decimals.min(2)) + 1) as u32;
         let lot_scale = dice.below(u64::from(decimals - tick_scale).min(3) + 1) as u32;
@@ -224,11 +254,21 @@ impl Writer {
         let scales = (tick_scale, lot_scale);
         let (letters, inverse_lot) = self.contract_rules(dice, &mut line, start, decimals, scales);
         let lot_value = inverse_lot.unwrap_or(lot_value);
-        let symbol = format!("{index}{letters}.{asset}");
-        line["symbol"] = json!(symbol);
         let priced = self.price_rules(dice, &mut line);
+        let by_itself = if line["funding"]["auto"] == json!(true) { "A" } else { "" };
+        let symbol = format!("{index}{letters}{by_itself}.{asset}");
+        line["symbol"] = json!(symbol);
         if self.features.margin_calls && dice.chance(40) {
             line["margin_calls"] = Self::margin_calls(dice);
+        }
+        if self.features.count_profits && dice.chance(30) {
+            line["count_profits"] = json!(dice.chance(90));
+        }
+        if self.features.limits && dice.chance(40) {
+            line["limits"] = Self::limits(dice, lot_scale);
+        }
+        if self.features.defaults && last && dice.chance(25) {
+            self.prologue.push(Self::give_by_defaults(dice, &mut line).to_string());
         }
         self.prologue.push(line.to_string());
         self.instruments.push(Traded { symbol, asset, tick_scale, lot_scale, lot_value, start, mark: start, priced });
@@ -298,6 +338,11 @@ impl Writer {
         if let Some(line) = self.prologue.pop() {
             return line;
         }
+        for at in &mut self.instruments {
+            if let Some((computed, venues)) = reference.prices_of(&at.symbol) {
+                (at.priced.computed, at.priced.venues) = (computed, venues);
+            }
+        }
         let mut dice = Dice::new(choice);
         let mut line = self.draw(&mut dice, reference);
         self.sign(&mut dice, reference, &mut line);
@@ -314,6 +359,12 @@ impl Writer {
         }
         if self.features.computed_prices && self.has_computed_marks() && dice.chance(25) {
             return self.input_of_marks(dice);
+        }
+        if self.features.modes && dice.chance(3) {
+            return self.mode(dice, reference);
+        }
+        if self.features.set && dice.chance(3) {
+            return self.set(dice);
         }
         match dice.below(100) {
             0..=30 => self.mark(dice, reference),
@@ -349,6 +400,10 @@ impl Writer {
         self.instruments.iter().find(|at| at.asset == asset).map_or(1_000, |at| at.lot_value)
     }
 
+    fn decimals_of(&self, asset: &str) -> u32 {
+        self.assets.iter().find(|(name, _)| name == asset).map_or(0, |&(_, decimals)| decimals)
+    }
+
     fn account(&self, dice: &mut Dice) -> u64 {
         1 + dice.below(self.accounts)
     }
@@ -372,7 +427,7 @@ impl Writer {
         });
         at.mark = at.mark.clamp(1, at.start * 8);
         if at.priced.computed && dice.chance(95) {
-            let venue = *dice.pick(&at.priced.venues);
+            let venue = dice.pick(&at.priced.venues);
             return json!({"op":"index","symbol":at.symbol,"venue":venue,"price":Self::price(at, at.mark)});
         }
         json!({"op":"mark","symbol":at.symbol,"price":Self::price(at, at.mark)})
@@ -518,7 +573,7 @@ impl Writer {
 
     fn isolated_margin(&mut self, dice: &mut Dice, reference: &Reference) -> Value {
         let at = dice.pick(&self.instruments);
-        let decimals = self.assets.iter().find(|(name, _)| *name == at.asset).map_or(0, |&(_, decimals)| decimals);
+        let decimals = self.decimals_of(&at.asset);
         let amount = at.lot_value * i128::from(dice.range(-100, 100)) / 100;
         let account = self.account(dice);
         let mut line =
@@ -554,7 +609,7 @@ impl Writer {
 
     fn fund(&mut self, dice: &mut Dice) -> Value {
         let (fund, asset) = dice.pick(&self.funds).clone();
-        let decimals = self.assets.iter().find(|(name, _)| *name == asset).map_or(0, |&(_, decimals)| decimals);
+        let decimals = self.decimals_of(&asset);
         let typical = self.typical(&asset);
         let amount = (typical * i128::from(dice.range(1, 3_000)) / 100).max(1);
         if dice.chance(10) {

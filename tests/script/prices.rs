@@ -5,18 +5,18 @@ use serde_json::{Value, json};
 
 /// What a script's instruments may have of it.
 pub(super) struct Priced {
-    pub venues: Vec<&'static str>,
+    pub venues: Vec<String>,
     /// Under a rule of its own; else marks come from outside.
     pub computed: bool,
     pub funded: bool,
 }
 
-const VENUES: &[&str] = &["alpha", "beta", "gamma", "delta"];
+pub(super) const VENUES: &[&str] = &["alpha", "beta", "gamma", "delta"];
 
 impl Writer {
     /// Adds index, mark and funding rules to a declaration. Times are of the order of a script's steps.
     pub(super) fn price_rules(&self, dice: &mut Dice, line: &mut Value) -> Priced {
-        let mut priced = Priced { venues: vec!["index"], computed: false, funded: false };
+        let mut priced = Priced { venues: vec!["index".to_owned()], computed: false, funded: false };
         if self.features.funding && dice.chance(75) {
             line["funding"] = json!({"chunk":dice.range(1, 4)});
             priced.funded = true;
@@ -27,20 +27,20 @@ impl Writer {
         if dice.chance(75) {
             let venues = &VENUES[..*dice.pick(&[1, 1, 2, 3, 4])];
             line["index"] = Self::index_rules(dice, venues);
-            priced.venues = venues.to_vec();
+            priced.venues = venues.iter().map(|&venue| venue.to_owned()).collect();
         }
         if dice.chance(70) {
             line["mark"] = Self::mark_rule(dice);
             priced.computed = line["mark"]["rule"] != "external";
         }
         if dice.chance(70) || priced.computed {
-            line["funding"] = Self::funding_rule(dice);
+            line["funding"] = self.funding_rule(dice);
             priced.funded = true;
         }
         priced
     }
 
-    fn index_rules(dice: &mut Dice, venues: &[&str]) -> Value {
+    pub(super) fn index_rules(dice: &mut Dice, venues: &[&str]) -> Value {
         let weighted =
             |dice: &mut Dice, venue: &str| json!({"venue":venue,"weight":decimal(i128::from(dice.range(1, 400)), 2)});
         let mut rules = json!({"venues":venues.iter().map(|venue| weighted(dice, venue)).collect::<Vec<_>>()});
@@ -60,7 +60,7 @@ impl Writer {
         rules
     }
 
-    fn mark_rule(dice: &mut Dice) -> Value {
+    pub(super) fn mark_rule(dice: &mut Dice) -> Value {
         let mut rule =
             json!({"rule":*dice.pick(&["external", "median", "median", "fair_basis", "ema_basis", "ema_basis"])});
         let word = rule["rule"].as_str().unwrap_or_default().to_owned();
@@ -80,7 +80,7 @@ impl Writer {
         rule
     }
 
-    fn funding_rule(dice: &mut Dice) -> Value {
+    pub(super) fn funding_rule(&self, dice: &mut Dice) -> Value {
         let mut rule = json!({
             "interval":dice.range(500, 6_000),"anchor":dice.range(0, 900),"sample_every":dice.range(20, 900),
             "interest":*dice.pick(&["0", "0.0001", "-0.02"]),"clamp":*dice.pick(&["0.0005", "0", "0.05"]),
@@ -88,6 +88,9 @@ impl Writer {
         });
         if dice.chance(75) {
             rule["chunk"] = json!(dice.range(1, 4));
+        }
+        if self.features.auto && dice.chance(50) {
+            rule["auto"] = json!(dice.chance(95));
         }
         rule
     }
@@ -107,7 +110,7 @@ impl Writer {
     /// Near the mark; at times one venue lies.
     fn index(&self, dice: &mut Dice) -> Value {
         let at = self.priced(dice);
-        let venue = if dice.chance(4) { "nowhere" } else { *dice.pick(&at.priced.venues) };
+        let venue = if dice.chance(4) { "nowhere" } else { dice.pick(&at.priced.venues) };
         let off = match dice.below(12) {
             0 => at.mark * dice.range(-40, 60) / 100,
             1..=3 => at.mark * dice.range(-6, 6) / 100,

@@ -1,0 +1,234 @@
+//! Modes and limits (model section 10), and the initial margin that is scaled
+//! with open interest.
+
+use super::input::{Fields, Json, Refusal, malformed, refuse};
+use super::number::{Int, Rat, int, one, pow10, rat, zero};
+use super::state::{Order, Side, State, need, need_below_limit, need_positive, on_grid, sum};
+use num_traits::{Signed, Zero};
+use serde_json::json;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    #[default]
+    Normal,
+    ReduceOnly,
+    CancelOnly,
+    Halted,
+    LiquidationPaused,
+    AdlPaused,
+}
+
+impl Mode {
+    pub const WORDS: &[&str] = &["normal", "reduce_only", "cancel_only", "halted", "liquidation_paused", "adl_paused"];
+
+    const ALL: [Mode; 6] =
+        [Mode::Normal, Mode::ReduceOnly, Mode::CancelOnly, Mode::Halted, Mode::LiquidationPaused, Mode::AdlPaused];
+
+    pub fn read(word: &str) -> Mode {
+        let n = Mode::WORDS.iter().position(|known| *known == word).expect("the form has been checked");
+        Mode::ALL[n]
+    }
+
+    fn word(self) -> &'static str {
+        Mode::WORDS[Mode::ALL.iter().position(|mode| *mode == self).expect("all of them")]
+    }
+}
+
+/// As they are given.
+#[derive(Clone, Default)]
+pub struct LimitFields {
+    pub open_interest: Option<Rat>,
+    pub position: Option<Rat>,
+    pub collar: Option<Rat>,
+    /// `lower`, `upper`
+    pub oi_im: Option<(Rat, Rat)>,
+}
+
+/// In lots; the collar in parts per billion of the mark.
+#[derive(Clone, Default)]
+pub struct Limits {
+    pub open_interest: Option<Int>,
+    pub position: Option<Int>,
+    pub collar: Option<Int>,
+    pub oi_im: Option<(Int, Int)>,
+}
+
+/// The object `key`; another field than those known is an unknown one.
+fn object(f: &Fields, key: &str, known: &[&str]) -> Result<Option<Fields>, Refusal> {
+    match f.get(key) {
+        None => Ok(None),
+        Some(Json::Object(entries)) => match entries.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            Some((name, _)) => refuse("unknown_field", format!("{key} does not take {name:?}")),
+            None => Ok(Some(Fields { entries: entries.clone() })),
+        },
+        Some(_) => malformed(format!("{key} is not an object")),
+    }
+}
+
+pub fn parse_limits(f: &Fields) -> Result<LimitFields, Refusal> {
+    let Some(limits) = object(f, "limits", &["open_interest", "position", "collar", "oi_im"])? else {
+        return Ok(LimitFields::default());
+    };
+    let oi_im = match object(&limits, "oi_im", &["lower", "upper"])? {
+        Some(bounds) => Some((bounds.decimal("lower")?, bounds.decimal("upper")?)),
+        None => None,
+    };
+    Ok(LimitFields {
+        open_interest: limits.maybe("open_interest", Fields::decimal)?,
+        position: limits.maybe("position", Fields::decimal)?,
+        collar: limits.maybe("collar", Fields::decimal)?,
+        oi_im,
+    })
+}
+
+impl LimitFields {
+    pub fn need_values(&self) -> Result<(), Refusal> {
+        let positive = [("open_interest", &self.open_interest), ("position", &self.position), ("collar", &self.collar)];
+        for (what, given) in positive {
+            if let Some(x) = given {
+                need_positive(what, x)?;
+            }
+        }
+        let fits = self.oi_im.as_ref().is_none_or(|(lower, upper)| !lower.is_negative() && lower < upper);
+        need(fits, "bad_value", "oi_im needs 0 <= lower < upper")
+    }
+
+    pub fn on_grid(&self, lot: &Rat) -> Result<Limits, Refusal> {
+        let lots = |given: &Option<Rat>| given.as_ref().map(|x| on_grid(x, lot, "lot")).transpose();
+        let (open_interest, position) = (lots(&self.open_interest)?, lots(&self.position)?);
+        let billionth = Rat::new(int(1), pow10(9));
+        let collar = self.collar.as_ref().map(|x| on_grid(x, &billionth, "billionth")).transpose()?;
+        let oi_im = match &self.oi_im {
+            Some((lower, upper)) => Some((on_grid(lower, lot, "lot")?, on_grid(upper, lot, "lot")?)),
+            None => None,
+        };
+        let counted = [&open_interest, &position, &collar].into_iter().flatten();
+        for x in counted.chain(oi_im.iter().flat_map(|(lower, upper)| [lower, upper])) {
+            need_below_limit("a limit", x)?;
+        }
+        Ok(Limits { open_interest, position, collar, oi_im })
+    }
+}
+
+impl State {
+    // Modes.
+
+    /// Each scope has one; an event when it changes.
+    pub fn do_mode(&mut self, symbol: Option<&str>, account: Option<u64>, mode: Mode) -> Result<(), Refusal> {
+        let i = symbol.map(|symbol| self.instrument_id(symbol)).transpose()?;
+        if let Some(account) = account {
+            self.need_account(account)?;
+        }
+        let scope = match (i, account) {
+            (Some(i), _) => &mut self.instruments[i].mode,
+            (None, Some(account)) => &mut self.accounts.get_mut(&account).expect("it was checked").mode,
+            (None, None) => &mut self.mode,
+        };
+        if std::mem::replace(scope, mode) == mode {
+            return Ok(());
+        }
+        let mut fields = json!({"mode": mode.word()});
+        if let Some(symbol) = symbol {
+            fields["symbol"] = json!(symbol);
+        }
+        if let Some(account) = account {
+            fields["account"] = json!(account);
+        }
+        self.emit("mode", fields);
+        for i in 0..self.instruments.len() {
+            self.follow_mode(i);
+        }
+        Ok(())
+    }
+
+    /// Under `halted` the mark counts as frozen; an account has no marks of its own.
+    pub fn follow_mode(&mut self, i: usize) {
+        if [self.mode, self.instruments[i].mode].contains(&Mode::Halted) {
+            self.freeze(i, "halted");
+        } else {
+            self.thaw(i, "halted");
+        }
+    }
+
+    /// The modes that an account has in an instrument: all of them hold.
+    fn modes(&self, account: u64, i: usize) -> [Mode; 3] {
+        [self.mode, self.instruments[i].mode, self.accounts[&account].mode]
+    }
+
+    /// Steps 3 to 5 wait.
+    pub fn liquidation_paused(&self, account: u64, i: usize) -> bool {
+        self.modes(account, i).contains(&Mode::LiquidationPaused)
+    }
+
+    /// Step 5 waits.
+    pub fn adl_paused(&self, account: u64, i: usize) -> bool {
+        self.modes(account, i).contains(&Mode::AdlPaused)
+    }
+
+    /// The deleveraging of inventory waits.
+    pub fn inventory_adl_paused(&self, i: usize) -> bool {
+        [self.mode, self.instruments[i].mode].contains(&Mode::AdlPaused)
+    }
+
+    /// What refuses an order before anything else of the state does.
+    pub fn need_open(&self, account: u64, i: usize, reduce_only: bool) -> Result<(), Refusal> {
+        let modes = self.modes(account, i);
+        let closed = [Mode::CancelOnly, Mode::Halted].iter().any(|mode| modes.contains(mode));
+        need(!closed, "halted", "no orders are taken")?;
+        let reducing = reduce_only || !modes.contains(&Mode::ReduceOnly);
+        need(reducing, "reduce_only", "only reduce-only orders are taken")
+    }
+
+    // Limits.
+
+    /// What refuses an order after `locked`: reduce-only ones only the collar.
+    pub fn need_within_limits(&self, account: u64, order: &Order) -> Result<(), Refusal> {
+        let i = order.at.i;
+        let limits = &self.instruments[i].limits;
+        if let (Some(collar), Some(mark)) = (&limits.collar, &self.instruments[i].mark) {
+            let within = (&order.price - mark).abs() * pow10(9) <= collar * mark;
+            need(within, "limit", "collar: the price is too far from the mark")?;
+        }
+        if order.reduce_only {
+            return Ok(());
+        }
+        let reach = self.reach_of_side(account, order);
+        if let Some(most) = &limits.position {
+            need(reach <= *most, "limit", format!("position: the order could lead to {reach} lots"))?;
+        }
+        let opened = &order.rest - self.position(account, order.at).closed_by(order.side, &order.rest);
+        let interest = &self.instruments[i].noted_interest + &opened;
+        let fits = |most: &Int| opened.is_zero() || interest <= *most;
+        let within = limits.open_interest.as_ref().is_none_or(fits);
+        need(within, "limit", format!("open_interest: the order could lead to {interest} lots"))
+    }
+
+    /// How far the position reaches to the side of the order, with all orders on that side.
+    fn reach_of_side(&self, account: u64, order: &Order) -> Int {
+        let q = self.position(account, order.at).q;
+        let toward = match order.side {
+            Side::Buy => q,
+            Side::Sell => -q,
+        };
+        let orders = self.accounts[&account].orders.iter();
+        let others = orders.filter(|o| o.at == order.at && o.side == order.side && !o.reduce_only);
+        toward + sum(others.map(|o| o.rest.clone())) + &order.rest
+    }
+
+    /// `time` notes what limits go by until the next.
+    pub fn note_interest(&mut self) {
+        for i in 0..self.instruments.len() {
+            self.instruments[i].noted_interest = self.open_interest(i);
+        }
+    }
+
+    /// `min(base + max((OI − lower) / (upper − lower) · (1 − base), 0), 1)`
+    pub fn scaled_by_interest(&self, i: usize, base: Rat) -> Rat {
+        let Some((lower, upper)) = &self.instruments[i].limits.oi_im else {
+            return base;
+        };
+        let part = Rat::new(&self.instruments[i].noted_interest - lower, upper - lower);
+        let more = (part * (one() - &base)).max(rat(&zero()));
+        (base + more).min(one())
+    }
+}
