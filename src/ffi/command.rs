@@ -1,6 +1,6 @@
 //! Commands as C gives them.
 
-use super::words::Word;
+use super::numbers::Word;
 use super::words::{terrace_owner_kind, terrace_pool_kind, terrace_scope};
 use crate::command::{Command, Fill, MarkSource, Order, OrderName, OrderOwner, PositionSide};
 use crate::controls::{Mode, Scope};

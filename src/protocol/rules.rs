@@ -2,9 +2,11 @@
 
 use super::Rejection;
 use super::desk::{Answer, Desk};
-use super::encode::{Encoder, Line, ratio};
+use super::encode::Encoder;
 use super::fields::Fields;
 use super::instrument_fields::{InstrumentFields, names};
+use super::line::Line;
+use super::shown::ratio;
 use super::tier_fields::bad_tiers;
 use crate::controls::Scope;
 use crate::decimal::Grid;
