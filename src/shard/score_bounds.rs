@@ -239,6 +239,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn no_score_exceeds_its_bound_while_marks_stay_in_their_ranges(
             draws in prop::collection::vec(any::<u16>(), 60),
