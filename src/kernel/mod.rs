@@ -198,7 +198,13 @@ impl Kernel {
     }
 
     /// As [`Kernel::input`]; what the kernel gives itself (pieces of jobs, fundings that fall due) does not count.
-    pub(crate) fn place(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid, counts: bool) -> Result<(), Refusal> {
+    pub(crate) fn place(
+        &mut self,
+        ts_ns: Option<u64>,
+        command: &Command,
+        off_grid: OffGrid,
+        counts: bool,
+    ) -> Result<(), Refusal> {
         self.check_time(if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns })?;
         let Self { rounds, shards, reports, inputs, seq, record, .. } = self;
         let mut facts = Inline { rounds, shards };

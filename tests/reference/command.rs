@@ -3,6 +3,7 @@
 
 use super::calls;
 use super::controls::{self, LimitFields, Mode};
+use super::corrections::{self, Correction};
 use super::input::{Fields, Json, Refusal, is_name, json_decimal, malformed, refuse};
 use super::number::Rat;
 use super::price_fields::{self, FundingFields, IndexFields, MarkFields};
@@ -51,6 +52,7 @@ pub enum Command {
         account: u64,
         margin: String,
         positions: String,
+        group: Option<u64>,
     },
     Deposit {
         account: u64,
@@ -146,13 +148,21 @@ pub enum Command {
         symbol: Option<String>,
         account: Option<u64>,
         mode: Mode,
+        dry_run: bool,
     },
+    Correct(Box<Correction>),
 }
 
 impl Command {
     /// Nothing follows from it.
     pub fn changes_nothing(&self) -> bool {
-        matches!(self, Command::Get(_) | Command::Defaults(_) | Command::Set { dry_run: true, .. })
+        matches!(
+            self,
+            Command::Get(_)
+                | Command::Defaults(_)
+                | Command::Set { dry_run: true, .. }
+                | Command::Mode { dry_run: true, .. }
+        )
     }
 }
 
@@ -320,11 +330,12 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         "instrument" => INSTRUMENT_FIELDS,
         "defaults" => &INSTRUMENT_FIELDS[1..],
         "set" => &[],
-        "mode" => &["symbol", "account", "mode"],
+        "mode" => &["symbol", "account", "mode", "dry_run"],
+        "bust" | "reprice" | "adjust" | "compensate" => &[],
         "fund" => &["fund", "asset", "floor", "drawdown", "socialise", "unwind_interval"],
         "fund_deposit" => &["fund", "amount"],
         "venue" => &["mode", "cancel_ack", "cancel_timeout", "order_timeout"],
-        "account" => &["account", "margin", "positions"],
+        "account" => &["account", "margin", "positions", "group"],
         "deposit" | "withdraw" => &["account", "asset", "amount"],
         "hold" => &["account", "hold", "asset", "amount"],
         "commit" | "release" => &["account", "hold"],
@@ -383,7 +394,14 @@ pub fn parse(fields: &Fields, defaults: &[(String, Json)]) -> Result<Input, Refu
     for (key, _) in &fields.entries {
         let key = key.as_str();
         let of_set = op == "set" && (key == "dry_run" || INSTRUMENT_FIELDS.contains(&key));
-        if key != "op" && key != "ts" && !repeats::FIELDS.contains(&key) && !known.contains(&key) && !of_set {
+        let of_correction = corrections::known_fields(&op).is_some_and(|known| known.contains(&key));
+        if key != "op"
+            && key != "ts"
+            && !repeats::FIELDS.contains(&key)
+            && !known.contains(&key)
+            && !of_set
+            && !of_correction
+        {
             return refuse("unknown_field", format!("{op} does not take {key:?}"));
         }
     }
@@ -403,6 +421,7 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
         "defaults" => Command::Defaults(parse_defaults(f)?),
         "set" => parse_set(f)?,
         "mode" => parse_mode(f)?,
+        "bust" | "reprice" | "adjust" | "compensate" => Command::Correct(Box::new(corrections::parse(op, f)?)),
         "fund" => parse_fund(f)?,
         "fund_deposit" => Command::FundDeposit { fund: f.name("fund")?, amount: f.decimal("amount")? },
         "venue" => Command::Venue(parse_venue(f)?),
@@ -410,6 +429,7 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
             account: f.id("account")?,
             margin: f.word_or("margin", &["single", "multi", "portfolio"], "single")?,
             positions: f.word_or("positions", &["one_way", "hedge"], "one_way")?,
+            group: f.maybe("group", Fields::id)?,
         },
         "deposit" => {
             Command::Deposit { account: f.id("account")?, asset: f.name("asset")?, amount: f.decimal("amount")? }
@@ -517,7 +537,7 @@ fn parse_mode(f: &Fields) -> Result<Command, Refusal> {
         return malformed("a mode is of a symbol or of an account, not of both");
     }
     let mode = Mode::read(&f.word("mode", Mode::WORDS)?);
-    Ok(Command::Mode { symbol, account, mode })
+    Ok(Command::Mode { symbol, account, mode, dry_run: f.flag_or("dry_run", false)? })
 }
 
 /// The form of some fields of an instrument is looked at in one that names what any must.

@@ -86,10 +86,10 @@ impl State {
         Ok(())
     }
 
-    pub fn do_account(&mut self, id: u64, margin: &str, positions: &str) -> Result<(), Refusal> {
+    pub fn do_account(&mut self, id: u64, margin: &str, positions: &str, group: Option<u64>) -> Result<(), Refusal> {
         need(margin == "single", "bad_value", format!("margin {margin} is not built"))?;
         need(!self.accounts.contains_key(&id), "duplicate", format!("account {id} exists"))?;
-        self.accounts.insert(id, Account { hedge: positions == "hedge", ..Account::default() });
+        self.accounts.insert(id, Account { hedge: positions == "hedge", group, ..Account::default() });
         Ok(())
     }
 

@@ -29,6 +29,7 @@
 //! - `settlement`   funding settlements
 //! - `rules`        changes of rules
 //! - `controls`     modes and limits
+//! - `corrections`  bust, reprice, adjust, compensate
 //! - `liquidation`  the phases after each input, and the walk of a pool
 //! - `calls`        margin calls
 //! - `pacing`       how many lots may be in flight
@@ -56,6 +57,7 @@ mod check;
 mod chunks;
 mod command;
 mod controls;
+mod corrections;
 mod declare;
 mod drawdown;
 mod fills;

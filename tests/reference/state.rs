@@ -368,6 +368,7 @@ pub struct Account {
     /// How many fills were booked on it.
     pub executions: u64,
     pub mode: Mode,
+    pub group: Option<u64>,
 }
 
 /// Sorts as pools are announced and walked: by account, then cross pools by
@@ -486,7 +487,9 @@ impl State {
             Command::Fund(fields) => self.do_fund(fields),
             Command::FundDeposit { fund, amount } => self.do_fund_deposit(fund, amount),
             Command::Venue(rules) => self.do_venue(rules),
-            Command::Account { account, margin, positions } => self.do_account(*account, margin, positions),
+            Command::Account { account, margin, positions, group } => {
+                self.do_account(*account, margin, positions, *group)
+            }
             Command::Deposit { account, asset, amount } => self.do_deposit(*account, asset, amount),
             Command::Withdraw { account, asset, amount } => self.do_withdraw(*account, asset, amount),
             Command::Hold { account, hold, asset, amount } => self.do_hold(*account, *hold, asset, amount),
@@ -515,7 +518,10 @@ impl State {
             Command::CancelAck { account, pool, execution } => self.do_cancel_ack(*account, pool, *execution),
             Command::Get(get) => self.do_get(get),
             Command::Set { symbol, fields, dry_run } => self.do_set(symbol, fields, *dry_run),
-            Command::Mode { symbol, account, mode } => self.do_mode(symbol.as_deref(), *account, *mode),
+            Command::Mode { symbol, account, mode, dry_run } => {
+                self.do_mode(symbol.as_deref(), *account, *mode, *dry_run)
+            }
+            Command::Correct(correction) => self.do_correction(correction),
             Command::Defaults(fields) => {
                 let before = std::mem::replace(&mut self.defaults, fields.clone());
                 super::command::fill(&mut self.defaults, &before);

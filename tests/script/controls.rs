@@ -9,8 +9,16 @@ const MODES: &[&str] =
     &["reduce_only", "cancel_only", "halted", "liquidation_paused", "liquidation_paused", "adl_paused"];
 
 impl Writer {
-    /// What is not normal mostly becomes so soon.
+    /// What is not normal mostly becomes so soon; at times only who would be liquidated.
     pub(super) fn mode(&self, dice: &mut Dice, reference: &Reference) -> Value {
+        let mut line = self.any_mode(dice, reference);
+        if dice.chance(15) {
+            line["dry_run"] = json!(dice.chance(90));
+        }
+        line
+    }
+
+    fn any_mode(&self, dice: &mut Dice, reference: &Reference) -> Value {
         let held = reference.modes();
         if !held.is_empty() && dice.chance(75) {
             let (symbol, account) = dice.pick(&held).clone();
