@@ -1,6 +1,7 @@
 //! The commands and their fields (protocol: "Commands"). Only form is checked
 //! here: `malformed`, `unknown_op`, `unknown_field`.
 
+use super::airlock::{self, AirlockFields, Source};
 use super::calls;
 use super::controls::{self, LimitFields, Mode};
 use super::corrections::{self, Correction};
@@ -23,6 +24,14 @@ impl Input {
             Command::Mark { symbol, .. } => symbol.clone(),
             Command::Fill(fill) => fill.symbol.clone(),
             _ => self.op.clone(),
+        }
+    }
+
+    /// What a liquidation names where a mark passes the airlock: the symbol of any input of prices.
+    pub fn symbol_of_prices(&self) -> Option<&str> {
+        match &self.command {
+            Command::Mark { symbol, .. } => Some(symbol),
+            _ => self.priced_symbol(),
         }
     }
 
@@ -103,6 +112,11 @@ pub enum Command {
     Mark {
         symbol: String,
         price: Rat,
+        source: Source,
+    },
+    AirlockRelease {
+        symbol: String,
+        accept: bool,
     },
     Last {
         symbol: String,
@@ -221,6 +235,7 @@ pub struct InstrumentFields {
     pub margin_calls: Vec<Rat>,
     pub count_profits: bool,
     pub limits: LimitFields,
+    pub airlock: Option<AirlockFields>,
     pub fund: Option<String>,
 }
 
@@ -320,6 +335,7 @@ const INSTRUMENT_FIELDS: &[&str] = &[
     "margin_calls",
     "count_profits",
     "limits",
+    "airlock",
     "fund",
 ];
 
@@ -358,6 +374,7 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
             "counter_position_side",
         ],
         "mark" | "last" => &["symbol", "price"],
+        "airlock_release" => &["symbol", "action"],
         "book" => &["symbol", "bid", "ask", "impact_bid", "impact_ask", "bids", "asks"],
         "index" => &["symbol", "venue", "price"],
         "funding" => &["symbol", "rate"],
@@ -462,7 +479,15 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
         "order" => Command::Order(parse_order(f)?),
         "cancel" => Command::Cancel { account: f.id("account")?, order: f.id("order")? },
         "fill" => Command::Fill(Box::new(parse_fill(f)?)),
-        "mark" => Command::Mark { symbol: f.name("symbol")?, price: f.decimal("price")? },
+        "mark" => Command::Mark {
+            symbol: f.name("symbol")?,
+            price: f.decimal("price")?,
+            source: f.maybe("source", Fields::text)?.map_or(Source::Unnamed, Source::Named),
+        },
+        "airlock_release" => Command::AirlockRelease {
+            symbol: f.name("symbol")?,
+            accept: f.word("action", &["accept", "discard"])? == "accept",
+        },
         "last" => Command::Last { symbol: f.name("symbol")?, price: f.decimal("price")? },
         "book" => Command::Book(Box::new(parse_book(f)?)),
         "index" => Command::Index {
@@ -590,6 +615,7 @@ pub fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
         margin_calls: calls::parse_levels(f)?,
         count_profits: f.flag_or("count_profits", false)?,
         limits: controls::parse_limits(f)?,
+        airlock: airlock::parse_airlock(f)?,
         fund: f.maybe("fund", Fields::name)?,
     })
 }

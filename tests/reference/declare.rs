@@ -1,6 +1,7 @@
 //! Commands that declare things: asset, instrument, fund, account; and money
 //! that comes into a fund.
 
+use super::airlock::AirlockFields;
 use super::calls::{need_levels, whole_levels};
 use super::command::{FundFields, InstrumentFields};
 use super::controls::Mode;
@@ -128,6 +129,7 @@ impl State {
         need_tick_of_prices(f)?;
         need_levels(&f.margin_calls)?;
         f.limits.need_values()?;
+        f.airlock.as_ref().map(AirlockFields::need_values).transpose()?;
         let tiers = tiers(f, decimals)?;
         let maker_fee = parts_per_billion(&f.maker_fee)?;
         let taker_fee = parts_per_billion(&f.taker_fee)?;
@@ -136,6 +138,7 @@ impl State {
         need_pacing_on_grid(f)?;
         let margin_calls = whole_levels(&f.margin_calls)?;
         let limits = f.limits.on_grid(&f.lot)?;
+        let airlock = f.airlock.as_ref().map(|airlock| airlock.on_grid(decimals)).transpose()?;
         need_price_grid(f)?;
         need_below_limit("unit", unit.numer())?;
         need_below_limit("unit", unit.denom())?;
@@ -168,6 +171,8 @@ impl State {
             margin_calls,
             count_profits: f.count_profits,
             limits,
+            airlock,
+            held: None,
             mode: Mode::Normal,
             noted_interest: zero(),
             pricing,

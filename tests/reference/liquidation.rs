@@ -26,6 +26,13 @@ impl State {
     /// From (a) to (b), again as long as either has something to tell.
     fn liquidate(&mut self, cause: &str) {
         self.lock_and_announce(cause);
+        while let Some(passed) = self.next_verdict() {
+            if passed {
+                self.look_at_all_funds();
+                let cause = self.cause_of_verdict.clone();
+                self.lock_and_announce(&cause);
+            }
+        }
         self.begin();
         loop {
             let told = self.events.len();

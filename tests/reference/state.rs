@@ -1,5 +1,6 @@
 //! What is remembered between two inputs, and nothing else.
 
+use super::airlock::{AirlockRules, Held};
 use super::chunks::Job;
 use super::command::{Command, VenueRules};
 use super::controls::{Limits, Mode};
@@ -225,6 +226,8 @@ pub struct Instrument {
     /// `available` counts profits here, too.
     pub count_profits: bool,
     pub limits: Limits,
+    pub airlock: Option<AirlockRules>,
+    pub held: Option<Held>,
     pub mode: Mode,
     /// The open interest as of the last `time`.
     pub noted_interest: Int,
@@ -449,6 +452,8 @@ pub struct State {
     /// What is booked in chunks: those under way, in order.
     pub jobs: Vec<Job>,
     pub pool_checks: Cell<u64>,
+    /// What a liquidation names where a mark passes the airlock in this input.
+    pub cause_of_verdict: String,
 }
 
 impl State {
@@ -476,6 +481,7 @@ impl State {
             mode: Mode::Normal,
             jobs: Vec::new(),
             pool_checks: Cell::new(0),
+            cause_of_verdict: String::new(),
         }
     }
 
@@ -503,7 +509,8 @@ impl State {
             Command::Order(fields) => self.do_order(fields),
             Command::Cancel { account, order } => self.do_cancel(*account, *order),
             Command::Fill(fields) => self.do_fill(fields),
-            Command::Mark { symbol, price } => self.do_mark(symbol, price),
+            Command::Mark { symbol, price, source } => self.do_mark(symbol, price, source),
+            Command::AirlockRelease { symbol, accept } => self.do_airlock_release(symbol, *accept),
             Command::Last { symbol, price } => self.do_last(symbol, price),
             Command::Book(fields) => self.do_book(fields),
             Command::Index { symbol, venue, price } => self.do_index(symbol, venue, price),

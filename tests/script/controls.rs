@@ -106,6 +106,10 @@ impl Writer {
             5 if self.features.funding && self.features.computed_prices => line["funding"] = self.funding_rule(dice),
             6 if self.features.margin_calls => line["margin_calls"] = Self::margin_calls(dice),
             7 if self.features.count_profits => line["count_profits"] = json!(dice.chance(50)),
+            8 if self.features.airlock && dice.chance(60) => {
+                let rule = Self::airlock_rule(dice, at.lot_value, self.decimals_of(&at.asset));
+                line["airlock"] = if dice.chance(30) { Value::Null } else { rule };
+            }
             8 if self.features.pacing => line["pacing"] = Value::Null,
             _ if self.features.limits => line["limits"] = Self::limits(dice, at.lot_scale),
             _ => line["adl_price"] = json!("mark"),

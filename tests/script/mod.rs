@@ -3,6 +3,7 @@
 //! A script is a number for its world (assets, instruments, tiers, funds) and a number for every line; a shorter list
 //! of numbers is a shorter script, which is what shrinking needs.
 
+mod airlock;
 mod contracts;
 mod controls;
 mod corrections;
@@ -32,6 +33,7 @@ pub struct Features {
     pub pacing: bool,
     pub set: bool,
     pub set_prices: bool,
+    pub airlock: bool,
     pub groups: bool,
     pub corrections: bool,
     pub modes: bool,
@@ -60,6 +62,7 @@ impl Features {
                 "pacing" => &mut self.pacing,
                 "set" => &mut self.set,
                 "set_prices" => &mut self.set_prices,
+                "airlock" => &mut self.airlock,
                 "groups" => &mut self.groups,
                 "corrections" => &mut self.corrections,
                 "modes" => &mut self.modes,
@@ -89,6 +92,7 @@ pub const BUILT: Features = Features {
     pacing: true,
     set: true,
     set_prices: true,
+    airlock: true,
     groups: true,
     corrections: true,
     modes: true,
@@ -114,6 +118,7 @@ pub const KNOWN: Features = Features {
     pacing: true,
     set: true,
     set_prices: true,
+    airlock: true,
     groups: true,
     corrections: true,
     modes: true,
@@ -279,6 +284,10 @@ impl Writer {
         if self.features.limits && dice.chance(40) {
             line["limits"] = Self::limits(dice, lot_scale);
         }
+        let has_airlock = self.features.airlock && dice.chance(30);
+        if has_airlock {
+            line["airlock"] = Self::airlock_rule(dice, lot_value, decimals);
+        }
         if self.features.defaults && last && dice.chance(25) {
             self.prologue.push(Self::give_by_defaults(dice, &mut line).to_string());
         }
@@ -384,6 +393,10 @@ impl Writer {
         }
         if self.features.corrections && dice.chance(3) {
             return self.correction(dice, reference);
+        }
+        let holds = !reference.held_marks().is_empty();
+        if self.features.airlock && (holds && dice.chance(25) || dice.chance(1)) {
+            return self.airlock(dice, reference);
         }
         if self.features.set && dice.chance(3) {
             return self.set(dice);
