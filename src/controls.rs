@@ -2,7 +2,7 @@
 //!
 //! Plain data of an instrument; by default all of it is off.
 
-use crate::market::InstrumentId;
+use crate::market::{FundId, InstrumentId};
 use crate::number::{LIMIT, PPB, Price, Quantity};
 use crate::refusal::Refusal;
 use crate::slope::Rate;
@@ -230,6 +230,8 @@ pub enum Scope {
     Instrument(InstrumentId),
     /// An account.
     Account(u64),
+    /// The instruments of a fund, by its losses: no command sets it.
+    Fund(FundId),
 }
 
 impl Controls {

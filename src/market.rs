@@ -127,13 +127,23 @@ pub struct FundSpec {
     pub drawdown: Option<DrawdownRule>,
     /// Whether positions that gained make good what a deleveraging left it below zero.
     pub socialise: bool,
+    /// While it has lost more than this within a minute, in quanta, the liquidation of its instruments is paused; none: never.
+    pub max_loss_per_minute: Option<i128>,
 }
 
 impl FundSpec {
     /// A fund that has nothing but a name, with floor 0.
     #[must_use]
     pub fn new(name: String, asset: AssetId) -> Self {
-        Self { name, asset, floor: 0, unwind_interval_ns: 0, drawdown: None, socialise: false }
+        Self {
+            name,
+            asset,
+            floor: 0,
+            unwind_interval_ns: 0,
+            drawdown: None,
+            socialise: false,
+            max_loss_per_minute: None,
+        }
     }
 }
 
@@ -578,6 +588,9 @@ pub struct Market {
     pub(crate) self_funding: Vec<InstrumentId>,
     /// Where liquidation orders go.
     pub venue: VenueRules,
+    /// The funds that have lost more within a minute than they may. Only the arbiter's copy knows: no shard goes on by itself
+    /// in an instrument of a fund with such a bound.
+    pub(crate) paused_funds: Vec<FundId>,
     /// What is being booked in pieces, oldest first.
     pub(crate) jobs: Vec<Job>,
     /// The texts of corrections, by the number that their events tell. Workers' copies are not given any.
@@ -778,7 +791,7 @@ impl Market {
         let place = match scope {
             Scope::All => &mut self.mode,
             Scope::Instrument(id) => &mut self.instruments[id.index()].mode,
-            Scope::Account(_) => return false,
+            Scope::Account(_) | Scope::Fund(_) => return false,
         };
         std::mem::replace(place, mode) != mode
     }
@@ -790,7 +803,7 @@ impl Market {
         let ids = match scope {
             Scope::All => all,
             Scope::Instrument(id) => one(id),
-            Scope::Account(_) => 0..0,
+            Scope::Account(_) | Scope::Fund(_) => 0..0,
         };
         ids.map(InstrumentId)
     }
@@ -811,9 +824,17 @@ impl Market {
         }
     }
 
-    /// Whether a mode holds for an instrument, or for everything.
+    /// Whether a mode holds for an instrument, for everything, or for its fund.
     pub(crate) fn has_mode(&self, id: InstrumentId, mode: Mode) -> bool {
-        [self.mode, self.instrument(id).mode].contains(&mode)
+        let by_fund = || self.paused_funds.contains(&self.instrument(id).spec.fund);
+        [self.mode, self.instrument(id).mode].contains(&mode) || (mode == Mode::LiquidationPaused && by_fund())
+    }
+
+    /// Whether a liquidation order in an instrument waits for a decision, though it concerns one pool alone: what may be in
+    /// flight is bounded, or what its fund may lose.
+    pub(crate) fn orders_by_decision(&self, id: InstrumentId) -> bool {
+        let spec = &self.instrument(id).spec;
+        spec.reduce.pacing.is_some() || self.fund(spec.fund).max_loss_per_minute.is_some()
     }
 
     /// Takes over the open interest as another copy knows it.

@@ -20,6 +20,12 @@ const WORDS: &[&str] = &[
     "step",
     "outcome",
     "fund_reason",
+    "remedy",
+    "mark_rule",
+    "freeze_cause",
+    "airlock_outcome",
+    "mode_word",
+    "scope",
     "wait",
     "pinning",
 ];

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use terrace::command::{Command, Fill, OffGrid, Order, Side};
 use terrace::contract::Unit;
-use terrace::controls::Limits;
+use terrace::controls::{Limits, Mode, Scope};
 use terrace::decimal::Grid;
 use terrace::engine::{Engine, EngineSettings, Entry, Finished, Layout, Output, Pinning, Retrace, SubmitError};
 use terrace::event::Cause;
 use terrace::jobs::{JobKind, JobName, Part};
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec, Pacing};
+use terrace::market::{AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, Pacing};
 use terrace::prices::{IndexRules, MarkRule, MarkRules, RateRules, Venue};
 use terrace::protocol::Session;
 use terrace::tiers::{TierRow, TierRule, TierTable};
@@ -56,8 +56,15 @@ fn id(number: u64) -> u64 {
 
 /// Accounts with positions of up to ten times what they have, at a mark of 1000.
 fn world(shards: u32) -> Kernel {
+    bounded_world(shards, None)
+}
+
+/// The same, with a fund that may lose no more than so much within a minute.
+fn bounded_world(shards: u32, max_loss_per_minute: Option<i128>) -> Kernel {
     let mut kernel = Kernel::new(Settings { shards, ..Settings::default() });
     kernel.declare_asset(None, "USDT", 2).unwrap();
+    let fund = FundSpec { max_loss_per_minute, ..FundSpec::new("USDT".to_owned(), USDT) };
+    kernel.declare_fund(None, fund).unwrap();
     kernel.declare_instrument(None, spec()).unwrap();
     kernel.set_venue(None, VenueMode::Mark).unwrap();
     kernel.apply(&Command::FundDeposit { fund: FundId(0), amount: 3_000_000 }).unwrap();
@@ -91,9 +98,13 @@ fn fill(account: u64, counterparty: Option<u64>, quantity: i64, price: i64) -> C
 }
 
 fn engine(shards: u32) -> Engine {
+    engine_over(world(shards), shards)
+}
+
+fn engine_over(kernel: Kernel, shards: u32) -> Engine {
     let layout = Layout { workers: Some(shards), apart: Some(false), wait: Some(Wait::Yield), pinning: Pinning::Off };
     let settings = EngineSettings { layout, record: true, ring: 64, ..EngineSettings::default() };
-    Engine::start(world(shards), &settings).unwrap()
+    Engine::start(kernel, &settings).unwrap()
 }
 
 /// The next command of a busy market: marks that wander, fills, payments, new accounts; some are refused.
@@ -354,14 +365,17 @@ fn input(dice: &mut Dice, price: &mut i64, now_ns: &mut u64, step: u64) -> Comma
 
 #[test]
 fn prices_and_controls_change_alike_for_threads_and_their_record() {
+    const MAX_LOSS: Option<i128> = Some(2_000);
     let mut told: BTreeMap<&str, u32> = BTreeMap::new();
     for (seed, shards) in [(1, 1), (2, 2), (3, 3), (4, 8), (5, 2), (6, 1)] {
-        let (mut engine, mut log) = (engine(shards), Vec::new());
+        let (mut engine, mut log) = (engine_over(bounded_world(shards, MAX_LOSS), shards), Vec::new());
         let (mut dice, mut price, mut now_ns) = (Dice(100 + seed), 1_000, 0);
         for step in 0..2_000u64 {
             let submitted = if step % 40 == 20 {
                 let spec = Box::new(changed(&mut dice));
                 engine.submit_declaration(Some(now_ns), &Declaration::Rules { instrument: P, spec })
+            } else if step % 40 == 30 {
+                engine.submit(&Command::FundDeposit { fund: FundId(0), amount: 4_000 })
             } else if step % 40 == 5 {
                 let book = BookUpdate {
                     bid: Some(price - 1),
@@ -387,7 +401,7 @@ fn prices_and_controls_change_alike_for_threads_and_their_record() {
         assert_eq!(finished.failure, None);
         log.append(&mut finished.log);
         let record = finished.record.expect("it was recorded");
-        let mut kernel = world(if shards == 1 { 4 } else { 1 });
+        let mut kernel = bounded_world(if shards == 1 { 4 } else { 1 }, MAX_LOSS);
         let (mut again, mut retrace) = (Vec::new(), Retrace::new(&record));
         while retrace.step(&mut kernel, &mut |output| again.push(output)).expect("the record is followed").is_some() {
             assert_eq!(kernel.audit(0, kernel.pools()), 0, "never late");
@@ -405,6 +419,8 @@ fn prices_and_controls_change_alike_for_threads_and_their_record() {
                     Event::LiquidationStarted { cause: Cause::Op("set"), .. } => "started by set",
                     Event::FundingSettled { .. } => "funding",
                     Event::RulesSettled { .. } => "set",
+                    Event::Mode { scope: Scope::Fund(_), mode: Mode::LiquidationPaused } => "paused",
+                    Event::Mode { scope: Scope::Fund(_), .. } => "resumed",
                     _ => continue,
                 },
                 Output::Refused { .. } | _ => continue,
@@ -413,7 +429,7 @@ fn prices_and_controls_change_alike_for_threads_and_their_record() {
         }
     }
     println!("{told:?}");
-    for kind in ["limit", "frozen", "live", "mark", "call", "started by set", "funding", "set"] {
+    for kind in ["limit", "frozen", "live", "mark", "call", "started by set", "funding", "set", "paused", "resumed"] {
         assert!(told.contains_key(kind), "{kind}: {told:?}");
     }
 }

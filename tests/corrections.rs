@@ -31,7 +31,8 @@ const DECLARED: &[&str] = &[
     r#"{"op":"asset","asset":"C","decimals":1}"#,
     r#"{"op":"instrument","symbol":"P","kind":"linear_perp","underlying":"X","settle":"USDT","tick":"1","lot":"1","tiers":[{"cap":"1000000","mmr":"0.01","max_leverage":10}],"maker_fee":"-0.0005","taker_fee":"0.001"}"#,
     r#"{"op":"instrument","symbol":"I","kind":"inverse_perp","underlying":"X","settle":"C","tick":"1","lot":"1","tiers":[{"cap":"1000000","mmr":"0.01","max_leverage":10}]}"#,
-    r#"{"op":"account","account":9,"positions":"hedge"}"#,
+    r#"{"op":"account","account":9,"positions":"hedge","group":7}"#,
+    r#"{"op":"account","account":3,"group":7}"#,
     r#"{"op":"mark","symbol":"P","price":"100"}"#,
 ];
 

@@ -104,6 +104,7 @@ const EXPECTED: &[&str] = &[
     "mode normal",
     "mode of account",
     "mode of everything",
+    "mode of fund",
     "mode of symbol",
     "mode reduce_only",
     "offset ",

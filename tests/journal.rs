@@ -248,6 +248,7 @@ fn declaration(dice: &mut Dice, kind: u64) -> Declaration {
                 DrawdownRule { start_ppb, stop_ppb, window_ns: dice.number().max(480) }
             }),
             socialise: dice.flag(),
+            max_loss_per_minute: (kind == 1).then_some(1 << 40), // draws nothing: the other entries keep their bytes
         }),
         2 => Declaration::Instrument(Box::new(any_spec(dice))),
         3 => Declaration::Rules { instrument: InstrumentId(dice.small()), spec: Box::new(any_spec(dice)) },

@@ -1,4 +1,4 @@
-//! Drawdown: a fund that has lost too much of what it had lately bears nothing more.
+//! What a fund has lost lately: a drawdown, in which it bears nothing more, and the loss of a minute.
 //!
 //! A fund's equity is a function of input time, constant between changes. The window is divided into buckets, counted from
 //! the epoch, of each of which the largest equity counts; a bucket begins with the equity of the one before. Only those
@@ -8,17 +8,74 @@ use crate::market::DrawdownRule;
 use crate::number::PPB;
 use std::collections::VecDeque;
 
-/// Buckets of a window.
+/// Buckets of the window of a drawdown.
 const BUCKETS: u64 = 480;
+/// Of the minute in which losses count: a second each.
+const SECONDS: u64 = 60;
+const SECOND_NS: u64 = 1_000_000_000;
 
-/// What is known of the equity of a fund over the window.
+/// The largest equity of a fund over a window.
 #[derive(Debug)]
-pub(super) struct Watch {
-    rule: DrawdownRule,
+struct Peaks {
+    /// Of a bucket, in nanoseconds.
+    width_ns: u64,
+    buckets: u64,
     /// Bucket and maximum; buckets rise, maxima fall.
     maxima: VecDeque<(u64, i128)>,
     /// The equity as it was noted last.
     equity: i128,
+}
+
+impl Peaks {
+    fn new(width_ns: u64, buckets: u64) -> Self {
+        Self { width_ns, buckets, maxima: VecDeque::with_capacity(buckets as usize + 1), equity: 0 }
+    }
+
+    fn bucket(&self, now_ns: u64) -> u64 {
+        now_ns / self.width_ns
+    }
+
+    /// Whether a bucket has begun since the last look.
+    fn has_gone_on(&self, now_ns: u64) -> bool {
+        self.maxima.back().is_some_and(|&(bucket, _)| bucket < self.bucket(now_ns))
+    }
+
+    /// Notes the equity at a time; the largest of the window that ends there.
+    fn note(&mut self, now_ns: u64, equity: i128) -> i128 {
+        let bucket = self.bucket(now_ns);
+        if self.maxima.back().is_some_and(|&(last, _)| last < bucket) {
+            self.push(bucket, self.equity);
+        }
+        self.push(bucket, equity);
+        self.equity = equity;
+        while self.maxima.front().is_some_and(|&(first, _)| bucket - first >= self.buckets) {
+            self.maxima.pop_front();
+        }
+        self.maxima.front().map_or(equity, |&(_, largest)| largest)
+    }
+
+    /// The largest equity of the window that ends at a time.
+    fn peak(&self, now_ns: u64) -> i128 {
+        let bucket = self.bucket(now_ns);
+        let within = |&&(first, _): &&(u64, i128)| bucket - first < self.buckets;
+        self.maxima.iter().find(within).map_or(self.equity, |&(_, largest)| largest.max(self.equity))
+    }
+
+    fn push(&mut self, bucket: u64, equity: i128) {
+        while self.maxima.back().is_some_and(|&(_, last)| last <= equity) {
+            self.maxima.pop_back();
+        }
+        if self.maxima.back().is_none_or(|&(last, _)| last < bucket) {
+            self.maxima.push_back((bucket, equity));
+        }
+    }
+}
+
+/// What is known of the equity of a fund over the window of its drawdown.
+#[derive(Debug)]
+pub(super) struct Watch {
+    rule: DrawdownRule,
+    peaks: Peaks,
     pub(super) active: bool,
     /// Whether the equity may have changed since.
     pub(super) stale: bool,
@@ -34,36 +91,23 @@ pub(super) struct Turn {
 
 impl Watch {
     pub(super) fn new(rule: DrawdownRule) -> Self {
-        let maxima = VecDeque::with_capacity(BUCKETS as usize + 1);
-        Self { rule, maxima, equity: 0, active: false, stale: true }
+        let peaks = Peaks::new(rule.window_ns.div_ceil(BUCKETS), BUCKETS);
+        Self { rule, peaks, active: false, stale: true }
     }
 
     pub(super) fn rule(&self) -> DrawdownRule {
         self.rule
     }
 
-    fn bucket(&self, now_ns: u64) -> u64 {
-        now_ns / self.rule.window_ns.div_ceil(BUCKETS)
-    }
-
     /// Whether time alone may end the drawdown: maxima may have left the window since the last look.
     pub(super) fn may_end(&self, now_ns: u64) -> bool {
-        self.active && self.maxima.back().is_some_and(|&(bucket, _)| bucket < self.bucket(now_ns))
+        self.active && self.peaks.has_gone_on(now_ns)
     }
 
     /// Notes the equity at a time, and whether the drawdown begins or ends with it.
     pub(super) fn note(&mut self, now_ns: u64, equity: i128) -> Option<Turn> {
         self.stale = false;
-        let bucket = self.bucket(now_ns);
-        if self.maxima.back().is_some_and(|&(last, _)| last < bucket) {
-            self.push(bucket, self.equity);
-        }
-        self.push(bucket, equity);
-        self.equity = equity;
-        while self.maxima.front().is_some_and(|&(first, _)| bucket - first >= BUCKETS) {
-            self.maxima.pop_front();
-        }
-        let peak = self.maxima.front().map_or(equity, |&(_, largest)| largest);
+        let peak = self.peaks.note(now_ns, equity);
         let (scaled, start, stop) = (equity * i128::from(PPB), self.rule.start_ppb, self.rule.stop_ppb);
         let active = match self.active {
             _ if peak <= 0 => false,
@@ -76,18 +120,41 @@ impl Watch {
 
     /// The largest equity of the window that ends at a time.
     pub(super) fn peak(&self, now_ns: u64) -> i128 {
-        let bucket = self.bucket(now_ns);
-        let within = |&&(first, _): &&(u64, i128)| bucket - first < BUCKETS;
-        self.maxima.iter().find(within).map_or(self.equity, |&(_, largest)| largest.max(self.equity))
+        self.peaks.peak(now_ns)
+    }
+}
+
+/// What a fund has lost within the last minute, and how much of that it may.
+#[derive(Debug)]
+pub(super) struct MinuteLoss {
+    most: i128,
+    peaks: Peaks,
+    pub(super) exceeded: bool,
+    /// Whether the equity may have changed since.
+    pub(super) stale: bool,
+}
+
+impl MinuteLoss {
+    pub(super) fn new(most: i128) -> Self {
+        Self { most, peaks: Peaks::new(SECOND_NS, SECONDS), exceeded: false, stale: true }
     }
 
-    fn push(&mut self, bucket: u64, equity: i128) {
-        while self.maxima.back().is_some_and(|&(_, last)| last <= equity) {
-            self.maxima.pop_back();
-        }
-        if self.maxima.back().is_none_or(|&(last, _)| last < bucket) {
-            self.maxima.push_back((bucket, equity));
-        }
+    /// From now on it may lose so much; what it has lost stays known.
+    pub(super) fn bound(&mut self, most: i128) {
+        (self.most, self.stale) = (most, true);
+    }
+
+    /// Whether time alone may bring the loss down.
+    pub(super) fn may_end(&self, now_ns: u64) -> bool {
+        self.exceeded && self.peaks.has_gone_on(now_ns)
+    }
+
+    /// Notes the equity at a time; whether the loss is more than it may be, if that is new.
+    pub(super) fn note(&mut self, now_ns: u64, equity: i128) -> Option<bool> {
+        self.stale = false;
+        let exceeded = self.peaks.note(now_ns, equity) - equity > self.most;
+        let turned = exceeded != std::mem::replace(&mut self.exceeded, exceeded);
+        turned.then_some(exceeded)
     }
 }
 
@@ -151,7 +218,7 @@ mod tests {
                 assert_eq!(turn, (should != active).then_some(Turn { active: should, equity, peak }));
                 turns += u32::from(turn.is_some());
                 active = should;
-                assert!(watch.maxima.len() <= BUCKETS as usize);
+                assert!(watch.peaks.maxima.len() <= BUCKETS as usize);
                 let later = now + below(2 * window);
                 let mut then = Plain { buckets: plain.buckets.clone(), ..plain };
                 assert_eq!(watch.peak(later), then.note(window.div_ceil(BUCKETS), later, equity), "by itself");
@@ -181,5 +248,23 @@ mod tests {
         assert_eq!(watch.note(4, 10), None);
         assert_eq!(watch.note(5, -1), Some(Turn { active: true, equity: -1, peak: 10 }));
         assert_eq!(watch.note(1_000, -1), Some(Turn { active: false, equity: -1, peak: -1 }));
+    }
+
+    #[test]
+    fn the_loss_of_a_minute_is_more_than_it_may_be_until_it_is_made_good_or_over() {
+        let (at, second) = (|seconds: u64| seconds * SECOND_NS, SECOND_NS);
+        let mut loss = MinuteLoss::new(30);
+        assert_eq!(loss.note(at(100), 100), None);
+        assert_eq!(loss.note(at(110), 70), None, "30 it may lose");
+        assert_eq!(loss.note(at(110) + 1, 69), Some(true));
+        assert_eq!(loss.note(at(120), 70), Some(false), "made good");
+        assert_eq!(loss.note(at(121), 50), Some(true));
+        assert!(!loss.may_end(at(121) + second - 1) && loss.may_end(at(122)));
+        // 100 was held until within the second of 110, and that is one of the sixty until 169.
+        assert_eq!(loss.note(at(170) - 1, 50), None);
+        assert_eq!(loss.note(at(170), 50), Some(false), "70 until 121 is not 30 more");
+        loss.bound(19);
+        assert_eq!(loss.note(at(170), 50), Some(true));
+        assert_eq!(loss.note(at(181), 50), Some(false));
     }
 }

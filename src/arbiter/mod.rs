@@ -17,12 +17,13 @@ mod waterfall;
 pub(crate) use ledger::Ledger;
 pub(crate) use queue::rank;
 
+use crate::controls::{Mode, Scope};
 use crate::event::{Event, Events, FundReason};
-use crate::market::{DrawdownRule, FundId, InstrumentId, Market};
+use crate::market::{DrawdownRule, FundId, FundSpec, InstrumentId, Market};
 use crate::number::Quantity;
 use crate::position::Position;
 use crate::refusal::Refusal;
-use drawdown::{Turn, Watch};
+use drawdown::{MinuteLoss, Turn, Watch};
 use pro_rata::Allotment;
 use queue::Queue;
 use unwind::UnwindState;
@@ -58,6 +59,10 @@ pub(crate) struct Arbiter {
     epoch: u64,
     /// By fund: its equity over the window of its drawdown rule, if it has one.
     watches: Vec<Option<Watch>>,
+    /// By fund: what it has lost within a minute, if that is bounded.
+    losses: Vec<Option<MinuteLoss>>,
+    /// Funds that came beyond their bound of losses, or back within, and whose instruments have not followed yet.
+    turned: Vec<(FundId, bool)>,
     /// Whether any fund has such a rule: none, and a tick has no business here.
     watched: bool,
     /// The time of the decision that is under way; none between decisions.
@@ -65,20 +70,31 @@ pub(crate) struct Arbiter {
 }
 
 impl Arbiter {
-    pub(crate) fn add_fund(&mut self, drawdown: Option<DrawdownRule>) {
+    pub(crate) fn add_fund(&mut self, drawdown: Option<DrawdownRule>, max_loss: Option<i128>) {
         self.balances.push(0);
         self.watches.push(drawdown.map(Watch::new));
-        self.watched |= drawdown.is_some();
+        self.losses.push(max_loss.map(MinuteLoss::new));
+        self.turned.reserve(self.losses.len());
+        self.watched |= drawdown.is_some() || max_loss.is_some();
     }
 
     /// The rules of a fund were declared anew: what is known of its equity stays unless its rule of drawdown changed.
-    pub(crate) fn set_drawdown(&mut self, fund: FundId, drawdown: Option<DrawdownRule>) {
+    pub(crate) fn set_bounds(&mut self, fund: FundId, spec: &FundSpec) {
         let watch = &mut self.watches[fund.index()];
-        if watch.as_ref().map(Watch::rule) != drawdown {
-            *watch = drawdown.map(Watch::new);
+        if watch.as_ref().map(Watch::rule) != spec.drawdown {
+            *watch = spec.drawdown.map(Watch::new);
         }
-        self.watched = self.watches.iter().any(Option::is_some);
+        match (&mut self.losses[fund.index()], spec.max_loss_per_minute) {
+            (Some(loss), most) => loss.bound(most.unwrap_or(i128::MAX)),
+            (none, most) => *none = most.map(MinuteLoss::new),
+        }
+        self.watched = self.watches.iter().any(Option::is_some) || self.losses.iter().any(Option::is_some);
         self.exhausted = false;
+    }
+
+    /// Takes the funds that came beyond their bound of losses, or back within.
+    pub(crate) fn take_turned(&mut self) -> std::vec::Drain<'_, (FundId, bool)> {
+        self.turned.drain(..)
     }
 
     pub(crate) fn add_asset(&mut self) {
@@ -176,13 +192,20 @@ impl Arbiter {
     fn look_at_all(&mut self, market: &Market, now_ns: u64, events: &mut Events) {
         for index in 0..self.watches.len() {
             let fund = FundId(index as u32);
-            if !self.watches[index].as_ref().is_some_and(|watch| watch.stale || watch.may_end(now_ns)) {
+            let looks = self.watches[index].as_ref().is_some_and(|watch| watch.stale || watch.may_end(now_ns))
+                || self.losses[index].as_ref().is_some_and(|loss| loss.stale || loss.may_end(now_ns));
+            if !looks {
                 continue;
             }
             let equity = self.equity(market, fund);
-            let Some(watch) = &mut self.watches[index] else { continue };
-            if let Some(Turn { active, equity, peak }) = watch.note(now_ns, equity) {
+            let turn = self.watches[index].as_mut().and_then(|watch| watch.note(now_ns, equity));
+            if let Some(Turn { active, equity, peak }) = turn {
                 events.push(Event::FundDrawdown { fund, active, equity, peak });
+            }
+            if let Some(exceeded) = self.losses[index].as_mut().and_then(|loss| loss.note(now_ns, equity)) {
+                let mode = if exceeded { Mode::LiquidationPaused } else { Mode::Normal };
+                events.push(Event::Mode { scope: Scope::Fund(fund), mode });
+                self.turned.push((fund, exceeded));
             }
         }
     }
@@ -191,6 +214,9 @@ impl Arbiter {
     fn note_stale(&mut self, fund: FundId) {
         if let Some(watch) = &mut self.watches[fund.index()] {
             watch.stale = true;
+        }
+        if let Some(loss) = &mut self.losses[fund.index()] {
+            loss.stale = true;
         }
     }
 

@@ -3,10 +3,12 @@
 #![expect(unsafe_code, reason = "pointers come from C")]
 
 use super::command::{ACTIONS, terrace_command, terrace_pool};
-use super::event::{EventReader, HAPPENINGS, terrace_event, terrace_happening, terrace_request};
+use super::decode::EventReader;
+use super::event::{HAPPENINGS, terrace_event, terrace_happening, terrace_request};
 use super::handle::{Last, Replayed, terrace_engine};
+use super::numbers::{CODE_WORDS, OPS};
 use super::settings::{terrace_metrics, terrace_pool_view, terrace_replay, terrace_settings};
-use super::words::{CODE_WORDS, OPS, terrace_code, terrace_status};
+use super::words::{terrace_code, terrace_status};
 use crate::command::{Command, OffGrid};
 use crate::driver::Driver;
 use crate::engine::{Engine, Output, Shape};

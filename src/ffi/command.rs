@@ -1,6 +1,6 @@
 //! Commands as C gives them.
 
-use super::words::Word;
+use super::numbers::Word;
 use super::words::{terrace_owner_kind, terrace_pool_kind, terrace_scope};
 use crate::command::{Command, Fill, MarkSource, Order, OrderName, OrderOwner, PositionSide};
 use crate::controls::{Mode, Scope};
@@ -226,7 +226,7 @@ pub struct terrace_hold {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct terrace_set_mode {
-    /// The instrument's, or the account.
+    /// The instrument's, the account, or the fund's.
     pub id: u64,
     /// A `terrace_scope`.
     pub scope: u32,
@@ -240,6 +240,7 @@ impl terrace_set_mode {
             Scope::All => (terrace_scope::All, 0),
             Scope::Instrument(InstrumentId(id)) => (terrace_scope::Instrument, u64::from(id)),
             Scope::Account(account) => (terrace_scope::Account, account),
+            Scope::Fund(FundId(id)) => (terrace_scope::Fund, u64::from(id)),
         };
         Self { id, scope: kind as u32, mode: mode.number() }
     }
@@ -251,6 +252,7 @@ impl terrace_set_mode {
                 Scope::Instrument(InstrumentId(u32::try_from(self.id).ok()?))
             }
             kind if kind == terrace_scope::Account as u32 => Scope::Account(self.id),
+            kind if kind == terrace_scope::Fund as u32 => Scope::Fund(FundId(u32::try_from(self.id).ok()?)),
             _ => return None,
         };
         Some((scope, Word::read(self.mode)?))

@@ -1,6 +1,6 @@
 //! What stands behind a handle: a session over an engine, what was told and not taken yet, and the last refusal.
 
-use super::words::{code_number, terrace_code, terrace_status};
+use super::words::{terrace_code, terrace_status};
 use crate::command::{Command, OffGrid, OrderName};
 use crate::correction::{Correction, CorrectionOffGrid};
 use crate::driver::Driver;
@@ -163,8 +163,8 @@ impl terrace_engine {
 
     pub(super) fn last_code(&self) -> terrace_code {
         match &self.last {
-            Last::Refused(_, refusal) => code_number(refusal.code()),
-            Last::Rejected(rejection) => code_number(rejection.code),
+            Last::Refused(_, refusal) => terrace_code::from(refusal.code()),
+            Last::Rejected(rejection) => terrace_code::from(rejection.code),
             Last::Nothing | Last::Other(_) => terrace_code::None,
         }
     }

@@ -4,7 +4,8 @@
 //! the protocol; hot ones are structs of fixed size in whole ticks, lots and quanta: nothing is formatted or allocated
 //! for them here.
 //!
-//! - `words`: numbers for words · `command`: structs in · `event`: structs out.
+//! - `words`: C's words · `command`: structs in · `event`: structs out.
+//! - `numbers`: which of C's words each of ours is · `encode`: events on the way to C · `decode`: on the way back.
 //! - `handle`: what stands behind a handle. It contains no `unsafe`.
 //! - `calls`: the functions, and all that touches a pointer.
 
@@ -12,8 +13,11 @@
 
 mod calls;
 mod command;
+mod decode;
+mod encode;
 mod event;
 mod handle;
+mod numbers;
 mod settings;
 mod words;
 

@@ -333,6 +333,138 @@ typedef enum terrace_fund_reason terrace_fund_reason;
 typedef uint32_t terrace_fund_reason;
 #endif // __STDC_VERSION__ >= 202311L
 
+// What a correction put right.
+enum terrace_remedy
+#if __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  // A fill was undone.
+  TERRACE_REMEDY_BUST = 0,
+  // A fill got another price.
+  TERRACE_REMEDY_REPRICE = 1,
+  // A balance was changed.
+  TERRACE_REMEDY_ADJUST = 2,
+  // A fund made good what an account lost.
+  TERRACE_REMEDY_COMPENSATE = 3,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum terrace_remedy terrace_remedy;
+#else
+typedef uint32_t terrace_remedy;
+#endif // __STDC_VERSION__ >= 202311L
+
+// How a mark is made.
+enum terrace_mark_rule
+#if __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  // It is given.
+  TERRACE_MARK_RULE_EXTERNAL = 0,
+  // The median of index with funding, index with mean basis, and last price.
+  TERRACE_MARK_RULE_MEDIAN = 1,
+  // The index with what is left of the funding.
+  TERRACE_MARK_RULE_FAIR_BASIS = 2,
+  // The index with the smoothed basis, within a band.
+  TERRACE_MARK_RULE_EMA_BASIS = 3,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum terrace_mark_rule terrace_mark_rule;
+#else
+typedef uint32_t terrace_mark_rule;
+#endif // __STDC_VERSION__ >= 202311L
+
+// Why a mark is frozen.
+enum terrace_freeze_cause
+#if __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  // Its index is: too few venues are left.
+  TERRACE_FREEZE_CAUSE_INDEX = 0,
+  // What it is made of is too old.
+  TERRACE_FREEZE_CAUSE_STALE = 1,
+  // The instrument is halted.
+  TERRACE_FREEZE_CAUSE_HALTED = 2,
+  // A mark is held back by the airlock.
+  TERRACE_FREEZE_CAUSE_AIRLOCK = 3,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum terrace_freeze_cause terrace_freeze_cause;
+#else
+typedef uint32_t terrace_freeze_cause;
+#endif // __STDC_VERSION__ >= 202311L
+
+// How a hold of the airlock ended.
+enum terrace_airlock_outcome
+#if __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  // Another source gave a mark near the held one.
+  TERRACE_AIRLOCK_OUTCOME_CONFIRMED = 0,
+  // A mark near the live one came, or one that may pass.
+  TERRACE_AIRLOCK_OUTCOME_WITHDRAWN = 1,
+  // Nothing else happened for so long: the held mark was taken.
+  TERRACE_AIRLOCK_OUTCOME_TIMEOUT = 2,
+  // A command let the held mark through.
+  TERRACE_AIRLOCK_OUTCOME_ACCEPTED = 3,
+  // A command dropped it.
+  TERRACE_AIRLOCK_OUTCOME_DISCARDED = 4,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum terrace_airlock_outcome terrace_airlock_outcome;
+#else
+typedef uint32_t terrace_airlock_outcome;
+#endif // __STDC_VERSION__ >= 202311L
+
+// What an instrument, an account, or everything may do.
+enum terrace_mode_word
+#if __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  // Everything.
+  TERRACE_MODE_WORD_NORMAL = 0,
+  // Only orders that reduce are taken.
+  TERRACE_MODE_WORD_REDUCE_ONLY = 1,
+  // No orders are taken.
+  TERRACE_MODE_WORD_CANCEL_ONLY = 2,
+  // No orders are taken, and marks count as frozen.
+  TERRACE_MODE_WORD_HALTED = 3,
+  // Pools in breach are locked, and are not reduced or taken over.
+  TERRACE_MODE_WORD_LIQUIDATION_PAUSED = 4,
+  // Nobody is deleveraged.
+  TERRACE_MODE_WORD_ADL_PAUSED = 5,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum terrace_mode_word terrace_mode_word;
+#else
+typedef uint32_t terrace_mode_word;
+#endif // __STDC_VERSION__ >= 202311L
+
+// What a mode is of, and what its id is.
+enum terrace_scope
+#if __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  // Everything; the id is 0.
+  TERRACE_SCOPE_ALL = 0,
+  // The instrument of that id.
+  TERRACE_SCOPE_INSTRUMENT = 1,
+  // That account.
+  TERRACE_SCOPE_ACCOUNT = 2,
+  // The instruments of that fund: only told, never set.
+  TERRACE_SCOPE_FUND = 3,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum terrace_scope terrace_scope;
+#else
+typedef uint32_t terrace_scope;
+#endif // __STDC_VERSION__ >= 202311L
+
 // How threads wait.
 enum terrace_wait
 #if __STDC_VERSION__ >= 202311L
@@ -594,7 +726,7 @@ typedef struct terrace_funding {
 
 // What an instrument, an account, or everything may do from now on.
 typedef struct terrace_set_mode {
-  // The instrument's, or the account.
+  // The instrument's, the account, or the fund's.
   uint64_t id;
   // A `terrace_scope`.
   uint32_t scope;

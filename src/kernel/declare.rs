@@ -144,6 +144,11 @@ fn check_fund(market: &Market, spec: &FundSpec) -> Result<(), Refusal> {
 
 fn check_fund_alone(spec: &FundSpec) -> Result<(), Refusal> {
     spec.drawdown.map_or(Ok(()), |rule| rule.check())?;
+    match spec.max_loss_per_minute {
+        Some(loss) if loss <= 0 => return Err(Refusal::NotPositive { what: "max_loss_per_minute" }),
+        Some(loss) if loss >= LIMIT => return Err(Refusal::Overflow { what: "max_loss_per_minute" }),
+        _ => {}
+    }
     check_floor(spec)
 }
 
@@ -220,14 +225,14 @@ fn enter_beside(rounds: &mut Rounds, shards: &mut [Box<Shard>], declaration: &De
     match declaration {
         Declaration::Asset { .. } => {
             rounds.arbiter.add_asset();
-            rounds.arbiter.add_fund(None);
+            rounds.add_fund(None, None);
             for shard in shards {
                 shard.add_asset();
             }
         }
         Declaration::Fund(spec) => match rounds.market.fund_id(&spec.name) {
-            Some(fund) => rounds.arbiter.set_drawdown(fund, spec.drawdown),
-            None => rounds.arbiter.add_fund(spec.drawdown),
+            Some(fund) => rounds.arbiter.set_bounds(fund, spec),
+            None => rounds.add_fund(spec.drawdown, spec.max_loss_per_minute),
         },
         Declaration::Instrument(spec) => {
             for shard in shards {

@@ -2,10 +2,10 @@
 
 use super::Rejection;
 use super::desk::{Answer, Desk};
-use super::encode::{
-    Encoder, Line, index, kind_word, position_side_word, position_word, rate, ratio, score, side_word,
-};
+use super::encode::Encoder;
 use super::fields::Fields;
+use super::line::Line;
+use super::shown::{index, kind_word, position_side_word, position_word, rate, ratio, score, side_word};
 use crate::driver::Driver;
 use crate::event::{Owner, PoolName};
 use crate::kernel::{Overview, WaitState, WaitingPool};

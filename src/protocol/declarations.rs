@@ -34,16 +34,29 @@ fn asset<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Reject
 }
 
 fn fund<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
-    fields.only(&["ts", "fund", "asset", "floor", "drawdown", "socialise", "unwind_interval"])?;
+    fields.only(&[
+        "ts",
+        "fund",
+        "asset",
+        "floor",
+        "drawdown",
+        "socialise",
+        "unwind_interval",
+        "max_loss_per_minute",
+    ])?;
     let (name, asset) = (fields.name("fund")?, fields.name("asset")?);
     let floor = fields.decimal_or("floor", Decimal::ZERO)?;
     let drawdown = fields.take("drawdown").map(DrawdownLine::read).transpose()?;
     let socialise = fields.flag_or("socialise", false)?;
+    let max_loss = fields.decimal_or_none("max_loss_per_minute")?;
     let unwind_interval_ns = fields.id_or_none("unwind_interval")?.unwrap_or(0);
     let ts_ns = fields.id_or_none("ts")?;
     desk.check_time(ts_ns)?;
     let asset = desk.asset(&asset)?;
     drawdown.iter().try_for_each(DrawdownLine::check)?;
+    if let Some(loss) = max_loss.filter(|loss| loss.is_nonpositive()) {
+        return Err(Rejection::bad_value(format!("max_loss_per_minute must be above zero, not {loss}")));
+    }
     let known = desk.funds.get(&name).copied();
     let declared = known.is_some_and(|known| desk.declared_funds.contains(&known));
     if known.is_some_and(|known| !declared && desk.kernel.market().fund(known).asset != asset) {
@@ -54,6 +67,14 @@ fn fund<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejecti
         return Err(Refusal::OffGrid { what: "floor" }.into());
     }
     let drawdown = drawdown.map(|line| line.rule()).transpose()?;
+    let max_loss = max_loss.map(|loss| steps(desk.kernel.market().quanta(asset), loss));
+    if max_loss.is_some_and(|(_, off)| off) {
+        return Err(Refusal::OffGrid { what: "max_loss_per_minute" }.into());
+    }
+    let max_loss_per_minute = max_loss.map(|(loss, _)| i128::from(loss));
+    if max_loss_per_minute.is_some_and(|loss| loss >= LIMIT) {
+        return Err(Refusal::Overflow { what: "max_loss_per_minute" }.into());
+    }
     if i128::from(floor).abs() >= LIMIT {
         return Err(Refusal::Overflow { what: "floor" }.into());
     }
@@ -61,7 +82,7 @@ fn fund<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejecti
         return Err(Rejection::new(Code::Duplicate, format!("the fund {name:?} is declared already")));
     }
     let (name_of, floor) = (name.clone(), i128::from(floor));
-    let spec = FundSpec { name: name_of, asset, floor, unwind_interval_ns, drawdown, socialise };
+    let spec = FundSpec { name: name_of, asset, floor, unwind_interval_ns, drawdown, socialise, max_loss_per_minute };
     let fund = known.unwrap_or(FundId(desk.kernel.market().funds.len() as u32));
     desk.kernel.declare(ts_ns, Declaration::Fund(spec))?;
     desk.declared_funds.push(fund);

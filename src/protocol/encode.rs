@@ -1,137 +1,21 @@
 //! Events as lines.
 
-use crate::command::{PositionSide, Side};
-use crate::contract::Unit;
+use super::line::{Line, push};
+use super::shown::{
+    index, outcome_word, position_word, rate, ratio, reason_word, side_word, smoothed_basis, step_word,
+};
+use crate::command::Side;
 use crate::controls::Scope;
 use crate::decimal::Grid;
-use crate::event::{Cause, Corrected, Event, FundReason, Outcome, Owner, PoolName, Step};
-use crate::market::{AssetId, FreezeCause, InstrumentId, Market};
-use crate::number::{Price, div_half_even};
-use crate::position::Position;
-use crate::prices::{INDEX_DECIMALS, MarkInputs};
-use ethnum::I256;
-use std::fmt::{Display, Write};
-
-/// Decimal places of ratios and scores.
-const RATIO_DECIMALS: u32 = 8;
-
-/// Decimal places of an entry price beyond the tick's.
-const ENTRY_DECIMALS: u32 = 4;
-
-/// One JSON object under construction at the end of a text.
-pub(super) struct Line<'a> {
-    out: &'a mut String,
-}
-
-impl<'a> Line<'a> {
-    /// Begins a line `{"ev":…,"seq":…`.
-    pub(super) fn begin(out: &'a mut String, event: &str, seq: u64) -> Self {
-        out.push_str("{\"ev\":\"");
-        out.push_str(event);
-        out.push_str("\",\"seq\":");
-        push(out, seq);
-        Self { out }
-    }
-
-    /// Begins an object inside a line.
-    pub(super) fn object(out: &'a mut String) -> Self {
-        out.push('{');
-        Self { out }
-    }
-
-    fn key(&mut self, name: &str) -> &mut String {
-        if !self.out.ends_with('{') {
-            self.out.push(',');
-        }
-        self.out.push('"');
-        self.out.push_str(name);
-        self.out.push_str("\":");
-        self.out
-    }
-
-    /// A field whose value needs no quotes: an integer, `true`, `null`.
-    pub(super) fn bare(&mut self, name: &str, value: impl Display) -> &mut Self {
-        push(self.key(name), value);
-        self
-    }
-
-    /// A field in quotes. The text must need no escape: a decimal or one of our words or names.
-    pub(super) fn quoted(&mut self, name: &str, value: impl Display) -> &mut Self {
-        let out = self.key(name);
-        out.push('"');
-        push(out, value);
-        out.push('"');
-        self
-    }
-
-    /// A field in quotes, or `null`.
-    pub(super) fn quoted_or_null(&mut self, name: &str, value: Option<impl Display>) -> &mut Self {
-        match value {
-            Some(value) => self.quoted(name, value),
-            None => self.bare(name, "null"),
-        }
-    }
-
-    /// A field with any text, escaped.
-    pub(super) fn text(&mut self, name: &str, value: &str) -> &mut Self {
-        let escaped = serde_json::Value::from(value);
-        self.bare(name, escaped)
-    }
-
-    /// A field that holds a list, each element written by `each`.
-    pub(super) fn list<T>(
-        &mut self,
-        name: &str,
-        items: impl IntoIterator<Item = T>,
-        mut each: impl FnMut(&mut String, T),
-    ) -> &mut Self {
-        let out = self.key(name);
-        out.push('[');
-        for (index, item) in items.into_iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            each(out, item);
-        }
-        out.push(']');
-        self
-    }
-
-    /// Fields that somebody else writes.
-    pub(super) fn with(&mut self, fill: impl FnOnce(&mut Self)) -> &mut Self {
-        fill(self);
-        self
-    }
-
-    /// A field that holds an object.
-    pub(super) fn nested(&mut self, name: &str, fill: impl FnOnce(&mut Line<'_>)) -> &mut Self {
-        let out = self.key(name);
-        let mut inner = Line::object(out);
-        fill(&mut inner);
-        inner.close();
-        self
-    }
-
-    /// Ends an object inside a line.
-    pub(super) fn close(&mut self) {
-        self.out.push('}');
-    }
-
-    /// Ends the line.
-    pub(super) fn end(&mut self) {
-        self.out.push_str("}\n");
-    }
-}
-
-fn push(out: &mut String, value: impl Display) {
-    // Writing to a String cannot fail.
-    let _ = write!(out, "{value}");
-}
+use crate::event::{Corrected, Event, Owner};
+use crate::market::{FreezeCause, InstrumentId, Market};
+use crate::number::Price;
+use crate::prices::MarkInputs;
 
 /// Turns events into lines, with the names and grids of a market.
 #[derive(Clone, Copy)]
 pub struct Encoder<'a> {
-    market: &'a Market,
+    pub(super) market: &'a Market,
 }
 
 impl<'a> Encoder<'a> {
@@ -177,14 +61,58 @@ impl<'a> Encoder<'a> {
             .end();
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     fn event(self, seq: u64, event: &Event, out: &mut String) {
         match *event {
             Event::MarginCall { .. } | Event::Mode { .. } => self.control(seq, event, out),
+            Event::AirlockHeld { .. } | Event::AirlockEnded { .. } => self.airlock(seq, event, out),
             Event::Corrected { corrects, account, remark, what } => {
                 self.corrected(seq, (corrects, account, remark), what, out);
             }
-            Event::AirlockHeld { .. } | Event::AirlockEnded { .. } => self.airlock(seq, event, out),
+            Event::IndexFrozen { .. } | Event::Mark { .. } | Event::MarkFrozen { .. } | Event::MarkLive { .. } => {
+                self.about_price(seq, event, out);
+            }
+            Event::OrderCancelled { .. } | Event::CancelRequested { .. } => {
+                self.cancelling(seq, std::slice::from_ref(event), out);
+            }
+            Event::LiquidationStarted { .. }
+            | Event::LiquidationSuppressed { .. }
+            | Event::OrderCut { .. }
+            | Event::OrderMismatch { .. }
+            | Event::LiquidationEnded { .. } => self.about_pool(seq, event, out),
+            Event::Offset { .. }
+            | Event::LiquidationOrder { .. }
+            | Event::LiquidationFill { .. }
+            | Event::Takeover { .. }
+            | Event::Deleveraged { .. }
+            | Event::AdlReport { .. } => self.step(seq, event, out),
+            Event::Fund { .. }
+            | Event::RulesSettled { .. }
+            | Event::FundingSettled { .. }
+            | Event::FundDrawdown { .. }
+            | Event::Socialised { .. }
+            | Event::FundDeficit { .. } => self.fund_event(seq, event, out),
+        }
+    }
+
+    /// What becomes of an index or a mark.
+    fn about_price(self, seq: u64, event: &Event, out: &mut String) {
+        match *event {
+            Event::IndexFrozen { instrument, index: at } => {
+                Line::begin(out, "index_frozen", seq)
+                    .quoted("symbol", self.symbol(instrument))
+                    .quoted("price", index(at))
+                    .end();
+            }
+            Event::Mark { instrument, price, inputs } => self.mark(seq, instrument, price, inputs, out),
+            Event::MarkFrozen { instrument, cause } => self.about_life("mark_frozen", seq, instrument, cause, out),
+            Event::MarkLive { instrument, cause } => self.about_life("mark_live", seq, instrument, cause, out),
+            _ => {}
+        }
+    }
+
+    /// The beginning and the end of a liquidation, and what becomes of orders.
+    fn about_pool(self, seq: u64, event: &Event, out: &mut String) {
+        match *event {
             Event::LiquidationStarted { account, pool, equity, maintenance_margin, cause } => {
                 let asset = self.pool_asset(pool);
                 Line::begin(out, "liquidation_started", seq)
@@ -196,23 +124,11 @@ impl<'a> Encoder<'a> {
                     .quoted("cause", self.cause(cause))
                     .end();
             }
-            Event::IndexFrozen { instrument, index: at } => {
-                Line::begin(out, "index_frozen", seq)
-                    .quoted("symbol", self.symbol(instrument))
-                    .quoted("price", index(at))
-                    .end();
-            }
-            Event::Mark { instrument, price, inputs } => self.mark(seq, instrument, price, inputs, out),
-            Event::MarkFrozen { instrument, cause } => self.about_life("mark_frozen", seq, instrument, cause, out),
-            Event::MarkLive { instrument, cause } => self.about_life("mark_live", seq, instrument, cause, out),
             Event::LiquidationSuppressed { account, pool } => {
                 Line::begin(out, "liquidation_suppressed", seq)
                     .bare("account", account)
                     .quoted("pool", self.pool(pool))
                     .end();
-            }
-            Event::OrderCancelled { .. } | Event::CancelRequested { .. } => {
-                self.cancelling(seq, std::slice::from_ref(event), out);
             }
             Event::OrderCut { account, instrument, order, left: lots } => {
                 self.about_order("order_cut", seq, (account, order), instrument, lots, out);
@@ -220,6 +136,21 @@ impl<'a> Encoder<'a> {
             Event::OrderMismatch { account, instrument, order, uncovered: lots } => {
                 self.about_order("order_mismatch", seq, (account, order), instrument, lots, out);
             }
+            Event::LiquidationEnded { account, pool, outcome, equity } => {
+                Line::begin(out, "liquidation_ended", seq)
+                    .bare("account", account)
+                    .quoted("pool", self.pool(pool))
+                    .quoted("outcome", outcome_word(outcome))
+                    .quoted("equity", self.amount(self.pool_asset(pool), equity))
+                    .end();
+            }
+            _ => {}
+        }
+    }
+
+    /// The steps of a liquidation, or of unwinding.
+    fn step(self, seq: u64, event: &Event, out: &mut String) {
+        match *event {
             Event::Offset { account, instrument, quantity, price } => {
                 self.offset(seq, account, instrument, (quantity, price), out);
             }
@@ -274,20 +205,7 @@ impl<'a> Encoder<'a> {
                     .quoted_or_null("largest", ratio(largest.into(), reduced.into()))
                     .end();
             }
-            Event::LiquidationEnded { account, pool, outcome, equity } => {
-                Line::begin(out, "liquidation_ended", seq)
-                    .bare("account", account)
-                    .quoted("pool", self.pool(pool))
-                    .quoted("outcome", outcome_word(outcome))
-                    .quoted("equity", self.amount(self.pool_asset(pool), equity))
-                    .end();
-            }
-            Event::Fund { .. }
-            | Event::RulesSettled { .. }
-            | Event::FundingSettled { .. }
-            | Event::FundDrawdown { .. }
-            | Event::Socialised { .. }
-            | Event::FundDeficit { .. } => self.fund_event(seq, event, out),
+            _ => {}
         }
     }
 
@@ -378,6 +296,7 @@ impl<'a> Encoder<'a> {
                 Scope::All => &mut line,
                 Scope::Instrument(id) => line.quoted("symbol", self.symbol(id)),
                 Scope::Account(account) => line.bare("account", account),
+                Scope::Fund(fund) => line.quoted("fund", &self.market.fund(fund).name),
             }
             .quoted("mode", mode.as_str())
             .end();
@@ -468,164 +387,11 @@ impl<'a> Encoder<'a> {
             .quoted("qty", self.quantity(id, lots))
             .end();
     }
-
-    pub(super) fn amount(self, asset: AssetId, quanta: i128) -> impl Display {
-        self.market.quanta(asset).value(quanta)
-    }
-
-    pub(super) fn price(self, instrument: InstrumentId, ticks: impl Into<i128>) -> impl Display {
-        self.market.instrument(instrument).spec.tick.value(ticks.into())
-    }
-
-    pub(super) fn quantity(self, instrument: InstrumentId, lots: impl Into<i128>) -> impl Display {
-        self.market.instrument(instrument).spec.lot.value(lots.into())
-    }
-
-    pub(super) fn symbol(self, instrument: InstrumentId) -> &'a str {
-        &self.market.instrument(instrument).spec.symbol
-    }
-
-    pub(super) fn settle(self, instrument: InstrumentId) -> AssetId {
-        self.market.instrument(instrument).spec.settle
-    }
-
-    pub(super) fn pool_asset(self, pool: PoolName) -> AssetId {
-        match pool {
-            PoolName::Cross(asset) => asset,
-            PoolName::Isolated(instrument, _) => self.settle(instrument),
-        }
-    }
-
-    pub(super) fn pool(self, pool: PoolName) -> String {
-        match pool {
-            PoolName::Cross(asset) => format!("cross:{}", self.market.asset(asset).name),
-            PoolName::Isolated(instrument, None) => format!("isolated:{}", self.symbol(instrument)),
-            PoolName::Isolated(instrument, Some(side)) => {
-                format!("isolated:{}:{}", self.symbol(instrument), position_side_word(side))
-            }
-        }
-    }
-
-    fn cause(self, cause: Cause) -> &'a str {
-        match cause {
-            Cause::Instrument(instrument) => self.symbol(instrument),
-            Cause::Op(op) => op,
-        }
-    }
-
-    /// The price at which a position's unrealised result is zero, to four places more than the tick has; none for an
-    /// inverse position that cost nothing.
-    pub(super) fn entry(self, instrument: InstrumentId, position: &Position) -> Option<impl Display + use<>> {
-        let spec = &self.market.instrument(instrument).spec;
-        let tick = spec.tick.step();
-        let scale = tick.scale() + ENTRY_DECIMALS;
-        let tick_in_places = I256::from(tick.mantissa()) * I256::from(10i128.pow(ENTRY_DECIMALS));
-        let lots = I256::from(position.quantity.unsigned_abs());
-        let signed_cost = I256::from(position.cost * i128::from(position.quantity.signum()));
-        let (numerator, denominator) = match spec.unit {
-            Unit::Linear(unit) => (signed_cost * tick_in_places, lots * I256::from(unit)),
-            Unit::Inverse { .. } if position.cost == 0 => return None,
-            Unit::Inverse { numerator, denominator } => {
-                let at_one = lots * I256::from(numerator) * tick_in_places * -signed_cost.signum();
-                (at_one, signed_cost.abs() * I256::from(denominator))
-            }
-        };
-        let entry = div_half_even(numerator, denominator);
-        Some(Grid::decimals(scale).value(i128::try_from(entry).unwrap_or(i128::MAX)))
-    }
-}
-
-/// `numerator / denominator` to eight places, half-even; none unless the denominator is positive.
-pub(super) fn ratio(numerator: i128, denominator: i128) -> Option<impl Display> {
-    (denominator > 0).then(|| {
-        let scaled = I256::from(numerator) * I256::from(10i128.pow(RATIO_DECIMALS));
-        Grid::decimals(RATIO_DECIMALS).value(div_half_even(scaled, I256::from(denominator)).as_i128())
-    })
-}
-
-/// An index, in steps of 10^-8.
-pub(super) fn index(steps: i64) -> impl Display {
-    Grid::decimals(INDEX_DECIMALS).value(i128::from(steps))
-}
-
-/// A rate, in parts per billion.
-pub(super) fn rate(ppb: i64) -> impl Display {
-    Grid::ppb().value(i128::from(ppb))
-}
-
-/// A smoothed basis, in 2^-64 steps of 10^-8, to eight places, half-even.
-fn smoothed_basis(ema: fixed::types::I64F64) -> impl Display {
-    let steps = div_half_even(I256::from(ema.to_bits()), I256::from(1i128 << 64));
-    Grid::decimals(INDEX_DECIMALS).value(steps.as_i128())
-}
-
-/// A score to eight places, half-even.
-pub(super) fn score(score: fixed::types::I64F64) -> impl Display {
-    let scaled = I256::from(score.to_bits()) * I256::from(10i128.pow(RATIO_DECIMALS));
-    Grid::decimals(RATIO_DECIMALS).value(div_half_even(scaled, I256::from(1i128 << 64)).as_i128())
 }
 
 fn owner_field<'a, 'b>(line: &'b mut Line<'a>, owner: Owner) -> &'b mut Line<'a> {
     match owner {
         Owner::Account(account) => line.bare("account", account),
         Owner::Fund => line.quoted("account", "fund"),
-    }
-}
-
-pub(super) fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::Buy => "buy",
-        Side::Sell => "sell",
-    }
-}
-
-pub(super) fn kind_word(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Linear(_) => "linear_perp",
-        Unit::Inverse { .. } => "inverse_perp",
-    }
-}
-
-pub(super) fn position_side_word(side: PositionSide) -> &'static str {
-    match side {
-        PositionSide::Long => "long",
-        PositionSide::Short => "short",
-    }
-}
-
-/// The side of a position of signed size.
-pub(super) fn position_word(quantity: i64) -> &'static str {
-    if quantity > 0 { "long" } else { "short" }
-}
-
-fn step_word(step: Step) -> &'static str {
-    match step {
-        Step::Tier => "tier",
-        Step::Fraction => "fraction",
-        Step::All => "all",
-        Step::Unwind => "unwind",
-    }
-}
-
-fn outcome_word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Cured => "cured",
-        Outcome::Closed => "closed",
-    }
-}
-
-fn reason_word(reason: FundReason) -> &'static str {
-    match reason {
-        FundReason::Fee => "fee",
-        FundReason::Unwind => "unwind",
-        FundReason::Netting => "netting",
-        FundReason::Rounding => "rounding",
-        FundReason::Adl => "adl",
-        FundReason::AdlResidue => "adl_residue",
-        FundReason::Deficit => "deficit",
-        FundReason::Socialised => "socialised",
-        FundReason::Deposit => "deposit",
-        FundReason::Funding => "funding",
-        FundReason::Compensation => "compensation",
     }
 }

@@ -12,11 +12,13 @@ mod encode;
 mod fields;
 mod instrument_fields;
 mod instruments;
+mod line;
 mod operations;
 mod price_rules;
 mod reasons;
 mod rules;
 mod session;
+mod shown;
 mod sources;
 mod tier_fields;
 mod tier_tables;
@@ -28,7 +30,7 @@ pub use tier_tables::{TierTables, TierTablesError};
 use crate::command::Command;
 use crate::market::Market;
 use crate::refusal::{Code, Refusal};
-use encode::Line;
+use line::Line;
 use reasons::Context;
 
 /// A line that was refused: the word for a program, the sentence for a person.

@@ -2,9 +2,11 @@
 
 use super::Rejection;
 use super::desk::{Answer, Desk};
-use super::encode::{Encoder, Line, ratio};
+use super::encode::Encoder;
 use super::fields::Fields;
 use super::instrument_fields::{InstrumentFields, names};
+use super::line::Line;
+use super::shown::ratio;
 use super::tier_fields::bad_tiers;
 use crate::controls::Scope;
 use crate::decimal::Grid;
@@ -74,6 +76,7 @@ pub(super) fn dry_run(market: &Market, (op, scope): (&str, Scope), found: &Previ
         Scope::All => &mut line,
         Scope::Instrument(instrument) => line.quoted("symbol", encoder.symbol(instrument)),
         Scope::Account(account) => line.bare("account", account),
+        Scope::Fund(id) => line.quoted("fund", &market.fund(id).name),
     };
     line.list("pools", &found.pools, |out, pool| {
         let asset = encoder.pool_asset(pool.name);

@@ -1,8 +1,9 @@
 //! A session: lines in, lines out, over one kernel.
 
 use super::desk::{Answer, Desk};
-use super::encode::{Encoder, Line};
+use super::encode::Encoder;
 use super::fields::Fields;
+use super::line::Line;
 use super::sources::{FirstAnswer, Sources};
 use super::{Rejection, TierTables, answers, declarations, operations, rules};
 use crate::command::MarkSource;

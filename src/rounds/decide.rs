@@ -134,6 +134,7 @@ impl Rounds {
     /// Phase (a) of a further round: locks and announces all unlocked pools in breach, by account; false if there is
     /// nothing to walk.
     fn lock_breached(&mut self, shards: &mut [Box<Shard>]) -> bool {
+        self.follow_losses();
         if shards.iter().all(|shard| shard.is_quiet()) {
             return false;
         }
@@ -174,6 +175,7 @@ impl Rounds {
         let Attention { shard, pool, .. } = found;
         shards[shard as usize].catch_up_pool(&self.market, pool);
         loop {
+            self.follow_losses();
             if shards[shard as usize].waiting(pool).is_some() {
                 if self.market.venue.is_manual() {
                     return;

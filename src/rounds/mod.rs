@@ -28,7 +28,7 @@ use crate::controls::{Mode, Scope};
 use crate::correction::Trade;
 use crate::event::{Cause, Event, Events, FundReason, Step};
 use crate::jobs::{JobKind, JobName, Part};
-use crate::market::{InstrumentId, MarkChange, Market};
+use crate::market::{DrawdownRule, InstrumentId, MarkChange, Market};
 use crate::number::{LIMIT, Price, Quantity};
 use crate::prices::{Change, PriceInput};
 use crate::refusal::Refusal;
@@ -502,6 +502,26 @@ impl Rounds {
             self.arbiter.credit(fund, amount, FundReason::Rounding, &mut self.events);
         }
         self.arbiter.look_after_input(&self.market, self.now_ns, &mut self.events);
+        self.follow_losses();
+    }
+
+    /// The liquidation of the instruments of a fund is paused when it has lost too much within a minute, and goes on later:
+    /// whom that held back is looked at after every input and in every round.
+    #[inline]
+    pub(crate) fn follow_losses(&mut self) {
+        for (fund, exceeded) in self.arbiter.take_turned() {
+            if exceeded {
+                self.market.paused_funds.push(fund);
+            } else {
+                self.market.paused_funds.retain(|&paused| paused != fund);
+            }
+        }
+    }
+
+    /// One more fund has been declared.
+    pub(crate) fn add_fund(&mut self, drawdown: Option<DrawdownRule>, max_loss: Option<i128>) {
+        self.arbiter.add_fund(drawdown, max_loss);
+        self.market.paused_funds.reserve(self.market.funds.len() + 1);
     }
 
     /// Whether what pools began on their own is still to be told.

@@ -251,6 +251,9 @@ fn check_scope(market: &Market, facts: &impl Facts, scope: Scope) -> Result<(), 
         Scope::All => Ok(()),
         Scope::Instrument(instrument) => check_instrument(market, instrument),
         Scope::Account(account) => check_account(facts, account),
+        Scope::Fund(_) => {
+            Err(Refusal::BadDeclaration { what: "the mode of a fund follows from what it loses, and cannot be set" })
+        }
     }
 }
 

@@ -223,7 +223,7 @@ impl Shard {
             return Begun::Undecided;
         }
         match self.largest(market, pool).and_then(|holding| self.reduction(market, margin, holding)) {
-            Some(request) if market.instrument(request.instrument).spec.reduce.pacing.is_none() => {
+            Some(request) if !market.orders_by_decision(request.instrument) => {
                 Begun::Order(self.order_sent(market, pool, &request), request)
             }
             _ => Begun::Undecided,

@@ -117,7 +117,7 @@ impl Shard {
         preview: &mut Preview,
     ) {
         let mut pools: Vec<u32> = match scope {
-            Scope::All => (0..self.pools.len() as u32).collect(),
+            Scope::All | Scope::Fund(_) => (0..self.pools.len() as u32).collect(),
             Scope::Instrument(id) => {
                 self.holders[id.index()].iter().map(|&at| self.holdings[at as usize].pool).collect()
             }

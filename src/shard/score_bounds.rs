@@ -152,3 +152,127 @@ impl Shard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Command, Fill, MarginMode, PositionMode, PositionSide, Side};
+    use crate::contract::Unit;
+    use crate::decimal::Grid;
+    use crate::kernel::{Kernel, Settings};
+    use crate::market::{AdlPolicy, AssetId, FundId, InstrumentSpec};
+    use crate::shard::Shards;
+    use crate::tiers::{TierRow, TierRule, TierTable};
+    use proptest::prelude::*;
+
+    const ACCOUNTS: u64 = 12;
+    const START: i64 = 1_000;
+
+    /// Three contracts of each kind of margin: linear ones and an inverse one.
+    fn instruments(rank: AdlRank) -> Vec<InstrumentSpec> {
+        let grid = Grid::new("1".parse().unwrap()).unwrap();
+        let row = |cap, mmr_ppb| TierRow { cap, mmr_ppb, max_leverage: 100, deduction: None };
+        let rows = [row(9_000, 13_000_001), row(30_000, 77_000_003), row(1 << 50, 210_000_007)];
+        let spec = |symbol: &str, unit, rule| InstrumentSpec {
+            taker_fee_ppb: 1_000_003,
+            adl: AdlPolicy { rank, ..AdlPolicy::default() },
+            close_fee_in_mm: rule == TierRule::Step,
+            ..InstrumentSpec::new(
+                symbol,
+                AssetId(0),
+                FundId(0),
+                (grid, grid),
+                unit,
+                TierTable::new(rule, &rows).unwrap(),
+            )
+        };
+        vec![
+            spec("A", Unit::Linear(1), TierRule::Marginal),
+            spec("B", Unit::Linear(3), TierRule::Step),
+            spec("C", Unit::Inverse { numerator: 7_000_000, denominator: 3 }, TierRule::Marginal),
+        ]
+    }
+
+    /// Accounts with what was drawn for them: cross, isolated or in hedge mode, over one to three contracts.
+    fn world(rank: AdlRank, draws: &[u16]) -> (Market, Shards) {
+        let mut draws = draws.iter().cycle().map(|&draw| i64::from(draw));
+        let mut kernel = Kernel::new(Settings::default());
+        kernel.declare_asset(None, "X", 0).unwrap();
+        let ids: Vec<InstrumentId> =
+            instruments(rank).into_iter().map(|spec| kernel.declare_instrument(None, spec).unwrap()).collect();
+        for account in 1..=ACCOUNTS {
+            let positions = if account % 4 == 0 { PositionMode::Hedge } else { PositionMode::OneWay };
+            kernel.apply(&Command::Account { account, positions, group: None }).unwrap();
+            let amount = 1 + draws.next().unwrap() % 20_000;
+            kernel.apply(&Command::Deposit { account, asset: AssetId(0), amount }).unwrap();
+            for &instrument in &ids {
+                if account % 3 == 0 {
+                    let mode = MarginMode::Isolated;
+                    kernel.apply(&Command::MarginMode { account, instrument, mode }).unwrap();
+                }
+                let quantity = draws.next().unwrap() % 61 - 30;
+                if quantity != 0 {
+                    let side = if quantity > 0 { Side::Buy } else { Side::Sell };
+                    let leg = if quantity > 0 { PositionSide::Long } else { PositionSide::Short };
+                    let fill = Fill {
+                        account,
+                        counterparty: None,
+                        order: None,
+                        counter_order: None,
+                        instrument,
+                        side,
+                        quantity: quantity.abs(),
+                        price: START - 150 + draws.next().unwrap() % 301,
+                        liquidity: None,
+                        position_side: (positions == PositionMode::Hedge).then_some(leg),
+                        counter_position_side: None,
+                    };
+                    kernel.apply(&Command::Fill(fill)).unwrap();
+                }
+            }
+        }
+        let (mut rounds, shards) = kernel.into_parts();
+        for instrument in &mut rounds.market.instruments {
+            instrument.mark = Some(START);
+        }
+        (rounds.market, shards)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_score_exceeds_its_bound_while_marks_stay_in_their_ranges(
+            draws in prop::collection::vec(any::<u16>(), 60),
+            width_ppb in prop::sample::select(vec![0, 2_000_000, 20_000_000, 90_000_000u64]),
+            rank in prop::sample::select(vec![AdlRank::PnlLeverage, AdlRank::PnlMarginRatio, AdlRank::ProfitNotional]),
+            moves in prop::collection::vec(prop::array::uniform3(0..=4i64), 12),
+        ) {
+            let (mut market, shards) = world(rank, &draws);
+            let mut marks = MarkRanges::default();
+            marks.set_around(&market, width_ppb);
+            for instrument in [0, 1, 2].map(InstrumentId) {
+                for long in [true, false] {
+                    let mut bounds = Vec::new();
+                    shards[0].collect_bounds(&market, (instrument, long), &marks, &mut bounds);
+                    for steps in &moves {
+                        for ((at, &(low, high)), step) in market.instruments.iter_mut().zip(marks.ranges.iter().flatten()).zip(steps) {
+                            at.mark = Some(low + (high - low) * step / 4);
+                        }
+                        prop_assert!(marks.cover(&market));
+                        for bound in &bounds {
+                            let is = shards[0].candidate(&market, bound.holding);
+                            prop_assert!(
+                                (is.profitable, is.score) <= (bound.profitable, bound.score),
+                                "{rank:?} {instrument:?}: {is:?} beyond {bound:?}"
+                            );
+                        }
+                    }
+                    for at in &mut market.instruments {
+                        at.mark = Some(START);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -252,6 +252,7 @@ pub struct FundFields {
     pub drawdown: Option<DrawdownFields>,
     /// In nanoseconds.
     pub unwind_interval: u64,
+    pub max_loss_per_minute: Option<Rat>,
 }
 
 pub struct DrawdownFields {
@@ -348,7 +349,7 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         "set" => &[],
         "mode" => &["symbol", "account", "mode", "dry_run"],
         "bust" | "reprice" | "adjust" | "compensate" => &[],
-        "fund" => &["fund", "asset", "floor", "drawdown", "socialise", "unwind_interval"],
+        "fund" => &["fund", "asset", "floor", "drawdown", "socialise", "unwind_interval", "max_loss_per_minute"],
         "fund_deposit" => &["fund", "amount"],
         "venue" => &["mode", "cancel_ack", "cancel_timeout", "order_timeout"],
         "account" => &["account", "margin", "positions", "group"],
@@ -681,6 +682,7 @@ fn parse_fund(f: &Fields) -> Result<Command, Refusal> {
         socialise: f.flag_or("socialise", false)?,
         drawdown: parse_drawdown(f)?,
         unwind_interval: f.maybe("unwind_interval", Fields::id)?.unwrap_or(0),
+        max_loss_per_minute: f.maybe("max_loss_per_minute", Fields::decimal)?,
     }))
 }
 

@@ -218,9 +218,10 @@ impl State {
         [self.mode, self.instruments[i].mode, self.accounts[&account].mode]
     }
 
-    /// Steps 3 to 5 wait.
+    /// Steps 3 to 5 wait; so they do while the instrument's fund has lost too much.
     pub fn liquidation_paused(&self, account: u64, i: usize) -> bool {
-        self.modes(account, i).contains(&Mode::LiquidationPaused)
+        let by_fund = self.funds[self.instruments[i].fund].paused;
+        by_fund || self.modes(account, i).contains(&Mode::LiquidationPaused)
     }
 
     /// Step 5 waits.

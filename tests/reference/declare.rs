@@ -49,12 +49,15 @@ impl State {
             need(fits, "bad_value", "drawdown needs 0 < start <= stop < 1")?;
             need((480..1 << 63).contains(&d.window), "bad_value", format!("window {} is out of range", d.window))?;
         }
+        f.max_loss_per_minute.as_ref().map(|most| need_positive("max_loss_per_minute", most)).transpose()?;
         let floor = self.quanta(asset, &f.floor)?;
+        let most = f.max_loss_per_minute.as_ref().map(|most| self.quanta(asset, most)).transpose()?;
         if let Some(d) = &f.drawdown {
             parts_per_billion(&d.start)?;
             parts_per_billion(&d.stop)?;
         }
         need_below_limit("floor", &floor)?;
+        most.as_ref().map(|most| need_below_limit("max_loss_per_minute", most)).transpose()?;
         let id = match existing {
             None => {
                 self.funds.push(new_fund(&f.fund, asset, zero(), true));
@@ -69,6 +72,8 @@ impl State {
         fund.floor = floor;
         fund.declared = true;
         fund.socialise = f.socialise;
+        fund.max_loss_per_minute = most;
+        fund.noted.clear();
         fund.unwind_interval = f.unwind_interval;
         fund.drawdown = f.drawdown.as_ref().map(Drawdown::new);
         self.note_equity(id);
@@ -217,6 +222,9 @@ fn new_fund(name: &str, asset: usize, floor: Int, declared: bool) -> Fund {
         drawdown: None,
         socialise: false,
         unwind_interval: 0,
+        noted: Vec::new(),
+        max_loss_per_minute: None,
+        paused: false,
     }
 }
 

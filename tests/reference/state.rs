@@ -171,17 +171,20 @@ pub struct Fund {
     pub socialise: bool,
     /// In nanoseconds.
     pub unwind_interval: u64,
+    /// All values of its equity that were noted: when, and what; in order.
+    pub noted: Vec<(u64, Int)>,
+    pub max_loss_per_minute: Option<Int>,
+    /// It has lost more than that.
+    pub paused: bool,
 }
 
-/// The setting, and all values of the fund's equity that were noted.
+/// The setting, and whether it is so.
 #[derive(Clone)]
 pub struct Drawdown {
     pub start: Rat,
     pub stop: Rat,
     /// In nanoseconds.
     pub bucket: u64,
-    /// When, and what; in order.
-    pub noted: Vec<(u64, Int)>,
     pub active: bool,
 }
 

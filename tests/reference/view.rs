@@ -97,6 +97,11 @@ impl Reference {
         Some((self.state.has_computed_mark(i), venues.iter().map(|(name, _)| name.clone()).collect()))
     }
 
+    /// Whether any fund's loss pauses liquidations.
+    pub fn any_fund_pauses(&self) -> bool {
+        self.state.funds.iter().any(|fund| fund.paused)
+    }
+
     /// Symbol and price of every mark that the airlock holds.
     pub fn held_marks(&self) -> Vec<(String, String)> {
         let state = &self.state;

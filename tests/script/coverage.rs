@@ -116,7 +116,8 @@ impl Coverage {
     }
 
     fn count_mode(&mut self, event: &Value) {
-        let scope = ["symbol", "account"].into_iter().find(|&scope| !event[scope].is_null()).unwrap_or("everything");
+        let scope =
+            ["symbol", "account", "fund"].into_iter().find(|&scope| !event[scope].is_null()).unwrap_or("everything");
         self.saw(&format!("mode {}", event["mode"].as_str().unwrap_or_default()));
         self.saw(&format!("mode of {scope}"));
     }

@@ -33,6 +33,7 @@ pub struct Features {
     pub pacing: bool,
     pub set: bool,
     pub set_prices: bool,
+    pub loss_limit: bool,
     pub airlock: bool,
     pub groups: bool,
     pub corrections: bool,
@@ -62,6 +63,7 @@ impl Features {
                 "pacing" => &mut self.pacing,
                 "set" => &mut self.set,
                 "set_prices" => &mut self.set_prices,
+                "loss_limit" => &mut self.loss_limit,
                 "airlock" => &mut self.airlock,
                 "groups" => &mut self.groups,
                 "corrections" => &mut self.corrections,
@@ -92,6 +94,7 @@ pub const BUILT: Features = Features {
     pacing: true,
     set: true,
     set_prices: true,
+    loss_limit: true,
     airlock: true,
     groups: true,
     corrections: true,
@@ -118,6 +121,7 @@ pub const KNOWN: Features = Features {
     pacing: true,
     set: true,
     set_prices: true,
+    loss_limit: true,
     airlock: true,
     groups: true,
     corrections: true,
@@ -393,6 +397,10 @@ impl Writer {
         }
         if self.features.corrections && dice.chance(3) {
             return self.correction(dice, reference);
+        }
+        if reference.any_fund_pauses() && dice.chance(8) {
+            self.now += dice.below(70) * 1_000_000_000; // the loss of a minute ago does not count
+            return json!({"op":"time","ts":self.now});
         }
         let holds = !reference.held_marks().is_empty();
         if self.features.airlock && (holds && dice.chance(25) || dice.chance(1)) {
