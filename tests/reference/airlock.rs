@@ -178,6 +178,7 @@ impl State {
             if let (Some(held), Some(timeout)) = (self.instruments[i].held.clone(), timeout)
                 && self.now - held.since >= timeout
             {
+                self.look_at_all_funds(); // as the input left them
                 self.end_airlock(i, "timeout", Some(held.price));
             }
         }
