@@ -39,7 +39,9 @@ pub(crate) fn correct(
     }
     if done.is_ok() || !rounds.market.jobs.is_empty() {
         // Also where it is refused: what a job had still to book for the accounts was booked before.
-        if !rounds.puts_off() {
+        if rounds.puts_off() {
+            rounds.merge(); // what was booked comes before what times out
+        } else {
             rounds.find_breaches(shards, correction.cause());
         }
     }

@@ -216,7 +216,9 @@ pub(crate) fn declare(rounds: &mut Rounds, shards: &mut [Box<Shard>], ts_ns: Opt
     }
     rounds.market.see_time(ts_ns);
     rounds.accept(ts_ns, declaration.cause());
-    if !rounds.puts_off() {
+    if rounds.puts_off() {
+        rounds.merge();
+    } else {
         rounds.find_breaches(shards, declaration.cause());
     }
 }

@@ -1,8 +1,10 @@
 //! The commands and their fields (protocol: "Commands"). Only form is checked
 //! here: `malformed`, `unknown_op`, `unknown_field`.
 
+use super::airlock::{self, AirlockFields, Source};
 use super::calls;
 use super::controls::{self, LimitFields, Mode};
+use super::corrections::{self, Correction};
 use super::input::{Fields, Json, Refusal, is_name, json_decimal, malformed, refuse};
 use super::number::Rat;
 use super::price_fields::{self, FundingFields, IndexFields, MarkFields};
@@ -22,6 +24,14 @@ impl Input {
             Command::Mark { symbol, .. } => symbol.clone(),
             Command::Fill(fill) => fill.symbol.clone(),
             _ => self.op.clone(),
+        }
+    }
+
+    /// What a liquidation names where a mark passes the airlock: the symbol of any input of prices.
+    pub fn symbol_of_prices(&self) -> Option<&str> {
+        match &self.command {
+            Command::Mark { symbol, .. } => Some(symbol),
+            _ => self.priced_symbol(),
         }
     }
 
@@ -51,6 +61,7 @@ pub enum Command {
         account: u64,
         margin: String,
         positions: String,
+        group: Option<u64>,
     },
     Deposit {
         account: u64,
@@ -101,6 +112,11 @@ pub enum Command {
     Mark {
         symbol: String,
         price: Rat,
+        source: Source,
+    },
+    AirlockRelease {
+        symbol: String,
+        accept: bool,
     },
     Last {
         symbol: String,
@@ -146,13 +162,21 @@ pub enum Command {
         symbol: Option<String>,
         account: Option<u64>,
         mode: Mode,
+        dry_run: bool,
     },
+    Correct(Box<Correction>),
 }
 
 impl Command {
     /// Nothing follows from it.
     pub fn changes_nothing(&self) -> bool {
-        matches!(self, Command::Get(_) | Command::Defaults(_) | Command::Set { dry_run: true, .. })
+        matches!(
+            self,
+            Command::Get(_)
+                | Command::Defaults(_)
+                | Command::Set { dry_run: true, .. }
+                | Command::Mode { dry_run: true, .. }
+        )
     }
 }
 
@@ -211,6 +235,7 @@ pub struct InstrumentFields {
     pub margin_calls: Vec<Rat>,
     pub count_profits: bool,
     pub limits: LimitFields,
+    pub airlock: Option<AirlockFields>,
     pub fund: Option<String>,
 }
 
@@ -227,6 +252,7 @@ pub struct FundFields {
     pub drawdown: Option<DrawdownFields>,
     /// In nanoseconds.
     pub unwind_interval: u64,
+    pub max_loss_per_minute: Option<Rat>,
 }
 
 pub struct DrawdownFields {
@@ -310,6 +336,7 @@ const INSTRUMENT_FIELDS: &[&str] = &[
     "margin_calls",
     "count_profits",
     "limits",
+    "airlock",
     "fund",
 ];
 
@@ -320,11 +347,12 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         "instrument" => INSTRUMENT_FIELDS,
         "defaults" => &INSTRUMENT_FIELDS[1..],
         "set" => &[],
-        "mode" => &["symbol", "account", "mode"],
-        "fund" => &["fund", "asset", "floor", "drawdown", "socialise", "unwind_interval"],
+        "mode" => &["symbol", "account", "mode", "dry_run"],
+        "bust" | "reprice" | "adjust" | "compensate" => &[],
+        "fund" => &["fund", "asset", "floor", "drawdown", "socialise", "unwind_interval", "max_loss_per_minute"],
         "fund_deposit" => &["fund", "amount"],
         "venue" => &["mode", "cancel_ack", "cancel_timeout", "order_timeout"],
-        "account" => &["account", "margin", "positions"],
+        "account" => &["account", "margin", "positions", "group"],
         "deposit" | "withdraw" => &["account", "asset", "amount"],
         "hold" => &["account", "hold", "asset", "amount"],
         "commit" | "release" => &["account", "hold"],
@@ -347,6 +375,7 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
             "counter_position_side",
         ],
         "mark" | "last" => &["symbol", "price"],
+        "airlock_release" => &["symbol", "action"],
         "book" => &["symbol", "bid", "ask", "impact_bid", "impact_ask", "bids", "asks"],
         "index" => &["symbol", "venue", "price"],
         "funding" => &["symbol", "rate"],
@@ -383,7 +412,14 @@ pub fn parse(fields: &Fields, defaults: &[(String, Json)]) -> Result<Input, Refu
     for (key, _) in &fields.entries {
         let key = key.as_str();
         let of_set = op == "set" && (key == "dry_run" || INSTRUMENT_FIELDS.contains(&key));
-        if key != "op" && key != "ts" && !repeats::FIELDS.contains(&key) && !known.contains(&key) && !of_set {
+        let of_correction = corrections::known_fields(&op).is_some_and(|known| known.contains(&key));
+        if key != "op"
+            && key != "ts"
+            && !repeats::FIELDS.contains(&key)
+            && !known.contains(&key)
+            && !of_set
+            && !of_correction
+        {
             return refuse("unknown_field", format!("{op} does not take {key:?}"));
         }
     }
@@ -403,6 +439,7 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
         "defaults" => Command::Defaults(parse_defaults(f)?),
         "set" => parse_set(f)?,
         "mode" => parse_mode(f)?,
+        "bust" | "reprice" | "adjust" | "compensate" => Command::Correct(Box::new(corrections::parse(op, f)?)),
         "fund" => parse_fund(f)?,
         "fund_deposit" => Command::FundDeposit { fund: f.name("fund")?, amount: f.decimal("amount")? },
         "venue" => Command::Venue(parse_venue(f)?),
@@ -410,6 +447,7 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
             account: f.id("account")?,
             margin: f.word_or("margin", &["single", "multi", "portfolio"], "single")?,
             positions: f.word_or("positions", &["one_way", "hedge"], "one_way")?,
+            group: f.maybe("group", Fields::id)?,
         },
         "deposit" => {
             Command::Deposit { account: f.id("account")?, asset: f.name("asset")?, amount: f.decimal("amount")? }
@@ -442,7 +480,15 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
         "order" => Command::Order(parse_order(f)?),
         "cancel" => Command::Cancel { account: f.id("account")?, order: f.id("order")? },
         "fill" => Command::Fill(Box::new(parse_fill(f)?)),
-        "mark" => Command::Mark { symbol: f.name("symbol")?, price: f.decimal("price")? },
+        "mark" => Command::Mark {
+            symbol: f.name("symbol")?,
+            price: f.decimal("price")?,
+            source: f.maybe("source", Fields::text)?.map_or(Source::Unnamed, Source::Named),
+        },
+        "airlock_release" => Command::AirlockRelease {
+            symbol: f.name("symbol")?,
+            accept: f.word("action", &["accept", "discard"])? == "accept",
+        },
         "last" => Command::Last { symbol: f.name("symbol")?, price: f.decimal("price")? },
         "book" => Command::Book(Box::new(parse_book(f)?)),
         "index" => Command::Index {
@@ -517,7 +563,7 @@ fn parse_mode(f: &Fields) -> Result<Command, Refusal> {
         return malformed("a mode is of a symbol or of an account, not of both");
     }
     let mode = Mode::read(&f.word("mode", Mode::WORDS)?);
-    Ok(Command::Mode { symbol, account, mode })
+    Ok(Command::Mode { symbol, account, mode, dry_run: f.flag_or("dry_run", false)? })
 }
 
 /// The form of some fields of an instrument is looked at in one that names what any must.
@@ -570,6 +616,7 @@ pub fn parse_instrument(f: &Fields) -> Result<InstrumentFields, Refusal> {
         margin_calls: calls::parse_levels(f)?,
         count_profits: f.flag_or("count_profits", false)?,
         limits: controls::parse_limits(f)?,
+        airlock: airlock::parse_airlock(f)?,
         fund: f.maybe("fund", Fields::name)?,
     })
 }
@@ -635,6 +682,7 @@ fn parse_fund(f: &Fields) -> Result<Command, Refusal> {
         socialise: f.flag_or("socialise", false)?,
         drawdown: parse_drawdown(f)?,
         unwind_interval: f.maybe("unwind_interval", Fields::id)?.unwrap_or(0),
+        max_loss_per_minute: f.maybe("max_loss_per_minute", Fields::decimal)?,
     }))
 }
 

@@ -3,9 +3,10 @@
 
 use super::input::{Fields, Json, Refusal, malformed, refuse};
 use super::number::{Int, Rat, int, one, pow10, rat, zero};
-use super::state::{Order, Side, State, need, need_below_limit, need_positive, on_grid, sum};
+use super::state::{At, Order, PoolId, State, need, need_below_limit, need_positive, on_grid, sum};
 use num_traits::{Signed, Zero};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
@@ -114,16 +115,22 @@ impl State {
     // Modes.
 
     /// Each scope has one; an event when it changes.
-    pub fn do_mode(&mut self, symbol: Option<&str>, account: Option<u64>, mode: Mode) -> Result<(), Refusal> {
+    pub fn do_mode(
+        &mut self,
+        symbol: Option<&str>,
+        account: Option<u64>,
+        mode: Mode,
+        dry_run: bool,
+    ) -> Result<(), Refusal> {
         let i = symbol.map(|symbol| self.instrument_id(symbol)).transpose()?;
         if let Some(account) = account {
             self.need_account(account)?;
         }
-        let scope = match (i, account) {
-            (Some(i), _) => &mut self.instruments[i].mode,
-            (None, Some(account)) => &mut self.accounts.get_mut(&account).expect("it was checked").mode,
-            (None, None) => &mut self.mode,
-        };
+        if dry_run {
+            self.preview_mode(i, account, mode);
+            return Ok(());
+        }
+        let scope = self.mode_of(i, account);
         if std::mem::replace(scope, mode) == mode {
             return Ok(());
         }
@@ -141,6 +148,62 @@ impl State {
         Ok(())
     }
 
+    fn mode_of(&mut self, i: Option<usize>, account: Option<u64>) -> &mut Mode {
+        match (i, account) {
+            (Some(i), _) => &mut self.instruments[i].mode,
+            (None, Some(account)) => &mut self.accounts.get_mut(&account).expect("it was checked").mode,
+            (None, None) => &mut self.mode,
+        }
+    }
+
+    /// Who would be liquidated under that mode, at the present marks: in breach, locked or not, with a position whose mark
+    /// would live and that would not be paused.
+    fn preview_mode(&mut self, i: Option<usize>, account: Option<u64>, mode: Mode) {
+        let mut then = self.clone();
+        *then.mode_of(i, account) = mode;
+        let concerned = |pool: &PoolId| {
+            let holds = i.is_none_or(|i| then.pool_positions(*pool).iter().any(|at| at.i == i));
+            holds && account.is_none_or(|account| pool.account == account)
+        };
+        let walks = |pool: &PoolId| {
+            let mut places = then.pool_positions(*pool).into_iter();
+            places.any(|at| then.would_live(at.i) && !then.liquidation_paused(pool.account, at.i))
+        };
+        let all = then.all_pools().into_iter();
+        let pools: Vec<PoolId> = all.filter(|pool| concerned(pool) && then.in_breach(*pool) && walks(pool)).collect();
+        let mut fields = json!({"op": "mode", "pools": then.show_pools(&pools)});
+        let summed = |asset: usize, of: &dyn Fn(PoolId) -> Int| {
+            let own = pools.iter().filter(|pool| then.pool_asset(**pool) == asset);
+            json!(then.show_money(asset, &sum(own.map(|&pool| of(pool)))))
+        };
+        let (notional, loss) = (|pool| then.pool_notional(pool), |pool| then.loss_of(pool));
+        if let Some(i) = i {
+            fields["symbol"] = json!(self.instruments[i].symbol);
+            let asset = self.settle_of(i);
+            fields["notional"] = summed(asset, &notional);
+            fields["fund_loss"] = summed(asset, &loss);
+        } else {
+            (fields["notional"], fields["fund_loss"]) = (json!({}), json!({}));
+            for asset in pools.iter().map(|&pool| then.pool_asset(pool)).collect::<BTreeSet<_>>() {
+                let name = self.assets[asset].name.clone();
+                fields["notional"][&name] = summed(asset, &notional);
+                fields["fund_loss"][&name] = summed(asset, &loss);
+            }
+        }
+        if let Some(account) = account {
+            fields["account"] = json!(account);
+        }
+        self.emit("dry_run", fields);
+    }
+
+    /// As the modes are, whatever they were when the mark was frozen.
+    fn would_live(&self, i: usize) -> bool {
+        let instrument = &self.instruments[i];
+        let halted = [self.mode, instrument.mode].contains(&Mode::Halted);
+        let others = instrument.frozen.iter().any(|&cause| cause != "halted");
+        instrument.mark.is_some() && !halted && !others
+    }
+
     /// Under `halted` the mark counts as frozen; an account has no marks of its own.
     pub fn follow_mode(&mut self, i: usize) {
         if [self.mode, self.instruments[i].mode].contains(&Mode::Halted) {
@@ -155,9 +218,10 @@ impl State {
         [self.mode, self.instruments[i].mode, self.accounts[&account].mode]
     }
 
-    /// Steps 3 to 5 wait.
+    /// Steps 3 to 5 wait; so they do while the instrument's fund has lost too much.
     pub fn liquidation_paused(&self, account: u64, i: usize) -> bool {
-        self.modes(account, i).contains(&Mode::LiquidationPaused)
+        let by_fund = self.funds[self.instruments[i].fund].paused;
+        by_fund || self.modes(account, i).contains(&Mode::LiquidationPaused)
     }
 
     /// Step 5 waits.
@@ -194,7 +258,8 @@ impl State {
         }
         let reach = self.reach_of_side(account, order);
         if let Some(most) = &limits.position {
-            need(reach <= *most, "limit", format!("position: the order could lead to {reach} lots"))?;
+            let of = if self.accounts[&account].group.is_some() { "the group" } else { "the account" };
+            need(reach <= *most, "limit", format!("position: the order could lead {of} to {reach} lots"))?;
         }
         let opened = &order.rest - self.position(account, order.at).closed_by(order.side, &order.rest);
         let interest = &self.instruments[i].noted_interest + &opened;
@@ -203,16 +268,27 @@ impl State {
         need(within, "limit", format!("open_interest: the order could lead to {interest} lots"))
     }
 
-    /// How far the position reaches to the side of the order, with all orders on that side.
+    /// How far the position reaches to the side of the order, with all orders on that side; of an account in a group the
+    /// positions of all its members, both legs, with all their orders.
     fn reach_of_side(&self, account: u64, order: &Order) -> Int {
-        let q = self.position(account, order.at).q;
-        let toward = match order.side {
-            Side::Buy => q,
-            Side::Sell => -q,
+        let i = order.at.i;
+        let held: Vec<(u64, At)> = match self.accounts[&account].group {
+            None => vec![(account, order.at)],
+            group => {
+                let members = self.accounts.iter().filter(|(_, a)| a.group == group);
+                members
+                    .flat_map(|(&member, _)| self.places(member, i).into_iter().map(move |at| (member, at)))
+                    .collect()
+            }
         };
-        let orders = self.accounts[&account].orders.iter();
-        let others = orders.filter(|o| o.at == order.at && o.side == order.side && !o.reduce_only);
-        toward + sum(others.map(|o| o.rest.clone())) + &order.rest
+        let mut reach = order.rest.clone();
+        for (member, at) in held {
+            reach += order.side.signed(&int(1)) * self.position(member, at).q;
+            let orders = self.accounts[&member].orders.iter();
+            let others = orders.filter(|o| o.at == at && o.side == order.side && !o.reduce_only);
+            reach += sum(others.map(|o| o.rest.clone()));
+        }
+        reach
     }
 
     /// `time` notes what limits go by until the next.

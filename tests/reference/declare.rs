@@ -1,6 +1,7 @@
 //! Commands that declare things: asset, instrument, fund, account; and money
 //! that comes into a fund.
 
+use super::airlock::AirlockFields;
 use super::calls::{need_levels, whole_levels};
 use super::command::{FundFields, InstrumentFields};
 use super::controls::Mode;
@@ -48,12 +49,15 @@ impl State {
             need(fits, "bad_value", "drawdown needs 0 < start <= stop < 1")?;
             need((480..1 << 63).contains(&d.window), "bad_value", format!("window {} is out of range", d.window))?;
         }
+        f.max_loss_per_minute.as_ref().map(|most| need_positive("max_loss_per_minute", most)).transpose()?;
         let floor = self.quanta(asset, &f.floor)?;
+        let most = f.max_loss_per_minute.as_ref().map(|most| self.quanta(asset, most)).transpose()?;
         if let Some(d) = &f.drawdown {
             parts_per_billion(&d.start)?;
             parts_per_billion(&d.stop)?;
         }
         need_below_limit("floor", &floor)?;
+        most.as_ref().map(|most| need_below_limit("max_loss_per_minute", most)).transpose()?;
         let id = match existing {
             None => {
                 self.funds.push(new_fund(&f.fund, asset, zero(), true));
@@ -68,6 +72,8 @@ impl State {
         fund.floor = floor;
         fund.declared = true;
         fund.socialise = f.socialise;
+        fund.max_loss_per_minute = most;
+        fund.noted.clear();
         fund.unwind_interval = f.unwind_interval;
         fund.drawdown = f.drawdown.as_ref().map(Drawdown::new);
         self.note_equity(id);
@@ -86,10 +92,10 @@ impl State {
         Ok(())
     }
 
-    pub fn do_account(&mut self, id: u64, margin: &str, positions: &str) -> Result<(), Refusal> {
+    pub fn do_account(&mut self, id: u64, margin: &str, positions: &str, group: Option<u64>) -> Result<(), Refusal> {
         need(margin == "single", "bad_value", format!("margin {margin} is not built"))?;
         need(!self.accounts.contains_key(&id), "duplicate", format!("account {id} exists"))?;
-        self.accounts.insert(id, Account { hedge: positions == "hedge", ..Account::default() });
+        self.accounts.insert(id, Account { hedge: positions == "hedge", group, ..Account::default() });
         Ok(())
     }
 
@@ -128,6 +134,7 @@ impl State {
         need_tick_of_prices(f)?;
         need_levels(&f.margin_calls)?;
         f.limits.need_values()?;
+        f.airlock.as_ref().map(AirlockFields::need_values).transpose()?;
         let tiers = tiers(f, decimals)?;
         let maker_fee = parts_per_billion(&f.maker_fee)?;
         let taker_fee = parts_per_billion(&f.taker_fee)?;
@@ -136,6 +143,7 @@ impl State {
         need_pacing_on_grid(f)?;
         let margin_calls = whole_levels(&f.margin_calls)?;
         let limits = f.limits.on_grid(&f.lot)?;
+        let airlock = f.airlock.as_ref().map(|airlock| airlock.on_grid(decimals)).transpose()?;
         need_price_grid(f)?;
         need_below_limit("unit", unit.numer())?;
         need_below_limit("unit", unit.denom())?;
@@ -168,6 +176,8 @@ impl State {
             margin_calls,
             count_profits: f.count_profits,
             limits,
+            airlock,
+            held: None,
             mode: Mode::Normal,
             noted_interest: zero(),
             pricing,
@@ -212,6 +222,9 @@ fn new_fund(name: &str, asset: usize, floor: Int, declared: bool) -> Fund {
         drawdown: None,
         socialise: false,
         unwind_interval: 0,
+        noted: Vec::new(),
+        max_loss_per_minute: None,
+        paused: false,
     }
 }
 

@@ -1,5 +1,6 @@
-//! Drawdown of funds (model section 6): the largest of the maxima of 480 buckets
-//! over a window of input time, from all values that were ever noted.
+//! Drawdown of funds (model section 6), and their loss within a minute (section
+//! 10): the largest of the maxima of some buckets of input time, from all values
+//! that were ever noted.
 
 use super::command::DrawdownFields;
 use super::number::{Int, Rat, rat};
@@ -9,24 +10,26 @@ use serde_json::json;
 
 const BUCKETS: u64 = 480;
 
+/// Of one second each.
+const SECONDS: u64 = 60;
+
+/// A bucket's maximum is over what it began with and what was noted in it.
+fn peak(noted: &[(u64, Int)], bucket: u64, buckets: u64, now: u64, equity: &Int) -> Int {
+    let first = (now / bucket).saturating_sub(buckets - 1);
+    let (before, within): (Vec<_>, Vec<_>) = noted.iter().partition(|(at, _)| at / bucket < first);
+    let began_with = before.last().map(|(_, value)| value);
+    let all = began_with.into_iter().chain(within.iter().map(|(_, value)| value));
+    all.chain([equity]).max().expect("the present equity").clone()
+}
+
 impl Drawdown {
     pub fn new(fields: &DrawdownFields) -> Drawdown {
         Drawdown {
             start: fields.start.clone(),
             stop: fields.stop.clone(),
             bucket: fields.window.div_ceil(BUCKETS),
-            noted: Vec::new(),
             active: false,
         }
-    }
-
-    /// A bucket's maximum is over what it began with and what was noted in it.
-    fn peak(&self, now: u64, equity: &Int) -> Int {
-        let first = (now / self.bucket).saturating_sub(BUCKETS - 1);
-        let (before, within): (Vec<_>, Vec<_>) = self.noted.iter().partition(|(at, _)| at / self.bucket < first);
-        let began_with = before.last().map(|(_, value)| value);
-        let all = began_with.into_iter().chain(within.iter().map(|(_, value)| value));
-        all.chain([equity]).max().expect("the present equity").clone()
     }
 }
 
@@ -34,7 +37,8 @@ impl State {
     /// As of the present time, the present equity with it.
     pub fn fund_peak(&self, fund: usize) -> Option<Int> {
         let drawdown = self.funds[fund].drawdown.as_ref()?;
-        Some(drawdown.peak(self.now, &self.fund_equity(fund)))
+        let noted = &self.funds[fund].noted;
+        Some(peak(noted, drawdown.bucket, BUCKETS, self.now, &self.fund_equity(fund)))
     }
 
     pub fn in_drawdown(&self, fund: usize) -> bool {
@@ -43,9 +47,7 @@ impl State {
 
     pub fn note_equity(&mut self, fund: usize) {
         let (now, equity) = (self.now, self.fund_equity(fund));
-        if let Some(drawdown) = &mut self.funds[fund].drawdown {
-            drawdown.noted.push((now, equity));
-        }
+        self.funds[fund].noted.push((now, equity));
     }
 
     /// After an input's own bookings.
@@ -69,10 +71,29 @@ impl State {
         }
     }
 
-    /// It begins at so much of the peak, and ends above so much of it; never with
-    /// a peak that is not positive.
     fn look_at(&mut self, fund: usize) {
         self.note_equity(fund);
+        self.look_at_drawdown(fund);
+        self.look_at_loss(fund);
+    }
+
+    /// While a fund has lost more within a minute than it may, liquidation is paused in its instruments.
+    fn look_at_loss(&mut self, fund: usize) {
+        let Some(most) = &self.funds[fund].max_loss_per_minute else {
+            return;
+        };
+        let equity = self.fund_equity(fund);
+        let highest = peak(&self.funds[fund].noted, 1_000_000_000, SECONDS, self.now, &equity);
+        let paused = highest - equity > *most;
+        if std::mem::replace(&mut self.funds[fund].paused, paused) != paused {
+            let mode = if paused { "liquidation_paused" } else { "normal" };
+            self.emit("mode", json!({"fund": self.funds[fund].name, "mode": mode}));
+        }
+    }
+
+    /// It begins at so much of the peak, and ends above so much of it; never with
+    /// a peak that is not positive.
+    fn look_at_drawdown(&mut self, fund: usize) {
         let Some(peak) = self.fund_peak(fund) else {
             return;
         };

@@ -37,9 +37,13 @@ impl State {
             None => (zero(), zero()),
         };
         let own = self.book_account_fill(f.account, at, side, &qty, &price, f.order, &own_rate);
+        self.count_execution(f.account);
         let others = match counter {
             Some((counter, at)) => {
-                self.book_account_fill(counter, at, side.other(), &qty, &price, f.counter_order, &counter_rate)
+                let order = f.counter_order;
+                let booked = self.book_account_fill(counter, at, side.other(), &qty, &price, order, &counter_rate);
+                self.count_execution(counter);
+                booked
             }
             None => self.book_venue_fill(i, side.other(), &qty, &price),
         };
@@ -69,7 +73,7 @@ impl State {
 
     /// `max(OI after, qty)` lots at the price or the mark, where they are worth
     /// more, stay below 2^62.
-    fn need_bookable(
+    pub fn need_bookable(
         &self,
         own: (u64, At),
         counter: Option<(u64, At)>,
@@ -109,11 +113,10 @@ impl State {
         (closed, opened)
     }
 
-    /// One side of a user's fill: order, close, open, fee, cuts; then what waits
-    /// for this execution. What goes beyond a leg opens the other one. Returns the
-    /// value at which it was booked.
+    /// One side of a user's fill: order, close, open, fee, cuts. What goes beyond a leg
+    /// opens the other one. Returns the value at which it was booked.
     #[allow(clippy::too_many_arguments)]
-    fn book_account_fill(
+    pub fn book_account_fill(
         &mut self,
         account: u64,
         at: At,
@@ -145,7 +148,6 @@ impl State {
         self.assets[asset].fees += &fee;
         self.cut_reduce_only(account, at);
         self.cut_standing(i);
-        self.count_execution(account);
         booked
     }
 

@@ -37,17 +37,31 @@ impl State {
     /// It lives again when the last cause is gone.
     pub fn thaw(&mut self, i: usize, cause: &'static str) {
         let instrument = &mut self.instruments[i];
-        if !instrument.frozen.remove(cause) || !instrument.frozen.is_empty() {
+        if !instrument.frozen.remove(cause) {
+            return;
+        }
+        // A verdict is yet to come: whether it lives again is told with that.
+        if let Some(held) = instrument.held.as_mut().filter(|held| held.undecided && !held.told)
+            && instrument.frozen.len() == 1
+        {
+            held.ended = Some(cause);
+        }
+        if !instrument.frozen.is_empty() {
             return;
         }
         if let Some(kept) = instrument.kept_mark.take() {
             instrument.mark = Some(kept);
         }
         instrument.unwind_due = true;
-        if std::mem::take(&mut instrument.told_frozen) {
-            let symbol = instrument.symbol.clone();
+        self.tell_living(i, cause);
+        self.tell_computed_mark(i);
+    }
+
+    /// If that it was frozen was told.
+    pub fn tell_living(&mut self, i: usize, cause: &'static str) {
+        if std::mem::take(&mut self.instruments[i].told_frozen) {
+            let symbol = self.instruments[i].symbol.clone();
             self.emit("mark_live", json!({"symbol": symbol, "cause": cause}));
         }
-        self.tell_computed_mark(i);
     }
 }

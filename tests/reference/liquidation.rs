@@ -26,6 +26,13 @@ impl State {
     /// From (a) to (b), again as long as either has something to tell.
     fn liquidate(&mut self, cause: &str) {
         self.lock_and_announce(cause);
+        while let Some(passed) = self.next_verdict() {
+            if passed {
+                self.look_at_all_funds();
+                let cause = self.cause_of_verdict.clone();
+                self.lock_and_announce(&cause);
+            }
+        }
         self.begin();
         loop {
             let told = self.events.len();
@@ -113,10 +120,16 @@ impl State {
                 let waits = self.venue.cancel_ack && !self.orders_of_pool(pool).is_empty();
                 let largest = self.largest_position(pool).filter(|_| !waits && self.to_offset(pool).is_none());
                 let order = largest.and_then(|at| self.reduction(pool, at));
-                let order = order.filter(|order| self.instruments[order.at.i].pacing.is_none());
+                let order = order.filter(|order| self.is_sent_at_once(order.at.i));
                 self.lock_mut(pool).begun = Some(Begun { order });
             }
         }
+    }
+
+    /// Where nothing bounds what is in flight or what the fund may lose: that is looked at in the walk.
+    fn is_sent_at_once(&self, i: usize) -> bool {
+        let instrument = &self.instruments[i];
+        instrument.pacing.is_none() && self.funds[instrument.fund].max_loss_per_minute.is_none()
     }
 
     /// Phase (b): every locked pool that waits for nothing.

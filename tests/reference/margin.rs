@@ -339,7 +339,8 @@ impl State {
     /// more.
     pub fn dearer_of_mark_and<'a>(&'a self, i: usize, price: &'a Int) -> &'a Int {
         let instrument = &self.instruments[i];
-        let marks = [&instrument.mark, &instrument.kept_mark].into_iter().flatten();
+        let held = instrument.held.as_ref().map(|held| &held.price);
+        let marks = [instrument.mark.as_ref(), instrument.kept_mark.as_ref(), held].into_iter().flatten();
         marks.fold(price, |most, mark| self.dearer(i, most, mark))
     }
 

@@ -1,5 +1,6 @@
 //! Prices and depth that come in: mark, last, book.
 
+use super::airlock::Source;
 use super::command::BookFields;
 use super::input::Refusal;
 use super::number::{Int, Rat, int};
@@ -7,7 +8,7 @@ use super::state::{State, need, need_below_limit, need_positive};
 
 impl State {
     /// `max(OI, 1) · mark · unit` stays below 2^62.
-    pub fn do_mark(&mut self, symbol: &str, price: &Rat) -> Result<(), Refusal> {
+    pub fn do_mark(&mut self, symbol: &str, price: &Rat, source: &Source) -> Result<(), Refusal> {
         let i = self.instrument_id(symbol)?;
         need_positive("price", price)?;
         need(!self.has_computed_mark(i), "bad_value", format!("the mark of {symbol} is computed"))?;
@@ -17,12 +18,15 @@ impl State {
         need_below_limit("open interest · mark · unit", &self.notional_at(i, &interest, &price))?;
         if self.instruments[i].pricing.mark_rules.stale_after.is_none() {
             self.instruments[i].pricing.mark_at = Some(self.now);
-            self.set_mark(i, price);
+            self.mark_comes(i, price, source.clone());
             return Ok(());
         }
         self.price_input(i, |state| {
             state.instruments[i].pricing.mark_at = Some(state.now);
-            state.set_mark(i, price);
+            if state.instruments[i].held.is_some() {
+                state.thaw(i, "stale"); // nothing lives by that: if the hold ends, it is by the airlock
+            }
+            state.mark_comes(i, price, source.clone());
         });
         Ok(())
     }

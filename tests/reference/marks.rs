@@ -1,6 +1,7 @@
 //! Index, computed marks and premiums of an instrument (model section 4).
 //! Prices are whole hundred-millionths here; each rounding is spelled out.
 
+use super::airlock::Source;
 use super::command::InstrumentFields;
 use super::funding_rate::{RateRules, funding_rate, premium};
 use super::index::{IndexRules, Quote, index_of, median};
@@ -479,16 +480,24 @@ impl State {
             self.freeze(i, "index");
             return self.thaw(i, "stale"); // it was given until now
         }
+        let before = self.instruments[i].mark.clone();
         let (exact, inputs) = self.computed_mark(i);
         let instrument = &mut self.instruments[i];
         let ticks = round_half_up(&(exact / (&instrument.tick * rat(&pow10(8))))).max(int(1));
         instrument.mark_inputs = inputs;
-        if instrument.kept_mark.as_ref().or(instrument.mark.as_ref()) != Some(&ticks) {
-            self.set_mark(i, ticks);
+        if instrument.held.is_some() {
+            self.thaw(i, "index"); // nothing lives by that: if the hold ends, it is by the airlock
+            self.thaw(i, "stale");
+        }
+        let instrument = &self.instruments[i];
+        if instrument.mark.as_ref() != Some(&ticks) || !instrument.frozen.is_empty() {
+            self.mark_comes(i, ticks, Source::Kernel);
         }
         self.thaw(i, "index");
         self.thaw(i, "stale");
-        self.tell_computed_mark(i);
+        if self.instruments[i].mark != before {
+            self.tell_computed_mark(i);
+        }
     }
 
     /// From now on its prices come about by other rules: what was sampled is kept where the sampling stays as it was.
@@ -604,8 +613,10 @@ impl State {
         let instrument = &self.instruments[i];
         let causes = ["index", "stale", "halted", "airlock"];
         let frozen: Vec<&str> = causes.into_iter().filter(|&cause| instrument.frozen.contains(cause)).collect();
+        let airlock = self.answer_airlock(i).map(|held| ("airlock", held));
         if !instrument.says_prices {
-            return if frozen.is_empty() { Vec::new() } else { vec![("frozen", json!(frozen))] };
+            let frozen = Some(("frozen", json!(frozen))).filter(|_| !frozen.is_empty());
+            return frozen.into_iter().chain(airlock).collect();
         }
         let pricing = &instrument.pricing;
         let mut said = vec![
@@ -613,6 +624,7 @@ impl State {
             ("index_frozen", json!(!pricing.index_lives)),
             ("frozen", json!(frozen)),
         ];
+        said.extend(airlock);
         if let Some(funding) = &pricing.funding {
             said.push(("funding_rate", json!(pricing.rate_at(self.now).map(|rate| show_scaled(&rate, 9)))));
             let left = funding.time_to_funding(self.now);

@@ -29,6 +29,8 @@
 //! - `settlement`   funding settlements
 //! - `rules`        changes of rules
 //! - `controls`     modes and limits
+//! - `airlock`      marks that are held back
+//! - `corrections`  bust, reprice, adjust, compensate
 //! - `liquidation`  the phases after each input, and the walk of a pool
 //! - `calls`        margin calls
 //! - `pacing`       how many lots may be in flight
@@ -49,6 +51,7 @@
 #![allow(dead_code)]
 
 mod adl;
+mod airlock;
 mod answers;
 mod calls;
 mod cancelling;
@@ -56,6 +59,7 @@ mod check;
 mod chunks;
 mod command;
 mod controls;
+mod corrections;
 mod declare;
 mod drawdown;
 mod fills;
@@ -167,6 +171,8 @@ impl Reference {
         if !input.command.changes_nothing() {
             let moved = input.priced_symbol().filter(|symbol| self.state.mark_of(symbol) != mark_before);
             let cause = moved.map_or_else(|| input.cause(), str::to_string);
+            self.state.end_timed_out_holds();
+            self.state.cause_of_verdict = input.symbol_of_prices().map_or_else(|| input.op.clone(), str::to_string);
             self.state.follow_up(&cause);
             self.state.finish_jobs();
             while self.state.settle_by_itself() {

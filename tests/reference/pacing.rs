@@ -77,7 +77,7 @@ impl State {
         while any {
             any = false;
             for i in 0..self.instruments.len() {
-                while self.room(i).is_some_and(|room| room.is_positive())
+                while self.room(i).is_none_or(|room| room.is_positive())
                     && let Some(pool) = self.first_waiting(i)
                 {
                     any = true;

@@ -112,6 +112,7 @@ impl State {
         instrument.margin_calls = changed.margin_calls;
         instrument.count_profits = changed.count_profits;
         instrument.limits = changed.limits;
+        instrument.airlock = changed.airlock;
         instrument.says_prices = changed.says_prices;
         self.change_pricing(i, changed.pricing);
     }

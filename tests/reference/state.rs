@@ -1,5 +1,6 @@
 //! What is remembered between two inputs, and nothing else.
 
+use super::airlock::{AirlockRules, Held};
 use super::chunks::Job;
 use super::command::{Command, VenueRules};
 use super::controls::{Limits, Mode};
@@ -170,17 +171,20 @@ pub struct Fund {
     pub socialise: bool,
     /// In nanoseconds.
     pub unwind_interval: u64,
+    /// All values of its equity that were noted: when, and what; in order.
+    pub noted: Vec<(u64, Int)>,
+    pub max_loss_per_minute: Option<Int>,
+    /// It has lost more than that.
+    pub paused: bool,
 }
 
-/// The setting, and all values of the fund's equity that were noted.
+/// The setting, and whether it is so.
 #[derive(Clone)]
 pub struct Drawdown {
     pub start: Rat,
     pub stop: Rat,
     /// In nanoseconds.
     pub bucket: u64,
-    /// When, and what; in order.
-    pub noted: Vec<(u64, Int)>,
     pub active: bool,
 }
 
@@ -225,6 +229,8 @@ pub struct Instrument {
     /// `available` counts profits here, too.
     pub count_profits: bool,
     pub limits: Limits,
+    pub airlock: Option<AirlockRules>,
+    pub held: Option<Held>,
     pub mode: Mode,
     /// The open interest as of the last `time`.
     pub noted_interest: Int,
@@ -368,6 +374,7 @@ pub struct Account {
     /// How many fills were booked on it.
     pub executions: u64,
     pub mode: Mode,
+    pub group: Option<u64>,
 }
 
 /// Sorts as pools are announced and walked: by account, then cross pools by
@@ -448,6 +455,8 @@ pub struct State {
     /// What is booked in chunks: those under way, in order.
     pub jobs: Vec<Job>,
     pub pool_checks: Cell<u64>,
+    /// What a liquidation names where a mark passes the airlock in this input.
+    pub cause_of_verdict: String,
 }
 
 impl State {
@@ -475,6 +484,7 @@ impl State {
             mode: Mode::Normal,
             jobs: Vec::new(),
             pool_checks: Cell::new(0),
+            cause_of_verdict: String::new(),
         }
     }
 
@@ -486,7 +496,9 @@ impl State {
             Command::Fund(fields) => self.do_fund(fields),
             Command::FundDeposit { fund, amount } => self.do_fund_deposit(fund, amount),
             Command::Venue(rules) => self.do_venue(rules),
-            Command::Account { account, margin, positions } => self.do_account(*account, margin, positions),
+            Command::Account { account, margin, positions, group } => {
+                self.do_account(*account, margin, positions, *group)
+            }
             Command::Deposit { account, asset, amount } => self.do_deposit(*account, asset, amount),
             Command::Withdraw { account, asset, amount } => self.do_withdraw(*account, asset, amount),
             Command::Hold { account, hold, asset, amount } => self.do_hold(*account, *hold, asset, amount),
@@ -500,7 +512,8 @@ impl State {
             Command::Order(fields) => self.do_order(fields),
             Command::Cancel { account, order } => self.do_cancel(*account, *order),
             Command::Fill(fields) => self.do_fill(fields),
-            Command::Mark { symbol, price } => self.do_mark(symbol, price),
+            Command::Mark { symbol, price, source } => self.do_mark(symbol, price, source),
+            Command::AirlockRelease { symbol, accept } => self.do_airlock_release(symbol, *accept),
             Command::Last { symbol, price } => self.do_last(symbol, price),
             Command::Book(fields) => self.do_book(fields),
             Command::Index { symbol, venue, price } => self.do_index(symbol, venue, price),
@@ -515,7 +528,10 @@ impl State {
             Command::CancelAck { account, pool, execution } => self.do_cancel_ack(*account, pool, *execution),
             Command::Get(get) => self.do_get(get),
             Command::Set { symbol, fields, dry_run } => self.do_set(symbol, fields, *dry_run),
-            Command::Mode { symbol, account, mode } => self.do_mode(symbol.as_deref(), *account, *mode),
+            Command::Mode { symbol, account, mode, dry_run } => {
+                self.do_mode(symbol.as_deref(), *account, *mode, *dry_run)
+            }
+            Command::Correct(correction) => self.do_correction(correction),
             Command::Defaults(fields) => {
                 let before = std::mem::replace(&mut self.defaults, fields.clone());
                 super::command::fill(&mut self.defaults, &before);

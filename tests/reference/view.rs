@@ -97,6 +97,18 @@ impl Reference {
         Some((self.state.has_computed_mark(i), venues.iter().map(|(name, _)| name.clone()).collect()))
     }
 
+    /// Whether any fund's loss pauses liquidations.
+    pub fn any_fund_pauses(&self) -> bool {
+        self.state.funds.iter().any(|fund| fund.paused)
+    }
+
+    /// Symbol and price of every mark that the airlock holds.
+    pub fn held_marks(&self) -> Vec<(String, String)> {
+        let state = &self.state;
+        let held = (0..state.instruments.len()).filter_map(|i| Some((i, state.instruments[i].held.as_ref()?)));
+        held.map(|(i, held)| (state.instruments[i].symbol.clone(), state.show_price(i, &held.price))).collect()
+    }
+
     /// Symbol or account of every scope whose mode is not `normal`; neither: everything.
     pub fn modes(&self) -> Vec<(Option<String>, Option<u64>)> {
         let state = &self.state;

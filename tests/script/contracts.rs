@@ -145,6 +145,11 @@ impl Writer {
         if self.features.fund_rules && dice.chance(40) {
             line["unwind_interval"] = json!(dice.range(0, 2_000));
         }
+        if self.features.loss_limit && dice.chance(20) {
+            let asset = line["asset"].as_str().unwrap_or_default().to_owned();
+            let lost = i128::from(*dice.pick(&[1, 300, 5_000, 100_000]));
+            line["max_loss_per_minute"] = json!(decimal(lost, self.decimals_of(&asset)));
+        }
     }
 
     /// The account's only position in an instrument, or one of its legs.

@@ -9,8 +9,16 @@ const MODES: &[&str] =
     &["reduce_only", "cancel_only", "halted", "liquidation_paused", "liquidation_paused", "adl_paused"];
 
 impl Writer {
-    /// What is not normal mostly becomes so soon.
+    /// What is not normal mostly becomes so soon; at times only who would be liquidated.
     pub(super) fn mode(&self, dice: &mut Dice, reference: &Reference) -> Value {
+        let mut line = self.any_mode(dice, reference);
+        if dice.chance(15) {
+            line["dry_run"] = json!(dice.chance(90));
+        }
+        line
+    }
+
+    fn any_mode(&self, dice: &mut Dice, reference: &Reference) -> Value {
         let held = reference.modes();
         if !held.is_empty() && dice.chance(75) {
             let (symbol, account) = dice.pick(&held).clone();
@@ -98,6 +106,10 @@ impl Writer {
             5 if self.features.funding && self.features.computed_prices => line["funding"] = self.funding_rule(dice),
             6 if self.features.margin_calls => line["margin_calls"] = Self::margin_calls(dice),
             7 if self.features.count_profits => line["count_profits"] = json!(dice.chance(50)),
+            8 if self.features.airlock && dice.chance(60) => {
+                let rule = Self::airlock_rule(dice, at.lot_value, self.decimals_of(&at.asset));
+                line["airlock"] = if dice.chance(30) { Value::Null } else { rule };
+            }
             8 if self.features.pacing => line["pacing"] = Value::Null,
             _ if self.features.limits => line["limits"] = Self::limits(dice, at.lot_scale),
             _ => line["adl_price"] = json!("mark"),

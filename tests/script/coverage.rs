@@ -52,12 +52,18 @@ impl Coverage {
                 "liquidation_started" => self.count_start(event),
                 "mark_frozen" if event["cause"] == "halted" => self.saw("mark_frozen by a mode"),
                 "mode" => self.count_mode(event),
-                "dry_run" if event["pools"] != json!([]) => self.saw("dry_run of somebody"),
+                "dry_run" if event["pools"] != json!([]) => {
+                    self.saw(&format!("dry_run of {} finds somebody", event["op"].as_str().unwrap_or_default()));
+                }
+                "corrected" => self.saw(&format!("corrected by {}", event["op"].as_str().unwrap_or_default())),
                 "funding" if before.op != "funding" => self.saw("funding by itself"),
                 "rejected" if event["code"] == "limit" => {
                     // The reference begins the reason with the name of the limit.
                     let name = word("reason").split(':').next().unwrap_or_default().to_owned();
                     self.saw(&format!("rejected limit of {name}"));
+                    if word("reason").contains("group") {
+                        self.saw("rejected limit of a group");
+                    }
                 }
                 _ => {}
             }
@@ -110,7 +116,8 @@ impl Coverage {
     }
 
     fn count_mode(&mut self, event: &Value) {
-        let scope = ["symbol", "account"].into_iter().find(|&scope| !event[scope].is_null()).unwrap_or("everything");
+        let scope =
+            ["symbol", "account", "fund"].into_iter().find(|&scope| !event[scope].is_null()).unwrap_or("everything");
         self.saw(&format!("mode {}", event["mode"].as_str().unwrap_or_default()));
         self.saw(&format!("mode of {scope}"));
     }

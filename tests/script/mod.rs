@@ -3,8 +3,10 @@
 //! A script is a number for its world (assets, instruments, tiers, funds) and a number for every line; a shorter list
 //! of numbers is a shorter script, which is what shrinking needs.
 
+mod airlock;
 mod contracts;
 mod controls;
+mod corrections;
 #[allow(dead_code, reason = "not every test that draws scripts counts what they lead to")]
 pub mod coverage;
 mod holds;
@@ -31,6 +33,10 @@ pub struct Features {
     pub pacing: bool,
     pub set: bool,
     pub set_prices: bool,
+    pub loss_limit: bool,
+    pub airlock: bool,
+    pub groups: bool,
+    pub corrections: bool,
     pub modes: bool,
     pub limits: bool,
     pub count_profits: bool,
@@ -57,6 +63,10 @@ impl Features {
                 "pacing" => &mut self.pacing,
                 "set" => &mut self.set,
                 "set_prices" => &mut self.set_prices,
+                "loss_limit" => &mut self.loss_limit,
+                "airlock" => &mut self.airlock,
+                "groups" => &mut self.groups,
+                "corrections" => &mut self.corrections,
                 "modes" => &mut self.modes,
                 "limits" => &mut self.limits,
                 "count_profits" => &mut self.count_profits,
@@ -84,6 +94,10 @@ pub const BUILT: Features = Features {
     pacing: true,
     set: true,
     set_prices: true,
+    loss_limit: true,
+    airlock: true,
+    groups: true,
+    corrections: true,
     modes: true,
     limits: true,
     count_profits: true,
@@ -107,6 +121,10 @@ pub const KNOWN: Features = Features {
     pacing: true,
     set: true,
     set_prices: true,
+    loss_limit: true,
+    airlock: true,
+    groups: true,
+    corrections: true,
     modes: true,
     limits: true,
     count_profits: true,
@@ -168,6 +186,8 @@ pub struct Writer {
     funds: Vec<(String, String)>,
     accounts: u64,
     now: u64,
+    /// The last fills that were drawn.
+    fills: Vec<Value>,
     /// Whether lines have a source and a number.
     numbered: bool,
     features: Features,
@@ -193,6 +213,7 @@ impl Writer {
             funds: Vec::new(),
             accounts: if dice.chance(10) { 20 } else { 3 + dice.below(6) },
             now: 1,
+            fills: Vec::new(),
             numbered: dice.chance(40),
             features,
         };
@@ -267,6 +288,10 @@ impl Writer {
         if self.features.limits && dice.chance(40) {
             line["limits"] = Self::limits(dice, lot_scale);
         }
+        let has_airlock = self.features.airlock && dice.chance(30);
+        if has_airlock {
+            line["airlock"] = Self::airlock_rule(dice, lot_value, decimals);
+        }
         if self.features.defaults && last && dice.chance(25) {
             self.prologue.push(Self::give_by_defaults(dice, &mut line).to_string());
         }
@@ -277,8 +302,15 @@ impl Writer {
     /// Most accounts have money, most instruments a mark, most funds something: else little happens.
     fn open_accounts(&mut self, dice: &mut Dice) {
         for account in 1..=self.accounts {
-            if self.features.hedge && dice.chance(40) {
-                self.prologue.push(json!({"op":"account","account":account,"positions":"hedge"}).to_string());
+            let hedged = self.features.hedge && dice.chance(40);
+            let grouped = self.features.groups && dice.chance(25);
+            if hedged || grouped {
+                let positions = if hedged { "hedge" } else { "one_way" };
+                let mut line = json!({"op":"account","account":account,"positions":positions});
+                if grouped {
+                    line["group"] = json!(dice.below(3));
+                }
+                self.prologue.push(line.to_string());
             }
             for (asset, decimals) in self.assets.clone() {
                 if dice.chance(85) {
@@ -362,6 +394,17 @@ impl Writer {
         }
         if self.features.modes && dice.chance(3) {
             return self.mode(dice, reference);
+        }
+        if self.features.corrections && dice.chance(3) {
+            return self.correction(dice, reference);
+        }
+        if reference.any_fund_pauses() && dice.chance(8) {
+            self.now += dice.below(70) * 1_000_000_000; // the loss of a minute ago does not count
+            return json!({"op":"time","ts":self.now});
+        }
+        let holds = !reference.held_marks().is_empty();
+        if self.features.airlock && (holds && dice.chance(25) || dice.chance(1)) {
+            return self.airlock(dice, reference);
         }
         if self.features.set && dice.chance(3) {
             return self.set(dice);
@@ -508,6 +551,10 @@ impl Writer {
         if dice.chance(50) {
             line["liquidity"] = json!(dice.pick(&["maker", "taker"]));
         }
+        if self.fills.len() == 10 {
+            self.fills.remove(0);
+        }
+        self.fills.push(line.clone());
         line
     }
 
