@@ -43,6 +43,10 @@ const WORLDS: [World; 6] = [
     World { unit: 3, start: 90, lots: 9, rule: "marginal", levels: [&[700_000_000], &[50_000_000]] },
 ];
 
+/// Levels that instruments may come to have.
+const LEVELS: [&[u32]; 4] =
+    [&[], &[300_000_000, 800_000_000], &[200_000_000], &[250_000_000, 500_000_000, 800_000_000]];
+
 /// A kernel with an asset of 8 decimals and two instruments, declared as lines: units are whole quanta.
 fn kernel(world: &World, shards: u32, strategy: Strategy) -> Kernel {
     let mut session = Session::new(Settings { shards, strategy, ..Settings::default() });
@@ -74,7 +78,7 @@ struct States(BTreeMap<(u64, PoolName), u32>);
 
 impl States {
     /// What must have been told after an input: by the state before and the margin now.
-    fn expect(&mut self, kernel: &Kernel, world: &World, events: &[Event]) -> Vec<(u64, PoolName, u32)> {
+    fn expect(&mut self, kernel: &Kernel, events: &[Event]) -> Vec<(u64, PoolName, u32)> {
         let mut unsure = Vec::new();
         for event in events {
             match *event {
@@ -95,8 +99,9 @@ impl States {
                     PoolName::Cross(_) => position.margin.is_none(),
                     PoolName::Isolated(id, _) => position.margin.is_some() && position.instrument == id,
                 });
-                let mut levels: Vec<u32> =
-                    held.flat_map(|position| world.levels[position.instrument.index()]).copied().collect();
+                let levels =
+                    |id: InstrumentId| kernel.market().instrument(id).spec.controls.margin_calls.iter().copied();
+                let mut levels: Vec<u32> = held.flat_map(|position| levels(position.instrument)).collect();
                 levels.sort_unstable();
                 levels.dedup();
                 let state = self.0.entry((account, pool.name)).or_default();
@@ -177,7 +182,17 @@ fn a_margin_call_is_never_late_and_never_twice() {
             } else {
                 command(&mut dice, world, &mut marks)
             };
-            let results = kernels.each_mut().map(|kernel| kernel.apply(&command));
+            // From time to time other levels come in place of a command: they are those of another world, or none.
+            let results = if step % 150 == 149 {
+                let (id, levels) = (InstrumentId(dice.below(2) as u32), LEVELS[dice.below(4) as usize]);
+                kernels.each_mut().map(|kernel| {
+                    let mut spec = kernel.market().instrument(id).spec.clone();
+                    spec.controls.margin_calls = levels.to_vec();
+                    kernel.declare_and_decide(None, &Declaration::Rules { instrument: id, spec: Box::new(spec) })
+                })
+            } else {
+                kernels.each_mut().map(|kernel| kernel.apply(&command))
+            };
             assert!(results.iter().all(|result| *result == results[0]), "{command:?}: {results:?}");
             if results[0].is_err() {
                 continue;
@@ -186,7 +201,7 @@ fn a_margin_call_is_never_late_and_never_twice() {
             for other in &kernels[1..] {
                 assert_eq!(other.events(), events, "world {number}, step {step}: {command:?}");
             }
-            let expected = states.expect(&kernels[0], world, &events);
+            let expected = states.expect(&kernels[0], &events);
             assert_eq!(said, expected, "world {number}, step {step}: {command:?} {events:?}");
             calls += said.len();
         }
