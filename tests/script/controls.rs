@@ -52,7 +52,7 @@ impl Writer {
             limits["position"] = lots(dice.range(3, 60));
         }
         if dice.chance(40) {
-            limits["open_interest"] = lots(dice.range(10, 200));
+            limits["open_interest"] = lots(dice.range(2, 90));
         }
         if dice.chance(40) {
             limits["collar"] = json!(*dice.pick(&["0.01", "0.05", "0.08", "0.3", "0.000000001"]));

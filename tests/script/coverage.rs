@@ -35,7 +35,7 @@ impl Coverage {
     pub fn count(&mut self, before: &Before, seq: u64, events: &[Value]) {
         for event in events {
             let word = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
-            let reason = if word("ev") == "rejected" { String::new() } else { word("reason") };
+            let reason = if word("ev") == "fund" { word("reason") } else { String::new() };
             let detail = [word("code"), reason, word("outcome"), word("step")].concat();
             self.saw(&format!("{} {detail}", word("ev")));
             self.count_contract(event);

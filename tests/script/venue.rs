@@ -34,6 +34,11 @@ impl Writer {
             let order = dice.pick(&ended);
             return self.liq_fill(dice, order);
         }
+        let cut: Vec<&SentOrder> = standing.iter().filter(|order| order.open != order.rest).collect();
+        if !cut.is_empty() && dice.chance(60) {
+            let order = *dice.pick(&cut);
+            return self.liq_fill(dice, order); // mostly beyond what is left of the position
+        }
         let order = dice.pick(&standing);
         match dice.below(20) {
             0..=6 => json!({"op":"liq_expire","liquidation":order.id}),
