@@ -10,8 +10,10 @@ mod rules;
 pub(crate) use freezing::MarkChange;
 pub use freezing::{FreezeCause, Frozen};
 pub use instrument::Instrument;
+pub(crate) use names::is_name;
+#[cfg(feature = "protocol")]
+pub(crate) use names::is_word;
 pub use names::{Asset, AssetId, FundId, InstrumentId, MAX_NAME};
-pub(crate) use names::{is_name, is_word};
 pub use rules::{
     AdlPolicy, AdlPrice, AdlRank, DrawdownRule, FundSpec, FundingRules, InstrumentSpec, Pacing, ReducePolicy,
 };
