@@ -1,0 +1,139 @@
+//! An instrument as it stands: its rules, its mark, and what keeps that frozen.
+
+use super::freezing::{FreezeCause, Frozen};
+use super::rules::InstrumentSpec;
+use crate::airlock::Held;
+use crate::controls::Mode;
+use crate::number::{Price, Quantity};
+use crate::prices::Prices;
+
+/// An instrument and what is known of its prices.
+#[derive(Clone, Debug)]
+pub struct Instrument {
+    /// Its rules.
+    pub spec: InstrumentSpec,
+    /// The mark price at which positions are valued; none until the first, and as long the instrument counts as frozen.
+    /// While it is frozen it is the last that lived.
+    pub mark: Option<Price>,
+    /// The last traded price: it liquidates nobody by itself.
+    pub last: Option<Price>,
+    /// What keeps the mark frozen.
+    pub frozen: Frozen,
+    /// The newest mark that came while it was frozen: taken when it lives.
+    pub(crate) awaited: Option<Price>,
+    /// The mark that waits in the airlock.
+    pub(crate) held: Option<Held>,
+    /// In the copy of who learns no verdict, the sequencer's: all marks that may be in force or wait lie between these.
+    pub(crate) bounds: Option<(Price, Price)>,
+    /// What may be done in it.
+    pub mode: Mode,
+    /// Its open interest in lots as of the last `time`, where its limits ask for it.
+    pub(crate) open_interest: Quantity,
+    /// While its rules change: the same under those that go, for accounts that have not gone over yet.
+    pub(crate) before: Option<Box<Self>>,
+    /// What its index and a computed mark are made of.
+    pub(crate) prices: Prices,
+}
+
+impl Instrument {
+    /// An instrument that has no price yet.
+    #[must_use]
+    pub fn new(spec: InstrumentSpec) -> Self {
+        let prices = Prices::new(&spec.prices, spec.tick);
+        // A computed mark waits for its index from the start.
+        let frozen = if spec.prices.mark.is_computed() { Frozen(FreezeCause::Index as u8) } else { Frozen::default() };
+        Self {
+            spec,
+            mark: None,
+            last: None,
+            frozen,
+            awaited: None,
+            held: None,
+            bounds: None,
+            before: None,
+            prices,
+            mode: Mode::Normal,
+            open_interest: 0,
+        }
+    }
+
+    /// The mark, if it lives: there is one, and nothing keeps it frozen. Nothing is liquidated at any other.
+    #[must_use]
+    #[inline]
+    pub fn living_mark(&self) -> Option<Price> {
+        if self.frozen.is_empty() { self.mark } else { None }
+    }
+
+    /// Whether its mark lives.
+    #[must_use]
+    #[inline]
+    pub fn lives(&self) -> bool {
+        self.living_mark().is_some()
+    }
+
+    /// From now on it has other rules; accounts go over to them one by one.
+    ///
+    /// How its prices come about changes for all at once; whether its index froze with that.
+    pub(crate) fn change_rules(&mut self, spec: InstrumentSpec, now_ns: u64) -> bool {
+        let before = Box::new(Self { before: None, ..self.clone() });
+        self.spec = spec;
+        let (from, to) = (&before.spec.prices, &self.spec.prices);
+        let froze = from != to && self.prices.change_rules(from, to, self.spec.tick, now_ns);
+        self.before = Some(before);
+        froze
+    }
+
+    /// Takes the open interest down.
+    pub(crate) fn set_open_interest(&mut self, lots: Quantity) {
+        self.open_interest = lots;
+        if let Some(before) = &mut self.before {
+            before.open_interest = lots;
+        }
+    }
+
+    /// What positions are valued by is the same before and after a change of rules.
+    #[inline]
+    pub(crate) fn carry_over(&mut self) {
+        if let Some(before) = &mut self.before {
+            (before.mark, before.frozen) = (self.mark, self.frozen);
+        }
+    }
+
+    /// Of a price and the marks that positions may be valued at next, the one at which a lot is worth most: sizes are
+    /// bounded there.
+    #[must_use]
+    pub(crate) fn dearest(&self, price: Price) -> Price {
+        let mut given = self.dearer(self.dearer(price, self.mark), self.awaited);
+        if self.held.is_some() || self.bounds.is_some() {
+            let (low, high) = self.bounds.unzip();
+            let held = self.held.map(|held| held.price);
+            given = [held, low, high].into_iter().fold(given, |dearest, price| self.dearer(dearest, price));
+        }
+        match self.prices.index_bounds().filter(|_| self.spec.prices.mark.is_computed()) {
+            None => given,
+            Some((low, high)) => self.dearest_between(given, low, high),
+        }
+    }
+
+    /// As [`Instrument::dearest`], also of all marks that may be computed from an index price, in steps of 10^-8.
+    #[must_use]
+    pub(crate) fn dearest_with_index(&self, price: i64) -> Price {
+        let (low, high) = self.prices.index_bounds().unwrap_or((price, price));
+        let (low, high) = (low.min(price), high.max(price));
+        self.dearest_between(self.prices.mark_bounds(low, high).0, low, high)
+    }
+
+    /// Of the marks that positions may be valued at next under other rules, the one at which a lot is worth most; none
+    /// where it has no mark and no index.
+    pub(crate) fn dearest_under(&self, spec: &InstrumentSpec, now_ns: u64) -> Option<Price> {
+        let mut changed = Self { before: None, ..self.clone() };
+        changed.change_rules(spec.clone(), now_ns);
+        let low = changed.prices.index_bounds().map(|(low, high)| changed.prices.mark_bounds(low, high).0);
+        Some(changed.dearest(changed.mark.or(changed.awaited).or(low)?))
+    }
+
+    fn dearest_between(&self, price: Price, low: i64, high: i64) -> Price {
+        let (lowest, highest) = self.prices.mark_bounds(low, high);
+        self.dearer(self.dearer(price, Some(lowest)), Some(highest))
+    }
+}
