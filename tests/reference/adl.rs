@@ -106,7 +106,10 @@ impl State {
         let mut trades: Vec<Int> = Vec::new();
         let queue = self.adl_queue(i, q.is_negative());
         let allotted = match self.instruments[i].adl_rank.as_str() {
-            "pro_rata" => self.allot(&queue, i, &left, price),
+            "pro_rata" => {
+                self.settle_for_shares(&queue);
+                self.allot(&queue, i, &left, price)
+            }
             _ => None,
         };
         for (n, counter) in queue.iter().enumerate() {
@@ -153,6 +156,16 @@ impl State {
         self.emit("adl", fields);
         self.cut_reduce_only(account, at);
         value
+    }
+
+    /// Shares are taken once, of pools as they are when all is booked that is under way.
+    fn settle_for_shares(&mut self, queue: &[Ranked]) {
+        for counter in queue.iter().filter(|counter| counter.profitable) {
+            let pool = self.own_pool(counter.account, counter.at);
+            if !self.is_locked(pool) && !self.in_breach(pool) {
+                self.catch_up(counter.account);
+            }
+        }
     }
 
     /// `pro_rata`: the profitable positions by the same share of their size, what
