@@ -228,15 +228,16 @@ impl Queue {
         self.merge(scored);
     }
 
-    /// Merges what is in order up to `middle` with what is in order from there.
+    /// Merges what is in order up to `middle` with what is in order from there. What the pass has gone by stays where it is: it
+    /// comes before, or its score no longer holds.
     fn merge(&mut self, middle: usize) {
-        let Self { scored, spare, .. } = self;
+        let Self { scored, spare, next_scored, .. } = self;
         spare.clear();
         spare.extend_from_slice(&scored[middle..]);
         let (mut before, mut to) = (middle, scored.len());
         while let Some(last) = spare.last() {
             to -= 1;
-            if before > 0 && scored[before - 1].rank_key() > last.rank_key() {
+            if before > *next_scored && scored[before - 1].rank_key() > last.rank_key() {
                 before -= 1;
                 scored[to] = scored[before];
             } else {
