@@ -13,8 +13,9 @@ impl State {
         self.look_at_all_funds();
         self.in_rounds = true;
         self.forget_pace();
+        let mut cause = cause.to_string();
         loop {
-            self.liquidate(cause);
+            self.liquidate(&mut cause);
             self.unwind_inventories();
             if !self.deleverage_inventories() && !self.marks_follow_fills() {
                 break;
@@ -24,13 +25,14 @@ impl State {
     }
 
     /// From (a) to (b), again as long as either has something to tell.
-    fn liquidate(&mut self, cause: &str) {
+    /// A mark that passes the airlock is the cause from then on.
+    fn liquidate(&mut self, cause: &mut String) {
         self.lock_and_announce(cause);
         while let Some(passed) = self.next_verdict() {
             if passed {
                 self.look_at_all_funds();
-                let cause = self.cause_of_verdict.clone();
-                self.lock_and_announce(&cause);
+                *cause = self.cause_of_verdict.clone();
+                self.lock_and_announce(cause);
             }
         }
         self.begin();

@@ -588,7 +588,7 @@ impl State {
                     (None, _) => p1.clone(), // a last price alone never liquidates anyone
                 };
                 let tick = &instrument.tick * rat(&pow10(8));
-                let show = |p: &Rat| self.show_price(i, &round_half_up(&(p / &tick)));
+                let show = |p: &Rat| self.show_price(i, &round_half_up(&(p / &tick)).max(int(1))); // as a mark would be
                 let last = last.map(|last| self.show_price(i, last));
                 let inputs = json!({"index": shown, "p1": show(&p1), "p2": p2.as_ref().map(show), "last": last});
                 (mark, inputs)
