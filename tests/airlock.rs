@@ -1,6 +1,10 @@
 //! Marks that are held back: a false one liquidates nobody, a true one whom it must; verdicts against plain arithmetic; and the
 //! threaded driver against the inline one, in lockstep and in streams.
 
+#[path = "script/dice.rs"]
+mod dice;
+
+use dice::Dice;
 use std::collections::BTreeMap;
 use terrace::command::{Command, Fill, MarginMode, MarkSource, OffGrid, PositionMode, PositionSide, Side};
 use terrace::contract::Unit;
@@ -20,23 +24,6 @@ const C: InstrumentId = InstrumentId(2);
 const USD: AssetId = AssetId(0);
 const FUND: FundId = FundId(0);
 const PPB: i128 = 1_000_000_000;
-
-/// A small generator of numbers: `SplitMix64`.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % bound
-    }
-
-    fn range(&mut self, low: i64, high: i64) -> i64 {
-        low + self.below((high - low + 1) as u64) as i64
-    }
-}
 
 const RULE: AirlockRule = AirlockRule {
     max_jump_ppb: Some(200_000_000),

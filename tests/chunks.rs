@@ -1,5 +1,9 @@
 //! Jobs that concern every account: settlements and changes of rules, booked in chunks with other inputs in between.
 
+#[path = "script/dice.rs"]
+mod dice;
+
+use dice::Dice;
 use std::collections::{BTreeMap, BTreeSet};
 use terrace::command::{Command, Fill, OffGrid, Order, Side};
 use terrace::contract::Unit;
@@ -19,19 +23,6 @@ const P: InstrumentId = InstrumentId(0);
 const USDT: AssetId = AssetId(0);
 const CHUNK: u32 = 7;
 const ACCOUNTS: u64 = 160;
-
-/// A small generator of numbers: `SplitMix64`.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % bound
-    }
-}
 
 fn tiers(rule: TierRule, mmr_ppb: u64) -> TierTable {
     let row = |cap, mmr_ppb, max_leverage| TierRow { cap, mmr_ppb, max_leverage, deduction: None };

@@ -3,6 +3,10 @@
 //! `P`: linear, tick 1, lot 1, USDT of 2 decimals; margin 1 %, leverage 10. `I`: inverse, tick 1, lot 1, a coin of 1 decimal, so
 //! that a lot is worth 10 quanta over the price: 3.33 at 3.
 
+#[path = "script/dice.rs"]
+mod dice;
+
+use dice::Dice;
 use serde_json::Value;
 use terrace::command::{Command, Fill, Side};
 use terrace::contract::Unit;
@@ -523,19 +527,6 @@ fn refusals_name_what_is_wrong_in_the_order_of_the_protocol() {
 const ID: InstrumentId = InstrumentId(0);
 const INVERSE: InstrumentId = InstrumentId(1);
 const ACCOUNTS: u64 = 60;
-
-/// A small generator of numbers: `SplitMix64`.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % bound
-    }
-}
 
 /// Accounts with little, a linear contract at 1000 and an inverse one at 30, both settled in the same asset.
 fn world(shards: u32) -> Kernel {

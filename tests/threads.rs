@@ -74,7 +74,7 @@ fn start(layout: &Layout, ring: usize, queue: usize) -> Engine {
 
 /// A random script, as the reference leads it.
 fn random_script(world: u64) -> Vec<String> {
-    let mut dice = Dice::new(world ^ 0x5EED);
+    let mut dice = Dice(world ^ 0x5EED);
     let (mut writer, mut reference) = (Writer::new(world, BUILT), Reference::new());
     let mut lines = Vec::new();
     let choices = 20 + dice.below(100);
@@ -287,7 +287,7 @@ fn populated_with(shards: u32, accounts: u64, fund: i64, rules: VenueRules, redu
         kernel.apply(&Command::FundDeposit { fund: terrace::market::FundId(0), amount: fund }).unwrap();
     }
     kernel.apply(&Command::Mark { instrument: BTC, price: 1_000_000 }).unwrap();
-    let mut dice = Dice::new(accounts);
+    let mut dice = Dice(accounts);
     for account in 0..accounts {
         let lots = 10 + dice.below(2_000) as i64;
         let value = lots * 1_000_000 * 10_000;
@@ -434,14 +434,14 @@ fn a_cascade_beside_a_slow_venue_is_told_as_its_record_tells_it() {
                 requests: Vec::new(),
             };
             let mut venue = SlowVenue {
-                dice: Dice::new(seed() + world),
+                dice: Dice(seed() + world),
                 answers: Vec::new(),
                 open: BTreeMap::new(),
                 requests: 0,
                 repeated: 0,
                 silent: 0,
             };
-            let mut dice = Dice::new(seed() * 7 + world);
+            let mut dice = Dice(seed() * 7 + world);
             let mut price = 1_000_000i64;
             for step in 0..1_500u64 {
                 price = (price + dice.range(-6_000, 5_000)).max(700_000);

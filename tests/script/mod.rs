@@ -9,10 +9,13 @@ mod controls;
 mod corrections;
 #[allow(dead_code, reason = "not every test that draws scripts counts what they lead to")]
 pub mod coverage;
+mod dice;
 mod holds;
 mod prices;
 mod senders;
 mod venue;
+
+pub use dice::Dice;
 
 use crate::reference::Reference;
 use serde_json::{Value, json};
@@ -79,7 +82,7 @@ impl Features {
     }
 }
 
-/// What the kernel has.
+/// What kernel and reference have.
 pub const BUILT: Features = Features {
     funding: true,
     computed_prices: true,
@@ -104,66 +107,6 @@ pub const BUILT: Features = Features {
     auto: true,
     defaults: true,
 };
-
-/// What the reference has, which may be ahead.
-#[allow(dead_code, reason = "not every test plays the reference alone")]
-pub const KNOWN: Features = Features {
-    funding: true,
-    computed_prices: true,
-    margin_calls: true,
-    inverse: true,
-    close_fee: true,
-    linear_tiers: true,
-    fraction: true,
-    rankings: true,
-    fund_rules: true,
-    hedge: true,
-    pacing: true,
-    set: true,
-    set_prices: true,
-    loss_limit: true,
-    airlock: true,
-    groups: true,
-    corrections: true,
-    modes: true,
-    limits: true,
-    count_profits: true,
-    auto: true,
-    defaults: true,
-};
-
-/// A small generator of numbers: `SplitMix64`.
-pub struct Dice(u64);
-
-impl Dice {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.roll() % bound
-    }
-
-    pub fn range(&mut self, low: i64, high: i64) -> i64 {
-        low + self.below((high - low + 1) as u64) as i64
-    }
-
-    pub fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len() as u64) as usize]
-    }
-}
 
 /// An instrument as the writer of scripts knows it; prices in ticks, quantities in lots.
 struct Traded {
@@ -205,7 +148,7 @@ fn decimal(steps: i128, scale: u32) -> String {
 
 impl Writer {
     pub fn new(world: u64, features: Features) -> Self {
-        let mut dice = Dice::new(world);
+        let mut dice = Dice(world);
         let mut writer = Self {
             prologue: Vec::new(),
             instruments: Vec::new(),
@@ -375,7 +318,7 @@ impl Writer {
                 (at.priced.computed, at.priced.venues) = (computed, venues);
             }
         }
-        let mut dice = Dice::new(choice);
+        let mut dice = Dice(choice);
         let mut line = self.draw(&mut dice, reference);
         self.sign(&mut dice, reference, &mut line);
         if dice.chance(3) { self.spoil(&mut dice, &line) } else { line.to_string() }
