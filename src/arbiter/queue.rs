@@ -125,7 +125,6 @@ impl Queue {
         if holds && self.marks.cover(market) {
             return;
         }
-        *epoch = (*epoch).max(1);
         (self.epoch, self.rank_by) = (*epoch, rank_by);
         (self.effort, self.in_order, self.first_bound) = (0, 0, 0);
         self.marks.set_around(market, RANGE_PPB);

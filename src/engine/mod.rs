@@ -33,6 +33,7 @@
 //! **Failure.** A panic of a thread is a bug; it stops the engine: what was told before can still be polled, everything
 //! else answers [`SubmitError::Stopped`], and [`Engine::failure`] says why.
 
+mod admission;
 mod cores;
 mod desk;
 mod failure;
@@ -58,12 +59,12 @@ use crate::jobs::Part;
 use crate::kernel::{Declaration, Kernel, Overview};
 use crate::map::Set;
 use crate::market::{InstrumentId, Market};
-use crate::number::{Price, Quantity};
+use crate::number::Quantity;
 use crate::prices::PriceInput;
 use crate::refusal::Refusal;
 use crate::ring::{Bell, Receiver, Writer};
 use crate::rounds::time_of;
-use crate::sequencer::{self, Facts};
+use crate::sequencer;
 use crate::venue::BookUpdate;
 use crossbeam::queue::ArrayQueue;
 use failure::Shared;
@@ -278,7 +279,7 @@ impl Engine {
         self.check_time(ts_ns)?;
         let timed = matches!(declaration, Declaration::Rules { .. }); // prices may follow
         let ts_ns = ts_ns.or_else(|| timed.then_some(self.now_ns));
-        self.check_declaration(declaration, ts_ns.unwrap_or(self.now_ns), false)?;
+        self.check_declaration(declaration, ts_ns.unwrap_or(self.now_ns))?;
         let entry = self.record.is_some().then(|| Entry::Declare {
             seq: self.seq + 1,
             ts_ns,
@@ -320,7 +321,7 @@ impl Engine {
     ) -> Result<u64, SubmitError> {
         self.check_open()?;
         self.check_time(ts_ns)?;
-        self.check_correction(correction, off_grid, present, false)?;
+        self.check_correction(correction, off_grid, present)?;
         let entry =
             self.record.is_some().then(|| Entry::Correct { seq: self.seq + 1, ts_ns, correction: correction.clone() });
         let seq = self.submit_aside(ts_ns, Kind::Correct, Aside::Correct(correction.clone()), entry)?;
@@ -630,131 +631,6 @@ impl Engine {
         }
     }
 
-    fn check_open(&self) -> Result<(), SubmitError> {
-        if self.shared.has_failed() { Err(SubmitError::Stopped) } else { Ok(()) }
-    }
-
-    fn check_time(&self, ts_ns: Option<u64>) -> Result<(), Refusal> {
-        match ts_ns {
-            Some(given) if given < self.now_ns => Err(Refusal::TimeReversed { given, now: self.now_ns }),
-            _ => Ok(()),
-        }
-    }
-
-    /// The checks that need no shard; where the bound of the open interest does not suffice, all are asked.
-    fn check(&mut self, command: &Command, off_grid: OffGrid) -> Result<(), SubmitError> {
-        self.check_at(command, off_grid, false)
-    }
-
-    /// As [`Engine::check`]; `learned`: the marks are known as they are.
-    fn check_at(&mut self, command: &Command, off_grid: OffGrid, learned: bool) -> Result<(), SubmitError> {
-        let Self { known, hedging, interest, .. } = self;
-        let mut bounds = Bounds { known, hedging, interest, exceeded: None };
-        let checked = sequencer::check(&self.market, &mut bounds, command, off_grid);
-        let exceeded = bounds.exceeded;
-        if self.may_learn(&checked, exceeded, learned) {
-            self.learn_marks()?;
-            return self.check_at(command, off_grid, true);
-        }
-        checked?;
-        match exceeded {
-            None => Ok(()),
-            Some((instrument, price)) => self.check_interest(command, off_grid, instrument, price),
-        }
-    }
-
-    /// Marks behind an airlock are known here within bounds only: learns them as they are.
-    #[cold]
-    fn learn_marks(&mut self) -> Result<(), SubmitError> {
-        if self.settle().is_err() {
-            return Err(SubmitError::Stopped);
-        }
-        let bounded: Vec<InstrumentId> = self.market.bounded().collect();
-        let known = self.ask(|overview| overview.market().clone())?;
-        for id in bounded {
-            self.market.copy_marks(&known, id);
-        }
-        Ok(())
-    }
-
-    /// As [`Engine::check_at`], for a correction.
-    fn check_correction(
-        &mut self,
-        correction: &Correction,
-        off_grid: CorrectionOffGrid,
-        present: u64,
-        learned: bool,
-    ) -> Result<(), SubmitError> {
-        let Self { known, hedging, interest, .. } = self;
-        let mut bounds = Bounds { known, hedging, interest, exceeded: None };
-        let checked = sequencer::check_correction(&self.market, &mut bounds, correction, off_grid, present);
-        let exceeded = bounds.exceeded;
-        if self.may_learn(&checked, exceeded, learned) {
-            self.learn_marks()?;
-            return self.check_correction(correction, off_grid, present, true);
-        }
-        checked?;
-        match (exceeded, correction.fill()) {
-            (Some((instrument, price)), Some(fill)) => {
-                self.check_interest(&Command::Fill(fill), OffGrid::NONE, instrument, price)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether something was found too large by marks that are not known here as they are.
-    fn may_learn(&self, checked: &Result<(), Refusal>, exceeded: Option<(InstrumentId, Price)>, learned: bool) -> bool {
-        let too_large = matches!(checked, Err(Refusal::Overflow { .. })) || exceeded.is_some();
-        too_large && !learned && self.market.bounded().next().is_some()
-    }
-
-    /// As [`Engine::check_at`], for a declaration.
-    fn check_declaration(&mut self, declaration: &Declaration, now_ns: u64, learned: bool) -> Result<(), SubmitError> {
-        let Self { known, hedging, interest, .. } = self;
-        let mut bounds = Bounds { known, hedging, interest, exceeded: None };
-        let checked = sequencer::check_declaration(&self.market, &mut bounds, declaration, now_ns);
-        let exceeded = bounds.exceeded;
-        if self.may_learn(&checked, exceeded, learned) {
-            self.learn_marks()?;
-            return self.check_declaration(declaration, now_ns, true);
-        }
-        checked?;
-        match exceeded {
-            None => Ok(()),
-            Some((instrument, price)) => {
-                self.check_interest(&Command::Time { ts_ns: now_ns }, OffGrid::NONE, instrument, price)
-            }
-        }
-    }
-
-    #[cold]
-    fn check_interest(
-        &mut self,
-        command: &Command,
-        off_grid: OffGrid,
-        instrument: InstrumentId,
-        price: Price,
-    ) -> Result<(), SubmitError> {
-        if self.settle().is_err() {
-            return Err(SubmitError::Stopped);
-        }
-        let input = (*command, off_grid);
-        let (now, after) = self.ask(move |overview| overview.open_interest_with(&input.0, input.1, instrument))?;
-        self.interest[instrument.index()] = now;
-        let fits = |lots: Quantity| self.market.instrument(instrument).admitted_value(lots.max(1), price).is_some();
-        if after.is_none_or(fits) {
-            return Ok(());
-        }
-        let what = match command {
-            Command::Mark { .. } | Command::MarkFrom { .. } | Command::Index { .. } | Command::Time { .. } => {
-                "open interest · mark · unit"
-            }
-            Command::Fill(_) => "quantity · price · unit",
-            _ => "open interest · price · unit",
-        };
-        Err(Refusal::Overflow { what }.into())
-    }
-
     fn know(&mut self, account: u64) {
         if self.known.insert(account) {
             self.in_order.insert(account);
@@ -790,42 +666,6 @@ impl Engine {
             }
             _ => {}
         }
-    }
-}
-
-/// What the sequencer knows without asking anybody.
-struct Bounds<'a> {
-    known: &'a Set<u64>,
-    hedging: &'a Set<u64>,
-    interest: &'a [Quantity],
-    /// Set where the bound of the open interest says nothing.
-    exceeded: Option<(InstrumentId, Price)>,
-}
-
-impl Facts for Bounds<'_> {
-    fn knows(&self, account: u64) -> bool {
-        self.known.contains(&account)
-    }
-
-    fn hedges(&self, account: u64) -> bool {
-        self.hedging.contains(&account)
-    }
-
-    #[inline]
-    fn open_interest_fits(
-        &mut self,
-        market: &Market,
-        command: &Command,
-        _off_grid: OffGrid,
-        instrument: InstrumentId,
-        price: Price,
-    ) -> bool {
-        let growth = sequencer::open_interest_growth(command);
-        let lots = self.interest[instrument.index()].saturating_add(growth).max(1);
-        if market.instrument(instrument).admitted_value(lots, price).is_none() {
-            self.exceeded = Some((instrument, price));
-        }
-        true
     }
 }
 
