@@ -67,10 +67,10 @@ use crate::rounds::time_of;
 use crate::sequencer;
 use crate::venue::BookUpdate;
 use crossbeam::queue::ArrayQueue;
-use failure::Shared;
+use failure::{Shared, guarded};
 pub(crate) use seat::hash_of;
 use seat::{Seat, Step};
-use slot::{Aside, Kind, Outgoing, OwnedBook, Slot};
+use slot::{Aside, Asked, Kind, Outgoing, OwnedBook, Slot};
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -129,7 +129,7 @@ pub struct Engine {
     first: u64,
     ring: Writer<Slot>,
     asides: Arc<ArrayQueue<Aside>>,
-    venue: Vec<Receiver<VenueMessage>>,
+    venue: Vec<Receiver<Asked>>,
     outputs: Receiver<Outgoing>,
     shared: Arc<Shared>,
     /// Here if the arbiter shares this thread.
@@ -460,9 +460,8 @@ impl Engine {
         self.beat();
         self.take_requests();
         if let Some(mut seat) = self.seat.take() {
-            let shared = Arc::clone(&self.shared);
             // What the seat tells is taken as it comes, so that its queue never stops it here.
-            let back = shared.guard("the arbiter", || {
+            let worked = guarded(|| {
                 while seat.step() == Step::Done {
                     self.take_outputs();
                     self.insert_decision();
@@ -471,7 +470,7 @@ impl Engine {
                 }
                 Some(seat)
             });
-            self.seat = back;
+            self.seat = self.shared.unless_failed("the arbiter", worked);
         }
         self.take_outputs();
         self.insert_decision();
@@ -599,8 +598,8 @@ impl Engine {
     fn take_requests(&mut self) {
         for (queue, worker) in self.venue.iter_mut().zip(&self.others) {
             let before = self.requests.len();
-            while let Some(message) = queue.pop() {
-                self.requests.push_back(message);
+            while let Some(asked) = queue.pop() {
+                self.requests.push_back(asked.message());
             }
             if self.requests.len() > before {
                 worker.ring(); // it may wait for room

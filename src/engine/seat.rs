@@ -382,9 +382,8 @@ impl Seat {
                     return Some(self);
                 }
                 Step::Waits => {
-                    let shared = Arc::clone(&self.shared);
-                    bell.wait(|| self.may_step() || shared.has_failed());
-                    if shared.has_failed() || (self.ring.is_closed() && self.ring.peek().is_none()) {
+                    bell.wait(|| self.may_step() || self.shared.has_failed());
+                    if self.shared.has_failed() || (self.ring.is_closed() && self.ring.peek().is_none()) {
                         return Some(self);
                     }
                 }

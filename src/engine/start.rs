@@ -4,7 +4,7 @@ use super::cores::{Layout, Shape, StartError, pin};
 use super::desk::{Desk, Hatch};
 use super::failure::Shared;
 use super::seat::{Colleague, Seat};
-use super::slot::{Outgoing, Slot, Told, VenueMessage};
+use super::slot::{Asked, Outgoing, Slot, Told};
 use super::worker::{Worker, WorkerOutbox};
 use super::{Engine, Heartbeat};
 use crate::kernel::Kernel;
@@ -210,9 +210,9 @@ fn man(
     settings: &EngineSettings,
     shape: &Shape,
     common: &Common,
-) -> (Crew, Colleague, Receiver<VenueMessage>) {
+) -> (Crew, Colleague, Receiver<Asked>) {
     let (reports, told) = queue::<Told>(settings.queue);
-    let (venue, requests) = queue::<VenueMessage>(settings.queue);
+    let (venue, requests) = queue::<Asked>(settings.queue);
     let (to_arbiter, from_arbiter) = (Hatch::new(&common.arbiter), Hatch::new(bell));
     let colleague = Colleague {
         cursor: ring.watch(),

@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, Hatch};
 use super::failure::Shared;
-use super::slot::{Kind, Slot, Told, VenueMessage, What};
+use super::slot::{Asked, Kind, Slot, Told, What};
 use crate::command::Command;
 use crate::event::Cause;
 use crate::market::InstrumentId;
@@ -36,7 +36,7 @@ pub(super) struct WorkerOutbox {
     /// Inputs before the first place: orders are accepted in the order of inputs.
     pub(super) accepted: u64,
     pub(super) reports: Sender<Told>,
-    pub(super) venue: Sender<VenueMessage>,
+    pub(super) venue: Sender<Asked>,
     /// Of the arbiter and of the caller.
     pub(super) bells: [Bell; 2],
     pub(super) own_bell: Bell,
@@ -162,19 +162,20 @@ impl WorkerOutbox {
 
     fn send(&mut self, request: VenueRequest) {
         let decided_ns = self.epoch.map_or(0, |epoch| epoch.elapsed().as_nanos() as u64);
-        let message = VenueMessage { place: self.place, decided_ns, request };
+        let asked = Asked::of(self.place, decided_ns, request);
         let Self { venue, own_bell, bells, shared, .. } = self;
-        push(venue, message, own_bell, bells, shared);
+        push(venue, asked, own_bell, bells, shared);
     }
 }
 
 impl Outbox for WorkerOutbox {
     fn put(&mut self, report: Report) {
-        // The venue first: the log can wait.
-        if let Some(request) = report.request() {
-            self.send(request);
-        }
         self.tell(What::Report(report));
+    }
+
+    #[inline]
+    fn ask(&mut self, request: VenueRequest) {
+        self.send(request);
     }
 }
 
