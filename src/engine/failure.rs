@@ -27,7 +27,7 @@ pub enum Failure {
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     failed: CachePadded<AtomicBool>,
-    arbiter: CachePadded<Told>,
+    arbiter: CachePadded<Progress>,
     failure: OnceLock<Failure>,
     /// Of all threads, to be rung when somebody fails.
     bells: OnceLock<Vec<Bell>>,
@@ -35,7 +35,7 @@ pub(super) struct Shared {
 
 /// How far the arbiter is.
 #[derive(Debug, Default)]
-struct Told {
+struct Progress {
     /// Decisions that the arbiter has asked for.
     wanted: AtomicU64,
     /// Whether commands up to this one were refused has been told.

@@ -51,6 +51,8 @@ pub use cores::{Layout, Pinning, Shape, StartError};
 pub use failure::Failure;
 pub use record::{Decision, Depth, Divergence, Entry, Retrace, replay};
 pub use slot::{Output, VenueMessage};
+#[cfg(feature = "cli")]
+pub(crate) use start::DEFAULT_RING;
 pub use start::EngineSettings;
 
 use crate::command::{Command, OffGrid, PositionMode};

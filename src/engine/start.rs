@@ -42,7 +42,7 @@ impl Default for EngineSettings {
     fn default() -> Self {
         Self {
             layout: Layout::default(),
-            ring: 1 << 14,
+            ring: DEFAULT_RING,
             queue: 1 << 12,
             record: false,
             stamps: false,
@@ -51,6 +51,9 @@ impl Default for EngineSettings {
         }
     }
 }
+
+/// Places in the ring, unless asked otherwise.
+pub(crate) const DEFAULT_RING: usize = 1 << 14;
 
 /// Declarations, books and questions under way at the most.
 const ASIDES: usize = 1 << 10;
