@@ -38,22 +38,26 @@ mod cores;
 mod desk;
 mod failure;
 mod lockstep;
+mod memory;
 mod record;
 mod seat;
 mod slot;
 mod start;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod worker;
 
 pub use crate::rounds::VenueAnswer;
 pub use cores::{Layout, Pinning, Shape, StartError};
 pub use failure::Failure;
+pub use memory::Memory;
 pub use record::{Decision, Depth, Divergence, Entry, Retrace, replay};
 pub use slot::{Output, VenueMessage};
 #[cfg(feature = "cli")]
 pub(crate) use start::DEFAULT_RING;
 pub use start::EngineSettings;
+pub use trace::{Stage, Stamp};
 
 use crate::command::{Command, OffGrid, PositionMode};
 use crate::correction::{Correction, CorrectionOffGrid};
@@ -78,6 +82,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use trace::Trace;
 
 /// Why a command was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -160,6 +165,11 @@ pub struct Engine {
     events: Vec<crate::event::Event>,
     full: u64,
     heartbeats: u64,
+    /// When the last place was published, if stages are stamped.
+    published_ns: u64,
+    traced: bool,
+    /// What the workers stamped, once they have ended.
+    traces: Arc<ArrayQueue<Box<Trace>>>,
 }
 
 /// When the sequencer tells the time of itself.
@@ -198,6 +208,12 @@ impl Engine {
     #[must_use]
     pub fn elapsed_ns(&self) -> u64 {
         self.epoch.elapsed().as_nanos() as u64
+    }
+
+    /// When the last place was published, by the same clock; 0 unless stages are stamped ([`EngineSettings::trace`]).
+    #[must_use]
+    pub fn published_ns(&self) -> u64 {
+        self.published_ns
     }
 
     /// Submits a command at the present time, and returns its number, from 1.
@@ -593,6 +609,9 @@ impl Engine {
         }
         let published = self.ring.try_publish(slot);
         debug_assert!(published.is_ok(), "the ring was found to have room");
+        if self.traced {
+            self.published_ns = self.elapsed_ns();
+        }
         self.others.iter().for_each(Bell::ring);
     }
 
@@ -682,6 +701,8 @@ pub struct Finished {
     pub record: Option<Vec<Entry>>,
     /// Why it stopped by itself, if it did.
     pub failure: Option<Failure>,
+    /// The stages that orders passed, if they were stamped; by thread.
+    pub stamps: Vec<Stamp>,
 }
 
 impl Engine {
@@ -721,6 +742,11 @@ impl Engine {
             }
         }
         self.take_requests();
+        let mut stamps: Vec<Stamp> =
+            seat.as_mut().and_then(|seat| seat.trace.take()).map_or(Vec::new(), |trace| trace.stamps);
+        while let Some(trace) = self.traces.pop() {
+            stamps.extend(trace.stamps);
+        }
         let whole = desks.len() == self.shape.workers as usize && !self.shared.has_failed();
         let kernel = seat.filter(|_| whole).map(|seat| {
             let shards = desks.into_iter().map(|desk| desk.shard).collect();
@@ -732,6 +758,7 @@ impl Engine {
             requests: self.requests.drain(..).collect(),
             record: self.record.take(),
             failure: self.failure(),
+            stamps,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::desk::{Desk, Hatch};
 use super::failure::Shared;
 use super::slot::{Asked, Kind, Slot, Told, What};
+use super::trace::{Stage, Trace};
 use crate::command::Command;
 use crate::event::Cause;
 use crate::market::InstrumentId;
@@ -11,6 +12,7 @@ use crate::ring::{Bell, Reader, Sender};
 use crate::rounds::{cause_of, time_of};
 use crate::shard::{Outbox, Report};
 use crate::venue::VenueRequest;
+use crossbeam::queue::ArrayQueue;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,6 +28,8 @@ pub(super) struct Worker {
     /// Of this worker.
     pub(super) bell: Bell,
     pub(super) shared: Arc<Shared>,
+    /// Where its stamps go when it ends.
+    pub(super) traces: Arc<ArrayQueue<Box<Trace>>>,
     /// At this place it panics: for the tests of what happens then.
     pub(super) panic_at: Option<u64>,
 }
@@ -43,6 +47,8 @@ pub(super) struct WorkerOutbox {
     pub(super) shared: Arc<Shared>,
     /// The start of all stamps; none: no stamps are taken.
     pub(super) epoch: Option<Instant>,
+    /// Stamps of the stages of orders, if asked for.
+    pub(super) trace: Option<Box<Trace>>,
     /// Whether anything was put since the places were released last.
     pub(super) told: bool,
 }
@@ -53,6 +59,9 @@ impl Worker {
         loop {
             let mut batch = 0;
             while let Some(slot) = self.ring.peek() {
+                if let Some(trace) = &mut self.outbox.trace {
+                    trace.take();
+                }
                 match slot.kind {
                     Kind::Command(ref command) => self.outbox.carry_out(&mut desk, self.ring.place(), slot, command),
                     Kind::Book { instrument, top } => {
@@ -62,6 +71,9 @@ impl Worker {
                     Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask => desk = self.halt(desk)?,
                     Kind::Stop => {
                         self.advance_and_release();
+                        if let Some(trace) = self.outbox.trace.take() {
+                            let _ = self.traces.push(trace); // there is room for each
+                        }
                         return Some(desk);
                     }
                 }
@@ -175,7 +187,14 @@ impl Outbox for WorkerOutbox {
 
     #[inline]
     fn ask(&mut self, request: VenueRequest) {
+        let place = self.place;
+        if let Some(trace) = &mut self.trace {
+            trace.decide(place);
+        }
         self.send(request);
+        if let Some(trace) = &mut self.trace {
+            trace.pass(place, Stage::Queued);
+        }
     }
 }
 
