@@ -63,8 +63,34 @@ pub enum Strategy {
     /// By the edges of trigger bands: work only where a mark crosses one.
     #[default]
     Bands,
-    /// By evaluating every pool that holds the instrument: what other engines do, kept as reference and rival.
-    Scan,
+    /// By a lower bound of every pool's excess, which each mark moves along a column of its holders: the strongest scan.
+    Sweep,
+    /// By evaluating every pool that holds the instrument at each of its marks: what other engines do, kept as reference and
+    /// rival.
+    Dense,
+    /// By bands; pools that are crossed by the hundred are swept until it is calm again.
+    Adaptive,
+}
+
+impl Strategy {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Bands, Self::Sweep, Self::Dense, Self::Adaptive];
+
+    /// Its name, as it is given on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bands => "bands",
+            Self::Sweep => "sweep",
+            Self::Dense => "dense",
+            Self::Adaptive => "adaptive",
+        }
+    }
+
+    /// Whether it sets edges.
+    fn sets_edges(self) -> bool {
+        matches!(self, Self::Bands | Self::Adaptive)
+    }
 }
 
 /// Pools that one input can put in breach before the lists for them grow.
@@ -93,11 +119,18 @@ pub(crate) struct Attention {
     pub(crate) pool: u32,
 }
 
+/// An unlocked pool in breach, and what it was found to be worth.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Breached {
+    pub(crate) attention: Attention,
+    pub(crate) margin: Margin,
+}
+
 /// What the touched pools of a shard turned out to need.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     /// Unlocked, and in breach.
-    pub(crate) breached: Vec<Attention>,
+    pub(crate) breached: Vec<Breached>,
     /// Locked, and waiting for nothing.
     pub(crate) ready: Vec<Attention>,
     /// Unlocked, not in breach, and past a level of margin calls.
@@ -301,12 +334,12 @@ impl Shard {
                 if self.is_ready(pool) {
                     findings.ready.push(self.attention(pool));
                 }
-            } else if self.needs_liquidation(market, pool, &mut findings.called) {
+            } else if let Some(margin) = self.needs_liquidation(market, pool, &mut findings.called) {
                 if self.is_behind(market, pool) && self.has_living_mark(market, pool) {
                     self.catch_up_pool(market, pool);
                     self.touch(pool); // looked at again, with all that is booked for it
                 } else {
-                    findings.breached.push(self.attention(pool));
+                    findings.breached.push(Breached { attention: self.attention(pool), margin });
                 }
             }
         }
@@ -332,26 +365,26 @@ impl Shard {
         Attention { account, name: record.name, shard: self.number, pool }
     }
 
-    /// Evaluates an unlocked pool unless its certificate still holds; certifies it if it is not in breach, and notes if it
-    /// rose past a level of margin calls.
-    fn needs_liquidation(&mut self, market: &Market, pool: u32, called: &mut Vec<Called>) -> bool {
-        if self.strategy == Strategy::Bands && self.pools[pool as usize].slack >= 0 {
-            return false;
+    /// Evaluates an unlocked pool unless its certificate still holds, and returns its margin if it is in breach; else certifies
+    /// it, and notes if it rose past a level of margin calls.
+    fn needs_liquidation(&mut self, market: &Market, pool: u32, called: &mut Vec<Called>) -> Option<Margin> {
+        if self.strategy.sets_edges() && self.pools[pool as usize].slack >= 0 {
+            return None;
         }
         let margin = self.evaluate_counted(market, pool);
         if margin.in_breach() {
-            return true;
+            return Some(margin);
         }
         if self.watches_levels(pool) {
             called.extend(self.note_level(market, pool, margin));
         }
-        if self.strategy == Strategy::Bands && margin.holds_position {
+        if self.strategy.sets_edges() && margin.holds_position {
             let by_level = self.watches_levels(pool) && self.certify_levels(market, pool, &margin);
             if !by_level {
                 self.certify(market, pool, margin.equity - margin.maintenance);
             }
         }
-        false
+        None
     }
 
     fn evaluate_counted(&mut self, market: &Market, pool: u32) -> Margin {
