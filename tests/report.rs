@@ -186,3 +186,18 @@ fn what_comes_from_outside_is_escaped_and_nothing_may_happen() {
     assert!(text(by_id(&page, "refused-table")).contains("a<b>&c.csv"));
     assert!(!written.contains("<i>") && !written.contains("<b>"));
 }
+
+#[test]
+fn a_path_that_cannot_be_written_is_told_before_the_run_starts() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("none").join("out.html");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_terrace"))
+        .args(["replay", "--accounts", "50000000", "--report"]) // would take minutes
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains(&path.display().to_string()) && told.contains("cannot be created"), "{told}");
+    assert!(output.stdout.is_empty());
+}
