@@ -11,6 +11,7 @@ mod declare;
 mod freezing;
 mod health;
 mod overview;
+mod work;
 
 pub(crate) use correct::correct;
 pub use declare::Declaration;
@@ -369,12 +370,6 @@ impl Kernel {
     #[must_use]
     pub fn now_ns(&self) -> u64 {
         self.rounds.now_ns
-    }
-
-    /// Exact evaluations of a pool so far, over all shards.
-    #[must_use]
-    pub fn evaluations(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.evaluations()).sum()
     }
 
     /// Moves the present time on without an input: a question was asked at this time. Earlier times are ignored.
