@@ -1,7 +1,7 @@
 //! What does an operation cost in instructions? A figure that depends on the code alone, not on the machine's mood.
 //!
 //! `counts CASE` prepares a kernel, carries the operations of the case out inside [`measured`], and prints how many there
-//! were, with how many exact evaluations of a pool. `scripts/counts` runs each case under callgrind, which counts only
+//! were, with how many exact evaluations of a pool and updates of edges. `scripts/counts` runs each case under callgrind, which counts only
 //! what happens below that function, divides, and compares with `perf/counts.tsv`. `counts` alone lists the cases.
 
 use std::hint::black_box;
@@ -50,14 +50,17 @@ const CASES: [(&str, Case); 11] = [
 struct Done {
     operations: u64,
     evaluations: u64,
+    edge_updates: u64,
 }
 
 impl Done {
     fn carry_out(&mut self, kernel: &mut Kernel, command: &Command) {
-        let before = kernel.evaluations();
+        let before = kernel.work();
         measured(kernel, command);
+        let after = kernel.work();
         self.operations += 1;
-        self.evaluations += kernel.evaluations() - before;
+        self.evaluations += after.evaluations - before.evaluations;
+        self.edge_updates += after.edge_updates - before.edge_updates;
     }
 }
 
@@ -159,9 +162,9 @@ fn crossing() -> Done {
     let mut scout = ladder_of_edges();
     let mut single = Vec::new();
     for price in prices() {
-        let before = scout.evaluations();
+        let before = scout.work().evaluations;
         apply(&mut scout, &mark(price));
-        single.push(scout.evaluations() - before == 1 && scout.events().is_empty());
+        single.push(scout.work().evaluations - before == 1 && scout.events().is_empty());
     }
     let (mut kernel, mut done) = (ladder_of_edges(), Done::default());
     for (price, single) in prices().zip(single) {
@@ -274,6 +277,6 @@ fn main() {
         eprintln!("counts: no case {name:?}; without a name it lists them");
         std::process::exit(2);
     };
-    let Done { operations, evaluations } = case();
-    println!("{operations}\t{evaluations}");
+    let Done { operations, evaluations, edge_updates } = case();
+    println!("{operations}\t{evaluations}\t{edge_updates}");
 }
