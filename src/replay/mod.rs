@@ -125,7 +125,7 @@ pub fn run(
     let real = settings.keep_course.then(|| RealMarks::new(prices.len()));
     let Start { mut kernel, names, population } = start;
     let mut journal = Journal::begin(settings.journal.as_deref(), &mut kernel)?;
-    let evaluated = kernel.evaluations();
+    let evaluated = kernel.work().evaluations;
     let began = Instant::now();
     let (engine, input, real, threads) = match &settings.driver {
         Driver::Inline => {
@@ -179,7 +179,7 @@ pub fn run(
         input,
         audit,
         latency,
-        evaluations: kernel.evaluations() - evaluated,
+        evaluations: kernel.work().evaluations - evaluated,
         inputs,
         event_lines,
         hash,
