@@ -36,8 +36,6 @@ pub struct EngineSettings {
     /// Room for so many stamps of the stages of orders, on each thread ([`Finished::stamps`](super::Finished)); 0: none are
     /// taken. Stamping costs a clock at every place: for those who measure.
     pub trace: usize,
-    /// Whether a worker that has nothing to do touches the pools that are the next to be crossed, so that they are met warm.
-    pub warm: bool,
     /// What is done to the memory of the process at the start.
     pub memory: Memory,
     /// After so long without an input the sequencer tells the time itself (since the epoch).
@@ -56,7 +54,6 @@ impl Default for EngineSettings {
             record: false,
             stamps: false,
             trace: 0,
-            warm: true,
             memory: Memory::AsItComes,
             heartbeat: None,
             panic_at: None,
@@ -265,9 +262,6 @@ fn man(
         from_arbiter,
         bell: bell.clone(),
         shared: Arc::clone(&common.shared),
-        warms: settings.warm,
-        cold: 0,
-        next_warm: 0,
         traces: Arc::clone(&common.traces),
         panic_at: settings.panic_at.and_then(|(worker, place)| (worker == number).then_some(place)),
     };

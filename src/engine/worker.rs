@@ -28,11 +28,6 @@ pub(super) struct Worker {
     /// Of this worker.
     pub(super) bell: Bell,
     pub(super) shared: Arc<Shared>,
-    /// Whether it keeps the next pools warm while it is idle.
-    pub(super) warms: bool,
-    /// Nearest pools to be touched before it does nothing, of either side of each instrument, and the last that was.
-    pub(super) cold: u32,
-    pub(super) next_warm: u32,
     /// Where its stamps go when it ends.
     pub(super) traces: Arc<ArrayQueue<Box<Trace>>>,
     /// At this place it panics: for the tests of what happens then.
@@ -86,9 +81,6 @@ impl Worker {
                     injected_panic(self.number);
                 }
                 self.ring.advance();
-                if self.warms {
-                    self.cold = 2 * desk.market.instruments.len() as u32;
-                }
                 batch += 1;
                 if batch == BATCH || std::mem::take(&mut self.outbox.told) {
                     self.release();
@@ -96,22 +88,11 @@ impl Worker {
                 }
             }
             self.release();
-            self.keep_warm(&desk);
             let Self { ring, bell, shared, .. } = &self;
             bell.wait(|| ring.peek().is_some() || shared.has_failed() || ring.is_closed());
             if self.ring.peek().is_none() && (self.shared.has_failed() || self.ring.is_closed()) {
                 return Some(desk);
             }
-        }
-    }
-
-    /// Touches the next pools of each instrument, once after the last input, until the next one comes.
-    fn keep_warm(&mut self, desk: &Desk) {
-        let sides = 2 * desk.market.instruments.len() as u32;
-        while self.cold > 0 && self.ring.peek().is_none() {
-            self.cold -= 1;
-            self.next_warm = if self.next_warm + 1 < sides { self.next_warm + 1 } else { 0 };
-            desk.shard.warm(&desk.market, InstrumentId(self.next_warm / 2), self.next_warm % 2 == 1);
         }
     }
 

@@ -100,11 +100,6 @@ impl Bands {
         self.upper[instrument.index()].below(mark, found);
     }
 
-    /// The holdings whose edges are the nearest, on either side.
-    pub(super) fn nearest(&self, instrument: InstrumentId) -> [Option<u32>; 2] {
-        [self.lower[instrument.index()].nearest(), self.upper[instrument.index()].nearest()]
-    }
-
     /// The adverse edge of a certified position: its worst mark inside the band.
     fn adverse_edge(&self, instrument: InstrumentId, unit: Unit, holding: u32, long: bool) -> Option<Price> {
         if long {

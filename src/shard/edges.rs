@@ -50,8 +50,8 @@ impl Edges {
     }
 
     /// The holding with the smallest key.
-    #[inline]
-    pub(super) fn nearest(&self) -> Option<u32> {
+    #[cfg(test)]
+    fn nearest(&self) -> Option<u32> {
         self.holdings.first().copied()
     }
 

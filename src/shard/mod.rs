@@ -28,7 +28,6 @@ mod score_bounds;
 mod scores;
 mod store;
 mod view;
-mod warm;
 mod work;
 
 pub(crate) use booking::FillSide;
