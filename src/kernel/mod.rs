@@ -152,15 +152,26 @@ impl Kernel {
     /// The second half: liquidates, until no unlocked pool is in breach, and lets the funds act; then books what the
     /// command has ordered for all accounts, piece by piece, each with what follows from it.
     pub fn decide(&mut self) {
+        self.decide_input();
+        while self.book_piece() {}
+    }
+
+    /// The second half of an input by itself, without what is ordered for all accounts. [`Kernel::book_piece`] must follow
+    /// until nothing is left to book; other inputs may lie in between, so that none waits for more than one piece.
+    pub fn decide_input(&mut self) {
         self.decide_once();
-        while let Some(piece) = self.next_piece() {
-            let booked = self.place(None, &piece, OffGrid::NONE, false);
-            debug_assert!(booked.is_ok(), "a piece that is due is refused: a kernel bug");
-            if booked.is_err() {
-                return;
-            }
-            self.decide_once();
+    }
+
+    /// Books the next piece of what was ordered for all accounts, with what follows from it; false if nothing is due.
+    pub fn book_piece(&mut self) -> bool {
+        let Some(piece) = self.next_piece() else { return false };
+        let booked = self.place(None, &piece, OffGrid::NONE, false);
+        debug_assert!(booked.is_ok(), "a piece that is due is refused: a kernel bug");
+        if booked.is_err() {
+            return false;
         }
+        self.decide_once();
+        true
     }
 
     /// The next piece of the oldest job: the next accounts in order, or its end. Without any, a funding that has fallen due.
