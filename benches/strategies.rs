@@ -160,7 +160,7 @@ fn time(kernel: &mut Kernel, walk: &mut Walk, ticks: u64) -> Duration {
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let accounts = accounts();
-    let (mut bands, mut scan) = (build(Strategy::Bands), build(Strategy::Scan));
+    let (mut bands, mut scan) = (build(Strategy::Bands), build(Strategy::Dense));
     println!("{accounts} accounts, {} positions in each kernel", bands.positions());
     let mut walk = Walk::new();
     let events = compare(&mut bands, &mut scan, &mut walk);

@@ -84,7 +84,7 @@ fn crowd(airlock: Option<AirlockRule>, shards: u32, strategy: Strategy) -> Kerne
 }
 
 fn every_way(test: impl Fn(u32, Strategy)) {
-    for strategy in [Strategy::Bands, Strategy::Scan] {
+    for strategy in Strategy::ALL {
         for shards in [1, 3] {
             test(shards, strategy);
         }
@@ -256,7 +256,7 @@ impl Plain {
 fn outcomes_are_those_of_plain_arithmetic() {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..40 {
-        let (shards, strategy) = (1 + seed as u32 % 3, [Strategy::Bands, Strategy::Scan][seed as usize % 2]);
+        let (shards, strategy) = (1 + seed as u32 % 3, Strategy::ALL[seed as usize % 4]);
         let mut kernel = crowd(Some(RULE), shards, strategy);
         let mut plain = Plain { live: 1_000, held: None, pools: Vec::new() };
         let (mut dice, mut now) = (Dice(seed), 1);
@@ -492,7 +492,7 @@ fn in_lockstep_threads_say_what_the_inline_kernel_says() {
     let mut seen = BTreeMap::new();
     for seed in 0..12 {
         let mut engine = start(1 + seed as u32 % 3, seed % 2 == 0, 16);
-        let (mut inline, mut scan) = (world(1, Strategy::Bands), world(2, Strategy::Scan));
+        let (mut inline, mut scan) = (world(1, Strategy::Bands), world(2, Strategy::Dense));
         for input in script(seed, 500) {
             let expected = put(&mut inline, &input);
             assert_eq!(put(&mut scan, &input), expected, "seed {seed}, {input:?}");
@@ -503,7 +503,7 @@ fn in_lockstep_threads_say_what_the_inline_kernel_says() {
         let finished = engine.stop();
         let threaded = finished.kernel.expect("all threads ended");
         assert_eq!(state(&threaded), state(&inline));
-        let mut again = world(2, Strategy::Scan);
+        let mut again = world(2, Strategy::Dense);
         replay(&mut again, &finished.record.unwrap(), |_| ()).unwrap();
         assert_eq!(state(&again), state(&inline));
     }
@@ -567,7 +567,7 @@ fn the_record_of_a_stream_gives_the_same_log_inline() {
         let record = finished.record.unwrap();
         let is_decision = |entry: &Entry| matches!(entry, Entry::Decide { .. });
         behind += record.windows(2).filter(|pair| !is_decision(&pair[0]) && !is_decision(&pair[1])).count();
-        let (mut again, mut said) = (world(2, Strategy::Scan), Vec::new());
+        let (mut again, mut said) = (world(2, Strategy::Dense), Vec::new());
         replay(&mut again, &record, |output| said.push(output)).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         let first = log.iter().zip(&said).position(|(a, b)| a != b);
         assert_eq!(first.map(|at| (&log[at], &said[at])), None, "seed {seed}");

@@ -95,7 +95,9 @@ fn crash(kernel: &mut Kernel) -> u64 {
 
 #[test]
 fn nothing_is_allocated_between_a_tick_and_its_orders() {
-    for (shards, strategy) in [(1, Strategy::Bands), (3, Strategy::Bands), (2, Strategy::Scan)] {
+    for (shards, strategy) in
+        [(1, Strategy::Bands), (3, Strategy::Adaptive), (2, Strategy::Dense), (2, Strategy::Sweep)]
+    {
         for venue in [VenueMode::Mark, VenueMode::None] {
             let mut kernel = kernel(shards, strategy);
             kernel.set_venue(None, venue).unwrap();

@@ -165,7 +165,7 @@ fn command(dice: &mut Dice, world: &World, marks: &mut [i64; 2]) -> Command {
 fn a_margin_call_is_never_late_and_never_twice() {
     let mut told_in_all = 0;
     for (number, world) in WORLDS.iter().enumerate() {
-        let mut kernels = [(1, Strategy::Bands), (3, Strategy::Bands), (2, Strategy::Scan)]
+        let mut kernels = [(1, Strategy::Bands), (3, Strategy::Adaptive), (2, Strategy::Dense), (4, Strategy::Sweep)]
             .map(|(shards, strategy)| kernel(world, shards, strategy));
         let mut dice = Dice(0x5DEE_CE66_D1CE_4E5B + number as u64);
         let mut marks = [world.start; 2];
@@ -206,7 +206,7 @@ fn a_margin_call_is_never_late_and_never_twice() {
             calls += said.len();
         }
         println!(
-            "world {number}: {calls} calls, {} evaluations by bands, {} by scan",
+            "world {number}: {calls} calls, {} evaluations by bands, {} by dense",
             kernels[0].evaluations(),
             kernels[2].evaluations()
         );
@@ -222,7 +222,7 @@ fn a_margin_call_is_never_late_and_never_twice() {
 fn modes_come_and_go_and_leave_nobody_behind() {
     let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
     for (number, world) in WORLDS.iter().enumerate() {
-        let mut kernels = [(1, Strategy::Bands), (3, Strategy::Bands), (2, Strategy::Scan)]
+        let mut kernels = [(1, Strategy::Bands), (3, Strategy::Adaptive), (2, Strategy::Dense), (4, Strategy::Sweep)]
             .map(|(shards, strategy)| kernel(world, shards, strategy));
         let mut dice = Dice(0x2545_F491_4F6C_DD1D + number as u64);
         let mut marks = [world.start; 2];

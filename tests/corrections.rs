@@ -46,7 +46,7 @@ impl Venue {
         let kernel = Kernel::new(settings(2, Strategy::Bands));
         let engine = EngineSettings { layout: layout(2, false), ring: 2, ..EngineSettings::default() };
         let mut venue = Self {
-            inline: vec![Session::new(settings(1, Strategy::Bands)), Session::new(settings(3, Strategy::Scan))],
+            inline: vec![Session::new(settings(1, Strategy::Bands)), Session::new(settings(3, Strategy::Dense))],
             threads: Session::over(Engine::start(kernel, &engine).expect("the engine starts")),
             line: 0,
         };

@@ -166,7 +166,7 @@ fn neither_shards_nor_strategy_show() {
     for script in &scripts() {
         let expected = fs::read_to_string(path(script, "expected")).expect("an expectation beside the script");
         for shards in ["1", "2", "3", "8"] {
-            for strategy in ["bands", "scan"] {
+            for strategy in ["bands", "sweep", "dense", "adaptive"] {
                 let output = exec(&path(script, "jsonl"), &["--shards", shards, "--strategy", strategy]);
                 assert_eq!(text(&output.stdout), expected, "{script}, {shards} shards, {strategy}");
                 assert!(output.status.success());

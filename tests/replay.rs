@@ -164,9 +164,13 @@ fn shards_and_strategy_never_show() {
     assert!(reference.tally.started > 30 && reference.event_lines > 100, "{:?}", reference.tally);
     assert_eq!(reference.hash, xxhash_rust::xxh3::xxh3_128(&log), "of the lines as they are written");
     assert_eq!(reference.event_lines, log.iter().filter(|&&byte| byte == b'\n').count() as u64);
-    for (shards, strategy) in
-        [(2, Strategy::Bands), (3, Strategy::Bands), (8, Strategy::Bands), (1, Strategy::Scan), (3, Strategy::Scan)]
-    {
+    for (shards, strategy) in [
+        (2, Strategy::Sweep),
+        (3, Strategy::Bands),
+        (8, Strategy::Adaptive),
+        (1, Strategy::Dense),
+        (3, Strategy::Dense),
+    ] {
         let other = replay(&Settings { shards, strategy, ..small(600, 1) });
         assert_eq!(other.hash, reference.hash, "{shards} shards, {strategy:?}");
         assert_eq!(other.tally, reference.tally);
@@ -200,7 +204,8 @@ fn inverse_instruments_reach_every_level_and_shards_and_strategy_never_show() {
         assert!(reference.sides.iter().all(|sides| sides.long == sides.short && sides.long > 0));
         assert_eq!(reference.audit.misses, 0);
         assert_eq!(reference.tally.started, reference.tally.cured + reference.tally.closed, "nobody waits");
-        for (shards, strategy) in [(2, Strategy::Bands), (3, Strategy::Bands), (1, Strategy::Scan), (3, Strategy::Scan)]
+        for (shards, strategy) in
+            [(2, Strategy::Sweep), (3, Strategy::Bands), (1, Strategy::Dense), (3, Strategy::Adaptive)]
         {
             let other = replay(&Settings { shards, strategy, ..settings.clone() });
             assert_eq!(other.hash, reference.hash, "{shards} shards, {strategy:?}");

@@ -196,7 +196,7 @@ fn finish(mut stream: Stream) -> (Finished, Vec<Output>) {
 
 /// Goes through the record inline and compares log and state; in lockstep there is no log to compare.
 fn check_record(finished: &Finished, log: &[Output], layout: &Layout) -> Kernel {
-    let mut again = Kernel::new(Settings { shards: 2, strategy: Strategy::Scan, ..Settings::default() });
+    let mut again = Kernel::new(Settings { shards: 2, strategy: Strategy::Dense, ..Settings::default() });
     let mut told = Vec::new();
     let record = finished.record.as_deref().expect("it was recorded");
     replay(&mut again, record, |output| told.push(output)).unwrap_or_else(|error| panic!("{layout:?}: {error}"));

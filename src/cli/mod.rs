@@ -38,15 +38,21 @@ enum StrategyArg {
     /// Trigger bands.
     #[default]
     Bands,
-    /// A full scan of the holders at every mark.
-    Scan,
+    /// A lower bound of each excess, moved along a column of the holders at every mark.
+    Sweep,
+    /// An exact evaluation of every holder at every mark.
+    Dense,
+    /// Bands, and a sweep of those that are crossed by the hundred.
+    Adaptive,
 }
 
 impl From<StrategyArg> for Strategy {
     fn from(arg: StrategyArg) -> Self {
         match arg {
             StrategyArg::Bands => Self::Bands,
-            StrategyArg::Scan => Self::Scan,
+            StrategyArg::Sweep => Self::Sweep,
+            StrategyArg::Dense => Self::Dense,
+            StrategyArg::Adaptive => Self::Adaptive,
         }
     }
 }

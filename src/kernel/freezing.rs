@@ -83,7 +83,7 @@ fn started(events: &[Event]) -> Vec<u64> {
 }
 
 fn every_way(test: impl Fn(Kernel)) {
-    for strategy in [Strategy::Bands, Strategy::Scan] {
+    for strategy in Strategy::ALL {
         for shards in [1, 3] {
             test(kernel(strategy, shards));
         }

@@ -69,10 +69,7 @@ impl Settings {
     /// The strategy, as it is given on the command line.
     #[must_use]
     pub fn strategy_word(&self) -> &'static str {
-        match self.strategy {
-            Strategy::Bands => "bands",
-            Strategy::Scan => "scan",
-        }
+        self.strategy.name()
     }
 }
 

@@ -271,14 +271,14 @@ impl Shard {
             return;
         }
         match self.strategy {
-            Strategy::Bands => {
+            Strategy::Bands | Strategy::Adaptive => {
                 while let Some(holding) = self.bands.take_crossed(instrument, mark) {
                     let pool = self.holdings[holding as usize].pool;
                     self.pools[pool as usize].slack = UNCERTIFIED;
                     self.touch(pool);
                 }
             }
-            Strategy::Scan => self.scan(market, instrument),
+            Strategy::Sweep | Strategy::Dense => self.scan(market, instrument),
         }
     }
 

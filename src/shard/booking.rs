@@ -1,10 +1,10 @@
 //! Booking: what fills, fees and payments do to positions and collateral.
 
+use super::Shard;
 use super::edges::ABSENT;
 use super::margin::rounding_loss;
 use super::store::UNCERTIFIED;
 use super::store::leverage_of;
-use super::{Shard, Strategy};
 use crate::command::{MarginMode, PositionSide};
 use crate::event::Events;
 use crate::market::{InstrumentId, Market};
@@ -171,7 +171,7 @@ impl Shard {
         let holders = &mut self.holders[instrument.index()];
         self.holdings[holding as usize].holder = holders.len() as u32;
         holders.push(holding);
-        if self.strategy == Strategy::Bands {
+        if self.strategy.sets_edges() {
             self.bands.reserve(instrument, self.holders[instrument.index()].len());
         }
     }

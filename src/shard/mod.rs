@@ -63,8 +63,34 @@ pub enum Strategy {
     /// By the edges of trigger bands: work only where a mark crosses one.
     #[default]
     Bands,
-    /// By evaluating every pool that holds the instrument: what other engines do, kept as reference and rival.
-    Scan,
+    /// By a lower bound of every pool's excess, which each mark moves along a column of its holders: the strongest scan.
+    Sweep,
+    /// By evaluating every pool that holds the instrument at each of its marks: what other engines do, kept as reference and
+    /// rival.
+    Dense,
+    /// By bands; pools that are crossed by the hundred are swept until it is calm again.
+    Adaptive,
+}
+
+impl Strategy {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Bands, Self::Sweep, Self::Dense, Self::Adaptive];
+
+    /// Its name, as it is given on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bands => "bands",
+            Self::Sweep => "sweep",
+            Self::Dense => "dense",
+            Self::Adaptive => "adaptive",
+        }
+    }
+
+    /// Whether it sets edges.
+    fn sets_edges(self) -> bool {
+        matches!(self, Self::Bands | Self::Adaptive)
+    }
 }
 
 /// Pools that one input can put in breach before the lists for them grow.
@@ -335,7 +361,7 @@ impl Shard {
     /// Evaluates an unlocked pool unless its certificate still holds; certifies it if it is not in breach, and notes if it
     /// rose past a level of margin calls.
     fn needs_liquidation(&mut self, market: &Market, pool: u32, called: &mut Vec<Called>) -> bool {
-        if self.strategy == Strategy::Bands && self.pools[pool as usize].slack >= 0 {
+        if self.strategy.sets_edges() && self.pools[pool as usize].slack >= 0 {
             return false;
         }
         let margin = self.evaluate_counted(market, pool);
@@ -345,7 +371,7 @@ impl Shard {
         if self.watches_levels(pool) {
             called.extend(self.note_level(market, pool, margin));
         }
-        if self.strategy == Strategy::Bands && margin.holds_position {
+        if self.strategy.sets_edges() && margin.holds_position {
             let by_level = self.watches_levels(pool) && self.certify_levels(market, pool, &margin);
             if !by_level {
                 self.certify(market, pool, margin.equity - margin.maintenance);
