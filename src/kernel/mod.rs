@@ -8,6 +8,8 @@ mod answers;
 mod correct;
 mod declare;
 #[cfg(test)]
+mod floors;
+#[cfg(test)]
 mod freezing;
 mod health;
 mod overview;
@@ -26,8 +28,8 @@ use crate::market::{InstrumentId, Market};
 use crate::number::Price;
 use crate::refusal::Refusal;
 use crate::rounds::{Rounds, VenueAnswer};
-use crate::sequencer::{self, Facts};
-use crate::shard::{Capacity, Report, Shard, Shards, Strategy, locate};
+use crate::sequencer::{self, Facts, Found, Known};
+use crate::shard::{Capacity, Place, Report, Shard, Shards, Strategy, locate};
 use crate::venue::{BookUpdate, VenueMode, VenueRules};
 
 /// How a kernel is built.
@@ -219,7 +221,7 @@ impl Kernel {
         self.check_time(if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns })?;
         let Self { rounds, shards, reports, inputs, seq, record, .. } = self;
         let mut facts = Inline { rounds, shards };
-        sequencer::check(&facts.rounds.market, &mut facts, command, off_grid)?;
+        let found = sequencer::check(&facts.rounds.market, &mut facts, command, off_grid)?;
         if counts {
             *inputs += 1;
             *seq += 1;
@@ -240,14 +242,15 @@ impl Kernel {
             _ if command.price_input().is_some() => {}
             Command::Chunk { .. } => {
                 for shard in &mut *shards {
-                    shard.book(&rounds.market, command, off_grid, *inputs, reports)?;
+                    shard.book(&rounds.market, (command, off_grid), &found, *inputs, reports)?;
                 }
                 reports.drain(..).for_each(|report| rounds.stage(&report));
                 rounds.book(command, off_grid)?;
             }
             _ => {
                 rounds.book(command, off_grid)?;
-                let mut book = |shard: &mut Box<Shard>| shard.book(&rounds.market, command, off_grid, *inputs, reports);
+                let input = (command, off_grid);
+                let mut book = |shard: &mut Box<Shard>| shard.book(&rounds.market, input, &found, *inputs, reports);
                 let booked = shards.iter_mut().try_for_each(&mut book);
                 if let Err(refusal) = booked {
                     // What a job had still to book for the account was booked before the command was looked at.
@@ -377,6 +380,12 @@ impl Kernel {
         self.shards.iter().map(|shard| shard.evaluations()).sum()
     }
 
+    /// Orders so far that the floor of what is available did not decide, over all shards: the exact computation did.
+    #[must_use]
+    pub fn exact_orders(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.exact_orders()).sum()
+    }
+
     /// Moves the present time on without an input: a question was asked at this time. Earlier times are ignored.
     pub fn pass_time(&mut self, ts_ns: Option<u64>) {
         let Some(ts_ns) = ts_ns.filter(|&ts_ns| ts_ns > self.rounds.now_ns) else { return };
@@ -435,6 +444,12 @@ struct Inline<'a> {
 }
 
 impl Facts for Inline<'_> {
+    #[inline]
+    fn find(&self, account: u64, instrument: InstrumentId) -> Option<Known> {
+        let place = Place::find(self.shards, account, instrument)?;
+        Some(Known { hedges: self.shards[place.shard as usize].hedges(place.account), place: Some(place) })
+    }
+
     fn knows(&self, account: u64) -> bool {
         locate(self.shards, account).is_some()
     }
@@ -447,13 +462,12 @@ impl Facts for Inline<'_> {
     fn open_interest_fits(
         &mut self,
         market: &Market,
-        command: &Command,
-        off_grid: OffGrid,
+        input: (&Command, OffGrid),
+        found: &Found,
         instrument: InstrumentId,
         price: Price,
     ) -> bool {
-        let input = (command, off_grid);
-        let lots = sequencer::open_interest_after(market, self.shards, &self.rounds.arbiter, input, instrument);
+        let lots = sequencer::open_interest_after(market, self.shards, &self.rounds.arbiter, input, found, instrument);
         lots.is_none_or(|lots| market.instrument(instrument).admitted_value(lots.max(1), price).is_some())
     }
 }

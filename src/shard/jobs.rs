@@ -25,6 +25,9 @@ pub(super) struct JobShare {
 impl Shard {
     /// A job was ordered.
     pub(crate) fn begin_job(&mut self, name: JobName) {
+        if name.kind == JobKind::Rules {
+            self.begin_epoch(); // orders are checked by the new rules at once
+        }
         let mut early = Set::default();
         early.reserve(EARLY);
         self.jobs.push(JobShare { name, early, paid: 0, received: 0 });

@@ -13,11 +13,13 @@ mod corrections;
 mod deleverage;
 mod edges;
 mod ended;
+mod floor;
 mod groups;
 mod holds;
 mod jobs;
 mod liq_price;
 mod liquidation;
+mod lookup;
 mod margin;
 mod modes;
 mod orders;
@@ -33,7 +35,7 @@ pub(crate) use calls::Called;
 pub(crate) use carry_out::fees;
 pub(crate) use deleverage::{Candidate, LogPlace};
 pub(crate) use ended::ENDED_KEPT;
-pub(crate) use groups::locate;
+pub(crate) use groups::{Place, locate};
 pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
 pub use margin::Margin;
 pub(crate) use preview::Breaches;
@@ -51,9 +53,11 @@ use crate::number::Quantity;
 use crate::position::Position;
 use bands::Bands;
 use ended::EndedOrders;
+use floor::Ranges;
 use groups::Groups;
 use jobs::JobShare;
 use liquidation::Liquidation;
+use lookup::Lookup;
 use std::collections::BTreeMap;
 use store::{Account, Holding, NONE, OpenOrder, OrderBook, Pool};
 
@@ -144,20 +148,19 @@ pub(crate) struct Shard {
     shards: u32,
     strategy: Strategy,
     accounts: Vec<Account>,
-    by_id: Map<u64, u32>,
-    /// The same in the order of ids: jobs take their turns in it.
+    lookup: Lookup,
+    /// The accounts in the order of ids: jobs take their turns in it.
     in_order: BTreeMap<u64, u32>,
     groups: Groups,
     /// As the market's jobs: what is kept of them here.
     jobs: Vec<JobShare>,
     pools: Vec<Pool>,
+    ranges: Ranges,
     holdings: Vec<Holding>,
-    by_instrument: Map<(u32, InstrumentId), u32>,
     books: Vec<OrderBook>,
     orders: Vec<OpenOrder>,
     /// Head of the list of order records that are free.
     free_order: u32,
-    order_ids: Map<(u32, u64), u32>,
     /// By instrument: the holdings with a position.
     holders: Vec<Vec<u32>>,
     /// By instrument: lots of all long positions.
@@ -195,27 +198,28 @@ pub(crate) struct Shard {
     /// How often queues have looked at them, from 1.
     looks: u32,
     evaluations: u64,
+    /// Orders that were decided by the exact computation.
+    exact_orders: u64,
 }
 
 impl Shard {
     pub(crate) fn new(number: u32, shards: u32, strategy: Strategy, capacity: Capacity) -> Self {
         let burst = capacity.accounts.min(BURST);
-        let mut shard = Self {
+        Self {
             number,
             shards,
             strategy,
             accounts: Vec::with_capacity(capacity.accounts),
-            by_id: Map::default(),
+            lookup: Lookup::with_capacity(capacity.accounts, capacity.positions, capacity.orders),
             in_order: BTreeMap::new(),
             groups: Groups::default(),
             jobs: Vec::new(),
             pools: Vec::with_capacity(capacity.accounts.max(capacity.positions)),
+            ranges: Ranges::default(),
             holdings: Vec::with_capacity(capacity.positions),
-            by_instrument: Map::default(),
             books: Vec::with_capacity(capacity.orders),
             orders: Vec::with_capacity(capacity.orders),
             free_order: NONE,
-            order_ids: Map::default(),
             holders: Vec::new(),
             long_lots: Vec::new(),
             lots_at_time: Vec::new(),
@@ -237,11 +241,8 @@ impl Shard {
             notes_changes: false,
             looks: 1,
             evaluations: 0,
-        };
-        shard.by_id.reserve(capacity.accounts);
-        shard.by_instrument.reserve(capacity.positions);
-        shard.order_ids.reserve(capacity.orders);
-        shard
+            exact_orders: 0,
+        }
     }
 
     /// Makes room for one more asset.
@@ -271,6 +272,7 @@ impl Shard {
         self.lots_at_time.push(0);
         self.in_flight.push(0);
         self.bands.add_instrument();
+        self.ranges.add_instrument();
     }
 
     /// Lots of all long positions in an instrument.
@@ -289,15 +291,10 @@ impl Shard {
         self.lots_at_time[instrument.index()]
     }
 
-    /// By how many lots a fill of signed `quantity` makes an account's long positions larger; negative: smaller.
-    pub(crate) fn long_growth(
-        &self,
-        account: u32,
-        instrument: InstrumentId,
-        side: Option<PositionSide>,
-        quantity: Quantity,
-    ) -> Quantity {
-        let holding = self.holding(account, instrument, side);
+    /// By how many lots a fill of signed `quantity` makes an account's long positions larger; negative: smaller. `first` is
+    /// its first holding in the instrument.
+    pub(crate) fn long_growth(&self, first: Option<u32>, side: Option<PositionSide>, quantity: Quantity) -> Quantity {
+        let holding = first.map(|first| self.leg(first, side));
         let position = holding.map_or(Position::default(), |holding| self.holdings[holding as usize].position);
         let (closing, opening) = position.split(quantity);
         opening.max(0) - if position.quantity > 0 { closing } else { 0 }
@@ -316,6 +313,11 @@ impl Shard {
     /// Exact evaluations of a pool so far.
     pub(crate) fn evaluations(&self) -> u64 {
         self.evaluations
+    }
+
+    /// Orders that were decided by the exact computation of what is available, so far.
+    pub(crate) fn exact_orders(&self) -> u64 {
+        self.exact_orders
     }
 
     /// Looks at every touched pool: certifies it, or adds it to the findings.
