@@ -182,17 +182,19 @@ impl Kernel {
             return self.rounds.market.due_settlement(self.rounds.now_ns);
         };
         let chunk = self.rounds.market.instrument(job.name.instrument).spec.funding.chunk as usize;
-        let mut ids: Vec<u64> = Vec::new();
-        for shard in &self.shards {
-            ids.extend(shard.ids_after(job.done).take(chunk));
-        }
-        let part = if ids.is_empty() {
-            Part::End
-        } else {
-            let last = chunk.min(ids.len()) - 1;
-            Part::UpTo(*ids.select_nth_unstable(last).1)
+        let last = match &self.shards[..] {
+            [shard] => shard.ids_after(job.done).take(chunk).last(),
+            shards => {
+                // What comes next of each shard; the least of them, so often.
+                let mut next: Vec<_> = shards.iter().map(|shard| shard.ids_after(job.done).peekable()).collect();
+                let least = || {
+                    let least = next.iter_mut().min_by_key(|ids| ids.peek().map_or((true, 0), |&id| (false, id)));
+                    least.and_then(Iterator::next)
+                };
+                std::iter::from_fn(least).take(chunk).last()
+            }
         };
-        Some(Command::Chunk { job: job.name, part })
+        Some(Command::Chunk { job: job.name, part: last.map_or(Part::End, Part::UpTo) })
     }
 
     /// One decision.
