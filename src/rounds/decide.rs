@@ -146,17 +146,18 @@ impl Rounds {
             shard.look_at_held_back();
             shard.examine(&self.market, &mut self.findings);
         }
-        self.findings.breached.sort_unstable();
+        self.findings.breached.sort_unstable_by_key(|breached| breached.attention);
         self.findings.called.sort_unstable_by_key(|called| called.attention);
         self.walk.clear();
         let mut called = self.findings.called.iter().peekable();
-        for &found in &self.findings.breached {
+        for breached in &self.findings.breached {
+            let found = breached.attention;
             while let Some(called) = called.next_if(|called| called.attention < found) {
                 let shard = &shards[called.attention.shard as usize];
                 shard.tell_calls(&self.market, called, |event| self.events.push(event));
             }
             let shard = &mut shards[found.shard as usize];
-            if shard.announce(&self.market, found.pool, self.cause, &mut self.events).is_some() {
+            if shard.announce(&self.market, breached, self.cause, &mut self.events) {
                 self.walk.push(found);
             }
         }

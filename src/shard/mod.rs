@@ -123,11 +123,18 @@ pub(crate) struct Attention {
     pub(crate) pool: u32,
 }
 
+/// An unlocked pool in breach, and what it was found to be worth.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Breached {
+    pub(crate) attention: Attention,
+    pub(crate) margin: Margin,
+}
+
 /// What the touched pools of a shard turned out to need.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     /// Unlocked, and in breach.
-    pub(crate) breached: Vec<Attention>,
+    pub(crate) breached: Vec<Breached>,
     /// Locked, and waiting for nothing.
     pub(crate) ready: Vec<Attention>,
     /// Unlocked, not in breach, and past a level of margin calls.
@@ -329,12 +336,12 @@ impl Shard {
                 if self.is_ready(pool) {
                     findings.ready.push(self.attention(pool));
                 }
-            } else if self.needs_liquidation(market, pool, &mut findings.called) {
+            } else if let Some(margin) = self.needs_liquidation(market, pool, &mut findings.called) {
                 if self.is_behind(market, pool) && self.has_living_mark(market, pool) {
                     self.catch_up_pool(market, pool);
                     self.touch(pool); // looked at again, with all that is booked for it
                 } else {
-                    findings.breached.push(self.attention(pool));
+                    findings.breached.push(Breached { attention: self.attention(pool), margin });
                 }
             }
         }
@@ -360,15 +367,15 @@ impl Shard {
         Attention { account, name: record.name, shard: self.number, pool }
     }
 
-    /// Evaluates an unlocked pool unless its certificate still holds; certifies it if it is not in breach, and notes if it
-    /// rose past a level of margin calls.
-    fn needs_liquidation(&mut self, market: &Market, pool: u32, called: &mut Vec<Called>) -> bool {
+    /// Evaluates an unlocked pool unless its certificate still holds, and returns its margin if it is in breach; else certifies
+    /// it, and notes if it rose past a level of margin calls.
+    fn needs_liquidation(&mut self, market: &Market, pool: u32, called: &mut Vec<Called>) -> Option<Margin> {
         if self.strategy.sets_edges() && self.pools[pool as usize].slack >= 0 {
-            return false;
+            return None;
         }
         let margin = self.evaluate_counted(market, pool);
         if margin.in_breach() {
-            return true;
+            return Some(margin);
         }
         if self.watches_levels(pool) {
             called.extend(self.note_level(market, pool, margin));
@@ -379,7 +386,7 @@ impl Shard {
                 self.certify(market, pool, margin.equity - margin.maintenance);
             }
         }
-        false
+        None
     }
 
     fn evaluate_counted(&mut self, market: &Market, pool: u32) -> Margin {
