@@ -16,7 +16,7 @@ const ROUNDS: usize = 5;
 
 /// All accounts hold the first instrument.
 fn world() -> World {
-    let mut world = World::new(accounts(), 0);
+    let mut world = World::with_room(accounts(), 0, accounts());
     for pair in 0..world.accounts / 2 {
         let mut fill = world.fill(pair, 0, 100, 0);
         fill.instrument = InstrumentId(0);

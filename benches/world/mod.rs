@@ -46,8 +46,12 @@ pub struct World {
 
 impl World {
     pub fn new(accounts: u64, positions: u64) -> Self {
-        let capacity =
-            Capacity { accounts: accounts as usize, positions: (accounts * positions) as usize, orders: 1 << 12 };
+        Self::with_room(accounts, positions, accounts * positions)
+    }
+
+    /// As [`World::new`], with room for more positions than there are.
+    pub fn with_room(accounts: u64, positions: u64, room: u64) -> Self {
+        let capacity = Capacity { accounts: accounts as usize, positions: room as usize, orders: 1 << 12 };
         let mut kernel = Kernel::new(Settings { shards: 1, strategy: Strategy::default(), capacity });
         kernel.declare_asset(None, "USDT", 8).unwrap();
         for index in 0..INSTRUMENTS {

@@ -29,7 +29,7 @@ use crate::number::Price;
 use crate::refusal::Refusal;
 use crate::rounds::{Rounds, VenueAnswer};
 use crate::sequencer::{self, Facts, Found, Known};
-use crate::shard::{Capacity, Place, Report, Shard, Shards, Strategy, locate};
+use crate::shard::{Capacity, Memory, Place, Report, Shard, Shards, Strategy, locate};
 use crate::venue::{BookUpdate, VenueMode, VenueRules};
 
 /// How a kernel is built.
@@ -185,13 +185,12 @@ impl Kernel {
         let last = match &self.shards[..] {
             [shard] => shard.ids_after(job.done).take(chunk).last(),
             shards => {
-                // What comes next of each shard; the least of them, so often.
-                let mut next: Vec<_> = shards.iter().map(|shard| shard.ids_after(job.done).peekable()).collect();
-                let least = || {
-                    let least = next.iter_mut().min_by_key(|ids| ids.peek().map_or((true, 0), |&id| (false, id)));
-                    least.and_then(Iterator::next)
-                };
-                std::iter::from_fn(least).take(chunk).last()
+                let mut ids: Vec<u64> = Vec::new();
+                for shard in shards {
+                    ids.extend(shard.ids_after(job.done).take(chunk));
+                }
+                let last = chunk.min(ids.len());
+                (last > 0).then(|| *ids.select_nth_unstable(last - 1).1)
             }
         };
         Some(Command::Chunk { job: job.name, part: last.map_or(Part::End, Part::UpTo) })
@@ -380,6 +379,14 @@ impl Kernel {
     #[must_use]
     pub fn evaluations(&self) -> u64 {
         self.shards.iter().map(|shard| shard.evaluations()).sum()
+    }
+
+    /// What the records of all shards take of memory, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let mut memory = Memory::default();
+        self.shards.iter().for_each(|shard| memory.add(&shard.memory()));
+        memory
     }
 
     /// Orders so far that the floor of what is available did not decide, over all shards: the exact computation did.

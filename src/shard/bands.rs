@@ -18,6 +18,7 @@
 
 use super::edges::{ABSENT, Edges, Places};
 use super::margin::{excess_at, rounding_loss};
+use super::memory::room;
 use super::store::UNCERTIFIED;
 use super::{Shard, Strategy};
 use crate::contract::{Unit, Valuation};
@@ -73,6 +74,15 @@ impl Bands {
     pub(super) fn reserve(&mut self, instrument: InstrumentId, holders: usize) {
         self.lower[instrument.index()].reserve(holders);
         self.upper[instrument.index()].reserve(holders);
+    }
+
+    /// Bytes, with the spare room.
+    pub(super) fn room(&self) -> usize {
+        let sides = [(&self.lower, &self.lower_places), (&self.upper, &self.upper_places)];
+        let room_of = |(edges, places): (&Vec<Edges>, &Places)| {
+            room(edges) + edges.iter().map(Edges::room).sum::<usize>() + room(places)
+        };
+        sides.into_iter().map(room_of).sum()
     }
 
     pub(super) fn set(&mut self, instrument: InstrumentId, holding: u32, band: Band) {

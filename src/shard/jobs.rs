@@ -5,7 +5,6 @@ use super::{Outbox, Report, Shard};
 use crate::jobs::{Job, JobKind, JobName, Part};
 use crate::map::Set;
 use crate::market::{Instrument, InstrumentId, Market};
-use std::ops::Bound;
 
 /// Accounts that may be booked before their turn without making room.
 const EARLY: usize = 1 << 10;
@@ -43,8 +42,7 @@ impl Shard {
 
     /// The ids of the first accounts after `done`, in order.
     pub(crate) fn ids_after(&self, done: Option<u64>) -> impl Iterator<Item = u64> + '_ {
-        let from = done.map_or(Bound::Unbounded, Bound::Excluded);
-        self.in_order.range((from, Bound::Unbounded)).map(|(&id, _)| id)
+        self.turns.after(&self.accounts, done).map(|at| self.accounts[at as usize].id)
     }
 
     /// Books a piece of the oldest job.
@@ -52,21 +50,30 @@ impl Shard {
         match part {
             Part::UpTo(last) => {
                 let Some(job) = market.jobs.first() else { return };
-                let from = job.done.map_or(Bound::Unbounded, Bound::Excluded);
-                let accounts = std::mem::take(&mut self.in_order);
-                let early = std::mem::take(&mut self.jobs[0].early);
-                let due = accounts.range((from, Bound::Included(last))).map(|(_, &account)| account);
-                let mut due = due.filter(|account| early.is_empty() || !early.contains(account));
-                let mut together = [NONE; TOGETHER];
+                let mut done = job.done;
                 loop {
-                    let count = together.iter_mut().zip(&mut due).map(|(place, account)| *place = account).count();
-                    if count == 0 {
-                        break;
+                    let (mut together, mut count) = ([NONE; TOGETHER], 0);
+                    let (before, early) = (done, &self.jobs[0].early);
+                    for at in self.turns.after(&self.accounts, done).take(TOGETHER) {
+                        let id = self.accounts[at as usize].id;
+                        if id > last {
+                            break;
+                        }
+                        done = Some(id);
+                        if early.is_empty() || !early.contains(&at) {
+                            together[count] = at;
+                            count += 1;
+                        }
+                    }
+                    if done == before {
+                        break; // all are done
                     }
                     self.book_job(market, 0, &together[..count]);
+                    if done == Some(last) {
+                        break;
+                    }
                 }
-                self.in_order = accounts;
-                self.jobs[0].early = early;
+                self.turns.pass(&self.accounts, job.done, last);
             }
             Part::End => {
                 let JobShare { paid, received, .. } = self.jobs.remove(0);

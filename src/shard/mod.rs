@@ -21,6 +21,7 @@ mod liq_price;
 mod liquidation;
 mod lookup;
 mod margin;
+mod memory;
 mod modes;
 mod orders;
 mod preview;
@@ -28,6 +29,7 @@ mod reports;
 mod score_bounds;
 mod scores;
 mod store;
+mod turns;
 mod view;
 
 pub(crate) use booking::FillSide;
@@ -38,6 +40,7 @@ pub(crate) use ended::ENDED_KEPT;
 pub(crate) use groups::{Place, locate};
 pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
 pub use margin::Margin;
+pub use memory::Memory;
 pub(crate) use preview::Breaches;
 pub use preview::{Preview, PreviewPool};
 pub(crate) use reports::{OrderFill, Outbox, Report};
@@ -58,8 +61,8 @@ use groups::Groups;
 use jobs::JobShare;
 use liquidation::Liquidation;
 use lookup::Lookup;
-use std::collections::BTreeMap;
 use store::{Account, Holding, NONE, OpenOrder, OrderBook, Pool};
+use turns::Turns;
 
 /// How a shard finds the pools that a mark puts in breach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,7 +106,7 @@ pub(crate) const BURST: usize = 1 << 16;
 /// How many records to make room for at the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capacity {
-    /// Accounts.
+    /// Accounts, each with one pool: what more of them isolated positions and further assets need grows as they open.
     pub accounts: usize,
     /// Positions over all accounts.
     pub positions: usize,
@@ -156,8 +159,7 @@ pub(crate) struct Shard {
     strategy: Strategy,
     accounts: Vec<Account>,
     lookup: Lookup,
-    /// The accounts in the order of ids: jobs take their turns in it.
-    in_order: BTreeMap<u64, u32>,
+    turns: Turns,
     groups: Groups,
     /// As the market's jobs: what is kept of them here.
     jobs: Vec<JobShare>,
@@ -218,10 +220,10 @@ impl Shard {
             strategy,
             accounts: Vec::with_capacity(capacity.accounts),
             lookup: Lookup::with_capacity(capacity.accounts, capacity.positions, capacity.orders),
-            in_order: BTreeMap::new(),
+            turns: Turns::with_capacity(capacity.accounts),
             groups: Groups::default(),
             jobs: Vec::new(),
-            pools: Vec::with_capacity(capacity.accounts.max(capacity.positions)),
+            pools: Vec::with_capacity(capacity.accounts),
             ranges: Ranges::default(),
             holdings: Vec::with_capacity(capacity.positions),
             books: Vec::with_capacity(capacity.orders),
@@ -240,7 +242,7 @@ impl Shard {
             awaiting_executions: 0,
             undecided: Vec::with_capacity(burst),
             held_back: Vec::new(),
-            touched: Vec::with_capacity(capacity.accounts + capacity.positions), // pools
+            touched: Vec::with_capacity(capacity.accounts), // each pool once
             stirred: false,
             found: Findings::with_capacity(burst),
             told: Vec::with_capacity(16),

@@ -162,7 +162,7 @@ impl Shard {
             group: NONE,
         });
         self.enter_account(index);
-        self.in_order.insert(id, index);
+        self.turns.enter(&self.accounts, index);
         self.enter_jobs(index);
         index
     }
@@ -280,6 +280,10 @@ impl Shard {
             suppressed: false,
             level: None,
         });
+        // So that no tick has to make room for it.
+        if self.touched.capacity() < self.pools.len() {
+            self.touched.reserve(self.pools.capacity() - self.touched.len());
+        }
         match before {
             NONE => self.accounts[account as usize].first_pool = index,
             before => self.pools[before as usize].next = index,
