@@ -207,8 +207,8 @@ fn a_margin_call_is_never_late_and_never_twice() {
         }
         println!(
             "world {number}: {calls} calls, {} evaluations by bands, {} by dense",
-            kernels[0].evaluations(),
-            kernels[2].evaluations()
+            kernels[0].work().evaluations,
+            kernels[2].work().evaluations
         );
         assert!(calls > 20, "world {number}: {calls}");
         told_in_all += calls;

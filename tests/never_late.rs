@@ -200,7 +200,7 @@ fn no_pool_in_breach_is_ever_unlocked() {
         let untouched = |account: &u64| test.snapshot[account] == pools(&test.kernel, *account);
         assert!(test.snapshot.keys().all(untouched), "an account changed without an event");
         let (name, evaluations, Checks { all, hedged, one_lot }) =
-            (world.name(), test.kernel.evaluations(), test.checks);
+            (world.name(), test.kernel.work().evaluations, test.checks);
         println!("{name}: {all} checks, {} liquidations, {evaluations} evaluations", test.liquidated);
         assert!(test.liquidated > 50, "{name}: too quiet to show anything");
         assert!(all >= CHECKS_OF_A_WORLD, "{name}: too empty to show anything");

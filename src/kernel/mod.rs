@@ -13,6 +13,7 @@ mod floors;
 mod freezing;
 mod health;
 mod overview;
+mod work;
 
 pub(crate) use correct::correct;
 pub use declare::Declaration;
@@ -161,7 +162,7 @@ impl Kernel {
     /// The second half of an input by itself, without what is ordered for all accounts. [`Kernel::book_piece`] must follow
     /// until nothing is left to book; other inputs may lie in between, so that none waits for more than one piece.
     pub fn decide_input(&mut self) {
-        self.decide_once();
+        self.decide_if_needed();
     }
 
     /// Books the next piece of what was ordered for all accounts, with what follows from it; false if nothing is due.
@@ -172,7 +173,7 @@ impl Kernel {
         if booked.is_err() {
             return false;
         }
-        self.decide_once();
+        self.decide_if_needed();
         true
     }
 
@@ -194,6 +195,17 @@ impl Kernel {
             }
         };
         Some(Command::Chunk { job: job.name, part: last.map_or(Part::End, Part::UpTo) })
+    }
+
+    /// One decision, if there is anything to decide: most inputs leave nothing, and an engine passes over them too. A record
+    /// names the place all the same.
+    #[inline]
+    fn decide_if_needed(&mut self) {
+        if self.record.is_some() || self.rounds.needs_decision(true) {
+            self.decide_once();
+        } else {
+            self.rounds.tell_begun();
+        }
     }
 
     /// One decision.
@@ -373,12 +385,6 @@ impl Kernel {
     #[must_use]
     pub fn now_ns(&self) -> u64 {
         self.rounds.now_ns
-    }
-
-    /// Exact evaluations of a pool so far, over all shards.
-    #[must_use]
-    pub fn evaluations(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.evaluations()).sum()
     }
 
     /// What the records of all shards take of memory, in bytes.

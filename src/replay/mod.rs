@@ -115,7 +115,7 @@ pub fn run(
     let observed = |kernel, log| Ok::<_, ReplayError>(Engine::new(kernel, settings.venue, log, latency()?));
     let Start { mut kernel, names, population } = start;
     let mut journal = Journal::begin(settings.journal.as_deref(), &mut kernel)?;
-    let evaluated = kernel.evaluations();
+    let evaluated = kernel.work().evaluations;
     let began = Instant::now();
     let (engine, input, threads) = match &settings.driver {
         Driver::Inline => {
@@ -166,7 +166,7 @@ pub fn run(
         input,
         audit,
         latency,
-        evaluations: kernel.evaluations() - evaluated,
+        evaluations: kernel.work().evaluations - evaluated,
         inputs,
         event_lines,
         hash,

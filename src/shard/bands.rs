@@ -20,7 +20,7 @@ use super::edges::{ABSENT, Edges, Places};
 use super::margin::{excess_at, rounding_loss};
 use super::memory::room;
 use super::store::UNCERTIFIED;
-use super::{Shard, Strategy};
+use super::{Finder, Shard, Strategy};
 use crate::contract::{Unit, Valuation};
 use crate::market::{Instrument, InstrumentId, InstrumentSpec, MarkChange, Market};
 use crate::number::{LIMIT, PPB, Price, Quantity, div_ceil, div_floor, mul_div_ceil, ppb_ceil};
@@ -45,6 +45,8 @@ pub(super) struct Bands {
     /// Crossed by a mark above.
     upper: Vec<Edges>,
     upper_places: Places,
+    /// Edges set, moved or taken out so far.
+    updates: u64,
 }
 
 /// The prices within which a position is certified; none where no price crosses.
@@ -57,7 +59,7 @@ pub(super) struct Band {
 impl Bands {
     pub(super) fn new(positions: usize) -> Self {
         let places = || Vec::with_capacity(positions);
-        Self { lower: Vec::new(), lower_places: places(), upper: Vec::new(), upper_places: places() }
+        Self { lower: Vec::new(), lower_places: places(), upper: Vec::new(), upper_places: places(), updates: 0 }
     }
 
     pub(super) fn add_instrument(&mut self) {
@@ -85,16 +87,15 @@ impl Bands {
         sides.into_iter().map(room_of).sum()
     }
 
+    pub(super) fn updates(&self) -> u64 {
+        self.updates
+    }
+
     pub(super) fn set(&mut self, instrument: InstrumentId, holding: u32, band: Band) {
         let index = instrument.index();
-        match band.lower {
-            Some(price) => self.lower[index].set(&mut self.lower_places, holding, -price),
-            None => self.lower[index].remove(&mut self.lower_places, holding),
-        }
-        match band.upper {
-            Some(price) => self.upper[index].set(&mut self.upper_places, holding, price),
-            None => self.upper[index].remove(&mut self.upper_places, holding),
-        }
+        let lower = self.lower[index].put_at(&mut self.lower_places, holding, band.lower.map(|price| -price));
+        let upper = self.upper[index].put_at(&mut self.upper_places, holding, band.upper);
+        self.updates += u64::from(lower) + u64::from(upper);
     }
 
     pub(super) fn remove(&mut self, instrument: InstrumentId, holding: u32) {
@@ -273,6 +274,7 @@ impl Shard {
     #[inline]
     pub(crate) fn on_mark(&mut self, market: &Market, instrument: InstrumentId, change: MarkChange) {
         self.note_range(market, instrument);
+        self.sight.pass_mark();
         let Some(mark) = market.instrument(instrument).living_mark() else { return };
         if change.revives() {
             self.revive(instrument);
@@ -281,15 +283,16 @@ impl Shard {
         if change != MarkChange::Moved {
             return;
         }
-        match self.strategy {
-            Strategy::Bands | Strategy::Adaptive => {
+        match self.finder {
+            Finder::Strategy(Strategy::Bands | Strategy::Adaptive) => {
                 while let Some(holding) = self.bands.take_crossed(instrument, mark) {
                     let pool = self.holdings[holding as usize].pool;
                     self.pools[pool as usize].slack = UNCERTIFIED;
                     self.touch(pool);
                 }
             }
-            Strategy::Sweep | Strategy::Dense => self.scan(market, instrument),
+            Finder::Strategy(Strategy::Sweep | Strategy::Dense) => self.scan(market, instrument),
+            Finder::Foresight => self.follow_foresight(),
         }
     }
 

@@ -169,7 +169,7 @@ impl Shard {
         let holders = &mut self.holders[instrument.index()];
         self.holdings[holding as usize].holder = holders.len() as u32;
         holders.push(holding);
-        if self.strategy.sets_edges() {
+        if self.finder.sets_edges() {
             self.bands.reserve(instrument, self.holders[instrument.index()].len());
         }
     }

@@ -72,11 +72,22 @@ impl Edges {
         }
     }
 
-    /// Takes a holding out, if it is there.
-    pub(super) fn remove(&mut self, places: &mut Places, holding: u32) {
+    /// Sets the key of a holding, or takes it out; whether that did anything.
+    pub(super) fn put_at(&mut self, places: &mut Places, holding: u32, key: Option<i64>) -> bool {
+        match key {
+            Some(key) => {
+                self.set(places, holding, key);
+                true
+            }
+            None => self.remove(places, holding),
+        }
+    }
+
+    /// Takes a holding out, if it is there; whether it was.
+    pub(super) fn remove(&mut self, places: &mut Places, holding: u32) -> bool {
         let place = places[holding as usize];
         if place == ABSENT {
-            return;
+            return false;
         }
         places[holding as usize] = ABSENT;
         let place = place as usize;
@@ -86,6 +97,7 @@ impl Edges {
             self.rise(places, place);
             self.sink(places, places[self.holdings[place] as usize] as usize);
         }
+        true
     }
 
     fn rise(&mut self, places: &mut Places, mut place: usize) {

@@ -14,6 +14,7 @@ mod deleverage;
 mod edges;
 mod ended;
 mod floor;
+mod foresight;
 mod groups;
 mod holds;
 mod jobs;
@@ -31,12 +32,14 @@ mod scores;
 mod store;
 mod turns;
 mod view;
+mod work;
 
 pub(crate) use booking::FillSide;
 pub(crate) use calls::Called;
 pub(crate) use carry_out::fees;
 pub(crate) use deleverage::{Candidate, LogPlace};
 pub(crate) use ended::ENDED_KEPT;
+pub use foresight::Foresight;
 pub(crate) use groups::{Place, locate};
 pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
 pub use margin::Margin;
@@ -47,6 +50,7 @@ pub(crate) use reports::{OrderFill, Outbox, Report};
 pub(crate) use score_bounds::{MarkRanges, ScoreBound};
 pub(crate) use store::AssetSums;
 pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
+pub use work::Work;
 
 use crate::command::{PositionMode, PositionSide};
 use crate::event::{Events, PoolName};
@@ -57,6 +61,7 @@ use crate::position::Position;
 use bands::Bands;
 use ended::EndedOrders;
 use floor::Ranges;
+use foresight::Sight;
 use groups::Groups;
 use jobs::JobShare;
 use liquidation::Liquidation;
@@ -93,10 +98,20 @@ impl Strategy {
             Self::Adaptive => "adaptive",
         }
     }
+}
 
+/// How a shard finds breaches: by a strategy, or by being told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finder {
+    Strategy(Strategy),
+    Foresight,
+}
+
+impl Finder {
     /// Whether it sets edges.
+    #[inline]
     fn sets_edges(self) -> bool {
-        matches!(self, Self::Bands | Self::Adaptive)
+        matches!(self, Self::Strategy(Strategy::Bands | Strategy::Adaptive))
     }
 }
 
@@ -156,7 +171,8 @@ pub(crate) struct Shard {
     number: u32,
     /// How many shards there are.
     shards: u32,
-    strategy: Strategy,
+    finder: Finder,
+    sight: Sight,
     accounts: Vec<Account>,
     lookup: Lookup,
     turns: Turns,
@@ -206,6 +222,7 @@ pub(crate) struct Shard {
     notes_changes: bool,
     /// How often queues have looked at them, from 1.
     looks: u32,
+    /// Exact evaluations of a pool so far.
     evaluations: u64,
     /// Orders that were decided by the exact computation.
     exact_orders: u64,
@@ -217,7 +234,8 @@ impl Shard {
         Self {
             number,
             shards,
-            strategy,
+            finder: Finder::Strategy(strategy),
+            sight: Sight::default(),
             accounts: Vec::with_capacity(capacity.accounts),
             lookup: Lookup::with_capacity(capacity.accounts, capacity.positions, capacity.orders),
             turns: Turns::with_capacity(capacity.accounts),
@@ -319,11 +337,6 @@ impl Shard {
         self.accounts[self.pools[pool as usize].account as usize].id
     }
 
-    /// Exact evaluations of a pool so far.
-    pub(crate) fn evaluations(&self) -> u64 {
-        self.evaluations
-    }
-
     /// Orders that were decided by the exact computation of what is available, so far.
     pub(crate) fn exact_orders(&self) -> u64 {
         self.exact_orders
@@ -372,17 +385,21 @@ impl Shard {
     /// Evaluates an unlocked pool unless its certificate still holds, and returns its margin if it is in breach; else certifies
     /// it, and notes if it rose past a level of margin calls.
     fn needs_liquidation(&mut self, market: &Market, pool: u32, called: &mut Vec<Called>) -> Option<Margin> {
-        if self.strategy.sets_edges() && self.pools[pool as usize].slack >= 0 {
+        if self.finder.sets_edges() && self.pools[pool as usize].slack >= 0 {
             return None;
         }
         let margin = self.evaluate_counted(market, pool);
         if margin.in_breach() {
+            self.sight.note(pool);
             return Some(margin);
         }
         if self.watches_levels(pool) {
+            if self.level_changes(market, pool, &margin) {
+                self.sight.note(pool);
+            }
             called.extend(self.note_level(market, pool, margin));
         }
-        if self.strategy.sets_edges() && margin.holds_position {
+        if self.finder.sets_edges() && margin.holds_position {
             let by_level = self.watches_levels(pool) && self.certify_levels(market, pool, &margin);
             if !by_level {
                 self.certify(market, pool, margin.equity - margin.maintenance);
