@@ -19,7 +19,7 @@
 use super::edges::{ABSENT, Edges, Places};
 use super::margin::{excess_at, rounding_loss};
 use super::memory::room;
-use super::store::UNCERTIFIED;
+use super::store::{UNCERTIFIED, slack_of};
 use super::{Finder, Shard, Strategy};
 use crate::contract::{Unit, Valuation};
 use crate::market::{Instrument, InstrumentId, InstrumentSpec, MarkChange, Market};
@@ -343,7 +343,7 @@ impl Shard {
         }
         let reserve = if live > 1 { spare / RESERVE_DIVISOR } else { 0 };
         let fall = self.spread(market, pool, spare - reserve, notional);
-        self.pools[pool as usize].slack = spare - fall;
+        self.pools[pool as usize].slack = slack_of(spare - fall);
         if spare < fall {
             self.pin(market, pool);
         }

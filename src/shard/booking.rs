@@ -2,8 +2,8 @@
 
 use super::Shard;
 use super::edges::ABSENT;
-use super::store::UNCERTIFIED;
 use super::store::leverage_of;
+use super::store::{UNCERTIFIED, slack_of};
 use crate::command::{MarginMode, PositionSide};
 use crate::event::Events;
 use crate::market::{InstrumentId, Market};
@@ -120,7 +120,7 @@ impl Shard {
         let record = &mut self.pools[pool as usize];
         record.collateral += amount;
         if record.slack >= 0 {
-            record.slack = (record.slack + amount).max(UNCERTIFIED);
+            record.slack = slack_of(i128::from(record.slack) + amount);
         }
         self.spend_slack(pool);
         self.touch(pool);
@@ -152,7 +152,7 @@ impl Shard {
         let slack = self.pools[pool as usize].slack;
         if slack >= 0 {
             let change = self.corner_change(instrument, holding, &before, &after);
-            let left = change.map_or(UNCERTIFIED, |change| (slack + change).max(UNCERTIFIED));
+            let left = change.map_or(UNCERTIFIED, |change| slack_of(i128::from(slack) + change));
             self.pools[pool as usize].slack = left;
         }
         self.drop_floor(market, holding);
@@ -168,6 +168,9 @@ impl Shard {
     fn enter_holders(&mut self, holding: u32, instrument: InstrumentId) {
         let holders = &mut self.holders[instrument.index()];
         self.holdings[holding as usize].holder = holders.len() as u32;
+        if holders.len() == holders.capacity() {
+            holders.reserve_exact(holders.len() / 8 + 8); // little to spare: there is one list for each instrument
+        }
         holders.push(holding);
         if self.finder.sets_edges() {
             self.bands.reserve(instrument, self.holders[instrument.index()].len());

@@ -11,6 +11,7 @@ use crate::event::PoolName;
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{Price, Quantity};
 use crate::position::Position;
+use std::num::NonZeroU32;
 
 /// The end of a list of indices.
 pub(super) const NONE: u32 = u32::MAX;
@@ -22,7 +23,29 @@ pub(super) const NO_LIQUIDATION: u32 = u32::MAX;
 pub(super) const NOT_SET: u32 = 0;
 
 /// The slack of a pool without a certificate.
-pub(super) const UNCERTIFIED: i128 = -1;
+pub(super) const UNCERTIFIED: i64 = -1;
+
+/// What is left of a certificate: none below zero, and no more of what 64 bits cannot hold, which is as well certified.
+#[inline]
+pub(super) fn slack_of(left: i128) -> i64 {
+    left.clamp(i128::from(UNCERTIFIED), i128::from(i64::MAX)) as i64
+}
+
+/// A level of margin calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Level(NonZeroU32);
+
+impl Level {
+    /// Of parts per billion, at most one.
+    pub(super) fn of(ppb: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(ppb))
+    }
+
+    /// In parts per billion.
+    pub(super) fn ppb(self) -> u32 {
+        self.0.get() - 1
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Account {
@@ -47,7 +70,7 @@ pub(super) struct Pool {
     /// The balance of a cross pool, the margin of an isolated one; in quanta.
     pub(super) collateral: i128,
     /// What the certificate has left above the rounding envelope; negative: there is none.
-    pub(super) slack: i128,
+    pub(super) slack: i64,
     /// Of a cross pool: what its holdings take at worst while marks stay in their ranges ([`super::floor`]), in quanta.
     pub(super) floor_unrealised: i64,
     pub(super) floor_required: i64,
@@ -66,7 +89,7 @@ pub(super) struct Pool {
     /// Whether its breach without a living mark has been announced.
     pub(super) suppressed: bool,
     /// The highest level of margin calls that its ratio has reached, in parts per billion; none: it watches no levels.
-    pub(super) level: Option<u32>,
+    pub(super) level: Option<Level>,
 }
 
 impl Pool {
@@ -76,8 +99,9 @@ impl Pool {
 }
 
 /// An account in an instrument: its position, if any, and its settings. In hedge mode there is one for each leg: both are
-/// made together, the long one first, and lie side by side.
+/// made together, the long one first, and lie side by side. Each is one cache line.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Holding {
     pub(super) position: Position,
     pub(super) account: u32,
