@@ -54,7 +54,8 @@ impl Settings {
     /// The shards of a kernel, empty.
     pub(crate) fn make_shards(&self) -> Shards {
         let count = self.shards as usize;
-        let share = |total: usize| total.div_ceil(count) + total / 16;
+        // Ids do not spread evenly over several.
+        let share = |total: usize| total.div_ceil(count) + if count > 1 { total / 16 } else { 0 };
         let capacity = Capacity {
             accounts: share(self.capacity.accounts),
             positions: share(self.capacity.positions),

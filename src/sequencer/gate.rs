@@ -67,11 +67,11 @@ pub(crate) fn check(
     off_grid: OffGrid,
 ) -> Result<Found, Refusal> {
     match *command {
-        Command::Fill(ref fill) => return check_fill(market, facts, command, fill, off_grid),
+        Command::Fill(ref fill) => check_fill(market, facts, command, fill, off_grid),
         Command::Order(ref order) => {
             check_instrument(market, order.instrument)?;
             let own = find(facts, order.account, order.instrument)?;
-            return Ok(Found { own: own.place, counter: None });
+            Ok(Found { own: own.place, counter: None })
         }
         Command::Mark { instrument, price } | Command::MarkFrom { instrument, price, .. } => {
             check_instrument(market, instrument)?;

@@ -198,15 +198,13 @@ impl Shard {
         id: InstrumentId,
         book: &OrderBook,
     ) -> Option<Worst> {
-        match holding {
-            Some(at) => self.worst_of(market, at, Some(book)),
-            None => {
-                let instrument = market.instrument(id);
-                let fresh = (instrument.spec.tiers.max_leverage(0), MarginMode::Cross);
-                let watched = instrument.spec.controls.limits.oi_im.is_some();
-                (!watched).then(|| self.worst_at_ends(instrument, id, &Position::default(), book, fresh))
-            }
+        if let Some(at) = holding {
+            return self.worst_of(market, at, Some(book));
         }
+        let instrument = market.instrument(id);
+        let fresh = (instrument.spec.tiers.max_leverage(0), MarginMode::Cross);
+        let watched = instrument.spec.controls.limits.oi_im.is_some();
+        (!watched).then(|| self.worst_at_ends(instrument, id, &Position::default(), book, fresh))
     }
 
     /// The floor with what a holding takes from now on.

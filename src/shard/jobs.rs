@@ -143,7 +143,9 @@ impl Shard {
         match kind {
             JobKind::Settlement => self.settle_funding(market, at, accounts),
             JobKind::Rules => {
-                accounts.iter().for_each(|&account| self.go_over(market.instrument(instrument), instrument, account));
+                for &account in accounts {
+                    self.go_over(market.instrument(instrument), instrument, account);
+                }
             }
         }
     }
