@@ -25,7 +25,7 @@ fn order(world: &World, account: u64, position: u64, order: u64) -> Order {
         account,
         instrument: world.instrument((account - 1) / 2, position),
         order,
-        side: if order % 2 == 0 { Side::Buy } else { Side::Sell },
+        side: if order.is_multiple_of(2) { Side::Buy } else { Side::Sell },
         quantity: 1,
         price: START,
         reduce_only: false,

@@ -80,7 +80,7 @@ impl World {
     /// A fill between a pair in one of its positions that makes it larger, or smaller. Who takes pays a fee, who makes is
     /// paid it: by turns, so that nobody's money runs out.
     pub fn fill(&self, pair: u64, position: u64, quantity: i64, turn: u64) -> Fill {
-        let (larger, takes) = (turn % 2 == 0, turn / 2 % 2 == 0);
+        let (larger, takes) = (turn.is_multiple_of(2), (turn / 2).is_multiple_of(2));
         Fill {
             account: pair * 2 + 1,
             counterparty: Some(pair * 2 + 2),

@@ -69,7 +69,7 @@ fn kernel() -> Kernel {
 fn commands(kind: u8, account: u64, id: u32, number: u64, up: bool) -> Vec<Command> {
     let instrument = InstrumentId(id);
     let position_side = |number: u64| {
-        let side = if number % 2 == 0 { PositionSide::Long } else { PositionSide::Short };
+        let side = if number.is_multiple_of(2) { PositionSide::Long } else { PositionSide::Short };
         (account >= HEDGE).then_some(side)
     };
     let side = if up { Side::Buy } else { Side::Sell };
@@ -82,7 +82,7 @@ fn commands(kind: u8, account: u64, id: u32, number: u64, up: bool) -> Vec<Comma
                     account,
                     order: number / 7 % 50 + n,
                     instrument: InstrumentId((id + n as u32 / 6) % INSTRUMENTS),
-                    side: if (number + n) % 3 == 0 { side.opposite() } else { side },
+                    side: if (number + n).is_multiple_of(3) { side.opposite() } else { side },
                     quantity: 1 + (number / 3 + n) as i64 % 3,
                     price: near,
                     reduce_only: n == 11,
@@ -95,13 +95,13 @@ fn commands(kind: u8, account: u64, id: u32, number: u64, up: bool) -> Vec<Comma
         4 | 5 => vec![Command::Fill(Fill {
             account,
             counterparty: None,
-            order: (number % 2 == 0).then_some(number / 7 % 50),
+            order: number.is_multiple_of(2).then_some(number / 7 % 50),
             counter_order: None,
             instrument,
             side,
             quantity: 1 + (number % 6) as i64,
             price: near,
-            liquidity: Some(if number % 3 == 0 { Liquidity::Maker } else { Liquidity::Taker }),
+            liquidity: Some(if number.is_multiple_of(3) { Liquidity::Maker } else { Liquidity::Taker }),
             position_side: position_side(number),
             counter_position_side: None,
         })],
