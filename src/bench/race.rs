@@ -171,7 +171,11 @@ impl Stage<'_> {
             kernel.foresee(foresight.clone().unwrap_or_default());
         }
         let how = Measure {
-            budget: if notes { Duration::MAX } else { settings.budget },
+            // Scans alone are cut: figures compare the others whole.
+            budget: match rival {
+                Rival::Strategy(Strategy::Sweep | Strategy::Dense) if !notes => settings.budget,
+                _ => Duration::MAX,
+            },
             audit: notes || rival == Rival::Strategy(Strategy::Adaptive),
             may_refuse: matches!(settings.workload, Workload::Mixed { .. }),
             batches: matches!(settings.workload, Workload::Calm { .. } | Workload::Embedded | Workload::Mixed { .. }),
