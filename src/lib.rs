@@ -36,6 +36,7 @@
 //! - `journal` (feature): the sequence in a file.
 //! - `ticks` (feature `cli`): readers of market data.
 //! - `protocol` (feature): commands and events as JSON Lines.
+//! - `bench` (feature `cli`): aged populations at scale, workloads over them, and what they cost.
 //! - `presets` (feature `cli`): the rules of venues, in protocol form.
 //! - `ffi` (feature `c-api`): the threaded driver for matching engines in C.
 
@@ -90,8 +91,8 @@ pub use kernel::{Declaration, Kernel, Overview, Settings};
 pub use refusal::{Code, Refusal};
 pub use ring::{UnknownWait, Wait};
 pub use shard::{
-    AccountView, Capacity, Foresight, LadderRung, Margin, OrderView, PoolView, PositionView, Preview, PreviewPool,
-    Strategy, Work,
+    AccountView, Capacity, Foresight, LadderRung, Margin, Memory, OrderView, PoolView, PositionView, Preview,
+    PreviewPool, Strategy, Work,
 };
 
 /// The ring for `perf/hops.rs`, which is compiled as a crate of its own and measures what no user calls. Not an interface.

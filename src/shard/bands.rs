@@ -18,9 +18,10 @@
 
 use super::edges::{ABSENT, Edges, Places};
 use super::margin::{excess_at, rounding_loss};
-use super::store::UNCERTIFIED;
+use super::memory::room;
+use super::store::{UNCERTIFIED, slack_of};
 use super::{Finder, Shard, Strategy};
-use crate::contract::Unit;
+use crate::contract::{Unit, Valuation};
 use crate::market::{Instrument, InstrumentId, InstrumentSpec, MarkChange, Market};
 use crate::number::{LIMIT, PPB, Price, Quantity, div_ceil, div_floor, mul_div_ceil, ppb_ceil};
 use crate::position::Position;
@@ -75,6 +76,15 @@ impl Bands {
     pub(super) fn reserve(&mut self, instrument: InstrumentId, holders: usize) {
         self.lower[instrument.index()].reserve(holders);
         self.upper[instrument.index()].reserve(holders);
+    }
+
+    /// Bytes, with the spare room.
+    pub(super) fn room(&self) -> usize {
+        let sides = [(&self.lower, &self.lower_places), (&self.upper, &self.upper_places)];
+        let room_of = |(edges, places): (&Vec<Edges>, &Places)| {
+            room(edges) + edges.iter().map(Edges::room).sum::<usize>() + room(places)
+        };
+        sides.into_iter().map(room_of).sum()
     }
 
     pub(super) fn updates(&self) -> u64 {
@@ -263,6 +273,7 @@ impl Shard {
     /// While a mark is frozen it stands still, and so inside every edge: certificates hold, and edges fire not.
     #[inline]
     pub(crate) fn on_mark(&mut self, market: &Market, instrument: InstrumentId, change: MarkChange) {
+        self.note_range(market, instrument);
         self.sight.pass_mark();
         let Some(mark) = market.instrument(instrument).living_mark() else { return };
         if change.revives() {
@@ -332,7 +343,7 @@ impl Shard {
         }
         let reserve = if live > 1 { spare / RESERVE_DIVISOR } else { 0 };
         let fall = self.spread(market, pool, spare - reserve, notional);
-        self.pools[pool as usize].slack = spare - fall;
+        self.pools[pool as usize].slack = slack_of(spare - fall);
         if spare < fall {
             self.pin(market, pool);
         }
@@ -381,18 +392,33 @@ impl Shard {
         }
     }
 
-    /// A position's part of the certificate: its excess at its adverse edge. None if that cannot be certified.
-    pub(super) fn corner(&self, instrument: &Instrument, holding: u32) -> Option<i128> {
-        let record = &self.holdings[holding as usize];
-        let position = &record.position;
-        if position.quantity == 0 {
+    /// By how much the certificate of a pool changes with a position of it, in quanta: its part is its excess at its adverse
+    /// edge, which stays where it is. None if that cannot be certified.
+    pub(super) fn corner_change(
+        &self,
+        instrument: &Instrument,
+        holding: u32,
+        before: &Position,
+        after: &Position,
+    ) -> Option<i128> {
+        if before.quantity.signum() != after.quantity.signum() && after.quantity != 0 {
+            return None; // opened, or on the other side: it has no edge there yet
+        }
+        if before.quantity == 0 {
             return Some(0);
         }
         if instrument.mark.is_none() || instrument.spec.tiers.rule() != TierRule::Marginal {
             return None; // its row, its rate, or the absence of an edge, depends on the size: set anew after a change
         }
-        let edge = self.bands.adverse_edge(record.instrument, instrument.spec.unit, holding, position.quantity > 0)?;
-        (instrument.notional(position.quantity, edge) < LIMIT).then(|| excess_at(instrument, position, edge))
+        let id = self.holdings[holding as usize].instrument;
+        let edge = self.bands.adverse_edge(id, instrument.spec.unit, holding, before.quantity > 0)?;
+        let part = |position: &Position| {
+            let Valuation { value, notional } = instrument.valuation(position.quantity, edge);
+            let margin = instrument.maintenance_margin(position.quantity, notional);
+            (notional < LIMIT).then(|| value - position.cost - margin)
+        };
+        let to = if after.quantity == 0 { rounding_loss(instrument, before) } else { part(after)? };
+        Some(to - part(before)?)
     }
 }
 

@@ -2,7 +2,12 @@
 //!
 //! A tick looks at the nearest edge and is done. Moving an edge costs a few comparisons of neighbouring keys.
 
+use super::memory::room;
+
 const ARITY: usize = 4;
+
+/// A heap grows by a part of its size: one in eight, since there are two for each instrument.
+const SPARE_DIVISOR: usize = 8;
 
 /// No place in the heap.
 pub(super) const ABSENT: u32 = u32::MAX;
@@ -20,8 +25,16 @@ pub(super) struct Edges {
 impl Edges {
     /// Makes room for `holdings` in all, so that no tick has to.
     pub(super) fn reserve(&mut self, holdings: usize) {
-        self.keys.reserve(holdings.saturating_sub(self.keys.len()));
-        self.holdings.reserve(holdings.saturating_sub(self.holdings.len()));
+        if self.keys.capacity() < holdings {
+            let more = holdings + holdings / SPARE_DIVISOR + 8 - self.keys.len();
+            self.keys.reserve_exact(more);
+            self.holdings.reserve_exact(more);
+        }
+    }
+
+    /// Bytes, with the spare room.
+    pub(super) fn room(&self) -> usize {
+        room(&self.keys) + room(&self.holdings)
     }
 
     /// The holding with the smallest key, if that is below `key`.
