@@ -95,7 +95,7 @@ fn load(kernel: &mut Kernel, pair: u64, mode: MarginMode) {
             order: None,
             counter_order: None,
             instrument,
-            side: if (pair + position) % 3 == 0 { Side::Sell } else { Side::Buy },
+            side: if (pair + position).is_multiple_of(3) { Side::Sell } else { Side::Buy },
             quantity,
             price: START,
             liquidity: None,
