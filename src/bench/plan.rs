@@ -13,8 +13,8 @@ use std::time::Duration;
 /// How long each limit of the machine is measured.
 const MACHINE: Duration = Duration::from_millis(400);
 
-/// A cascade is played by `dense` too up to so many accounts: beyond, it takes minutes.
-const DENSE_CASCADE: u64 = 20_000;
+/// A cascade is played by the scans too up to so many accounts: beyond, its hundreds of thousands of ticks take them minutes.
+const SCANNED_CASCADE: u64 = 5_000;
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +154,7 @@ fn cascade(settings: &BenchSettings, progress: &mut dyn FnMut(&str)) -> Result<O
     let repeats = if settings.extent == Extent::Full { 3 } else { 1 };
     let mut plays: Vec<(Strategy, Vec<Played>)> = Vec::new();
     for strategy in Strategy::ALL {
-        if strategy == Strategy::Dense && accounts > DENSE_CASCADE {
+        if matches!(strategy, Strategy::Sweep | Strategy::Dense) && accounts > SCANNED_CASCADE {
             continue;
         }
         let repeats = if strategy == Strategy::Adaptive { repeats } else { 1 };

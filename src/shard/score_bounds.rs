@@ -170,8 +170,9 @@ impl Shard {
                 return Some(bounded);
             }
             let (outlook, most) = (self.outlook(market, at), cut.score.to_num::<f64>().max(0.0));
-            // Who is far below stays below half of it, so that not everybody stands close when it falls.
-            let goal = (2.0 * outlook.score()).clamp(most / 2.0, most);
+            // Who is far below keeps half of that distance, so that not everybody stands close when it falls.
+            let own = outlook.score().max(0.0);
+            let goal = (2.0 * own).clamp(most / 16.0, most).max((own * most).sqrt());
             let level = if outlook.score() < most { MarkLevels::within(outlook.width(goal)) } else { None };
             level.map(|level| (level, outlook.holds))
         } else {
