@@ -281,25 +281,48 @@ fn tick_to_order(cores: Cores, wait: Wait, trips: u64, times: &mut Histogram<u64
     let orders = FIRST_ORDERS + trips / TRIPS_TO_AN_ORDER;
     assert!(orders <= PAIRS, "there are but {PAIRS} longs: fewer trips, please");
     for pair in 0..orders {
-        let (price, mut received) = (rung(pair), None);
-        let tick = mark(price);
-        let before = Instant::now();
-        submit(&mut engine, &tick);
-        bell.wait(|| {
-            engine.poll(|&message| received = Some((Instant::now(), message)), |_| {});
-            received.is_some()
-        });
-        let (after, message) = received.expect("waited for");
+        let took = cross(&mut engine, &bell, pair);
         if pair >= FIRST_ORDERS {
-            times.saturating_record((after - before).as_nanos() as u64);
+            times.saturating_record(took.as_nanos() as u64);
         }
-        submit(&mut engine, &filled(pair, price, &message));
-        settle(&mut engine);
-        for calm in 0..CALM {
-            submit(&mut engine, &mark(price + calm % 2));
-        }
-        settle(&mut engine);
     }
+}
+
+/// The mark that puts the long of a pair in breach, its order, the fill of that, and some ticks that cross nothing; how long
+/// until the order was received.
+fn cross(engine: &mut Engine, bell: &Bell, pair: u64) -> Duration {
+    let (price, mut received) = (rung(pair), None);
+    let tick = mark(price);
+    let before = Instant::now();
+    submit(engine, &tick);
+    bell.wait(|| {
+        engine.poll(|&message| received = Some((Instant::now(), message)), |_| {});
+        received.is_some()
+    });
+    let (after, message) = received.expect("waited for");
+    submit(engine, &filled(pair, price, &message));
+    settle(engine);
+    for calm in 0..CALM {
+        submit(engine, &mark(price + calm % 2));
+    }
+    settle(engine);
+    after - before
+}
+
+/// Orders after which the steady state is said to begin, and to end.
+const STEADY: [u64; 2] = [1_000, 3_000];
+
+/// For `scripts/syscalls`: what comes between the two lines is ticks, orders, fills and decisions, on all threads.
+fn steady(cores: Cores) {
+    let mut engine = start(cores, Wait::Spin);
+    let bell = Bell::new(Wait::Spin);
+    for pair in 0..STEADY[1] {
+        if pair == STEADY[0] {
+            eprintln!("the steady state begins");
+        }
+        cross(&mut engine, &bell, pair);
+    }
+    eprintln!("the steady state ends");
 }
 
 /// The same on one thread: no hop.
@@ -397,6 +420,9 @@ fn main() {
         eprintln!("hops: two cores are needed");
         std::process::exit(1);
     };
+    if std::env::args().any(|argument| argument == "steady") {
+        return steady(cores);
+    }
     let rounds = setting("TERRACE_BENCH_ROUNDS", 9);
     let trips = setting("TERRACE_BENCH_TRIPS", 200_000);
     let mut contestants: Vec<_> = WAITS

@@ -12,6 +12,7 @@
 mod census;
 mod error;
 mod figures;
+pub mod latency;
 pub mod machine;
 mod measure;
 pub mod october;

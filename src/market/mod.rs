@@ -227,6 +227,12 @@ impl Market {
         instrument.prices.is_due_at(&instrument.spec.prices, now_ns)
     }
 
+    /// Whether a settlement or a change of rules has accounts left to reach.
+    #[must_use]
+    pub fn has_jobs(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
     /// The settlement that falls due by itself at this time, of the first such instrument.
     pub(crate) fn due_settlement(&self, now_ns: u64) -> Option<Command> {
         self.self_funding.iter().find_map(|&instrument| {

@@ -102,17 +102,12 @@ impl Bands {
         self.set(instrument, holding, Band { lower: None, upper: None });
     }
 
-    /// Takes out and returns a holding whose edge a mark has crossed.
+    /// Adds the holdings whose edge a mark has crossed. Their edges stay until the pool is certified anew or locked: an order
+    /// does not wait for that.
     #[inline]
-    fn take_crossed(&mut self, instrument: InstrumentId, mark: Price) -> Option<u32> {
-        let index = instrument.index();
-        if let Some(holding) = self.lower[index].nearest_below(-mark) {
-            self.lower[index].remove(&mut self.lower_places, holding);
-            return Some(holding);
-        }
-        let holding = self.upper[index].nearest_below(mark)?;
-        self.upper[index].remove(&mut self.upper_places, holding);
-        Some(holding)
+    fn crossed(&self, instrument: InstrumentId, mark: Price, found: &mut Vec<u32>) {
+        self.lower[instrument.index()].below(-mark, found);
+        self.upper[instrument.index()].below(mark, found);
     }
 
     /// The adverse edge of a certified position: its worst mark inside the band.
@@ -285,11 +280,14 @@ impl Shard {
         }
         match self.finder {
             Finder::Strategy(Strategy::Bands | Strategy::Adaptive) => {
-                while let Some(holding) = self.bands.take_crossed(instrument, mark) {
+                let mut crossed = std::mem::take(&mut self.crossed);
+                self.bands.crossed(instrument, mark, &mut crossed);
+                for holding in crossed.drain(..) {
                     let pool = self.holdings[holding as usize].pool;
                     self.pools[pool as usize].slack = UNCERTIFIED;
                     self.touch(pool);
                 }
+                self.crossed = crossed;
             }
             Finder::Strategy(Strategy::Sweep | Strategy::Dense) => self.scan(market, instrument),
             Finder::Foresight => self.follow_foresight(),

@@ -173,7 +173,9 @@ impl Shard {
         }
         holders.push(holding);
         if self.finder.sets_edges() {
-            self.bands.reserve(instrument, self.holders[instrument.index()].len());
+            let holders = self.holders[instrument.index()].len();
+            self.bands.reserve(instrument, holders);
+            self.crossed.reserve(2 * holders); // an edge on either side
         }
     }
 

@@ -210,6 +210,12 @@ impl Shard {
         }
         let mut found = std::mem::take(&mut self.found);
         self.examine(market, &mut found);
+        found.breached.sort_unstable_by_key(|breached| breached.attention);
+        let mut told = std::mem::take(&mut self.told);
+        for breached in found.breached.drain(..) {
+            self.begin_liquidation(market, &breached, cause, &mut told, outbox);
+        }
+        self.certify_found_safe(market);
         for attention in found.ready.drain(..) {
             self.leave_undecided(attention.pool);
             outbox.put(Report::Undecided);
@@ -217,11 +223,6 @@ impl Shard {
         for called in found.called.drain(..) {
             let attention = called.attention;
             self.tell_calls(market, &called, |event| outbox.put(Report::Announced { attention, event }));
-        }
-        found.breached.sort_unstable_by_key(|breached| breached.attention);
-        let mut told = std::mem::take(&mut self.told);
-        for breached in found.breached.drain(..) {
-            self.begin_liquidation(market, &breached, cause, &mut told, outbox);
         }
         self.told = told;
         self.found = found;

@@ -37,13 +37,35 @@ impl Edges {
         room(&self.keys) + room(&self.holdings)
     }
 
-    /// The holding with the smallest key, if that is below `key`.
+    /// Adds every holding whose key is below `key` to `found`; all stay where they are. Looks at one key if there is none, and
+    /// else at those found and their children.
     #[inline]
-    pub(super) fn nearest_below(&self, key: i64) -> Option<u32> {
-        match self.keys.first() {
-            Some(&first) if first < key => Some(self.holdings[0]),
-            _ => None,
+    pub(super) fn below(&self, key: i64, found: &mut Vec<u32>) {
+        if self.keys.first().is_some_and(|&first| first < key) {
+            self.add_below(key, found);
         }
+    }
+
+    /// First as places, whose children are looked at in turn, then as holdings.
+    fn add_below(&self, key: i64, found: &mut Vec<u32>) {
+        let from = found.len();
+        found.push(0);
+        let mut at = from;
+        while let Some(&place) = found.get(at) {
+            let first = place as usize * ARITY + 1;
+            let children = first..(first + ARITY).min(self.keys.len());
+            found.extend(children.filter(|&child| self.keys[child] < key).map(|child| child as u32));
+            at += 1;
+        }
+        for place in &mut found[from..] {
+            *place = self.holdings[*place as usize];
+        }
+    }
+
+    /// The holding with the smallest key.
+    #[cfg(test)]
+    fn nearest(&self) -> Option<u32> {
+        self.holdings.first().copied()
     }
 
     /// The key of a holding.
@@ -161,11 +183,16 @@ mod tests {
                 edges.set(&mut places, holding, key);
                 model.insert((key, holding));
             }
-            let least = model.first().map(|entry| entry.0);
-            assert_eq!(edges.nearest_below(key).is_some(), least.is_some_and(|least| least < key));
-            if let Some(nearest) = edges.nearest_below(i64::MAX) {
-                assert_eq!(edges.key(&places, nearest), least);
-            }
+            assert_eq!(
+                edges.nearest().and_then(|nearest| edges.key(&places, nearest)),
+                model.first().map(|entry| entry.0)
+            );
+            let mut below = vec![u32::MAX]; // what is there already stays
+            edges.below(key, &mut below);
+            below[1..].sort_unstable();
+            let mut expected: Vec<u32> = model.iter().filter(|entry| entry.0 < key).map(|entry| entry.1).collect();
+            expected.sort_unstable();
+            assert_eq!((below[0], &below[1..]), (u32::MAX, expected.as_slice()));
         }
     }
 }

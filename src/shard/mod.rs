@@ -211,6 +211,10 @@ pub(crate) struct Shard {
     held_back: Vec<u32>,
     /// Pools to look at before the next input.
     touched: Vec<u32>,
+    /// Looked at, and not in breach: to be certified when the orders are out.
+    safe: Vec<(u32, Margin)>,
+    /// Kept for its room: holdings whose edges a mark has crossed.
+    crossed: Vec<u32>,
     /// Whether any pool was touched since the last decision.
     stirred: bool,
     /// Kept for their room.
@@ -258,6 +262,8 @@ impl Shard {
             undecided: Vec::with_capacity(burst),
             held_back: Vec::new(),
             touched: Vec::with_capacity(capacity.accounts), // each pool once
+            safe: Vec::with_capacity(burst.max(1)),
+            crossed: Vec::new(),
             stirred: false,
             found: Findings::with_capacity(burst),
             told: Vec::with_capacity(16),
@@ -338,7 +344,8 @@ impl Shard {
         self.exact_orders
     }
 
-    /// Looks at every touched pool: certifies it, or adds it to the findings.
+    /// Looks at every touched pool: adds it to the findings, or leaves it to be certified ([`Shard::certify_found_safe`]), which no
+    /// order has to wait for.
     pub(crate) fn examine(&mut self, market: &Market, findings: &mut Findings) {
         while let Some(pool) = self.touched.pop() {
             self.pools[pool as usize].touched = false;
@@ -349,6 +356,7 @@ impl Shard {
                 }
             } else if let Some(margin) = self.needs_liquidation(market, pool, &mut findings.called) {
                 if self.is_behind(market, pool) && self.has_living_mark(market, pool) {
+                    self.certify_found_safe(market); // as they were found: others of the account may be booked for too
                     self.catch_up_pool(market, pool);
                     self.touch(pool); // looked at again, with all that is booked for it
                 } else {
@@ -378,8 +386,8 @@ impl Shard {
         Attention { account, name: record.name, shard: self.number, pool }
     }
 
-    /// Evaluates an unlocked pool unless its certificate still holds, and returns its margin if it is in breach; else certifies
-    /// it, and notes if it rose past a level of margin calls.
+    /// Evaluates an unlocked pool unless its certificate still holds, and returns its margin if it is in breach; else leaves it to
+    /// be certified, and notes if it rose past a level of margin calls.
     fn needs_liquidation(&mut self, market: &Market, pool: u32, called: &mut Vec<Called>) -> Option<Margin> {
         if self.finder.sets_edges() && self.pools[pool as usize].slack >= 0 {
             return None;
@@ -396,12 +404,29 @@ impl Shard {
             called.extend(self.note_level(market, pool, margin));
         }
         if self.finder.sets_edges() && margin.holds_position {
+            if self.safe.len() == self.safe.capacity() {
+                self.certify_found_safe(market); // the list never grows
+            }
+            self.safe.push((pool, margin));
+        }
+        None
+    }
+
+    /// Certifies the pools that were found not to be in breach.
+    pub(crate) fn certify_found_safe(&mut self, market: &Market) {
+        let mut safe = std::mem::take(&mut self.safe);
+        for (pool, margin) in safe.drain(..) {
+            debug_assert_eq!(
+                margin,
+                self.evaluate(market, pool),
+                "the pool changed since it was looked at: a kernel bug"
+            );
             let by_level = self.watches_levels(pool) && self.certify_levels(market, pool, &margin);
             if !by_level {
                 self.certify(market, pool, margin.equity - margin.maintenance);
             }
         }
-        None
+        self.safe = safe;
     }
 
     fn evaluate_counted(&mut self, market: &Market, pool: u32) -> Margin {
