@@ -73,6 +73,12 @@ fn main() {
     group.throughput(Throughput::Elements(1)).sample_size(10);
     for (positions, accounts, drawn) in [(1, 16, false), (4, 16, false), (100, 16, false), (4, accounts(), true)] {
         let (mut world, mut from) = (World::new(accounts, positions), 0);
+        // Every account has had an order in this epoch.
+        for account in 1..=accounts {
+            let order = order(&world, account, 0, 0);
+            world.kernel.apply(&Command::Order(order)).unwrap();
+            world.kernel.apply(&Command::Cancel { account, order: 0 }).unwrap();
+        }
         let place = if drawn { format!("at random among {accounts}") } else { "cached".to_owned() };
         for moves in [false, true] {
             let way = Way { drawn, moves };

@@ -70,8 +70,14 @@ pub fn mul_div_ceil(a: i128, b: i128, c: i128) -> i128 {
 #[must_use]
 pub fn charge(amount: i128, rate_ppb: i64) -> i128 {
     debug_assert!(amount >= 0);
-    match (u64::try_from(amount), u64::try_from(rate_ppb)) {
-        (Ok(amount), Ok(rate)) if rate <= PPB => i128::from(ppb_ceil(amount, rate)),
+    match (u64::try_from(amount), rate_ppb.unsigned_abs()) {
+        (Ok(amount), rate) if rate <= PPB => {
+            if rate_ppb >= 0 {
+                i128::from(ppb_ceil(amount, rate))
+            } else {
+                -i128::from(ppb_floor(amount, rate))
+            }
+        }
         _ => mul_div_ceil(amount, i128::from(rate_ppb), i128::from(PPB)),
     }
 }
@@ -84,6 +90,14 @@ pub fn charge(amount: i128, rate_ppb: i64) -> i128 {
 pub fn ppb_ceil(amount: u64, rate_ppb: u64) -> u64 {
     debug_assert!(rate_ppb <= PPB);
     amount / PPB * rate_ppb + (amount % PPB * rate_ppb).div_ceil(PPB)
+}
+
+/// `floor(amount · rate)`, as [`ppb_ceil`].
+#[must_use]
+#[inline]
+fn ppb_floor(amount: u64, rate_ppb: u64) -> u64 {
+    debug_assert!(rate_ppb <= PPB);
+    amount / PPB * rate_ppb + amount % PPB * rate_ppb / PPB
 }
 
 /// `a / b` rounded to the nearest whole number, ties to even, for `b > 0`: only for what is shown.
@@ -145,6 +159,8 @@ mod tests {
             for rate in [1u64, 4_000_000, 333_333_333, PPB - 1, PPB] {
                 let wide = mul_div_ceil(i128::from(amount), i128::from(rate), i128::from(PPB));
                 assert_eq!(i128::from(ppb_ceil(amount, rate)), wide, "{amount} · {rate}");
+                let rebate = -mul_div_floor(i128::from(amount), i128::from(rate), i128::from(PPB));
+                assert_eq!(charge(i128::from(amount), -(rate as i64)), rebate, "{amount} · -{rate}");
             }
         }
         assert_eq!(charge(3, -500_000_000), -1);

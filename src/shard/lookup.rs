@@ -2,9 +2,10 @@
 //! instrument. The tables hold indices; the keys are read in the records, which are needed anyway.
 
 use super::Shard;
-use super::store::{Holding, OpenOrder};
+use super::store::Holding;
 use crate::map::{Table, hash_of};
 use crate::market::InstrumentId;
+use hashbrown::hash_table::Entry;
 
 /// The tables of a shard.
 #[derive(Debug, Default)]
@@ -69,13 +70,20 @@ impl Shard {
         self.lookup.orders.find(hash_of((account, id)), |&at| self.has_name(at, (account, id))).copied()
     }
 
-    /// Enters the open order at `index`, whose id its account does not use yet.
-    pub(super) fn enter_order(&mut self, index: u32) {
-        let hash = |&at: &u32| {
-            let OpenOrder { id, holding, .. } = self.orders[at as usize];
-            hash_of((self.holdings[holding as usize].account, id))
+    /// Enters an open order of an account, whose record will be that at `index`; false if the account uses its id already.
+    pub(super) fn enter_order(&mut self, account: u32, id: u64, index: u32) -> bool {
+        let Self { lookup, orders, holdings, .. } = self;
+        let name = |at: u32| {
+            let order = &orders[at as usize];
+            (holdings[order.holding as usize].account, order.id)
         };
-        self.lookup.orders.insert_unique(hash(&index), index, hash);
+        match lookup.orders.entry(hash_of((account, id)), |&at| name(at) == (account, id), |&at| hash_of(name(at))) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(entry) => {
+                entry.insert(index);
+                true
+            }
+        }
     }
 
     /// Takes out the open order of an account with this id.

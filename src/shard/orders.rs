@@ -68,13 +68,14 @@ impl Shard {
             }
             check_reach(instrument, reaches(instrument, &position, &book), reaches(instrument, &position, &after))?;
         }
-        if self.find_order(account, order.order).is_some() {
+        let index = if self.free_order == NONE { self.orders.len() as u32 } else { self.free_order };
+        if !self.enter_order(account, order.order, index) {
             return Err(Refusal::DuplicateOrder { account: order.account, order: order.order });
         }
         let first = first.unwrap_or_else(|| self.add_holdings(market, account, order.instrument));
         let holding = self.leg(first, order.position_side);
         *self.order_book_mut(holding) = after;
-        self.append_order(holding, order, accepted);
+        self.append_order(index, holding, order, accepted);
         match floor {
             Some((kept, worst)) => self.put_worst(market, kept, Some(worst)),
             None if !order.reduce_only => self.drop_floor(market, holding),
@@ -132,7 +133,7 @@ impl Shard {
         Ok(())
     }
 
-    fn append_order(&mut self, holding: u32, order: &Order, accepted: u64) {
+    fn append_order(&mut self, index: u32, holding: u32, order: &Order, accepted: u64) {
         let previous = self.order_book(holding).last;
         let record = OpenOrder {
             id: order.order,
@@ -145,23 +146,18 @@ impl Shard {
             side: order.side,
             reduce_only: order.reduce_only,
         };
-        let index = match self.free_order {
-            NONE => {
-                self.orders.push(record);
-                self.orders.len() as u32 - 1
+        match self.orders.get_mut(index as usize) {
+            None => self.orders.push(record),
+            Some(free) => {
+                self.free_order = free.next;
+                *free = record;
             }
-            free => {
-                self.free_order = self.orders[free as usize].next;
-                self.orders[free as usize] = record;
-                free
-            }
-        };
+        }
         match previous {
             NONE => self.order_book_mut(holding).first = index,
             previous => self.orders[previous as usize].next = index,
         }
         self.order_book_mut(holding).last = index;
-        self.enter_order(index);
     }
 
     /// Takes an order off the list of its holding and off the books.
