@@ -170,11 +170,12 @@ fn who_is_told_beforehand_says_the_same() {
         told[0].foresee(foresight);
         let mut again = Vec::new();
         play(&world, seed, &mut told, &mut again);
-        assert_eq!(again, log, "{}", world.name());
+        let first = again.iter().zip(&log).position(|(told, noted)| told != noted);
+        assert_eq!(first.map(|at| (at, &again[at], &log[at])), None, "{}", world.name());
         assert!(told[0].work().evaluations <= noting[0].work().evaluations, "{}", world.name());
         let mut blind = [kernel(&world, shards, Strategy::Dense)];
         blind[0].foresee(kernel(&world, shards, Strategy::Dense).take_foresight());
         play(&world, seed, &mut blind, &mut again);
-        assert_ne!(again[log.len()..], log, "{}: without the list nobody is found", world.name());
+        assert!(again[log.len()..] != log[..], "{}: without the list nobody is found", world.name());
     }
 }

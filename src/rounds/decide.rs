@@ -146,18 +146,18 @@ impl Rounds {
             shard.look_at_held_back();
             shard.examine(&self.market, &mut self.findings);
         }
-        self.findings.breached.sort_unstable();
+        self.findings.breached.sort_unstable_by_key(|found| found.attention);
         self.findings.called.sort_unstable_by_key(|called| called.attention);
         self.walk.clear();
         let mut called = self.findings.called.iter().peekable();
         for &found in &self.findings.breached {
-            while let Some(called) = called.next_if(|called| called.attention < found) {
+            while let Some(called) = called.next_if(|called| called.attention < found.attention) {
                 let shard = &shards[called.attention.shard as usize];
                 shard.tell_calls(&self.market, called, |event| self.events.push(event));
             }
-            let shard = &mut shards[found.shard as usize];
-            if shard.announce(&self.market, found.pool, self.cause, &mut self.events).is_some() {
-                self.walk.push(found);
+            let shard = &mut shards[found.attention.shard as usize];
+            if shard.announce(&self.market, found, self.cause, &mut self.events) {
+                self.walk.push(found.attention);
             }
         }
         for called in called {

@@ -16,9 +16,9 @@
 //! A fill or a payment moves `slack` by what it changes in the corner and touches no edge; only when the slack is used
 //! up is the pool evaluated and its edges set anew.
 
-use super::edges::{ABSENT, Edges, Places};
+use super::edges::{ABSENT, Edge, Edges, Places};
 use super::margin::{excess_at, rounding_loss};
-use super::store::UNCERTIFIED;
+use super::store::{NONE, UNCERTIFIED};
 use super::{Finder, Shard, Strategy};
 use crate::contract::Unit;
 use crate::market::{Instrument, InstrumentId, InstrumentSpec, MarkChange, Market};
@@ -40,10 +40,11 @@ pub(super) const HIGHEST: Price = (LIMIT - 1) as Price;
 pub(super) struct Bands {
     /// Crossed by a mark below; keyed by the negated price, so that the highest comes first.
     lower: Vec<Edges>,
-    lower_places: Places,
     /// Crossed by a mark above.
     upper: Vec<Edges>,
-    upper_places: Places,
+    places: Places,
+    /// Kept for its room: places of edges that were crossed.
+    found: Vec<u32>,
     /// Edges set, moved or taken out so far.
     updates: u64,
 }
@@ -57,24 +58,24 @@ pub(super) struct Band {
 
 impl Bands {
     pub(super) fn new(positions: usize) -> Self {
-        let places = || Vec::with_capacity(positions);
-        Self { lower: Vec::new(), lower_places: places(), upper: Vec::new(), upper_places: places(), updates: 0 }
+        let places = Vec::with_capacity(positions);
+        Self { lower: Vec::new(), upper: Vec::new(), places, found: Vec::new(), updates: 0 }
     }
 
     pub(super) fn add_instrument(&mut self) {
-        self.lower.push(Edges::default());
-        self.upper.push(Edges::default());
+        self.lower.push(Edges::new(Edge::Lower));
+        self.upper.push(Edges::new(Edge::Upper));
     }
 
     pub(super) fn add_holding(&mut self) {
-        self.lower_places.push(ABSENT);
-        self.upper_places.push(ABSENT);
+        self.places.push([ABSENT; 2]);
     }
 
     /// Makes room for the edges of `holders` positions on either side.
     pub(super) fn reserve(&mut self, instrument: InstrumentId, holders: usize) {
         self.lower[instrument.index()].reserve(holders);
         self.upper[instrument.index()].reserve(holders);
+        self.found.reserve(holders);
     }
 
     pub(super) fn updates(&self) -> u64 {
@@ -83,8 +84,8 @@ impl Bands {
 
     pub(super) fn set(&mut self, instrument: InstrumentId, holding: u32, band: Band) {
         let index = instrument.index();
-        let lower = self.lower[index].put_at(&mut self.lower_places, holding, band.lower.map(|price| -price));
-        let upper = self.upper[index].put_at(&mut self.upper_places, holding, band.upper);
+        let lower = self.lower[index].put_at(&mut self.places, holding, band.lower.map(|price| -price));
+        let upper = self.upper[index].put_at(&mut self.places, holding, band.upper);
         self.updates += u64::from(lower) + u64::from(upper);
     }
 
@@ -92,26 +93,39 @@ impl Bands {
         self.set(instrument, holding, Band { lower: None, upper: None });
     }
 
-    /// Takes out and returns a holding whose edge a mark has crossed.
+    /// Whether a mark has crossed any edge.
     #[inline]
-    fn take_crossed(&mut self, instrument: InstrumentId, mark: Price) -> Option<u32> {
+    pub(super) fn is_crossed(&self, instrument: InstrumentId, mark: Price) -> bool {
         let index = instrument.index();
-        if let Some(holding) = self.lower[index].nearest_below(-mark) {
-            self.lower[index].remove(&mut self.lower_places, holding);
-            return Some(holding);
+        self.lower[index].has_below(-mark) || self.upper[index].has_below(mark)
+    }
+
+    /// Adds the holdings whose edges a mark has crossed; if those are more than `most`, takes the edges out.
+    fn collect(&mut self, instrument: InstrumentId, mark: Price, most: usize, crossed: &mut Vec<u32>) {
+        let Self { lower, upper, places, found, updates } = self;
+        for (edges, key) in [(&mut lower[instrument.index()], -mark), (&mut upper[instrument.index()], mark)] {
+            edges.find_below(key, found);
+            crossed.extend(found.iter().map(|&place| edges.holding(place)));
+            if found.len() > most {
+                *updates += found.len() as u64;
+                edges.remove_found(places, found);
+            }
         }
-        let holding = self.upper[index].nearest_below(mark)?;
-        self.upper[index].remove(&mut self.upper_places, holding);
-        Some(holding)
+    }
+
+    /// Where the edges of a holding stand: asked for in advance.
+    #[inline]
+    pub(super) fn place(&self, holding: u32) -> u32 {
+        self.places[holding as usize][0]
     }
 
     /// The adverse edge of a certified position: its worst mark inside the band.
     fn adverse_edge(&self, instrument: InstrumentId, unit: Unit, holding: u32, long: bool) -> Option<Price> {
         if long {
-            let key = self.lower[instrument.index()].key(&self.lower_places, holding);
+            let key = self.lower[instrument.index()].key(&self.places, holding);
             adverse(unit, long, key.map(|key| -key), None)
         } else {
-            adverse(unit, long, None, self.upper[instrument.index()].key(&self.upper_places, holding))
+            adverse(unit, long, None, self.upper[instrument.index()].key(&self.places, holding))
         }
     }
 }
@@ -273,16 +287,38 @@ impl Shard {
             return;
         }
         match self.finder {
-            Finder::Strategy(Strategy::Bands | Strategy::Adaptive) => {
-                while let Some(holding) = self.bands.take_crossed(instrument, mark) {
-                    let pool = self.holdings[holding as usize].pool;
-                    self.pools[pool as usize].slack = UNCERTIFIED;
-                    self.touch(pool);
+            Finder::Strategy(Strategy::Bands) => {
+                if self.bands.is_crossed(instrument, mark) {
+                    self.cross(instrument, mark, usize::MAX);
                 }
             }
-            Finder::Strategy(Strategy::Sweep | Strategy::Dense) => self.scan(market, instrument),
+            Finder::Strategy(Strategy::Adaptive) => self.adapt(instrument, mark),
+            Finder::Strategy(Strategy::Sweep) => {
+                self.sweep(instrument, mark);
+            }
+            Finder::Strategy(Strategy::Dense) => self.scan(market, instrument),
             Finder::Foresight => self.follow_foresight(),
         }
+    }
+
+    /// Touches every pool with an edge that a mark has crossed, and returns how many edges those are. They stay where they
+    /// are, as who is certified anew moves its edge; more than `most` are taken out at once.
+    pub(super) fn cross(&mut self, instrument: InstrumentId, mark: Price, most: usize) -> usize {
+        let mut crossed = std::mem::take(&mut self.crossed);
+        self.bands.collect(instrument, mark, most, &mut crossed);
+        let count = crossed.len();
+        for holding in crossed.drain(..) {
+            let pool = self.holdings[holding as usize].pool;
+            let record = &mut self.pools[pool as usize];
+            record.slack = UNCERTIFIED;
+            if record.slot == NONE {
+                self.touch(pool);
+            } else {
+                self.bands.remove(instrument, holding); // left behind when the pool came to be swept
+            }
+        }
+        self.crossed = crossed;
+        count
     }
 
     /// Evaluates every holder of an instrument.
@@ -305,23 +341,24 @@ impl Shard {
         for at in 0..self.holders[instrument.index()].len() {
             let holding = self.holders[instrument.index()][at];
             let pool = self.holdings[holding as usize].pool;
-            self.pools[pool as usize].slack = UNCERTIFIED;
+            self.void_certificate(pool);
             self.touch(pool);
         }
+        self.sweep.clear(instrument);
     }
 
-    /// Sets the edges and the slack of a pool that is not in breach, from its present excess.
+    /// Sets the edges and the slack of a pool that was just evaluated, with the legs that are noted, and is not in breach.
     pub(super) fn certify(&mut self, market: &Market, pool: u32, excess: i128) {
         debug_assert!(excess > 0, "certify a pool in breach: a kernel bug");
         let mut envelope = 1;
         let mut notional = 0;
         let mut live: u32 = 0;
-        for holding in self.holdings_of(pool) {
-            let holding = &self.holdings[holding as usize];
+        for leg in &self.legs {
+            let holding = &self.holdings[leg.holding as usize];
             let instrument = self.rules(market, holding);
-            if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
+            if instrument.mark.is_some() {
                 envelope += rounding_loss(instrument, &holding.position);
-                notional += instrument.notional(holding.position.quantity, mark);
+                notional += leg.notional;
                 live += 1;
             }
         }
@@ -331,30 +368,29 @@ impl Shard {
             return;
         }
         let reserve = if live > 1 { spare / RESERVE_DIVISOR } else { 0 };
-        let fall = self.spread(market, pool, spare - reserve, notional);
+        let fall = self.spread(market, spare - reserve, notional);
         self.pools[pool as usize].slack = spare - fall;
         if spare < fall {
             self.pin(market, pool);
         }
     }
 
-    /// Splits a budget over the positions of a pool by notional, sets their edges, and returns how much they can fall.
-    fn spread(&mut self, market: &Market, pool: u32, budget: i128, notional: i128) -> i128 {
+    /// Splits a budget over the noted legs by notional, sets their edges, and returns how much they can fall.
+    fn spread(&mut self, market: &Market, budget: i128, notional: i128) -> i128 {
         let mut fall = 0;
-        let mut at = self.pools[pool as usize].first_holding;
-        while let Some(holding) = self.holdings.get(at as usize) {
+        for at in 0..self.legs.len() {
+            let leg = self.legs[at];
+            let holding = &self.holdings[leg.holding as usize];
             let instrument = self.rules(market, holding);
-            if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
+            if let Some(mark) = instrument.mark {
                 let position = holding.position;
-                let part = instrument.notional(position.quantity, mark);
-                let budget = if part == notional { budget } else { weighted(budget, part, notional) };
+                let budget = if leg.notional == notional { budget } else { weighted(budget, leg.notional, notional) };
                 let band = band_for(instrument, &position, mark, budget.min(LIMIT) as u64);
-                self.bands.set(holding.instrument, at, band);
+                self.bands.set(leg.instrument, leg.holding, band);
                 let worst =
                     adverse(instrument.spec.unit, position.quantity > 0, band.lower, band.upper).unwrap_or(mark);
-                fall += excess_at(instrument, &position, mark) - excess_at(instrument, &position, worst);
+                fall += leg.excess - excess_at(instrument, &position, worst);
             }
-            at = holding.next;
         }
         fall
     }
@@ -371,9 +407,13 @@ impl Shard {
         }
     }
 
-    /// Takes the edges of a pool out: it is locked, and nobody asks for them.
+    /// Takes the edges of a pool out, and its entries: it is locked, and nobody asks for them.
     pub(super) fn unwatch(&mut self, pool: u32) {
         self.pools[pool as usize].slack = UNCERTIFIED;
+        self.leave_sweep(pool);
+        if !self.finder.sets_edges() {
+            return;
+        }
         let mut at = self.pools[pool as usize].first_holding;
         while let Some(holding) = self.holdings.get(at as usize) {
             self.bands.remove(holding.instrument, at);

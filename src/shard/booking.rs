@@ -122,6 +122,7 @@ impl Shard {
         if record.slack >= 0 {
             record.slack = (record.slack + amount).max(UNCERTIFIED);
         }
+        self.pay_into_sweep(pool, amount);
         self.spend_slack(pool);
         self.touch(pool);
         self.note_change(pool);
@@ -156,7 +157,10 @@ impl Shard {
         let envelope_released = if after.quantity == 0 { rounding_loss(instrument, &before) } else { 0 };
         self.pools[pool as usize].slack = match (slack, corner_before, corner_after) {
             (0.., Some(from), Some(to)) => (slack + to - from + envelope_released).max(UNCERTIFIED),
-            _ => UNCERTIFIED,
+            _ => {
+                self.void_certificate(pool);
+                UNCERTIFIED
+            }
         };
         if after.quantity == 0 {
             self.bands.remove(id, holding);
@@ -171,8 +175,14 @@ impl Shard {
         let holders = &mut self.holders[instrument.index()];
         self.holdings[holding as usize].holder = holders.len() as u32;
         holders.push(holding);
+        let holders = holders.len();
         if self.finder.sets_edges() {
-            self.bands.reserve(instrument, self.holders[instrument.index()].len());
+            self.bands.reserve(instrument, holders);
+            reserve(&mut self.crossed, holders);
+        }
+        if self.finder.sweeps() {
+            self.sweep.reserve(instrument, holders);
+            reserve(&mut self.below, holders);
         }
     }
 
@@ -184,4 +194,9 @@ impl Shard {
             self.holdings[moved as usize].holder = place;
         }
     }
+}
+
+/// Makes room for so many in all.
+fn reserve(list: &mut Vec<u32>, entries: usize) {
+    list.reserve(entries.saturating_sub(list.len()));
 }

@@ -1,7 +1,7 @@
 //! One input, as far as it concerns the accounts of a shard: book it, find who is in breach, begin their liquidation.
 
 use super::liquidation::Begun;
-use super::{Attention, FillSide, Outbox, Report, Shard};
+use super::{Attention, Breached, FillSide, Outbox, Report, Shard};
 use crate::command::{Command, Fill, Liquidity, OffGrid, OrderName, OrderOwner, Side};
 use crate::controls::Scope;
 use crate::event::Cause;
@@ -189,12 +189,13 @@ impl Shard {
             let attention = called.attention;
             self.tell_calls(market, &called, |event| outbox.put(Report::Announced { attention, event }));
         }
-        found.breached.sort_unstable();
+        found.breached.sort_unstable_by_key(|found| found.attention);
         let mut told = std::mem::take(&mut self.told);
-        for attention in found.breached.drain(..) {
-            let locked = self.announce(market, attention.pool, cause, &mut told);
+        for found in found.breached.drain(..) {
+            let Breached { attention, margin } = found;
+            let locked = self.announce(market, found, cause, &mut told);
             told.drain(..).for_each(|event| outbox.put(Report::Announced { attention, event }));
-            if let Some(margin) = locked {
+            if locked {
                 let begun = self.begin(market, attention.pool, margin, &mut told);
                 told.drain(..).for_each(|event| outbox.put(Report::Begun { attention, event }));
                 self.tell_begun(market, attention, begun, outbox);

@@ -65,9 +65,14 @@ impl Sight {
 
     /// The next pool that the present change of a mark puts in breach.
     fn take(&mut self) -> Option<u32> {
-        let foreseen = self.list.get(self.next).filter(|foreseen| foreseen.changes == self.changes)?;
-        self.next += 1;
-        Some(foreseen.pool)
+        while let Some(foreseen) = self.list.get(self.next).filter(|foreseen| foreseen.changes <= self.changes) {
+            self.next += 1;
+            // What was found after a change at which everybody is looked at, or nobody, was not asked for.
+            if foreseen.changes == self.changes {
+                return Some(foreseen.pool);
+            }
+        }
+        None
     }
 }
 
@@ -85,8 +90,8 @@ impl Shard {
     /// From now on looks at nobody else when a mark moves.
     pub(crate) fn foresee(&mut self, list: Vec<Foreseen>) {
         self.sight = Sight { list, ..Sight::default() };
-        self.finder = Finder::Foresight;
         self.forget_certificates();
+        self.finder = Finder::Foresight;
     }
 
     /// Touches the pools that the present change of a mark puts in breach.

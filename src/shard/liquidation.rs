@@ -10,7 +10,7 @@
 
 use super::margin::bankruptcy_price;
 use super::store::{NO_LIQUIDATION, NONE};
-use super::{Attention, Margin, Shard};
+use super::{Attention, Breached, Margin, Shard};
 use crate::command::{OrderName, OrderOwner, PositionSide, Side};
 use crate::controls::Mode;
 use crate::event::{Cause, Event, Events, Outcome, PoolName, Step};
@@ -184,17 +184,19 @@ pub(crate) struct Waiting {
 }
 
 impl Shard {
-    /// Locks a pool in breach, announces it and returns its margin; if no mark of its positions lives, announces only that.
-    pub(crate) fn announce(&mut self, market: &Market, pool: u32, cause: Cause, events: &mut Events) -> Option<Margin> {
+    /// Locks a pool in breach and announces it with its margin; if no mark of its positions lives, announces only that.
+    /// Returns whether it is locked.
+    pub(crate) fn announce(&mut self, market: &Market, found: Breached, cause: Cause, events: &mut Events) -> bool {
+        let Breached { attention: Attention { pool, .. }, margin } = found;
+        debug_assert_eq!(margin, self.evaluate(market, pool), "changed since it was found: a kernel bug");
         let account = self.accounts[self.pools[pool as usize].account as usize].id;
         let name = self.pools[pool as usize].name;
         if !self.has_living_mark(market, pool) {
             if !std::mem::replace(&mut self.pools[pool as usize].suppressed, true) {
                 events.push(Event::LiquidationSuppressed { account, pool: name });
             }
-            return None;
+            return false;
         }
-        let margin = self.evaluate(market, pool);
         self.unwatch(pool);
         self.raise_level(pool);
         let index = self.free_liquidations.pop().unwrap_or_else(|| {
@@ -211,7 +213,7 @@ impl Shard {
             maintenance_margin: margin.maintenance,
             cause,
         });
-        Some(margin)
+        true
     }
 
     /// The first steps of a pool that was just locked with this margin: those that concern it alone.

@@ -3,6 +3,7 @@
 //! Plain single-threaded code without I/O, clock or lock. Which shard an account lives in never shows in an event:
 //! whoever drives several of them merges their findings in the order of accounts.
 
+mod adaptive;
 mod answers;
 mod bands;
 mod booking;
@@ -13,6 +14,7 @@ mod corrections;
 mod deleverage;
 mod edges;
 mod ended;
+mod examine;
 mod foresight;
 mod groups;
 mod holds;
@@ -27,6 +29,7 @@ mod reports;
 mod score_bounds;
 mod scores;
 mod store;
+mod sweep;
 mod view;
 mod work;
 
@@ -35,6 +38,7 @@ pub(crate) use calls::Called;
 pub(crate) use carry_out::fees;
 pub(crate) use deleverage::{Candidate, LogPlace};
 pub(crate) use ended::ENDED_KEPT;
+pub(crate) use examine::Breached;
 pub use foresight::Foresight;
 pub(crate) use groups::locate;
 pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
@@ -59,8 +63,10 @@ use foresight::Sight;
 use groups::Groups;
 use jobs::JobShare;
 use liquidation::Liquidation;
+use margin::Leg;
 use std::collections::BTreeMap;
 use store::{Account, Holding, NONE, OpenOrder, OrderBook, Pool};
+use sweep::Sweep;
 
 /// How a shard finds the pools that a mark puts in breach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,6 +112,12 @@ impl Finder {
     fn sets_edges(self) -> bool {
         matches!(self, Self::Strategy(Strategy::Bands | Strategy::Adaptive))
     }
+
+    /// Whether pools are swept.
+    #[inline]
+    fn sweeps(self) -> bool {
+        matches!(self, Self::Strategy(Strategy::Sweep | Strategy::Adaptive))
+    }
 }
 
 /// Pools that one input can put in breach before the lists for them grow.
@@ -138,7 +150,7 @@ pub(crate) struct Attention {
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     /// Unlocked, and in breach.
-    pub(crate) breached: Vec<Attention>,
+    pub(crate) breached: Vec<Breached>,
     /// Locked, and waiting for nothing.
     pub(crate) ready: Vec<Attention>,
     /// Unlocked, not in breach, and past a level of margin calls.
@@ -183,6 +195,16 @@ pub(crate) struct Shard {
     /// By instrument: what the venue can still fill of liquidation orders, in lots.
     in_flight: Vec<i64>,
     bands: Bands,
+    sweep: Sweep,
+    /// Whether a mark has crossed so many edges that their pools are to be swept.
+    storm: bool,
+    /// Marks since one let more than a few pools be looked at.
+    calm_marks: usize,
+    /// Kept for their room: positions of the pool that was evaluated last, holdings whose edges a mark crossed, pools whose
+    /// bounds it let fall below zero.
+    legs: Vec<Leg>,
+    crossed: Vec<u32>,
+    below: Vec<u32>,
     liquidations: Vec<Liquidation>,
     free_liquidations: Vec<u32>,
     /// Orders that ended with lots that the venue may have filled.
@@ -239,6 +261,12 @@ impl Shard {
             lots_at_time: Vec::new(),
             in_flight: Vec::new(),
             bands: Bands::new(capacity.positions),
+            sweep: Sweep::default(),
+            storm: false,
+            calm_marks: 0,
+            legs: Vec::new(),
+            crossed: Vec::new(),
+            below: Vec::new(),
             liquidations: Vec::with_capacity(burst),
             free_liquidations: Vec::with_capacity(burst),
             ended: EndedOrders::with_capacity(burst),
@@ -259,6 +287,9 @@ impl Shard {
         shard.by_id.reserve(capacity.accounts);
         shard.by_instrument.reserve(capacity.positions);
         shard.order_ids.reserve(capacity.orders);
+        if shard.finder.sweeps() {
+            shard.sweep = Sweep::with_capacity(capacity.accounts.max(capacity.positions));
+        }
         shard
     }
 
@@ -289,6 +320,8 @@ impl Shard {
         self.lots_at_time.push(0);
         self.in_flight.push(0);
         self.bands.add_instrument();
+        self.sweep.add_instrument();
+        self.legs.reserve(self.holders.len() * 2); // an account may hold both legs of each
     }
 
     /// Lots of all long positions in an instrument.
@@ -331,70 +364,16 @@ impl Shard {
         self.accounts[self.pools[pool as usize].account as usize].id
     }
 
-    /// Looks at every touched pool: certifies it, or adds it to the findings.
-    pub(crate) fn examine(&mut self, market: &Market, findings: &mut Findings) {
-        while let Some(pool) = self.touched.pop() {
-            self.pools[pool as usize].touched = false;
-            self.end_suppression(market, pool);
-            if self.pools[pool as usize].is_locked() {
-                if self.is_ready(pool) {
-                    findings.ready.push(self.attention(pool));
-                }
-            } else if self.needs_liquidation(market, pool, &mut findings.called) {
-                if self.is_behind(market, pool) && self.has_living_mark(market, pool) {
-                    self.catch_up_pool(market, pool);
-                    self.touch(pool); // looked at again, with all that is booked for it
-                } else {
-                    findings.breached.push(self.attention(pool));
-                }
-            }
-        }
-    }
-
     /// Whether any pool waits to be examined.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         self.touched.is_empty()
     }
 
-    /// A breach without a living mark is announced anew only after the pool held a living mark, or nothing.
-    fn end_suppression(&mut self, market: &Market, pool: u32) {
-        if self.pools[pool as usize].suppressed {
-            let still = self.evaluate(market, pool).holds_position && !self.has_living_mark(market, pool);
-            self.pools[pool as usize].suppressed = still;
-        }
-    }
-
     fn attention(&self, pool: u32) -> Attention {
         let record = &self.pools[pool as usize];
         let account = self.accounts[record.account as usize].id;
         Attention { account, name: record.name, shard: self.number, pool }
-    }
-
-    /// Evaluates an unlocked pool unless its certificate still holds; certifies it if it is not in breach, and notes if it
-    /// rose past a level of margin calls.
-    fn needs_liquidation(&mut self, market: &Market, pool: u32, called: &mut Vec<Called>) -> bool {
-        if self.finder.sets_edges() && self.pools[pool as usize].slack >= 0 {
-            return false;
-        }
-        let margin = self.evaluate_counted(market, pool);
-        if margin.in_breach() {
-            self.sight.note(pool);
-            return true;
-        }
-        if self.watches_levels(pool) {
-            if self.level_changes(market, pool, &margin) {
-                self.sight.note(pool);
-            }
-            called.extend(self.note_level(market, pool, margin));
-        }
-        if self.finder.sets_edges() && margin.holds_position {
-            let by_level = self.watches_levels(pool) && self.certify_levels(market, pool, &margin);
-            if !by_level {
-                self.certify(market, pool, margin.equity - margin.maintenance);
-            }
-        }
-        false
     }
 
     fn evaluate_counted(&mut self, market: &Market, pool: u32) -> Margin {

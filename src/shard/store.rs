@@ -59,6 +59,8 @@ pub(super) struct Pool {
     pub(super) changed_before: u32,
     /// Whether its breach without a living mark has been announced.
     pub(super) suppressed: bool,
+    /// Where it is swept, or [`NONE`].
+    pub(super) slot: u32,
     /// The highest level of margin calls that its ratio has reached, in parts per billion; none: it watches no levels.
     pub(super) level: Option<u32>,
 }
@@ -272,8 +274,12 @@ impl Shard {
             touched: false,
             changed_before: 0,
             suppressed: false,
+            slot: NONE,
             level: None,
         });
+        if self.finder.sweeps() {
+            self.sweep.reserve_slots(self.pools.len());
+        }
         match before {
             NONE => self.accounts[account as usize].first_pool = index,
             before => self.pools[before as usize].next = index,
