@@ -70,7 +70,8 @@ fn run(kernel: &mut Kernel, ticks: &[Command]) -> Taken {
         for event in kernel.events() {
             if let Event::LiquidationStarted { account, equity, .. } = *event {
                 taken.liquidations += 1;
-                taken.hash = (taken.hash ^ account ^ (equity as u64)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17);
+                taken.hash =
+                    (taken.hash ^ account ^ (equity as u64)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17);
             }
         }
     }
@@ -89,7 +90,9 @@ fn main() {
     let rounds = std::env::var("TERRACE_BENCH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1usize);
     let names: Vec<&'static str> = Strategy::ALL.iter().map(|strategy| strategy.name()).chain(["told"]).collect();
     println!("{} accounts; told: the clairvoyant", accounts());
-    println!("storm  by          total ms (least–most)     ns a tick  worst tick µs  ns a liquidation  liquidations  work");
+    println!(
+        "storm  by          total ms (least–most)     ns a tick  worst tick µs  ns a liquidation  liquidations  work"
+    );
     for storm in chosen("TERRACE_BENCH_STORMS", &STORMS) {
         let mut hash = None;
         let chosen = chosen("TERRACE_BENCH_STRATEGIES", &names);

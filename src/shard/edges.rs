@@ -131,7 +131,8 @@ impl Edges {
         if place < self.keys.len() {
             self.rise(places, place);
             let moved = self.holdings[place];
-            self.sink(places, *self.place(places, moved) as usize);
+            let risen = *self.place(places, moved) as usize;
+            self.sink(places, risen);
         }
         true
     }

@@ -2,7 +2,7 @@
 //! are in breach.
 
 use super::store::NONE;
-use super::{Attention, Findings, Finder, Margin, Shard, Strategy};
+use super::{Attention, Finder, Findings, Margin, Shard, Strategy};
 use crate::market::Market;
 
 /// Pools whose records are asked for together.
@@ -122,12 +122,14 @@ impl Shard {
     fn certify_by_strategy(&mut self, market: &Market, pool: u32, margin: &Margin) {
         let watches = self.watches_levels(pool) && self.still_watches_levels(market, pool);
         match self.finder {
-            Finder::Strategy(Strategy::Sweep) if !self.has_lines(pool) => {
+            Finder::Strategy(Strategy::Sweep | Strategy::Adaptive) if self.has_lines(pool) => {}
+            Finder::Strategy(Strategy::Sweep) => {
                 self.enter_sweep(market, pool, margin);
             }
-            Finder::Strategy(Strategy::Adaptive) if self.has_lines(pool) => {}
-            Finder::Strategy(Strategy::Adaptive) if self.storm && self.enter_sweep(market, pool, margin) => {}
             Finder::Strategy(Strategy::Bands | Strategy::Adaptive) => {
+                if self.storm && self.enter_sweep(market, pool, margin) {
+                    return;
+                }
                 self.leave_sweep(pool);
                 if watches {
                     self.certify_levels(market, pool, margin);
@@ -135,7 +137,7 @@ impl Shard {
                     self.certify(market, pool, margin.equity - margin.maintenance);
                 }
             }
-            Finder::Strategy(Strategy::Sweep | Strategy::Dense) | Finder::Foresight => {}
+            Finder::Strategy(Strategy::Dense) | Finder::Foresight => {}
         }
     }
 }
