@@ -43,6 +43,8 @@
 
 mod airlock;
 mod arbiter;
+#[cfg(feature = "cli")]
+pub mod bench;
 mod checks;
 pub mod command;
 pub mod contract;

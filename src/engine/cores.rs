@@ -93,6 +93,9 @@ pub enum StartError {
         /// What the system said.
         reason: String,
     },
+    /// Memory could not be brought in or locked, as was asked for.
+    #[error("memory cannot be prepared: {0}")]
+    Memory(String),
     /// The journal could not be begun.
     #[error("the journal cannot be begun: {0}")]
     Journal(String),

@@ -2,6 +2,7 @@
 
 use crate::ring::Bell;
 use crate::ring::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crossbeam::utils::CachePadded;
 use std::sync::OnceLock;
 
 /// Why an engine stopped by itself.
@@ -21,11 +22,20 @@ pub enum Failure {
     Journal(String),
 }
 
-/// What all threads see.
+/// What all threads see. What every wait looks at lies apart from what the arbiter writes at every place, so that nobody
+/// who waits pulls at its cache line.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    failed: AtomicBool,
+    failed: CachePadded<AtomicBool>,
+    arbiter: CachePadded<Progress>,
     failure: OnceLock<Failure>,
+    /// Of all threads, to be rung when somebody fails.
+    bells: OnceLock<Vec<Bell>>,
+}
+
+/// How far the arbiter is.
+#[derive(Debug, Default)]
+struct Progress {
     /// Decisions that the arbiter has asked for.
     wanted: AtomicU64,
     /// Whether commands up to this one were refused has been told.
@@ -34,8 +44,6 @@ pub(super) struct Shared {
     settled: AtomicU64,
     /// The present time of the arbiter.
     now_ns: AtomicU64,
-    /// Of all threads, to be rung when somebody fails.
-    bells: OnceLock<Vec<Bell>>,
 }
 
 impl Shared {
@@ -46,43 +54,43 @@ impl Shared {
     /// The arbiter asks for a decision.
     pub(super) fn want_decision(&self) {
         // SYNC: decision wanted.
-        self.wanted.fetch_add(1, Ordering::Release);
+        self.arbiter.wanted.fetch_add(1, Ordering::Release);
     }
 
     /// Decisions that the arbiter has asked for.
     pub(super) fn wanted(&self) -> u64 {
         // SYNC: decision wanted.
-        self.wanted.load(Ordering::Acquire)
+        self.arbiter.wanted.load(Ordering::Acquire)
     }
 
     /// Whether commands up to this one were refused has been told.
     pub(super) fn tell_seq(&self, seq: u64) {
         // SYNC: commands told.
-        self.told_seq.store(seq, Ordering::Release);
+        self.arbiter.told_seq.store(seq, Ordering::Release);
     }
 
     /// See [`Shared::tell_seq`].
     pub(super) fn told_seq(&self) -> u64 {
         // SYNC: commands told.
-        self.told_seq.load(Ordering::Acquire)
+        self.arbiter.told_seq.load(Ordering::Acquire)
     }
 
     /// All that follows from places below `place` has been told, and it is `now_ns`.
     pub(super) fn tell_settled(&self, place: u64, now_ns: u64) {
-        self.now_ns.store(now_ns, Ordering::Relaxed); // published with the place
+        self.arbiter.now_ns.store(now_ns, Ordering::Relaxed); // published with the place
         // SYNC: places settled.
-        self.settled.store(place, Ordering::Release);
+        self.arbiter.settled.store(place, Ordering::Release);
     }
 
     /// The place of [`Shared::tell_settled`].
     pub(super) fn settled(&self) -> u64 {
         // SYNC: places settled.
-        self.settled.load(Ordering::Acquire)
+        self.arbiter.settled.load(Ordering::Acquire)
     }
 
     /// The arbiter's time, of whoever has seen its place.
     pub(super) fn now_ns(&self) -> u64 {
-        self.now_ns.load(Ordering::Relaxed)
+        self.arbiter.now_ns.load(Ordering::Relaxed)
     }
 
     /// Whether somebody has failed: everybody stops then.
@@ -106,7 +114,12 @@ impl Shared {
 
     /// Runs a thread's work; a panic is everybody's end.
     pub(super) fn guard<T>(&self, thread: &str, work: impl FnOnce() -> Option<T>) -> Option<T> {
-        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        self.unless_failed(thread, guarded(work))
+    }
+
+    /// What a thread's work led to; a panic is everybody's end.
+    #[inline]
+    pub(super) fn unless_failed<T>(&self, thread: &str, worked: Guarded<T>) -> Option<T> {
         worked.unwrap_or_else(|panic| {
             let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let message = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
@@ -114,4 +127,13 @@ impl Shared {
             None
         })
     }
+}
+
+/// What work led to, or with what it panicked.
+type Guarded<T> = std::thread::Result<Option<T>>;
+
+/// Runs a thread's work as far as its panic.
+#[inline]
+pub(super) fn guarded<T>(work: impl FnOnce() -> Option<T>) -> Guarded<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
 }

@@ -38,20 +38,26 @@ mod cores;
 mod desk;
 mod failure;
 mod lockstep;
+mod memory;
 mod record;
 mod seat;
 mod slot;
 mod start;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod worker;
 
 pub use crate::rounds::VenueAnswer;
 pub use cores::{Layout, Pinning, Shape, StartError};
 pub use failure::Failure;
+pub use memory::Memory;
 pub use record::{Decision, Depth, Divergence, Entry, Retrace, replay};
 pub use slot::{Output, VenueMessage};
+#[cfg(feature = "cli")]
+pub(crate) use start::DEFAULT_RING;
 pub use start::EngineSettings;
+pub use trace::{Stage, Stamp};
 
 use crate::command::{Command, OffGrid, PositionMode};
 use crate::correction::{Correction, CorrectionOffGrid};
@@ -67,15 +73,16 @@ use crate::rounds::time_of;
 use crate::sequencer;
 use crate::venue::BookUpdate;
 use crossbeam::queue::ArrayQueue;
-use failure::Shared;
+use failure::{Shared, guarded};
 pub(crate) use seat::hash_of;
 use seat::{Seat, Step};
-use slot::{Aside, Kind, Outgoing, OwnedBook, Slot};
+use slot::{Aside, Asked, Kind, Outgoing, OwnedBook, Slot};
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use trace::Trace;
 
 /// Why a command was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -129,7 +136,7 @@ pub struct Engine {
     first: u64,
     ring: Writer<Slot>,
     asides: Arc<ArrayQueue<Aside>>,
-    venue: Vec<Receiver<VenueMessage>>,
+    venue: Vec<Receiver<Asked>>,
     outputs: Receiver<Outgoing>,
     shared: Arc<Shared>,
     /// Here if the arbiter shares this thread.
@@ -158,6 +165,11 @@ pub struct Engine {
     events: Vec<crate::event::Event>,
     full: u64,
     heartbeats: u64,
+    /// When the last place was published, if stages are stamped.
+    published_ns: u64,
+    traced: bool,
+    /// What the workers stamped, once they have ended.
+    traces: Arc<ArrayQueue<Box<Trace>>>,
 }
 
 /// When the sequencer tells the time of itself.
@@ -196,6 +208,12 @@ impl Engine {
     #[must_use]
     pub fn elapsed_ns(&self) -> u64 {
         self.epoch.elapsed().as_nanos() as u64
+    }
+
+    /// When the last place was published, by the same clock; 0 unless stages are stamped ([`EngineSettings::trace`]).
+    #[must_use]
+    pub fn published_ns(&self) -> u64 {
+        self.published_ns
     }
 
     /// Submits a command at the present time, and returns its number, from 1.
@@ -460,9 +478,8 @@ impl Engine {
         self.beat();
         self.take_requests();
         if let Some(mut seat) = self.seat.take() {
-            let shared = Arc::clone(&self.shared);
             // What the seat tells is taken as it comes, so that its queue never stops it here.
-            let back = shared.guard("the arbiter", || {
+            let worked = guarded(|| {
                 while seat.step() == Step::Done {
                     self.take_outputs();
                     self.insert_decision();
@@ -471,7 +488,7 @@ impl Engine {
                 }
                 Some(seat)
             });
-            self.seat = back;
+            self.seat = self.shared.unless_failed("the arbiter", worked);
         }
         self.take_outputs();
         self.insert_decision();
@@ -592,6 +609,9 @@ impl Engine {
         }
         let published = self.ring.try_publish(slot);
         debug_assert!(published.is_ok(), "the ring was found to have room");
+        if self.traced {
+            self.published_ns = self.elapsed_ns();
+        }
         self.others.iter().for_each(Bell::ring);
     }
 
@@ -599,8 +619,8 @@ impl Engine {
     fn take_requests(&mut self) {
         for (queue, worker) in self.venue.iter_mut().zip(&self.others) {
             let before = self.requests.len();
-            while let Some(message) = queue.pop() {
-                self.requests.push_back(message);
+            while let Some(asked) = queue.pop() {
+                self.requests.push_back(asked.message());
             }
             if self.requests.len() > before {
                 worker.ring(); // it may wait for room
@@ -681,6 +701,8 @@ pub struct Finished {
     pub record: Option<Vec<Entry>>,
     /// Why it stopped by itself, if it did.
     pub failure: Option<Failure>,
+    /// The stages that orders passed, if they were stamped; by thread.
+    pub stamps: Vec<Stamp>,
 }
 
 impl Engine {
@@ -720,6 +742,11 @@ impl Engine {
             }
         }
         self.take_requests();
+        let mut stamps: Vec<Stamp> =
+            seat.as_mut().and_then(|seat| seat.trace.take()).map_or(Vec::new(), |trace| trace.stamps);
+        while let Some(trace) = self.traces.pop() {
+            stamps.extend(trace.stamps);
+        }
         let whole = desks.len() == self.shape.workers as usize && !self.shared.has_failed();
         let kernel = seat.filter(|_| whole).map(|seat| {
             let shards = desks.into_iter().map(|desk| desk.shard).collect();
@@ -731,6 +758,7 @@ impl Engine {
             requests: self.requests.drain(..).collect(),
             record: self.record.take(),
             failure: self.failure(),
+            stamps,
         }
     }
 }

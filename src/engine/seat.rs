@@ -3,6 +3,7 @@
 use super::desk::{Desk, Hatch};
 use super::failure::Shared;
 use super::slot::{Aside, Kind, Outgoing, Output, Slot, Told, VenueMessage, What};
+use super::trace::{Stage, Trace};
 use crate::command::Command;
 use crate::correction::Correction;
 use crate::event::Event;
@@ -11,7 +12,7 @@ use crate::market::Market;
 use crate::refusal::Refusal;
 use crate::ring::{Bell, Cursor, Reader, Receiver, Sender};
 use crate::rounds::{Rounds, time_of};
-use crate::shard::{Shard, Shards};
+use crate::shard::{Report, Shard, Shards};
 use crossbeam::queue::ArrayQueue;
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
@@ -70,6 +71,8 @@ pub(super) struct Seat {
     pub(super) settled: u64,
     /// Whether decisions are told with their hash and answers.
     pub(super) records: bool,
+    /// Stamps when reports of orders came, if asked for.
+    pub(super) trace: Option<Box<Trace>>,
 }
 
 /// What a step led to.
@@ -227,7 +230,12 @@ impl Seat {
             let mut popped = false;
             while colleague.reports.peek().is_some_and(|told| told.place == place) {
                 match colleague.reports.pop().map(|told| told.what) {
-                    Some(What::Report(report)) => self.rounds.stage(&report),
+                    Some(What::Report(report)) => {
+                        self.rounds.stage(&report);
+                        if let (Some(trace), Report::Order { .. }) = (&mut self.trace, report) {
+                            trace.pass(place, Stage::Arbiter);
+                        }
+                    }
                     Some(What::Refused(refusal)) => self.refusal = Some(refusal),
                     None => {}
                 }
@@ -382,9 +390,8 @@ impl Seat {
                     return Some(self);
                 }
                 Step::Waits => {
-                    let shared = Arc::clone(&self.shared);
-                    bell.wait(|| self.may_step() || shared.has_failed());
-                    if shared.has_failed() || (self.ring.is_closed() && self.ring.peek().is_none()) {
+                    bell.wait(|| self.may_step() || self.shared.has_failed());
+                    if self.shared.has_failed() || (self.ring.is_closed() && self.ring.peek().is_none()) {
                         return Some(self);
                     }
                 }

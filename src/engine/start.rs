@@ -3,8 +3,10 @@
 use super::cores::{Layout, Shape, StartError, pin};
 use super::desk::{Desk, Hatch};
 use super::failure::Shared;
+use super::memory::Memory;
 use super::seat::{Colleague, Seat};
-use super::slot::{Outgoing, Slot, Told, VenueMessage};
+use super::slot::{Asked, Outgoing, Slot, Told};
+use super::trace::Trace;
 use super::worker::{Worker, WorkerOutbox};
 use super::{Engine, Heartbeat};
 use crate::kernel::Kernel;
@@ -31,6 +33,11 @@ pub struct EngineSettings {
     pub record: bool,
     /// Whether requests to the venue say when they were decided.
     pub stamps: bool,
+    /// Room for so many stamps of the stages of orders, on each thread ([`Finished::stamps`](super::Finished)); 0: none are
+    /// taken. Stamping costs a clock at every place: for those who measure.
+    pub trace: usize,
+    /// What is done to the memory of the process at the start.
+    pub memory: Memory,
     /// After so long without an input the sequencer tells the time itself (since the epoch).
     pub heartbeat: Option<Duration>,
     /// A worker that panics at a place: for tests of what happens then.
@@ -42,15 +49,20 @@ impl Default for EngineSettings {
     fn default() -> Self {
         Self {
             layout: Layout::default(),
-            ring: 1 << 14,
+            ring: DEFAULT_RING,
             queue: 1 << 12,
             record: false,
             stamps: false,
+            trace: 0,
+            memory: Memory::AsItComes,
             heartbeat: None,
             panic_at: None,
         }
     }
 }
+
+/// Places in the ring, unless asked otherwise.
+pub(crate) const DEFAULT_RING: usize = 1 << 14;
 
 /// Declarations, books and questions under way at the most.
 const ASIDES: usize = 1 << 10;
@@ -75,6 +87,7 @@ impl Engine {
         check(&kernel, settings, shape)?;
         pin(shape.caller_core(), "sequencer")?;
         let (mut engine, seat, crews) = build(kernel, settings, shape);
+        settings.memory.prepare()?;
         for Crew { name, core, worker, desk } in crews {
             let (shared, guarded) = (Arc::clone(&engine.shared), name.clone());
             engine.workers.push(spawn(&name, core, move || shared.guard(&guarded, || worker.run(desk)))?);
@@ -107,6 +120,8 @@ struct Common {
     stamps: Option<Instant>,
     /// Inputs before the first place.
     first: u64,
+    epoch: Instant,
+    traces: Arc<ArrayQueue<Box<Trace>>>,
 }
 
 /// Makes rings, queues, and those at their ends.
@@ -120,6 +135,8 @@ fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, B
         caller,
         stamps: settings.stamps.then_some(epoch),
         first: kernel.inputs(),
+        epoch,
+        traces: Arc::new(ArrayQueue::new(shape.workers as usize)),
     };
     let bells: Vec<Bell> = (0..shape.workers).map(|_| Bell::new(shape.wait)).collect();
     common.shared.know([bells.as_slice(), &[common.caller.clone(), common.arbiter.clone()]].concat());
@@ -161,6 +178,7 @@ fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, B
         holds_begun: false,
         settled: 0,
         records: settings.record,
+        trace: Trace::new(epoch, settings.trace),
     });
     seat.rounds.keeps_answers = settings.record;
     let engine = Engine {
@@ -196,6 +214,9 @@ fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, B
         events: Vec::new(),
         full: 0,
         heartbeats: 0,
+        published_ns: 0,
+        traced: settings.trace > 0,
+        traces: common.traces,
         shape: shape.clone(),
     };
     (engine, seat, crews)
@@ -210,9 +231,9 @@ fn man(
     settings: &EngineSettings,
     shape: &Shape,
     common: &Common,
-) -> (Crew, Colleague, Receiver<VenueMessage>) {
+) -> (Crew, Colleague, Receiver<Asked>) {
     let (reports, told) = queue::<Told>(settings.queue);
-    let (venue, requests) = queue::<VenueMessage>(settings.queue);
+    let (venue, requests) = queue::<Asked>(settings.queue);
     let (to_arbiter, from_arbiter) = (Hatch::new(&common.arbiter), Hatch::new(bell));
     let colleague = Colleague {
         cursor: ring.watch(),
@@ -230,6 +251,7 @@ fn man(
         own_bell: bell.clone(),
         shared: Arc::clone(&common.shared),
         epoch: common.stamps,
+        trace: Trace::new(common.epoch, settings.trace),
         told: false,
     };
     let worker = Worker {
@@ -240,6 +262,7 @@ fn man(
         from_arbiter,
         bell: bell.clone(),
         shared: Arc::clone(&common.shared),
+        traces: Arc::clone(&common.traces),
         panic_at: settings.panic_at.and_then(|(worker, place)| (worker == number).then_some(place)),
     };
     let crew = Crew { name: format!("worker {number}"), core: shape.worker_core(number), worker, desk };

@@ -2,7 +2,8 @@
 
 use super::desk::{Desk, Hatch};
 use super::failure::Shared;
-use super::slot::{Kind, Slot, Told, VenueMessage, What};
+use super::slot::{Asked, Kind, Slot, Told, What};
+use super::trace::{Stage, Trace};
 use crate::command::Command;
 use crate::event::Cause;
 use crate::market::InstrumentId;
@@ -11,6 +12,7 @@ use crate::ring::{Bell, Reader, Sender};
 use crate::rounds::{cause_of, time_of};
 use crate::shard::{Outbox, Report};
 use crate::venue::VenueRequest;
+use crossbeam::queue::ArrayQueue;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,6 +28,8 @@ pub(super) struct Worker {
     /// Of this worker.
     pub(super) bell: Bell,
     pub(super) shared: Arc<Shared>,
+    /// Where its stamps go when it ends.
+    pub(super) traces: Arc<ArrayQueue<Box<Trace>>>,
     /// At this place it panics: for the tests of what happens then.
     pub(super) panic_at: Option<u64>,
 }
@@ -36,13 +40,15 @@ pub(super) struct WorkerOutbox {
     /// Inputs before the first place: orders are accepted in the order of inputs.
     pub(super) accepted: u64,
     pub(super) reports: Sender<Told>,
-    pub(super) venue: Sender<VenueMessage>,
+    pub(super) venue: Sender<Asked>,
     /// Of the arbiter and of the caller.
     pub(super) bells: [Bell; 2],
     pub(super) own_bell: Bell,
     pub(super) shared: Arc<Shared>,
     /// The start of all stamps; none: no stamps are taken.
     pub(super) epoch: Option<Instant>,
+    /// Stamps of the stages of orders, if asked for.
+    pub(super) trace: Option<Box<Trace>>,
     /// Whether anything was put since the places were released last.
     pub(super) told: bool,
 }
@@ -53,6 +59,9 @@ impl Worker {
         loop {
             let mut batch = 0;
             while let Some(slot) = self.ring.peek() {
+                if let Some(trace) = &mut self.outbox.trace {
+                    trace.take();
+                }
                 match slot.kind {
                     Kind::Command(ref command) => self.outbox.carry_out(&mut desk, self.ring.place(), slot, command),
                     Kind::Book { instrument, top } => {
@@ -62,6 +71,9 @@ impl Worker {
                     Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask => desk = self.halt(desk)?,
                     Kind::Stop => {
                         self.advance_and_release();
+                        if let Some(trace) = self.outbox.trace.take() {
+                            let _ = self.traces.push(trace); // there is room for each
+                        }
                         return Some(desk);
                     }
                 }
@@ -162,19 +174,27 @@ impl WorkerOutbox {
 
     fn send(&mut self, request: VenueRequest) {
         let decided_ns = self.epoch.map_or(0, |epoch| epoch.elapsed().as_nanos() as u64);
-        let message = VenueMessage { place: self.place, decided_ns, request };
+        let asked = Asked::of(self.place, decided_ns, request);
         let Self { venue, own_bell, bells, shared, .. } = self;
-        push(venue, message, own_bell, bells, shared);
+        push(venue, asked, own_bell, bells, shared);
     }
 }
 
 impl Outbox for WorkerOutbox {
     fn put(&mut self, report: Report) {
-        // The venue first: the log can wait.
-        if let Some(request) = report.request() {
-            self.send(request);
-        }
         self.tell(What::Report(report));
+    }
+
+    #[inline]
+    fn ask(&mut self, request: VenueRequest) {
+        let place = self.place;
+        if let Some(trace) = &mut self.trace {
+            trace.decide(place);
+        }
+        self.send(request);
+        if let Some(trace) = &mut self.trace {
+            trace.pass(place, Stage::Queued);
+        }
     }
 }
 

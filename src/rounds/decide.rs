@@ -146,18 +146,19 @@ impl Rounds {
             shard.look_at_held_back();
             shard.examine(&self.market, &mut self.findings);
         }
-        self.findings.breached.sort_unstable_by_key(|found| found.attention);
+        self.findings.breached.sort_unstable_by_key(|breached| breached.attention);
         self.findings.called.sort_unstable_by_key(|called| called.attention);
         self.walk.clear();
         let mut called = self.findings.called.iter().peekable();
-        for &found in &self.findings.breached {
-            while let Some(called) = called.next_if(|called| called.attention < found.attention) {
+        for breached in &self.findings.breached {
+            let found = breached.attention;
+            while let Some(called) = called.next_if(|called| called.attention < found) {
                 let shard = &shards[called.attention.shard as usize];
                 shard.tell_calls(&self.market, called, |event| self.events.push(event));
             }
-            let shard = &mut shards[found.attention.shard as usize];
-            if shard.announce(&self.market, found, self.cause, &mut self.events) {
-                self.walk.push(found.attention);
+            let shard = &mut shards[found.shard as usize];
+            if shard.announce(&self.market, breached, self.cause, &mut self.events) {
+                self.walk.push(found);
             }
         }
         for called in called {

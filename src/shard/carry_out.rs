@@ -1,10 +1,11 @@
 //! One input, as far as it concerns the accounts of a shard: book it, find who is in breach, begin their liquidation.
 
 use super::liquidation::Begun;
+use super::reports::{cancellation, first_order};
 use super::{Attention, Breached, FillSide, Outbox, Report, Shard};
 use crate::command::{Command, Fill, Liquidity, OffGrid, OrderName, OrderOwner, Side};
 use crate::controls::Scope;
-use crate::event::Cause;
+use crate::event::{Cause, Events};
 use crate::jobs::{JobKind, JobName};
 use crate::market::Market;
 use crate::number::charge;
@@ -189,20 +190,40 @@ impl Shard {
             let attention = called.attention;
             self.tell_calls(market, &called, |event| outbox.put(Report::Announced { attention, event }));
         }
-        found.breached.sort_unstable_by_key(|found| found.attention);
+        found.breached.sort_unstable_by_key(|breached| breached.attention);
         let mut told = std::mem::take(&mut self.told);
-        for found in found.breached.drain(..) {
-            let Breached { attention, margin } = found;
-            let locked = self.announce(market, found, cause, &mut told);
-            told.drain(..).for_each(|event| outbox.put(Report::Announced { attention, event }));
-            if locked {
-                let begun = self.begin(market, attention.pool, margin, &mut told);
-                told.drain(..).for_each(|event| outbox.put(Report::Begun { attention, event }));
-                self.tell_begun(market, attention, begun, outbox);
-            }
+        for breached in found.breached.drain(..) {
+            self.begin_liquidation(market, &breached, cause, &mut told, outbox);
         }
         self.told = told;
         self.found = found;
+    }
+
+    /// Locks a pool in breach. Its order goes out first; taking its edges out and telling what happened come afterwards.
+    fn begin_liquidation(
+        &mut self,
+        market: &Market,
+        breached: &Breached,
+        cause: Cause,
+        told: &mut Events,
+        outbox: &mut impl Outbox,
+    ) {
+        let (attention, pool) = (breached.attention, breached.attention.pool);
+        let locked = self.lock(market, breached, cause, told);
+        let announced = told.len();
+        let begun = locked.then(|| self.begin(market, pool, breached.margin, told));
+        match begun {
+            Some(Begun::Order(nth, ref request)) => outbox.ask(first_order(attention, nth, request)),
+            Some(Begun::Waits) => told.iter().copied().filter_map(cancellation).for_each(|asked| outbox.ask(asked)),
+            Some(Begun::Undecided) | None => {}
+        }
+        let mut events = told.drain(..);
+        events.by_ref().take(announced).for_each(|event| outbox.put(Report::Announced { attention, event }));
+        events.for_each(|event| outbox.put(Report::Begun { attention, event }));
+        if let Some(begun) = begun {
+            self.unwatch(pool);
+            self.tell_begun(market, attention, begun, outbox);
+        }
     }
 
     fn tell_begun(&mut self, market: &Market, attention: Attention, begun: Begun, outbox: &mut impl Outbox) {

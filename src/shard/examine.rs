@@ -11,14 +11,6 @@ const BATCH: usize = 16;
 /// From so many on it is worth it.
 const MANY: usize = 4;
 
-/// An unlocked pool in breach.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Breached {
-    pub(crate) attention: Attention,
-    /// As it was evaluated.
-    pub(crate) margin: Margin,
-}
-
 impl Shard {
     /// Looks at every touched pool: certifies it, or adds it to the findings.
     pub(crate) fn examine(&mut self, market: &Market, findings: &mut Findings) {

@@ -184,20 +184,25 @@ pub(crate) struct Waiting {
 }
 
 impl Shard {
-    /// Locks a pool in breach and announces it with its margin; if no mark of its positions lives, announces only that.
-    /// Returns whether it is locked.
-    pub(crate) fn announce(&mut self, market: &Market, found: Breached, cause: Cause, events: &mut Events) -> bool {
-        let Breached { attention: Attention { pool, .. }, margin } = found;
-        debug_assert_eq!(margin, self.evaluate(market, pool), "changed since it was found: a kernel bug");
-        let account = self.accounts[self.pools[pool as usize].account as usize].id;
-        let name = self.pools[pool as usize].name;
+    /// Locks a pool in breach and announces it; false if no mark of its positions lives: then it announces only that.
+    pub(crate) fn announce(&mut self, market: &Market, found: &Breached, cause: Cause, events: &mut Events) -> bool {
+        let locked = self.lock(market, found, cause, events);
+        if locked {
+            self.unwatch(found.attention.pool);
+        }
+        locked
+    }
+
+    /// As [`Shard::announce`], without taking the pool's edges out: that can wait until its order is on its way.
+    pub(super) fn lock(&mut self, market: &Market, found: &Breached, cause: Cause, events: &mut Events) -> bool {
+        let Breached { attention: Attention { account, name, pool, .. }, margin } = *found;
+        debug_assert_eq!(margin, self.evaluate(market, pool), "the pool changed since it was looked at: a kernel bug");
         if !self.has_living_mark(market, pool) {
             if !std::mem::replace(&mut self.pools[pool as usize].suppressed, true) {
                 events.push(Event::LiquidationSuppressed { account, pool: name });
             }
             return false;
         }
-        self.unwatch(pool);
         self.raise_level(pool);
         let index = self.free_liquidations.pop().unwrap_or_else(|| {
             self.liquidations.push(Liquidation::default());

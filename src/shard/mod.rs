@@ -38,7 +38,6 @@ pub(crate) use calls::Called;
 pub(crate) use carry_out::fees;
 pub(crate) use deleverage::{Candidate, LogPlace};
 pub(crate) use ended::ENDED_KEPT;
-pub(crate) use examine::Breached;
 pub use foresight::Foresight;
 pub(crate) use groups::locate;
 pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
@@ -144,6 +143,13 @@ pub(crate) struct Attention {
     pub(crate) name: PoolName,
     pub(crate) shard: u32,
     pub(crate) pool: u32,
+}
+
+/// An unlocked pool in breach, and what it was found to be worth.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Breached {
+    pub(crate) attention: Attention,
+    pub(crate) margin: Margin,
 }
 
 /// What the touched pools of a shard turned out to need.

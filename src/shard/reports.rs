@@ -33,19 +33,32 @@ impl Report {
     #[inline]
     pub(crate) fn request(&self) -> Option<VenueRequest> {
         match *self {
-            Self::Order { attention, nth, request } => Some(VenueRequest::Order {
-                order: OrderName { owner: OrderOwner::Account(attention.account), nth },
-                instrument: request.instrument,
-                side: request.side,
-                quantity: request.quantity,
-                limit: request.limit,
-                step: request.step,
-            }),
-            Self::Begun { event: Event::CancelRequested { account, pool, more: 0, .. }, .. } => {
-                Some(VenueRequest::Cancel { account, pool })
-            }
+            Self::Order { attention, nth, request } => Some(first_order(attention, nth, &request)),
+            Self::Begun { event, .. } => cancellation(event),
             _ => None,
         }
+    }
+}
+
+/// What the venue is asked by the first order of a locked pool, the how-manieth of its account.
+#[inline]
+pub(super) fn first_order(attention: Attention, nth: u32, request: &OrderRequest) -> VenueRequest {
+    VenueRequest::Order {
+        order: OrderName { owner: OrderOwner::Account(attention.account), nth },
+        instrument: request.instrument,
+        side: request.side,
+        quantity: request.quantity,
+        limit: request.limit,
+        step: request.step,
+    }
+}
+
+/// What the venue is asked by a cancellation: once, with the last of the orders.
+#[inline]
+pub(super) fn cancellation(event: Event) -> Option<VenueRequest> {
+    match event {
+        Event::CancelRequested { account, pool, more: 0, .. } => Some(VenueRequest::Cancel { account, pool }),
+        _ => None,
     }
 }
 
@@ -68,6 +81,9 @@ pub(crate) struct OrderFill {
 pub(crate) trait Outbox {
     /// Takes the next report.
     fn put(&mut self, report: Report);
+
+    /// Asks the venue, before any report of the pool whose request it is: the log can wait. What it asks is in a report too.
+    fn ask(&mut self, _request: VenueRequest) {}
 }
 
 impl Outbox for Vec<Report> {
