@@ -157,11 +157,9 @@ impl Shard {
         let envelope_released = if after.quantity == 0 { rounding_loss(instrument, &before) } else { 0 };
         self.pools[pool as usize].slack = match (slack, corner_before, corner_after) {
             (0.., Some(from), Some(to)) => (slack + to - from + envelope_released).max(UNCERTIFIED),
-            _ => {
-                self.void_certificate(pool);
-                UNCERTIFIED
-            }
+            _ => UNCERTIFIED,
         };
+        self.void_lines(pool);
         if after.quantity == 0 {
             self.bands.remove(id, holding);
         }

@@ -2,7 +2,7 @@
 //! are in breach.
 
 use super::store::NONE;
-use super::{Attention, Finder, Findings, Margin, Shard, Strategy};
+use super::{Breached, Finder, Findings, Margin, Shard, Strategy};
 use crate::market::Market;
 
 /// Pools whose records are asked for together.

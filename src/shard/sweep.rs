@@ -317,10 +317,15 @@ impl Shard {
 
     /// Nothing is certified of a pool any more.
     pub(super) fn void_certificate(&mut self, pool: u32) {
-        let record = &mut self.pools[pool as usize];
-        record.slack = UNCERTIFIED;
-        if record.slot != NONE {
-            self.sweep.void(record.slot);
+        self.pools[pool as usize].slack = UNCERTIFIED;
+        self.void_lines(pool);
+    }
+
+    /// The lines of a pool, if it is swept, hold no more.
+    pub(super) fn void_lines(&mut self, pool: u32) {
+        let slot = self.pools[pool as usize].slot;
+        if slot != NONE {
+            self.sweep.void(slot);
         }
     }
 
