@@ -442,21 +442,21 @@ fn weighted(budget: i128, part: i128, whole: i128) -> i128 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::decimal::Grid;
     use crate::market::{AssetId, FundId, InstrumentSpec};
     use crate::slope::{SizeStep, Slope};
     use crate::tiers::{TierRow, TierTable};
 
-    fn instrument(tiers: &TierTable, unit: Unit, fee: i64) -> Instrument {
+    pub(in crate::shard) fn instrument(tiers: &TierTable, unit: Unit, fee: i64) -> Instrument {
         let grid = Grid::decimals(0);
         let mut spec = InstrumentSpec::new("X", AssetId(0), FundId(0), (grid, grid), unit, tiers.clone());
         (spec.close_fee_in_mm, spec.taker_fee_ppb) = (fee > 0, fee);
         Instrument::new(spec)
     }
 
-    fn tables(rule: TierRule) -> Vec<TierTable> {
+    pub(in crate::shard) fn tables(rule: TierRule) -> Vec<TierTable> {
         let rates = [1, 100_000_000, 333_333_333, 500_000_000, 899_999_999];
         let mut tables = Vec::new();
         for (i, &first) in rates.iter().enumerate() {

@@ -427,3 +427,86 @@ impl Shard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::bands::tests::{instrument, tables};
+    use super::*;
+
+    /// All small domains: rates, caps, sizes, units, intervals. Nowhere in its interval is a line above the excess, and in one
+    /// row it is below by no more than the quanta that are kept back and the slope's rounding.
+    #[test]
+    fn no_price_in_its_interval_is_worse_than_the_line() {
+        let (mut checked, mut tight) = (0u64, 0u64);
+        for rule in [TierRule::Marginal, TierRule::Step, TierRule::Linear] {
+            for (unit, fee) in [(1, 0), (3, 0), (1, 77_000_001), (3, 77_000_001)] {
+                for table in tables(rule) {
+                    let instrument = instrument(&table, Unit::Linear(unit), fee);
+                    for quantity in [-3i64, -1, 1, 2] {
+                        for mark in 1..24 {
+                            for shift in [0, 7] {
+                                let (all, near) = check_line(&instrument, quantity, mark, shift);
+                                (checked, tight) = (checked + all, tight + near);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        println!("{checked} prices checked, at {tight} the line is all but met");
+        assert!(checked > 1_000_000 && tight > checked / 4);
+    }
+
+    fn check_line(instrument: &Instrument, quantity: i64, mark: Price, shift: u32) -> (u64, u64) {
+        let position = Position { quantity, cost: 5 };
+        let mut column = Column::default();
+        column.begin(mark);
+        let (low, high) = (column.low, column.high);
+        assert!(low <= mark && mark < high && low < high);
+        let Line { slope, at_low } = line(instrument, &position, (low, high), shift).unwrap();
+        let mut tight = 0;
+        for price in low..=high {
+            let (bound, exact) = (
+                at_low + i128::from(slope) * i128::from(price - low),
+                excess_at(instrument, &position, price) << shift,
+            );
+            assert!(bound <= exact, "{:?} {position:?} {price} in {low}–{high}: {bound} > {exact}", instrument.spec);
+            tight += u64::from(exact - bound <= ((rounded_terms(instrument) + 1) << shift) + i128::from(high - low));
+        }
+        ((high - low + 1) as u64, tight)
+    }
+
+    /// An entry whose pool left, or came back with others, moves nothing, and goes; epochs that are used up confuse nobody.
+    #[test]
+    fn entries_that_are_out_of_date_go() {
+        let mut sweep = Sweep::default();
+        let id = InstrumentId(0);
+        sweep.add_instrument();
+        sweep.columns[0].begin(100);
+        let mut below = Vec::new();
+        let slot = sweep.take_slot(7);
+        let enter = |sweep: &mut Sweep, slope, x| {
+            sweep.slopes.clear();
+            sweep.slopes.push((id, slope));
+            sweep.enter(slot, x, 3);
+        };
+        enter(&mut sweep, 5, 100);
+        enter(&mut sweep, -1, 10);
+        assert_eq!(sweep.entries(id), 2);
+        sweep.pass(id, 108, &mut below);
+        assert_eq!((sweep.slots[0].x, sweep.entries(id), below.len()), (2, 1, 0));
+        sweep.pay(slot, 1);
+        assert_eq!(sweep.slots[0].x, 10, "a quantum is eight of its units");
+        sweep.slots[0].epoch = u32::MAX;
+        sweep.columns[0].entries[0].epoch = 0; // as old as can be
+        enter(&mut sweep, -3, 10);
+        assert_eq!((sweep.slots[0].epoch, sweep.entries(id)), (0, 1));
+        sweep.pass(id, 112, &mut below);
+        assert_eq!((sweep.slots[0].x, below.as_slice()), (-2, &[7][..]));
+        below.clear();
+        sweep.pass(id, 151, &mut below);
+        assert_eq!((below.as_slice(), sweep.entries(id), sweep.is_certified(slot)), (&[7][..], 0, false));
+        sweep.release(slot);
+        assert_eq!((sweep.pools(), sweep.take_slot(9)), (0, slot));
+    }
+}
