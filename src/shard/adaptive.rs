@@ -2,8 +2,8 @@
 //!
 //! An edge that is crossed costs an exact evaluation and new edges, most of it cache misses in the order of a heap. When a mark
 //! crosses many at once, those pools will soon be crossed again: they are evaluated once more and then *swept*
-//! (`sweep.rs`), at a few nanoseconds a tick each, and set no edges. Edges that they leave behind in other instruments are
-//! taken out when a mark crosses them. When it has been calm for a while swept pools go back to bands, a few at an input. What
+//! (`sweep.rs`), at a few nanoseconds a tick each, and set no edges. Those that they have are left behind, and are taken out when a
+//! mark crosses them next. When it has been calm for a while swept pools go back to bands, a few at an input. What
 //! is calm is counted in inputs, never by a clock; and nothing of this is state: no event depends on it.
 
 use super::Shard;
@@ -43,7 +43,7 @@ impl Shard {
         let swept = self.sweep.entries(instrument);
         let below = if swept > 0 { self.sweep(instrument, mark) } else { 0 };
         let most = STORM.min(self.holders[instrument.index()].len() / HOLDERS);
-        let crossed = if self.bands.is_crossed(instrument, mark) { self.cross(instrument, mark, most) } else { 0 };
+        let crossed = if self.bands.is_crossed(instrument, mark) { self.cross(instrument, mark) } else { 0 };
         self.storm |= crossed.max(below) > most;
         self.calm_marks = if crossed + below > most / CALM { 0 } else { self.calm_marks + 1 };
         if self.calm_marks > most * CALM_MARKS {

@@ -18,7 +18,7 @@
 
 use super::edges::{ABSENT, Edge, Edges, Places};
 use super::margin::{excess_at, rounding_loss};
-use super::store::{NONE, UNCERTIFIED};
+use super::store::{Holding, NONE, UNCERTIFIED};
 use super::{Finder, Shard, Strategy};
 use crate::contract::Unit;
 use crate::market::{Instrument, InstrumentId, InstrumentSpec, MarkChange, Market};
@@ -31,6 +31,9 @@ const RESERVE_DIVISOR: i128 = 50;
 
 /// Kept back from every position's budget: what rounding can add to the fall between mark and edge.
 const ROUNDING_MARGIN: u64 = 3;
+
+/// Edges left behind that are taken out one by one; more go together, with all that the mark has crossed.
+const TOGETHER: usize = 64;
 
 /// The highest price that an inverse contract can have.
 pub(super) const HIGHEST: Price = (LIMIT - 1) as Price;
@@ -71,11 +74,12 @@ impl Bands {
         self.places.push([ABSENT; 2]);
     }
 
-    /// Makes room for the edges of `holders` positions on either side.
-    pub(super) fn reserve(&mut self, instrument: InstrumentId, holders: usize) {
-        self.lower[instrument.index()].reserve(holders);
-        self.upper[instrument.index()].reserve(holders);
-        self.found.reserve(holders);
+    /// Makes room for the edges of so many holdings on either side: one that is closed may leave its edge behind.
+    pub(super) fn reserve(&mut self, instrument: InstrumentId, holdings: usize) {
+        self.lower[instrument.index()].reserve(holdings);
+        self.upper[instrument.index()].reserve(holdings);
+        self.found.clear();
+        self.found.reserve(holdings);
     }
 
     pub(super) fn updates(&self) -> u64 {
@@ -100,16 +104,22 @@ impl Bands {
         self.lower[index].has_below(-mark) || self.upper[index].has_below(mark)
     }
 
-    /// Adds the holdings whose edges a mark has crossed; if those are more than `most`, takes the edges out.
-    fn collect(&mut self, instrument: InstrumentId, mark: Price, most: usize, crossed: &mut Vec<u32>) {
+    /// Adds the holdings whose edges a mark has crossed.
+    fn collect(&mut self, instrument: InstrumentId, mark: Price, crossed: &mut Vec<u32>) {
+        let Self { lower, upper, found, .. } = self;
+        for (edges, key) in [(&lower[instrument.index()], -mark), (&upper[instrument.index()], mark)] {
+            edges.find_below(key, found);
+            crossed.extend(found.iter().map(|&place| edges.holding(place)));
+        }
+    }
+
+    /// Takes out all edges that a mark has crossed.
+    fn remove_crossed(&mut self, instrument: InstrumentId, mark: Price) {
         let Self { lower, upper, places, found, updates } = self;
         for (edges, key) in [(&mut lower[instrument.index()], -mark), (&mut upper[instrument.index()], mark)] {
             edges.find_below(key, found);
-            crossed.extend(found.iter().map(|&place| edges.holding(place)));
-            if found.len() > most {
-                *updates += found.len() as u64;
-                edges.remove_found(places, found);
-            }
+            *updates += found.len() as u64;
+            edges.remove_found(places, found);
         }
     }
 
@@ -289,7 +299,7 @@ impl Shard {
         match self.finder {
             Finder::Strategy(Strategy::Bands) => {
                 if self.bands.is_crossed(instrument, mark) {
-                    self.cross(instrument, mark, usize::MAX);
+                    self.cross(instrument, mark);
                 }
             }
             Finder::Strategy(Strategy::Adaptive) => self.adapt(instrument, mark),
@@ -302,23 +312,31 @@ impl Shard {
     }
 
     /// Touches every pool with an edge that a mark has crossed, and returns how many edges those are. They stay where they
-    /// are, as who is certified anew moves its edge; more than `most` are taken out at once.
-    pub(super) fn cross(&mut self, instrument: InstrumentId, mark: Price, most: usize) -> usize {
+    /// are: who is certified anew moves its edge. Those of positions that are closed, and of pools that are locked or swept,
+    /// were left behind when that began, and are taken out now.
+    pub(super) fn cross(&mut self, instrument: InstrumentId, mark: Price) -> usize {
         let mut crossed = std::mem::take(&mut self.crossed);
-        self.bands.collect(instrument, mark, most, &mut crossed);
-        let count = crossed.len();
-        for holding in crossed.drain(..) {
-            let pool = self.holdings[holding as usize].pool;
+        self.bands.collect(instrument, mark, &mut crossed);
+        let all = crossed.len();
+        crossed.retain(|&holding| {
+            let Holding { pool, position, .. } = self.holdings[holding as usize];
             let record = &mut self.pools[pool as usize];
-            record.slack = UNCERTIFIED;
-            if record.slot == NONE {
-                self.touch(pool);
-            } else {
-                self.bands.remove(instrument, holding); // left behind when the pool came to be swept
+            if position.quantity == 0 || record.is_locked() || record.slot != NONE {
+                return true;
             }
+            record.slack = UNCERTIFIED;
+            self.touch(pool);
+            false
+        });
+        let left_behind = crossed.len();
+        if left_behind > TOGETHER {
+            self.bands.remove_crossed(instrument, mark);
+        } else {
+            crossed.iter().for_each(|&holding| self.bands.remove(instrument, holding));
         }
+        crossed.clear();
         self.crossed = crossed;
-        count
+        all - left_behind
     }
 
     /// Evaluates every holder of an instrument.
@@ -407,18 +425,10 @@ impl Shard {
         }
     }
 
-    /// Takes the edges of a pool out, and its entries: it is locked, and nobody asks for them.
+    /// A pool is locked: it is not certified, nor swept. Its edges are left behind: many no mark will ever cross.
     pub(super) fn unwatch(&mut self, pool: u32) {
         self.pools[pool as usize].slack = UNCERTIFIED;
         self.leave_sweep(pool);
-        if !self.finder.sets_edges() {
-            return;
-        }
-        let mut at = self.pools[pool as usize].first_holding;
-        while let Some(holding) = self.holdings.get(at as usize) {
-            self.bands.remove(holding.instrument, at);
-            at = holding.next;
-        }
     }
 
     /// A position's part of the certificate: its excess at its adverse edge. None if that cannot be certified.

@@ -160,9 +160,6 @@ impl Shard {
             _ => UNCERTIFIED,
         };
         self.void_lines(pool);
-        if after.quantity == 0 {
-            self.bands.remove(id, holding);
-        }
         self.spend_slack(pool);
         self.touch(pool);
         self.note_change(pool);
@@ -174,10 +171,6 @@ impl Shard {
         self.holdings[holding as usize].holder = holders.len() as u32;
         holders.push(holding);
         let holders = holders.len();
-        if self.finder.sets_edges() {
-            self.bands.reserve(instrument, holders);
-            reserve(&mut self.crossed, holders);
-        }
         if self.finder.sweeps() {
             self.sweep.reserve(instrument, holders);
             reserve(&mut self.below, holders);

@@ -4,6 +4,9 @@
 
 const ARITY: usize = 4;
 
+/// Entries that are taken out together: of more than one in so many the heap is made anew.
+const MANY: usize = 8;
+
 /// No place in the heap.
 pub(super) const ABSENT: u32 = u32::MAX;
 
@@ -70,6 +73,10 @@ impl Edges {
     /// Takes out what [`Edges::find_below`] has found: from the last place on, so that what comes into one from the end is
     /// never less than what stands above it in the end.
     pub(super) fn remove_found(&mut self, places: &mut Places, found: &[u32]) {
+        if found.len() * MANY > self.keys.len() {
+            self.rebuild_without(places, found);
+            return;
+        }
         for &place in found.iter().rev() {
             let place = place as usize;
             *self.place(places, self.holdings[place]) = ABSENT;
@@ -78,6 +85,26 @@ impl Edges {
             if place < self.keys.len() {
                 self.sink(places, place);
             }
+        }
+    }
+
+    /// Takes out what was found, by putting all others in order anew.
+    fn rebuild_without(&mut self, places: &mut Places, found: &[u32]) {
+        for &place in found {
+            *self.place(places, self.holdings[place as usize]) = ABSENT;
+        }
+        let mut taken = found.iter().peekable();
+        let mut kept = 0;
+        for place in 0..self.keys.len() {
+            if taken.next_if(|&&taken| taken as usize == place).is_none() {
+                self.put(places, kept, self.keys[place], self.holdings[place]);
+                kept += 1;
+            }
+        }
+        self.keys.truncate(kept);
+        self.holdings.truncate(kept);
+        for place in (0..kept.div_ceil(ARITY)).rev() {
+            self.sink(places, place);
         }
     }
 

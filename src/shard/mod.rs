@@ -71,7 +71,6 @@ use sweep::Sweep;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Strategy {
     /// By the edges of trigger bands: work only where a mark crosses one.
-    #[default]
     Bands,
     /// By a lower bound of every pool's excess, which each mark moves along a column of its holders: the strongest scan.
     Sweep,
@@ -79,6 +78,7 @@ pub enum Strategy {
     /// rival.
     Dense,
     /// By bands; pools that are crossed by the hundred are swept until it is calm again.
+    #[default]
     Adaptive,
 }
 
@@ -194,6 +194,8 @@ pub(crate) struct Shard {
     order_ids: Map<(u32, u64), u32>,
     /// By instrument: the holdings with a position.
     holders: Vec<Vec<u32>>,
+    /// By instrument: holdings, with a position or without.
+    holdings_in: Vec<usize>,
     /// By instrument: lots of all long positions.
     long_lots: Vec<i64>,
     /// The same as it was at the last `time`.
@@ -263,6 +265,7 @@ impl Shard {
             free_order: NONE,
             order_ids: Map::default(),
             holders: Vec::new(),
+            holdings_in: Vec::new(),
             long_lots: Vec::new(),
             lots_at_time: Vec::new(),
             in_flight: Vec::new(),
@@ -322,6 +325,7 @@ impl Shard {
     /// Makes room for one more instrument.
     pub(crate) fn add_instrument(&mut self) {
         self.holders.push(Vec::new());
+        self.holdings_in.push(0);
         self.long_lots.push(0);
         self.lots_at_time.push(0);
         self.in_flight.push(0);

@@ -244,6 +244,12 @@ impl Shard {
             book: NONE,
         });
         self.bands.add_holding();
+        self.holdings_in[instrument.index()] += 1;
+        if self.finder.sets_edges() {
+            let holdings = self.holdings_in[instrument.index()];
+            self.bands.reserve(instrument, holdings);
+            self.crossed.reserve(holdings);
+        }
         self.enter_pool(index, pool);
         index
     }

@@ -26,7 +26,7 @@
 //! **Changes.** A payment moves `x`. Whatever changes a position voids the slot: its entries carry an epoch, are out of date
 //! from then on, and go when a mark next passes them. A mark that leaves its column's interval voids all in it.
 
-use super::margin::{Leg, Margin, excess_at, rounded_terms};
+use super::margin::{Margin, excess_at, rounded_terms};
 use super::store::{NONE, UNCERTIFIED};
 use super::{Finder, Shard, Strategy};
 use crate::contract::Unit;
@@ -162,6 +162,15 @@ impl Sweep {
     #[inline]
     pub(super) fn is_certified(&self, slot: u32) -> bool {
         self.slots[slot as usize].x >= 0
+    }
+
+    /// The column of an instrument, which begins at the present mark if it has no entries.
+    fn column(&mut self, instrument: InstrumentId, mark: Price) -> &Column {
+        let column = &mut self.columns[instrument.index()];
+        if column.entries.is_empty() {
+            column.begin(mark);
+        }
+        column
     }
 
     /// Moves every `x` of a column to a new mark; the pools that are to be looked at are added to `below`.
@@ -361,9 +370,7 @@ impl Shard {
             Some((x, shift)) if always || x >= 0 => (x.clamp(i64::MIN.into(), i64::MAX.into()) as i64, shift as u8),
             None if always && self.is_irregular(pool) => return true,
             None if always => {
-                let is_living = |leg: &&Leg| market.instrument(leg.instrument).lives();
-                self.sweep.slopes.clear();
-                self.sweep.slopes.extend(self.legs.iter().filter(is_living).map(|leg| (leg.instrument, 0)));
+                self.draw_nothing(market);
                 (i64::MIN, IRREGULAR)
             }
             _ => {
@@ -407,15 +414,24 @@ impl Shard {
                 x += leg.excess << shift; // it stands still
                 continue;
             };
-            let column = &mut sweep.columns[leg.instrument.index()];
-            if column.entries.is_empty() {
-                column.begin(mark);
-            }
+            let column = sweep.column(leg.instrument, mark);
             let line = line(instrument, &holdings[leg.holding as usize].position, (column.low, column.high), shift)?;
             x += line.at_low + i128::from(line.slope) * i128::from(column.mark - column.low);
             sweep.slopes.push((leg.instrument, line.slope));
         }
         Some((x, shift))
+    }
+
+    /// As [`Shard::draw_lines`], of a pool that cannot be swept: entries that change nothing, so that its marks find it.
+    fn draw_nothing(&mut self, market: &Market) {
+        let Self { sweep, legs, .. } = self;
+        sweep.slopes.clear();
+        for leg in &*legs {
+            if let Some(mark) = market.instrument(leg.instrument).living_mark() {
+                sweep.column(leg.instrument, mark);
+                sweep.slopes.push((leg.instrument, 0));
+            }
+        }
     }
 
     /// Lets some swept pools go back to bands: they are touched, and certified when they are looked at.
@@ -504,7 +520,7 @@ mod tests {
         sweep.pass(id, 112, &mut below);
         assert_eq!((sweep.slots[0].x, below.as_slice()), (-2, &[7][..]));
         below.clear();
-        sweep.pass(id, 151, &mut below);
+        sweep.pass(id, 152, &mut below);
         assert_eq!((below.as_slice(), sweep.entries(id), sweep.is_certified(slot)), (&[7][..], 0, false));
         sweep.release(slot);
         assert_eq!((sweep.pools(), sweep.take_slot(9)), (0, slot));
