@@ -74,3 +74,29 @@ pub fn run() -> ExitCode {
         }
     }
 }
+
+/// The command line as it can be pasted into a shell, however the program was called.
+fn typed(arguments: impl Iterator<Item = String>) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+~".contains(c);
+    let quoted = |argument: String| {
+        if argument.is_empty() || !argument.chars().all(plain) || argument.starts_with('~') {
+            format!("'{}'", argument.replace('\'', "'\\''"))
+        } else {
+            argument
+        }
+    };
+    std::iter::once("terrace".to_owned()).chain(arguments.skip(1).map(quoted)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::typed;
+
+    #[test]
+    fn what_was_typed_can_be_pasted() {
+        let arguments =
+            ["target/terrace", "replay", "--shock", "BTCUSDT:-12%@30s/20s", "", "a b", "it's", "$(x)", "~", "ü"];
+        let shown = typed(arguments.map(str::to_owned).into_iter());
+        assert_eq!(shown, r"terrace replay --shock BTCUSDT:-12%@30s/20s '' 'a b' 'it'\''s' '$(x)' '~' 'ü'");
+    }
+}

@@ -94,12 +94,17 @@ pub struct Args {
     journal: Option<PathBuf>,
 
     /// Go through a journal inline instead: every outcome is recomputed, and no fill simulated
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["ticks", "accounts", "seed", "hedge", "inverse", "accounts_file", "shock", "no_shock", "venue", "marks", "driver", "speed", "skip_bad", "json", "journal"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["ticks", "accounts", "seed", "hedge", "inverse", "accounts_file", "shock", "no_shock", "venue", "marks", "driver", "speed", "skip_bad", "json", "report", "journal"])]
     from_journal: Option<PathBuf>,
 
     /// Write the outcome as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Write a report: one HTML page that needs nothing else, with charts of prices, liquidations, funds, deleveraging,
+    /// margin ratios and latency
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 
     /// Write the event log, JSON Lines
     #[arg(long, value_name = "FILE")]
@@ -138,14 +143,19 @@ pub fn run(args: &Args) -> Result<(), String> {
         return print(&report.map_err(|error| error.to_string())?.to_string());
     }
     let json = args.json.as_deref().map(create).transpose()?; // before the work, not after it
+    let report = args.report.as_deref().map(create).transpose()?;
     let mut bar = Bar::default();
     let log = events.as_mut().map(|file| file as &mut dyn Write);
     let outcome = replay::run(&args.settings()?, log, &mut |progress| bar.show(progress));
     bar.clear();
     let outcome = outcome.map_err(|error| error.to_string())?;
-    if let (Some(mut file), Some(path)) = (json, &args.json) {
-        let written = file.write_all(outcome.to_json().as_bytes()).and_then(|()| file.flush());
-        written.map_err(|error| format!("{}: cannot be written: {error}", path.display()))?;
+    if let (Some(file), Some(path)) = (json, &args.json) {
+        write(file, path, &outcome.to_json())?;
+    }
+    if let (Some(file), Some(path)) = (report, &args.report) {
+        let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+        let page = outcome.to_html(&super::typed(arguments)).map_err(|error| format!("the report: {error}"))?;
+        write(file, path, &page)?;
     }
     print(&outcome.to_string())
 }
@@ -189,6 +199,7 @@ impl Args {
                 DriverArg::Threaded => Driver::Threaded(self.threads.layout(self.shards)),
             },
             journal: self.journal.clone(),
+            keep_course: self.report.is_some(),
         })
     }
 }
@@ -196,6 +207,11 @@ impl Args {
 fn create(path: &Path) -> Result<BufWriter<File>, String> {
     let file = File::create(path).map_err(|error| format!("{}: cannot be created: {error}", path.display()))?;
     Ok(BufWriter::new(file))
+}
+
+fn write(mut file: BufWriter<File>, path: &Path, text: &str) -> Result<(), String> {
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.flush());
+    written.map_err(|error| format!("{}: cannot be written: {error}", path.display()))
 }
 
 /// Prints to standard output. Whoever closed the pipe has seen enough: that is no error.

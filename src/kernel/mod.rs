@@ -153,14 +153,14 @@ impl Kernel {
     /// The second half: liquidates, until no unlocked pool is in breach, and lets the funds act; then books what the
     /// command has ordered for all accounts, piece by piece, each with what follows from it.
     pub fn decide(&mut self) {
-        self.decide_once();
+        self.decide_if_needed();
         while let Some(piece) = self.next_piece() {
             let booked = self.place(None, &piece, OffGrid::NONE, false);
             debug_assert!(booked.is_ok(), "a piece that is due is refused: a kernel bug");
             if booked.is_err() {
                 return;
             }
-            self.decide_once();
+            self.decide_if_needed();
         }
     }
 
@@ -181,6 +181,17 @@ impl Kernel {
             Part::UpTo(*ids.select_nth_unstable(last).1)
         };
         Some(Command::Chunk { job: job.name, part })
+    }
+
+    /// One decision, if there is anything to decide: most inputs leave nothing, and an engine passes over them too. A record
+    /// names the place all the same.
+    #[inline]
+    fn decide_if_needed(&mut self) {
+        if self.record.is_some() || self.rounds.needs_decision(true) {
+            self.decide_once();
+        } else {
+            self.rounds.tell_begun();
+        }
     }
 
     /// One decision.

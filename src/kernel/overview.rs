@@ -9,7 +9,7 @@ use crate::number::{Price, Quantity};
 use crate::position::Position;
 use crate::refusal::Refusal;
 use crate::rounds::Rounds;
-use crate::shard::{AccountView, Candidate, LadderRung, Preview, Shard, locate};
+use crate::shard::{AccountView, Candidate, LadderRung, Margin, Preview, Shard, locate};
 use fixed::types::I64F64;
 use std::collections::BTreeMap;
 
@@ -368,6 +368,14 @@ impl<'a> Overview<'a> {
     #[must_use]
     pub fn pools(&self) -> usize {
         self.shards.iter().map(|shard| shard.pools()).sum()
+    }
+
+    /// Visits every pool of an account that holds a position: its margin at the present marks, and whether it is in
+    /// liquidation.
+    pub fn for_each_margin(&self, mut visit: impl FnMut(&Margin, bool)) {
+        for shard in self.shards {
+            shard.for_each_margin(&self.rounds.market, &mut visit);
+        }
     }
 
     /// Evaluates `count` pools in full, from the `from`-th on and round again, whatever their certificates say.

@@ -1,6 +1,7 @@
 //! One tick at a time through the kernel, and all that is noted about it.
 
 use super::audit::Audit;
+use super::course::Course;
 use super::depth::Books;
 use super::error::ReplayError;
 use super::funds::FundTracker;
@@ -26,6 +27,7 @@ pub(super) struct Engine<'a> {
     pub(super) latency: Latency,
     pub(super) funds: FundTracker,
     pub(super) audit: Audit,
+    pub(super) course: Option<Course>,
     /// Kernel inputs since the first tick: the `seq` of events.
     pub(super) inputs: u64,
     books: Books,
@@ -38,8 +40,15 @@ pub(super) enum Stop {
 }
 
 impl<'a> Engine<'a> {
-    pub(super) fn new(kernel: Kernel, venue: Venue, log: EventLog<'a>, latency: Latency) -> Self {
+    pub(super) fn new(
+        kernel: Kernel,
+        venue: Venue,
+        log: EventLog<'a>,
+        latency: Latency,
+        course: Option<Course>,
+    ) -> Self {
         Self {
+            course,
             tally: Tally::new(kernel.market().assets.len()),
             funds: FundTracker::new(&kernel),
             books: Books::new(&kernel, venue),
@@ -66,6 +75,9 @@ impl<'a> Engine<'a> {
         }
         self.latency.tick.saturating_record(work_ns);
         self.latency.total_ns += work_ns;
+        if let Some(course) = &mut self.course {
+            course.look(&self.kernel, ts_ns, Some(id));
+        }
         Ok(())
     }
 
@@ -96,6 +108,9 @@ impl<'a> Engine<'a> {
     fn note(&mut self) -> Result<(), Stop> {
         self.inputs += 1;
         let market = self.kernel.market();
+        if let Some(course) = &mut self.course {
+            course.take(market, self.kernel.now_ns(), self.kernel.events());
+        }
         note(market, self.inputs, self.kernel.events(), &mut self.log, &mut self.tally, &mut self.books)
             .map_err(Stop::Failed)
     }
@@ -106,10 +121,13 @@ impl<'a> Engine<'a> {
         self.audit.after_tick(&self.kernel, ticks);
     }
 
-    /// Goes through the record of a run that began at this state.
-    pub(super) fn retrace(&mut self, record: &[Entry], first_ns: u64) -> Result<(), ReplayError> {
+    /// Goes through the record of a run that began at this state, with the number of the last input of each of its rows
+    /// of market data. What was decided before the next row began is work of the row before it.
+    pub(super) fn retrace(&mut self, record: &[Entry], first_ns: u64, rows: &[u64]) -> Result<(), ReplayError> {
         let mut retrace = Retrace::new(record);
         let (mut told, mut marks, mut seq, mut now_ns) = (Vec::new(), 0, 0, first_ns);
+        let (mut rows, mut row_ns) = (rows.iter(), None);
+        let mut row_end = rows.next();
         loop {
             let mut take = |output| {
                 if let Output::Event { event, .. } = output {
@@ -117,26 +135,37 @@ impl<'a> Engine<'a> {
                 }
             };
             let start = Instant::now();
-            let Some(entry) = retrace.step(&mut self.kernel, &mut take)? else { return Ok(()) };
+            let Some(entry) = retrace.step(&mut self.kernel, &mut take)? else { break };
             let work_ns = nanoseconds(start, Instant::now());
             self.latency.total_ns += work_ns;
-            let mut marked = false;
+            let (mut marked, mut instrument) = (false, None);
             match entry {
                 Entry::Command { seq: own, ts_ns, command, .. } => {
                     (seq, now_ns) = (*own, ts_ns.unwrap_or(now_ns));
+                    instrument = priced(command);
                     marked = matches!(command, Command::Mark { .. } | Command::Index { .. });
                     if marked {
                         self.latency.trigger.saturating_record(work_ns);
                     }
                 }
-                Entry::Book { seq: own, .. } => {
-                    seq = *own;
+                Entry::Book { seq: own, ts_ns, instrument: at, .. } => {
+                    (seq, now_ns) = (*own, ts_ns.unwrap_or(now_ns));
+                    instrument = Some(*at);
                     self.latency.book.saturating_record(work_ns);
                 }
                 Entry::Decide { .. } => self.latency.settle.saturating_record(work_ns),
                 _ => {}
             }
+            if row_end.is_some_and(|&end| seq > end) {
+                self.latency.tick.saturating_record(row_ns.take().unwrap_or(0));
+                row_end = rows.next();
+            }
+            row_ns = Some(row_ns.unwrap_or(0) + work_ns);
             self.inputs = seq;
+            if let Some(course) = self.course.as_mut().filter(|_| instrument.is_some() || !told.is_empty()) {
+                course.take(self.kernel.market(), now_ns, &told);
+                course.look(&self.kernel, now_ns, instrument);
+            }
             note(self.kernel.market(), seq, &told, &mut self.log, &mut self.tally, &mut self.books)?;
             if marked {
                 marks += 1;
@@ -146,6 +175,20 @@ impl<'a> Engine<'a> {
             }
             told.clear();
         }
+        if let Some(row_ns) = row_ns {
+            self.latency.tick.saturating_record(row_ns);
+        }
+        Ok(())
+    }
+}
+
+/// The instrument that a command gives a price of.
+fn priced(command: &Command) -> Option<InstrumentId> {
+    match *command {
+        Command::Mark { instrument, .. } | Command::Index { instrument, .. } | Command::Last { instrument, .. } => {
+            Some(instrument)
+        }
+        _ => None,
     }
 }
 

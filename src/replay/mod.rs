@@ -14,9 +14,11 @@
 //! not part of the events: these count kernel inputs from 1, from the first tick on.
 
 mod audit;
+mod course;
 mod depth;
 mod engine;
 mod error;
+mod figures;
 mod funds;
 mod import;
 mod instruments;
@@ -29,6 +31,7 @@ mod pace;
 pub mod population;
 mod prices;
 mod random;
+mod report;
 mod settings;
 mod shock;
 mod start;
@@ -38,12 +41,14 @@ mod tally;
 mod threads;
 
 pub use audit::Audit;
+pub use course::{Course, Ratios};
 pub use depth::{LEVEL_PPB, MADE_LEVELS, REFILL_NS, SPACING_PPB};
 pub use error::ReplayError;
 pub use funds::{FundPoint, FundTrack};
 pub use journal::{JournalReport, from_journal};
 pub use latency::{Latency, QUANTILES};
 pub use outcome::{InputReport, Outcome, PopulationReport, PriceRange, SymbolReport};
+pub use report::ReportError;
 pub use settings::{BadSpeed, Data, Driver, Population, Settings, Speed, Venue};
 pub use shock::{BadShock, Shock, UNSHOCKED_PPB};
 pub use tally::{Money, Tally};
@@ -52,6 +57,7 @@ pub use threads::ThreadReport;
 use crate::engine::{EngineSettings, Shape};
 use crate::market::InstrumentId;
 use crate::ticks::{Tick, TickKind};
+use course::RealMarks;
 use depth::Books;
 use engine::{Engine, Stop};
 use journal::Journal;
@@ -112,21 +118,25 @@ pub fn run(
     let latency = || Times::new().map_err(|error| setting(format!("the histograms: {error}")));
     let prices = symbol_prices(&start.kernel, settings);
     let input = InputReport { symbols: vec![SymbolReport::default(); start.names.len()], ..InputReport::default() };
-    let observed = |kernel, log| Ok::<_, ReplayError>(Engine::new(kernel, settings.venue, log, latency()?));
+    let observed = |kernel, log| {
+        let course = settings.keep_course.then(|| Course::new(&kernel));
+        Ok::<_, ReplayError>(Engine::new(kernel, settings.venue, log, latency()?, course))
+    };
+    let real = settings.keep_course.then(|| RealMarks::new(prices.len()));
     let Start { mut kernel, names, population } = start;
     let mut journal = Journal::begin(settings.journal.as_deref(), &mut kernel)?;
     let evaluated = kernel.work().evaluations;
     let began = Instant::now();
-    let (engine, input, threads) = match &settings.driver {
+    let (engine, input, real, threads) = match &settings.driver {
         Driver::Inline => {
             let feed = Feed::Inline(Box::new(observed(kernel, EventLog::new(events))?));
-            let mut run = Run { settings, feed, prices, input, journal: &mut journal };
+            let mut run = Run { settings, feed, prices, input, real, journal: &mut journal };
             run.ticks(names, progress)?;
-            let Run { feed: Feed::Inline(mut engine), input, .. } = run else {
+            let Run { feed: Feed::Inline(mut engine), input, real, .. } = run else {
                 return Err(setting("no engine".into()));
             };
             journal.take(&mut engine.kernel)?;
-            (*engine, input, None)
+            (*engine, input, real, None)
         }
         Driver::Threaded(layout) => {
             let books = Books::new(&kernel, settings.venue);
@@ -135,27 +145,30 @@ pub fn run(
             let engine = crate::engine::Engine::start(kernel, &engine_settings)?;
             let threads = Threads::new(engine, engine_settings.ring, books, EventLog::new(events));
             let feed = Feed::Threads(Box::new(threads.map_err(|error| setting(format!("the histograms: {error}")))?));
-            let mut run = Run { settings, feed, prices, input, journal: &mut journal };
+            let mut run = Run { settings, feed, prices, input, real, journal: &mut journal };
             run.ticks(names, progress)?;
-            let Run { feed: Feed::Threads(threads), input, .. } = run else { return Err(setting("no engine".into())) };
-            let (record, report) = threads.finish()?;
+            let Run { feed: Feed::Threads(threads), input, real, .. } = run else {
+                return Err(setting("no engine".into()));
+            };
+            let (record, rows, report) = threads.finish()?;
             journal.follow(&record)?;
             let again = start::start(settings, &mut |_| {})?.kernel;
             let mut engine = observed(again, EventLog::new(None))?;
-            engine.retrace(&record, input.first_ns)?;
-            (engine, input, Some(report))
+            engine.retrace(&record, input.first_ns, &rows)?;
+            (engine, input, real, Some(report))
         }
     };
     journal.finish()?;
     let mut engine = engine;
     engine.audit.all(&engine.kernel);
     let replaying = began.elapsed();
-    let Engine { kernel, log, tally, latency, funds, audit, inputs, .. } = engine;
+    let Engine { kernel, log, tally, latency, funds, audit, course, inputs, .. } = engine;
     let (hash, event_lines) = log.finish().map_err(ReplayError::Write)?;
     if let Some(report) = threads.as_ref().filter(|report| report.hash != hash) {
         return Err(ReplayError::LogsDiffer { threaded: report.hash, inline: hash });
     }
     Ok(Outcome {
+        course: course.map(|course| course.finish(&kernel, real.unwrap_or_default())),
         settings: settings.clone(),
         market: kernel.market().clone(),
         population: PopulationReport { positions_left: kernel.positions() as u64, ..population },
@@ -207,6 +220,8 @@ struct Run<'s, 'e> {
     /// By instrument, which is by number of the symbol.
     prices: Vec<SymbolPrices>,
     input: InputReport,
+    /// If the course is kept.
+    real: Option<RealMarks>,
     journal: &'s mut Journal,
 }
 
@@ -285,6 +300,9 @@ impl Run<'_, '_> {
         if let (Some(mark), Some(real)) = (change.mark, change.real_mark) {
             symbol.real.add(real);
             symbol.shocked.add(mark);
+            if let Some(marks) = &mut self.real {
+                marks.add(at, tick.ts_ns.saturating_sub(self.input.first_ns), real);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! All that a replay has to tell, in whole quanta, ticks and lots.
 
 use super::audit::Audit;
+use super::course::Course;
 use super::funds::FundTrack;
 use super::latency::Latency;
 use super::settings::Settings;
@@ -45,6 +46,8 @@ pub struct Outcome {
     /// What the threads did, if there were any; the rest of the outcome is then that of their record, gone through
     /// inline.
     pub threads: Option<ThreadReport>,
+    /// What happened when, if it was asked for: [`Settings::keep_course`].
+    pub course: Option<Course>,
     /// Making or reading the population.
     pub loading: Duration,
     /// The whole replay, with reading, encoding and audits.

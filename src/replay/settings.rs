@@ -36,6 +36,8 @@ pub struct Settings {
     pub driver: Driver,
     /// Where the sequence is recorded, if anywhere.
     pub journal: Option<PathBuf>,
+    /// Whether the course of the run is kept, which a report shows; it changes no event.
+    pub keep_course: bool,
 }
 
 /// Who runs the kernel.
@@ -61,6 +63,7 @@ impl Default for Settings {
             skip_bad: false,
             driver: Driver::Inline,
             journal: None,
+            keep_course: false,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The outcome for people: what went in, what happened, what it cost, and whether the books balance.
 
 use super::depth::{LEVEL_PPB, MADE_LEVELS, REFILL_NS, SPACING_PPB};
+use super::figures::{Seconds, grouped, whole, with_digits};
 use super::outcome::Outcome;
 use super::population::FUND_PPM;
-use super::settings::{Data, Population, Venue};
+use super::settings::{Data, Population, Speed, Venue};
 use super::{FundPoint, FundTrack, QUANTILES};
 use crate::market::{AssetId, Instrument, InstrumentId};
 use std::fmt::{self, Display, Formatter};
@@ -41,14 +42,8 @@ impl Outcome {
     fn input_section(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let input = &self.input;
         let span_ns = input.last_ns.saturating_sub(input.first_ns);
-        let data = match &self.settings.data {
-            Data::Embedded => "embedded: Binance spot, 2025-03-25 23:07 UTC".to_owned(),
-            Data::Files(inputs) => {
-                inputs.iter().map(|input| input.path.display().to_string()).collect::<Vec<_>>().join(", ")
-            }
-        };
         heading(f, "INPUT")?;
-        row(f, "real", format_args!("{data}"))?;
+        row(f, "real", format_args!("{}", self.data_words()))?;
         row(
             f,
             "",
@@ -252,12 +247,22 @@ impl Outcome {
         )
     }
 
-    fn assets(&self) -> impl Iterator<Item = AssetId> {
+    /// Where the market data come from.
+    pub(super) fn data_words(&self) -> String {
+        match &self.settings.data {
+            Data::Embedded => "embedded: Binance spot, 2025-03-25 23:07 UTC".to_owned(),
+            Data::Files(inputs) => {
+                inputs.iter().map(|input| input.path.display().to_string()).collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    pub(super) fn assets(&self) -> impl Iterator<Item = AssetId> {
         (0..self.market.assets.len()).map(|index| AssetId(index as u32))
     }
 
     /// An amount of quanta for people: in whole units, of a coin with some decimals; rounded toward zero.
-    fn shown(&self, asset: AssetId, quanta: i128) -> String {
+    pub(super) fn shown(&self, asset: AssetId, quanta: i128) -> String {
         let coin = |instrument: &Instrument| instrument.spec.settle == asset && instrument.spec.unit.is_inverse();
         let decimals = self.market.asset(asset).decimals;
         if self.market.instruments.iter().any(coin) {
@@ -278,19 +283,17 @@ impl Outcome {
         let rate = grouped((self.input.ticks as f64 / seconds.max(1e-9)) as u64);
         row(f, "ran", format_args!("{rate} ticks/s ({seconds:.3} s with reading and making the book)"))?;
         row(f, "record", format_args!("gone through inline: the logs are equal, {:032x}", threads.hash))?;
-        quantile_heading(f, "tick, ns")?;
+        quantile_heading(f, "latency, ns")?;
         for (name, stage) in [("decided", &threads.decided), ("order out", &threads.order_out)] {
             quantile_row(f, name, stage)?;
         }
-        row(
-            f,
-            "",
-            format_args!(
-                "from a tick's publication until its worker decided on {} first orders,",
-                threads.decided.len()
-            ),
-        )?;
-        row(f, "", format_args!("and until the sequencer's thread received them"))
+        let orders = grouped(threads.decided.len());
+        row(f, "", format_args!("tick published → first order decided by its worker, and → received by the"))?;
+        row(f, "", format_args!("publishing thread; {orders} orders"))?;
+        if self.settings.speed == Speed::Max {
+            row(f, "", format_args!("at full speed the ring is full: most of it is the work for the ticks before"))?;
+        }
+        Ok(())
     }
 
     fn speed_section(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -318,11 +321,14 @@ impl Outcome {
         for (name, stage) in self.latency.stages().into_iter().filter(|(_, stage)| !stage.is_empty()) {
             quantile_row(f, name, stage)?;
         }
-        row(f, "", format_args!("book: new depth; trigger: a mark against all bands; settle: what follows;"))?;
+        row(f, "", format_args!("tick: all work for a row, of which book: new depth; trigger: a mark, up to"))?;
         row(
             f,
             "",
-            format_args!("tick: all of a row. A reading of the clock, {} ns, is included", self.latency.clock_ns),
+            format_args!(
+                "first orders; settle: what follows. A reading of the clock, {} ns, is included",
+                self.latency.clock_ns
+            ),
         )
     }
 }
@@ -379,58 +385,9 @@ fn row(f: &mut Formatter<'_>, name: &str, text: fmt::Arguments<'_>) -> fmt::Resu
     writeln!(f, "    {name:<12}{text}")
 }
 
-/// Nanoseconds as seconds with one decimal.
-struct Seconds(u64);
-
-impl Display for Seconds {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let tenths = self.0 / 100_000_000;
-        write!(f, "{}.{} s", grouped(tenths / 10), tenths % 10)
-    }
-}
-
-/// Quanta as whole units, rounded toward zero, with thousands separators.
-fn whole(quanta: i128, decimals: u32) -> String {
-    with_digits(quanta, decimals, 0)
-}
-
-/// Quanta as units with so many of their decimals, rounded toward zero, with thousands separators.
-fn with_digits(quanta: i128, decimals: u32, digits: u32) -> String {
-    let steps = quanta.unsigned_abs() / 10u128.pow(decimals - digits);
-    let (units, part) = (steps / 10u128.pow(digits), steps % 10u128.pow(digits));
-    let sign = if quanta < 0 { "-" } else { "" };
-    let point = if digits > 0 { format!(".{part:0width$}", width = digits as usize) } else { String::new() };
-    format!("{sign}{}{point}", grouped_digits(&units.to_string()))
-}
-
-fn grouped(number: u64) -> String {
-    grouped_digits(&number.to_string())
-}
-
-/// Digits with a comma before every third from the end.
-fn grouped_digits(digits: &str) -> String {
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(["0", "999", "1000", "1234567"].map(grouped_digits), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([whole(-150_000_000_000, 8), whole(99, 2), whole(-5, 0)], ["-1,500", "0", "-5"]);
-        let coins = [123_456_789_012, -5, -12_345_000].map(|quanta| with_digits(quanta, 8, 4));
-        assert_eq!(coins, ["1,234.5678", "-0.0000", "-0.1234"]);
-        assert_eq!(Seconds(184_490_285_452).to_string(), "184.4 s");
-    }
 
     #[test]
     fn points_are_chosen_by_time_and_by_way() {

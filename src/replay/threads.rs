@@ -48,6 +48,8 @@ pub(super) struct Threads<'a> {
     published: Box<[u64]>,
     decided: Histogram<u64>,
     order_out: Histogram<u64>,
+    /// By row of the data: the number of its last input.
+    rows: Vec<u64>,
     began: Instant,
 }
 
@@ -67,38 +69,47 @@ impl<'a> Threads<'a> {
             published: vec![0; ring * 2].into(),
             decided: histogram()?,
             order_out: histogram()?,
+            rows: Vec::new(),
             began: Instant::now(),
         })
     }
 
     /// Publishes what a tick at `ts_ns` changes: the book first, then the last price, then the mark.
     pub(super) fn carry_out(&mut self, ts_ns: u64, id: InstrumentId, change: &Change) -> Result<(), Stop> {
+        let published = self.publish_row(ts_ns, id, change)?;
+        self.rows.extend(published);
+        self.poll().map_err(Stop::Failed)
+    }
+
+    /// The number of the last of its inputs.
+    fn publish_row(&mut self, ts_ns: u64, id: InstrumentId, change: &Change) -> Result<Option<u64>, Stop> {
+        let mut last = None;
         let Self { engine, books, .. } = self;
         let update = books.update(engine.market().instrument(id), id, change, ts_ns);
         if let Some(update) = update {
             // The levels are the book's: taken once, they stay until they are in the ring.
             let update = crate::engine::Depth::new(&update);
-            self.publish(|engine| engine.submit_book(Some(ts_ns), id, &update.update()))?;
+            last = Some(self.publish(|engine| engine.submit_book(Some(ts_ns), id, &update.update()))?);
         }
         let command =
             |command: Command| move |engine: &mut Engine| engine.submit_at(Some(ts_ns), &command, OffGrid::NONE);
         if let Some(price) = change.last {
-            self.publish(command(Command::Last { instrument: id, price }))?;
+            last = Some(self.publish(command(Command::Last { instrument: id, price }))?);
         }
         if let Some(price) = change.mark {
             let mark = mark_command(self.engine.market(), id, price);
-            self.publish(command(mark))?;
+            last = Some(self.publish(command(mark))?);
         }
-        self.poll().map_err(Stop::Failed)
+        Ok(last)
     }
 
-    /// Submits until it is taken.
-    fn publish(&mut self, submit: impl Fn(&mut Engine) -> Result<u64, SubmitError>) -> Result<(), Stop> {
+    /// Submits until it is taken; its number.
+    fn publish(&mut self, submit: impl Fn(&mut Engine) -> Result<u64, SubmitError>) -> Result<u64, Stop> {
         loop {
             let slots = self.published.len();
             self.published[self.engine.next_place() as usize % slots] = self.engine.elapsed_ns();
             match submit(&mut self.engine) {
-                Ok(_) => return Ok(()),
+                Ok(seq) => return Ok(seq),
                 Err(SubmitError::Full) => self.poll().map_err(Stop::Failed)?,
                 Err(SubmitError::Refused(refusal)) => return Err(Stop::Refused(refusal)),
                 Err(_) => return Err(Stop::Failed(self.stopped())),
@@ -150,8 +161,8 @@ impl<'a> Threads<'a> {
             .map_or_else(|| ReplayError::Setting("the engine has stopped".into()), ReplayError::Stopped)
     }
 
-    /// Ends the threads; the record, and what they did.
-    pub(super) fn finish(mut self) -> Result<(Vec<Entry>, ThreadReport), ReplayError> {
+    /// Ends the threads: the record, the number of the last input of each row of the data, and what they did.
+    pub(super) fn finish(mut self) -> Result<(Vec<Entry>, Vec<u64>, ThreadReport), ReplayError> {
         if self.engine.settle().is_err() {
             return Err(self.stopped());
         }
@@ -179,7 +190,7 @@ impl<'a> Threads<'a> {
             hash,
             running,
         };
-        Ok((record.unwrap_or_default(), report))
+        Ok((record.unwrap_or_default(), self.rows, report))
     }
 }
 

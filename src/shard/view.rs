@@ -277,6 +277,16 @@ impl Shard {
         }
     }
 
+    /// Calls back with the margin of every pool that holds a position, and whether it is in liquidation.
+    pub(crate) fn for_each_margin(&self, market: &Market, mut visit: impl FnMut(&Margin, bool)) {
+        for (index, record) in self.pools.iter().enumerate() {
+            let margin = self.evaluate(market, index as u32);
+            if margin.holds_position {
+                visit(&margin, record.is_locked());
+            }
+        }
+    }
+
     /// Number of pools.
     pub(crate) fn pools(&self) -> usize {
         self.pools.len()
