@@ -10,9 +10,9 @@ use super::Shard;
 use crate::market::InstrumentId;
 use crate::number::Price;
 
-/// A storm: a mark crosses more edges than this. From a few hundred on a sweep costs less than it saves, and more than a
-/// thousand at once would be felt.
-const STORM: usize = 256;
+/// A storm: a mark crosses more edges than this. Setting their edges anew would cost what sweeping them does for hundreds of
+/// marks.
+const STORM: usize = 64;
 
 /// Or more than one in so many of the instrument's holders: of few a sweep costs next to nothing.
 const HOLDERS: usize = 8;
