@@ -35,6 +35,9 @@ const ROUNDING_MARGIN: u64 = 3;
 /// Edges left behind that are taken out one by one; more go together, with all that the mark has crossed.
 const TOGETHER: usize = 64;
 
+/// Crossed edges whose records are asked for together.
+const CHUNK: usize = 128;
+
 /// The highest price that an inverse contract can have.
 pub(super) const HIGHEST: Price = (LIMIT - 1) as Price;
 
@@ -317,26 +320,45 @@ impl Shard {
     pub(super) fn cross(&mut self, instrument: InstrumentId, mark: Price) -> usize {
         let mut crossed = std::mem::take(&mut self.crossed);
         self.bands.collect(instrument, mark, &mut crossed);
-        let all = crossed.len();
-        crossed.retain(|&holding| {
-            let Holding { pool, position, .. } = self.holdings[holding as usize];
-            let record = &mut self.pools[pool as usize];
-            if position.quantity == 0 || record.is_locked() || record.slot != NONE {
-                return true;
+        let mut left_behind = std::mem::take(&mut self.left_behind);
+        for chunk in crossed.chunks(CHUNK) {
+            if chunk.len() > 1 {
+                self.warm_crossed(chunk);
             }
-            record.slack = UNCERTIFIED;
-            self.touch(pool);
-            false
-        });
-        let left_behind = crossed.len();
-        if left_behind > TOGETHER {
+            for &holding in chunk {
+                let Holding { pool, position, .. } = self.holdings[holding as usize];
+                let record = &mut self.pools[pool as usize];
+                if position.quantity == 0 || record.is_locked() || record.slot != NONE {
+                    left_behind.push(holding);
+                } else {
+                    record.slack = UNCERTIFIED;
+                    self.touch(pool);
+                }
+            }
+        }
+        let live = crossed.len() - left_behind.len();
+        if left_behind.len() > TOGETHER {
             self.bands.remove_crossed(instrument, mark);
         } else {
-            crossed.iter().for_each(|&holding| self.bands.remove(instrument, holding));
+            left_behind.iter().for_each(|&holding| self.bands.remove(instrument, holding));
         }
         crossed.clear();
-        self.crossed = crossed;
-        all - left_behind
+        left_behind.clear();
+        (self.crossed, self.left_behind) = (crossed, left_behind);
+        live
+    }
+
+    /// Reads the records of holdings, then those of their pools: loads that do not depend on each other, in loops so short that
+    /// many are under way at once.
+    fn warm_crossed(&self, holdings: &[u32]) {
+        let mut read = 0;
+        for &holding in holdings {
+            read ^= self.holdings[holding as usize].pool;
+        }
+        for &holding in holdings {
+            read ^= self.pools[self.holdings[holding as usize].pool as usize].first_holding;
+        }
+        std::hint::black_box(read);
     }
 
     /// Evaluates every holder of an instrument.

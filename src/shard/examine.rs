@@ -38,12 +38,16 @@ impl Shard {
         for (at, &pool) in at.iter_mut().zip(batch) {
             *at = self.pools[pool as usize].first_holding;
         }
+        let sets_edges = self.finder.sets_edges() && !self.storm;
         let mut read = 0;
         loop {
             let mut left = false;
             for at in &mut at[..batch.len()] {
                 if let Some(holding) = self.holdings.get(*at as usize) {
-                    read ^= holding.position.cost as u32 ^ self.bands.place(*at);
+                    read ^= holding.position.cost as u32;
+                    if sets_edges {
+                        read ^= self.bands.place(*at);
+                    }
                     *at = holding.next;
                     left = true;
                 }

@@ -208,10 +208,11 @@ pub(crate) struct Shard {
     storm: bool,
     /// Marks since one let more than a few pools be looked at.
     calm_marks: usize,
-    /// Kept for their room: positions of the pool that was evaluated last, holdings whose edges a mark crossed, pools whose
+    /// Kept for their room: positions of the pool that was evaluated last, holdings whose edges a mark crossed, those of them that were left behind, pools whose
     /// bounds it let fall below zero.
     legs: Vec<Leg>,
     crossed: Vec<u32>,
+    left_behind: Vec<u32>,
     below: Vec<u32>,
     liquidations: Vec<Liquidation>,
     free_liquidations: Vec<u32>,
@@ -275,6 +276,7 @@ impl Shard {
             calm_marks: 0,
             legs: Vec::new(),
             crossed: Vec::new(),
+            left_behind: Vec::new(),
             below: Vec::new(),
             liquidations: Vec::with_capacity(burst),
             free_liquidations: Vec::with_capacity(burst),

@@ -249,6 +249,7 @@ impl Shard {
             let holdings = self.holdings_in[instrument.index()];
             self.bands.reserve(instrument, holdings);
             self.crossed.reserve(holdings);
+            self.left_behind.reserve(holdings);
         }
         self.enter_pool(index, pool);
         index
