@@ -340,7 +340,9 @@ impl Shard {
         if left_behind.len() > TOGETHER {
             self.bands.remove_crossed(instrument, mark);
         } else {
-            left_behind.iter().for_each(|&holding| self.bands.remove(instrument, holding));
+            for &holding in &left_behind {
+                self.bands.remove(instrument, holding);
+            }
         }
         crossed.clear();
         left_behind.clear();

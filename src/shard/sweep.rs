@@ -319,7 +319,9 @@ impl Shard {
         let mut below = std::mem::take(&mut self.below);
         self.sweep.pass(instrument, mark, &mut below);
         let count = below.len();
-        below.drain(..).for_each(|pool| self.touch(pool));
+        for pool in below.drain(..) {
+            self.touch(pool);
+        }
         self.below = below;
         count
     }
