@@ -7,7 +7,7 @@
 
 use crate::decimal::{Decimal, Grid};
 use crate::market::Instrument;
-use crate::number::{LEVERAGE_ONE, LIMIT, Price, Quantity, charge, div_ceil};
+use crate::number::{LEVERAGE_ONE, LIMIT, Price, Quantity, charge, div_ceil, product};
 use crate::slope::Rate;
 use ethnum::I256;
 
@@ -113,7 +113,7 @@ impl Instrument {
     pub fn valuation(&self, quantity: Quantity, price: impl Into<i128>) -> Valuation {
         match self.spec.unit {
             Unit::Linear(unit) => {
-                let value = i128::from(quantity) * i128::from(unit) * price.into();
+                let value = product(quantity, unit, price.into());
                 Valuation { value, notional: value.abs() }
             }
             Unit::Inverse { numerator, denominator } => {
@@ -151,7 +151,11 @@ impl Instrument {
         match self.spec.unit {
             Unit::Linear(unit) => {
                 let lots_at_price = i128::from(lots) * i128::from(price);
-                lots_at_price.checked_mul(i128::from(unit)).filter(|&value| value < LIMIT)
+                let value = match i64::try_from(lots_at_price) {
+                    Ok(lots_at_price) => Some(i128::from(lots_at_price) * i128::from(unit)),
+                    Err(_) => lots_at_price.checked_mul(i128::from(unit)),
+                };
+                value.filter(|&value| value < LIMIT)
             }
             Unit::Inverse { .. } => {
                 let sound = i128::from(lots) < LIMIT && (1..LIMIT).contains(&i128::from(price));
@@ -225,7 +229,10 @@ impl Instrument {
             return slope.initial_margin(self.size_steps(lots, notional), part, leverage);
         }
         let leverage = leverage.min(self.max_leverage(lots, notional));
-        div_ceil(part * i128::from(LEVERAGE_ONE), i128::from(leverage))
+        match u64::try_from(part).ok().and_then(|part| part.checked_mul(u64::from(LEVERAGE_ONE))) {
+            Some(hundredths) => i128::from(hundredths.div_ceil(u64::from(leverage))),
+            None => div_ceil(part * i128::from(LEVERAGE_ONE), i128::from(leverage)),
+        }
     }
 
     /// The maximum leverage of `lots`, signed or not, of a notional, in hundredths.

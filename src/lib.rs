@@ -90,8 +90,8 @@ pub use kernel::{Declaration, Kernel, Overview, Settings};
 pub use refusal::{Code, Refusal};
 pub use ring::{UnknownWait, Wait};
 pub use shard::{
-    AccountView, Capacity, Foresight, LadderRung, Margin, OrderView, PoolView, PositionView, Preview, PreviewPool,
-    Strategy, Work,
+    AccountView, Capacity, Foresight, LadderRung, Margin, Memory, OrderView, PoolView, PositionView, Preview,
+    PreviewPool, Strategy, Work,
 };
 
 /// The ring for `perf/hops.rs`, which is compiled as a crate of its own and measures what no user calls. Not an interface.

@@ -11,7 +11,7 @@ use crate::map::Set;
 use crate::market::{InstrumentId, Market};
 use crate::number::{Price, Quantity};
 use crate::refusal::Refusal;
-use crate::sequencer::{self, Facts};
+use crate::sequencer::{self, Facts, Found, Known};
 
 impl Engine {
     pub(super) fn check_open(&self) -> Result<(), SubmitError> {
@@ -26,7 +26,8 @@ impl Engine {
     }
 
     pub(super) fn check(&mut self, command: &Command, off_grid: OffGrid) -> Result<(), SubmitError> {
-        let checks = |market: &Market, bounds: &mut Bounds<'_>| sequencer::check(market, bounds, command, off_grid);
+        let checks =
+            |market: &Market, bounds: &mut Bounds<'_>| sequencer::check(market, bounds, command, off_grid).map(drop);
         self.check_by(Some((command, off_grid)), checks)
     }
 
@@ -131,6 +132,10 @@ struct Bounds<'a> {
 }
 
 impl Facts for Bounds<'_> {
+    fn find(&self, account: u64, _: InstrumentId) -> Option<Known> {
+        self.knows(account).then(|| Known { hedges: self.hedges(account), place: None })
+    }
+
     fn knows(&self, account: u64) -> bool {
         self.known.contains(&account)
     }
@@ -143,8 +148,8 @@ impl Facts for Bounds<'_> {
     fn open_interest_fits(
         &mut self,
         market: &Market,
-        command: &Command,
-        _off_grid: OffGrid,
+        (command, _): (&Command, OffGrid),
+        _: &Found,
         instrument: InstrumentId,
         price: Price,
     ) -> bool {

@@ -10,6 +10,7 @@ use crate::market::InstrumentId;
 use crate::prices::{PriceInput, Top};
 use crate::ring::{Bell, Reader, Sender};
 use crate::rounds::{cause_of, time_of};
+use crate::sequencer::Found;
 use crate::shard::{Outbox, Report};
 use crate::venue::VenueRequest;
 use crossbeam::queue::ArrayQueue;
@@ -129,7 +130,9 @@ impl WorkerOutbox {
         desk.market.note_mode(command);
         let Some((instrument, input)) = command.price_input() else {
             let Desk { market, shard } = desk;
-            if let Err(refusal) = shard.book(market, command, slot.off_grid, self.accepted + slot.seq, self) {
+            if let Err(refusal) =
+                shard.book(market, (command, slot.off_grid), &Found::default(), self.accepted + slot.seq, self)
+            {
                 self.tell(What::Refused(refusal));
                 if market.jobs.is_empty() {
                     return;

@@ -8,6 +8,8 @@ mod answers;
 mod correct;
 mod declare;
 #[cfg(test)]
+mod floors;
+#[cfg(test)]
 mod freezing;
 mod health;
 mod overview;
@@ -27,8 +29,8 @@ use crate::market::{InstrumentId, Market};
 use crate::number::Price;
 use crate::refusal::Refusal;
 use crate::rounds::{Rounds, VenueAnswer};
-use crate::sequencer::{self, Facts};
-use crate::shard::{Capacity, Report, Shard, Shards, Strategy, locate};
+use crate::sequencer::{self, Facts, Found, Known};
+use crate::shard::{Capacity, Memory, Place, Report, Shard, Shards, Strategy, locate};
 use crate::venue::{BookUpdate, VenueMode, VenueRules};
 
 /// How a kernel is built.
@@ -52,7 +54,8 @@ impl Settings {
     /// The shards of a kernel, empty.
     pub(crate) fn make_shards(&self) -> Shards {
         let count = self.shards as usize;
-        let share = |total: usize| total.div_ceil(count) + total / 16;
+        // Ids do not spread evenly over several.
+        let share = |total: usize| total.div_ceil(count) + if count > 1 { total / 16 } else { 0 };
         let capacity = Capacity {
             accounts: share(self.capacity.accounts),
             positions: share(self.capacity.positions),
@@ -153,15 +156,26 @@ impl Kernel {
     /// The second half: liquidates, until no unlocked pool is in breach, and lets the funds act; then books what the
     /// command has ordered for all accounts, piece by piece, each with what follows from it.
     pub fn decide(&mut self) {
+        self.decide_input();
+        while self.book_piece() {}
+    }
+
+    /// The second half of an input by itself, without what is ordered for all accounts. [`Kernel::book_piece`] must follow
+    /// until nothing is left to book; other inputs may lie in between, so that none waits for more than one piece.
+    pub fn decide_input(&mut self) {
         self.decide_if_needed();
-        while let Some(piece) = self.next_piece() {
-            let booked = self.place(None, &piece, OffGrid::NONE, false);
-            debug_assert!(booked.is_ok(), "a piece that is due is refused: a kernel bug");
-            if booked.is_err() {
-                return;
-            }
-            self.decide_if_needed();
+    }
+
+    /// Books the next piece of what was ordered for all accounts, with what follows from it; false if nothing is due.
+    pub fn book_piece(&mut self) -> bool {
+        let Some(piece) = self.next_piece() else { return false };
+        let booked = self.place(None, &piece, OffGrid::NONE, false);
+        debug_assert!(booked.is_ok(), "a piece that is due is refused: a kernel bug");
+        if booked.is_err() {
+            return false;
         }
+        self.decide_if_needed();
+        true
     }
 
     /// The next piece of the oldest job: the next accounts in order, or its end. Without any, a funding that has fallen due.
@@ -170,17 +184,18 @@ impl Kernel {
             return self.rounds.market.due_settlement(self.rounds.now_ns);
         };
         let chunk = self.rounds.market.instrument(job.name.instrument).spec.funding.chunk as usize;
-        let mut ids: Vec<u64> = Vec::new();
-        for shard in &self.shards {
-            ids.extend(shard.ids_after(job.done).take(chunk));
-        }
-        let part = if ids.is_empty() {
-            Part::End
-        } else {
-            let last = chunk.min(ids.len()) - 1;
-            Part::UpTo(*ids.select_nth_unstable(last).1)
+        let last = match &self.shards[..] {
+            [shard] => shard.ids_after(job.done).take(chunk).last(),
+            shards => {
+                let mut ids: Vec<u64> = Vec::new();
+                for shard in shards {
+                    ids.extend(shard.ids_after(job.done).take(chunk));
+                }
+                let last = chunk.min(ids.len());
+                (last > 0).then(|| *ids.select_nth_unstable(last - 1).1)
+            }
         };
-        Some(Command::Chunk { job: job.name, part })
+        Some(Command::Chunk { job: job.name, part: last.map_or(Part::End, Part::UpTo) })
     }
 
     /// One decision, if there is anything to decide: most inputs leave nothing, and an engine passes over them too. A record
@@ -220,7 +235,7 @@ impl Kernel {
         self.check_time(if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns })?;
         let Self { rounds, shards, reports, inputs, seq, record, .. } = self;
         let mut facts = Inline { rounds, shards };
-        sequencer::check(&facts.rounds.market, &mut facts, command, off_grid)?;
+        let found = sequencer::check(&facts.rounds.market, &mut facts, command, off_grid)?;
         if counts {
             *inputs += 1;
             *seq += 1;
@@ -241,14 +256,15 @@ impl Kernel {
             _ if command.price_input().is_some() => {}
             Command::Chunk { .. } => {
                 for shard in &mut *shards {
-                    shard.book(&rounds.market, command, off_grid, *inputs, reports)?;
+                    shard.book(&rounds.market, (command, off_grid), &found, *inputs, reports)?;
                 }
                 reports.drain(..).for_each(|report| rounds.stage(&report));
                 rounds.book(command, off_grid)?;
             }
             _ => {
                 rounds.book(command, off_grid)?;
-                let mut book = |shard: &mut Box<Shard>| shard.book(&rounds.market, command, off_grid, *inputs, reports);
+                let input = (command, off_grid);
+                let mut book = |shard: &mut Box<Shard>| shard.book(&rounds.market, input, &found, *inputs, reports);
                 let booked = shards.iter_mut().try_for_each(&mut book);
                 if let Err(refusal) = booked {
                     // What a job had still to book for the account was booked before the command was looked at.
@@ -372,6 +388,20 @@ impl Kernel {
         self.rounds.now_ns
     }
 
+    /// What the records of all shards take of memory, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let mut memory = Memory::default();
+        self.shards.iter().for_each(|shard| memory.add(&shard.memory()));
+        memory
+    }
+
+    /// Orders so far that the floor of what is available did not decide, over all shards: the exact computation did.
+    #[must_use]
+    pub fn exact_orders(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.exact_orders()).sum()
+    }
+
     /// Moves the present time on without an input: a question was asked at this time. Earlier times are ignored.
     pub fn pass_time(&mut self, ts_ns: Option<u64>) {
         let Some(ts_ns) = ts_ns.filter(|&ts_ns| ts_ns > self.rounds.now_ns) else { return };
@@ -430,6 +460,12 @@ struct Inline<'a> {
 }
 
 impl Facts for Inline<'_> {
+    #[inline]
+    fn find(&self, account: u64, instrument: InstrumentId) -> Option<Known> {
+        let place = Place::find(self.shards, account, instrument)?;
+        Some(Known { hedges: self.shards[place.shard as usize].hedges(place.account), place: Some(place) })
+    }
+
     fn knows(&self, account: u64) -> bool {
         locate(self.shards, account).is_some()
     }
@@ -442,13 +478,12 @@ impl Facts for Inline<'_> {
     fn open_interest_fits(
         &mut self,
         market: &Market,
-        command: &Command,
-        off_grid: OffGrid,
+        input: (&Command, OffGrid),
+        found: &Found,
         instrument: InstrumentId,
         price: Price,
     ) -> bool {
-        let input = (command, off_grid);
-        let lots = sequencer::open_interest_after(market, self.shards, &self.rounds.arbiter, input, instrument);
+        let lots = sequencer::open_interest_after(market, self.shards, &self.rounds.arbiter, input, found, instrument);
         lots.is_none_or(|lots| market.instrument(instrument).admitted_value(lots.max(1), price).is_some())
     }
 }

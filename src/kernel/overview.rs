@@ -9,6 +9,7 @@ use crate::number::{Price, Quantity};
 use crate::position::Position;
 use crate::refusal::Refusal;
 use crate::rounds::Rounds;
+use crate::sequencer::{self, Found};
 use crate::shard::{AccountView, Candidate, LadderRung, Margin, Preview, Shard, locate};
 use fixed::types::I64F64;
 use std::collections::BTreeMap;
@@ -154,8 +155,8 @@ impl<'a> Overview<'a> {
         instrument: InstrumentId,
     ) -> (Quantity, Option<Quantity>) {
         let (market, arbiter, input) = (self.market(), &self.rounds.arbiter, (command, off_grid));
-        let now = crate::sequencer::open_interest(self.shards, arbiter, instrument);
-        (now, crate::sequencer::open_interest_after(market, self.shards, arbiter, input, instrument))
+        let now = sequencer::open_interest(self.shards, arbiter, instrument);
+        (now, sequencer::open_interest_after(market, self.shards, arbiter, input, &Found::default(), instrument))
     }
 
     /// Pools that wait for the venue, and how many are locked.
@@ -260,7 +261,7 @@ impl<'a> Overview<'a> {
     /// Long lots over accounts, funds and the external venue account.
     #[must_use]
     pub fn open_interest_of(&self, instrument: InstrumentId) -> Quantity {
-        crate::sequencer::open_interest(self.shards, &self.rounds.arbiter, instrument)
+        sequencer::open_interest(self.shards, &self.rounds.arbiter, instrument)
     }
 
     /// The queue of deleveraging of one side, first to be deleveraged first.

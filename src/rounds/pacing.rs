@@ -16,6 +16,8 @@ pub(super) struct Pace {
     instruments: Vec<Lane>,
     /// How many pools wait for room: none, and nobody has to look.
     waiting: usize,
+    /// Whether this decision has asked for room anywhere: else no lane is to be cleared.
+    asked: bool,
     /// Whether an input since the last decision can have made room where orders are answered by commands.
     pub(super) freed: bool,
 }
@@ -45,8 +47,10 @@ impl Pace {
 
     pub(super) fn new_decision(&mut self) {
         self.freed = false;
-        for lane in &mut self.instruments {
-            (lane.sent, lane.bound) = (0, None);
+        if std::mem::take(&mut self.asked) {
+            for lane in &mut self.instruments {
+                (lane.sent, lane.bound) = (0, None);
+            }
         }
     }
 
@@ -106,6 +110,7 @@ impl Rounds {
 
     /// How many lots may go out now.
     fn room(&mut self, shards: &[Box<Shard>], id: InstrumentId) -> Quantity {
+        self.pace.asked = true;
         let lane = &mut self.pace.instruments[id.index()];
         let Self { market, venue, .. } = self;
         let bound = *lane.bound.get_or_insert_with(|| match market.instrument(id).spec.reduce.pacing {

@@ -1,7 +1,6 @@
 //! The checks of a correction before it gets its place, in the order of the protocol.
 
-use super::Facts;
-use super::gate::{check_account, check_asset, check_instrument};
+use super::gate::{Facts, Found, check_account, check_asset, check_instrument};
 use crate::checks;
 use crate::command::{Command, OffGrid};
 use crate::correction::{Correction, CorrectionOffGrid, Remedy, Trade};
@@ -36,7 +35,13 @@ pub(crate) fn check_correction(
             check_sizes(market, trade, trade.price)?;
             let undone = Command::Fill(trade.undone());
             let dearest = market.instrument(trade.instrument).dearest(trade.price);
-            let fits = facts.open_interest_fits(market, &undone, OffGrid::NONE, trade.instrument, dearest);
+            let fits = facts.open_interest_fits(
+                market,
+                (&undone, OffGrid::NONE),
+                &Found::default(),
+                trade.instrument,
+                dearest,
+            );
             if fits { Ok(()) } else { Err(too_large()) }
         }
         Remedy::Reprice { trade, to } => {

@@ -14,11 +14,29 @@ use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{PPB, Price, Quantity};
 use crate::prices::INDEX_LIMIT;
 use crate::refusal::Refusal;
-use crate::shard::Shard;
+use crate::shard::{Place, Shard};
 use crate::venue::{BookUpdate, Level};
+
+/// An account that exists.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) hedges: bool,
+    /// Where it is, if that can be known here.
+    pub(crate) place: Option<Place>,
+}
+
+/// Where the accounts of an input are: found once, by the checks, for all that comes after them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) own: Option<Place>,
+    pub(crate) counter: Option<Place>,
+}
 
 /// What the checks need to know of the accounts as a whole.
 pub(crate) trait Facts {
+    /// An account, and what it has in an instrument; none if it does not exist.
+    fn find(&self, account: u64, instrument: InstrumentId) -> Option<Known>;
+
     /// Whether an account exists.
     fn knows(&self, account: u64) -> bool;
 
@@ -29,14 +47,14 @@ pub(crate) trait Facts {
     fn open_interest_fits(
         &mut self,
         market: &Market,
-        command: &Command,
-        off_grid: OffGrid,
+        input: (&Command, OffGrid),
+        found: &Found,
         instrument: InstrumentId,
         price: Price,
     ) -> bool;
 }
 
-/// Checks a command as far as that needs no shard.
+/// Checks a command as far as that needs no shard. Says where the accounts of a fill or an order are.
 ///
 /// # Errors
 ///
@@ -47,8 +65,14 @@ pub(crate) fn check(
     facts: &mut impl Facts,
     command: &Command,
     off_grid: OffGrid,
-) -> Result<(), Refusal> {
+) -> Result<Found, Refusal> {
     match *command {
+        Command::Fill(ref fill) => check_fill(market, facts, command, fill, off_grid),
+        Command::Order(ref order) => {
+            check_instrument(market, order.instrument)?;
+            let own = find(facts, order.account, order.instrument)?;
+            Ok(Found { own: own.place, counter: None })
+        }
         Command::Mark { instrument, price } | Command::MarkFrom { instrument, price, .. } => {
             check_instrument(market, instrument)?;
             if market.instrument(instrument).spec.prices.mark.is_computed() {
@@ -57,19 +81,18 @@ pub(crate) fn check(
                 });
             }
             check_price(market, instrument, price, off_grid)?;
-            let fits = facts.open_interest_fits(market, command, off_grid, instrument, price);
-            if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · mark · unit" }) }
+            let fits = facts.open_interest_fits(market, (command, off_grid), &Found::default(), instrument, price);
+            if fits { Ok(Found::default()) } else { Err(Refusal::Overflow { what: "open interest · mark · unit" }) }
         }
         Command::Index { instrument, venue, price } => {
             check_index(market, instrument, venue, price, off_grid)?;
             let at = market.instrument(instrument);
             let price = at.dearest_with_index(price);
             let fits = !at.spec.prices.mark.is_computed()
-                || facts.open_interest_fits(market, command, off_grid, instrument, price);
-            if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · mark · unit" }) }
+                || facts.open_interest_fits(market, (command, off_grid), &Found::default(), instrument, price);
+            if fits { Ok(Found::default()) } else { Err(Refusal::Overflow { what: "open interest · mark · unit" }) }
         }
-        Command::Fill(ref fill) => check_fill(market, facts, command, fill, off_grid),
-        _ => check_names(market, facts, command, off_grid),
+        _ => check_names(market, facts, command, off_grid).map(|()| Found::default()),
     }
 }
 
@@ -92,7 +115,13 @@ pub(crate) fn check_declaration(
         return Ok(());
     }
     let Some(price) = instrument.dearest_under(spec, now_ns) else { return Ok(()) };
-    let fits = facts.open_interest_fits(market, &Command::Time { ts_ns: now_ns }, OffGrid::NONE, *id, price);
+    let fits = facts.open_interest_fits(
+        market,
+        (&Command::Time { ts_ns: now_ns }, OffGrid::NONE),
+        &Found::default(),
+        *id,
+        price,
+    );
     if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · mark · unit" }) }
 }
 
@@ -102,10 +131,6 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
             check_price(market, instrument, price, off_grid)?;
             let value = market.instrument(instrument).admitted_value(1, price);
             value.map(drop).ok_or(Refusal::Overflow { what: "price · unit" })
-        }
-        Command::Order(ref order) => {
-            check_instrument(market, order.instrument)?;
-            check_account(facts, order.account)
         }
         Command::Leverage { account, instrument, .. }
         | Command::MarginMode { account, instrument, .. }
@@ -123,6 +148,7 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
         | Command::MarkFrom { .. }
         | Command::Index { .. }
         | Command::Fill(_)
+        | Command::Order(_)
         | Command::Time { .. } => Ok(()),
         Command::Deposit { asset, amount, .. } => {
             check_asset(market, asset)?;
@@ -146,7 +172,7 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
             }
             // The checks of the order come first; where they refuse, the open interest is not asked.
             let price = market.instrument(instrument).dearest(price);
-            let fits = facts.open_interest_fits(market, command, off_grid, instrument, price);
+            let fits = facts.open_interest_fits(market, (command, off_grid), &Found::default(), instrument, price);
             if fits { Ok(()) } else { Err(Refusal::Overflow { what: "open interest · price · unit" }) }
         }
         Command::LiquidationExpire { order } | Command::LiquidationUnknown { order } => {
@@ -215,13 +241,13 @@ fn check_fill(
     command: &Command,
     fill: &Fill,
     off_grid: OffGrid,
-) -> Result<(), Refusal> {
+) -> Result<Found, Refusal> {
     check_instrument(market, fill.instrument)?;
-    check_account(facts, fill.account)?;
-    fill.counterparty.map_or(Ok(()), |account| check_account(facts, account))?;
-    checks::position_side(fill.account, fill.position_side, facts.hedges(fill.account))?;
-    if let Some(counterparty) = fill.counterparty {
-        checks::position_side(counterparty, fill.counter_position_side, facts.hedges(counterparty))?;
+    let own = find(facts, fill.account, fill.instrument)?;
+    let counter = fill.counterparty.map(|account| Ok((account, find(facts, account, fill.instrument)?))).transpose()?;
+    checks::position_side(fill.account, fill.position_side, own.hedges)?;
+    if let Some((counterparty, known)) = counter {
+        checks::position_side(counterparty, fill.counter_position_side, known.hedges)?;
     }
     if fill.counterparty == Some(fill.account) {
         return Err(Refusal::SelfFill(fill.account));
@@ -234,8 +260,13 @@ fn check_fill(
     instrument.admitted_value(fill.quantity, fill.price).ok_or(overflow)?;
     let price = instrument.dearest(fill.price);
     instrument.admitted_value(fill.quantity, price).ok_or(overflow)?;
-    let fits = facts.open_interest_fits(market, command, off_grid, fill.instrument, price);
-    if fits { Ok(()) } else { Err(overflow) }
+    let found = Found { own: own.place, counter: counter.and_then(|(_, known)| known.place) };
+    let fits = facts.open_interest_fits(market, (command, off_grid), &found, fill.instrument, price);
+    if fits { Ok(found) } else { Err(overflow) }
+}
+
+fn find(facts: &impl Facts, account: u64, instrument: InstrumentId) -> Result<Known, Refusal> {
+    facts.find(account, instrument).ok_or(Refusal::UnknownAccount(account))
 }
 
 pub(super) fn check_account(facts: &impl Facts, account: u64) -> Result<(), Refusal> {
@@ -316,12 +347,13 @@ pub(crate) fn open_interest_after(
     shards: &[Box<Shard>],
     arbiter: &Arbiter,
     (command, off_grid): (&Command, OffGrid),
+    found: &Found,
     instrument: InstrumentId,
 ) -> Option<Quantity> {
     let longer = |before: Quantity, change: Quantity| (before + change).max(0) - before.max(0);
-    let growth = |account: u64, side: Option<PositionSide>, change: Quantity| {
-        let shard = shards.iter().find(|shard| shard.owns(account));
-        shard.and_then(|shard| Some(shard.long_growth(shard.find(account)?, instrument, side, change))).unwrap_or(0)
+    let growth = |account: u64, found: Option<Place>, side: Option<PositionSide>, change: Quantity| {
+        let place = found.or_else(|| Place::find(shards, account, instrument));
+        place.map_or(0, |place| shards[place.shard as usize].long_growth(place.first, side, change))
     };
     let venue = arbiter.ledger.venue_positions[instrument.index()].quantity;
     let present = open_interest(shards, arbiter, instrument);
@@ -329,10 +361,10 @@ pub(crate) fn open_interest_after(
         Command::Fill(ref fill) => {
             let change = fill.side.signed(fill.quantity);
             let counter = match fill.counterparty {
-                Some(account) => growth(account, fill.counter_position_side, -change),
+                Some(account) => growth(account, found.counter, fill.counter_position_side, -change),
                 None => longer(venue, -change),
             };
-            growth(fill.account, fill.position_side, change) + counter
+            growth(fill.account, found.own, fill.position_side, change) + counter
         }
         Command::LiquidationFill { order, quantity: lots, price, .. } => {
             let inventory = arbiter.inventory()[instrument.index()].position.quantity;

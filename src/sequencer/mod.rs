@@ -5,5 +5,5 @@ mod gate;
 
 pub(crate) use correction::check_correction;
 pub(crate) use gate::{
-    Facts, check, check_book, check_declaration, open_interest, open_interest_after, open_interest_growth,
+    Facts, Found, Known, check, check_book, check_declaration, open_interest, open_interest_after, open_interest_growth,
 };

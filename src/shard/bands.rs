@@ -18,9 +18,10 @@
 
 use super::edges::{ABSENT, Edge, Edges, Places};
 use super::margin::{excess_at, rounding_loss};
-use super::store::{Holding, NONE, UNCERTIFIED};
+use super::memory::room;
+use super::store::{Holding, UNCERTIFIED, slack_of};
 use super::{Finder, Shard, Strategy};
-use crate::contract::Unit;
+use crate::contract::{Unit, Valuation};
 use crate::market::{Instrument, InstrumentId, InstrumentSpec, MarkChange, Market};
 use crate::number::{LIMIT, PPB, Price, Quantity, div_ceil, div_floor, mul_div_ceil, ppb_ceil};
 use crate::position::Position;
@@ -83,6 +84,12 @@ impl Bands {
         self.upper[instrument.index()].reserve(holdings);
         self.found.clear();
         self.found.reserve(holdings);
+    }
+
+    /// Bytes, with the spare room.
+    pub(super) fn room(&self) -> usize {
+        let room_of = |edges: &Vec<Edges>| room(edges) + edges.iter().map(Edges::room).sum::<usize>();
+        room_of(&self.lower) + room_of(&self.upper) + room(&self.places) + room(&self.found)
     }
 
     pub(super) fn updates(&self) -> u64 {
@@ -290,6 +297,7 @@ impl Shard {
     /// While a mark is frozen it stands still, and so inside every edge: certificates hold, and edges fire not.
     #[inline]
     pub(crate) fn on_mark(&mut self, market: &Market, instrument: InstrumentId, change: MarkChange) {
+        self.note_range(market, instrument);
         self.sight.pass_mark();
         let Some(mark) = market.instrument(instrument).living_mark() else { return };
         if change.revives() {
@@ -328,7 +336,7 @@ impl Shard {
             for &holding in chunk {
                 let Holding { pool, position, .. } = self.holdings[holding as usize];
                 let record = &mut self.pools[pool as usize];
-                if position.quantity == 0 || record.is_locked() || record.slot != NONE {
+                if position.quantity == 0 || record.is_locked() || record.slot().is_some() {
                     left_behind.push(holding);
                 } else {
                     record.slack = UNCERTIFIED;
@@ -411,7 +419,7 @@ impl Shard {
         }
         let reserve = if live > 1 { spare / RESERVE_DIVISOR } else { 0 };
         let fall = self.spread(market, spare - reserve, notional);
-        self.pools[pool as usize].slack = spare - fall;
+        self.pools[pool as usize].slack = slack_of(spare - fall);
         if spare < fall {
             self.pin(market, pool);
         }
@@ -451,22 +459,37 @@ impl Shard {
 
     /// A pool is locked: it is not certified, nor swept. Its edges are left behind: many no mark will ever cross.
     pub(super) fn unwatch(&mut self, pool: u32) {
-        self.pools[pool as usize].slack = UNCERTIFIED;
         self.leave_sweep(pool);
+        self.pools[pool as usize].slack = UNCERTIFIED;
     }
 
-    /// A position's part of the certificate: its excess at its adverse edge. None if that cannot be certified.
-    pub(super) fn corner(&self, instrument: &Instrument, holding: u32) -> Option<i128> {
-        let record = &self.holdings[holding as usize];
-        let position = &record.position;
-        if position.quantity == 0 {
+    /// By how much the certificate of a pool changes with a position of it, in quanta: its part is its excess at its adverse
+    /// edge, which stays where it is. None if that cannot be certified.
+    pub(super) fn corner_change(
+        &self,
+        instrument: &Instrument,
+        holding: u32,
+        before: &Position,
+        after: &Position,
+    ) -> Option<i128> {
+        if before.quantity.signum() != after.quantity.signum() && after.quantity != 0 {
+            return None; // opened, or on the other side: it has no edge there yet
+        }
+        if before.quantity == 0 {
             return Some(0);
         }
         if instrument.mark.is_none() || instrument.spec.tiers.rule() != TierRule::Marginal {
             return None; // its row, its rate, or the absence of an edge, depends on the size: set anew after a change
         }
-        let edge = self.bands.adverse_edge(record.instrument, instrument.spec.unit, holding, position.quantity > 0)?;
-        (instrument.notional(position.quantity, edge) < LIMIT).then(|| excess_at(instrument, position, edge))
+        let id = self.holdings[holding as usize].instrument;
+        let edge = self.bands.adverse_edge(id, instrument.spec.unit, holding, before.quantity > 0)?;
+        let part = |position: &Position| {
+            let Valuation { value, notional } = instrument.valuation(position.quantity, edge);
+            let margin = instrument.maintenance_margin(position.quantity, notional);
+            (notional < LIMIT).then(|| value - position.cost - margin)
+        };
+        let to = if after.quantity == 0 { rounding_loss(instrument, before) } else { part(after)? };
+        Some(to - part(before)?)
     }
 }
 

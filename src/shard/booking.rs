@@ -2,9 +2,8 @@
 
 use super::Shard;
 use super::edges::ABSENT;
-use super::margin::rounding_loss;
-use super::store::UNCERTIFIED;
 use super::store::leverage_of;
+use super::store::{UNCERTIFIED, slack_of};
 use crate::command::{MarginMode, PositionSide};
 use crate::event::Events;
 use crate::market::{InstrumentId, Market};
@@ -31,8 +30,10 @@ impl Shard {
     /// Books a side of a fill: uses the named order, closes, opens, charges, cuts reduce-only orders.
     ///
     /// In hedge mode it closes at most its leg: what goes beyond opens the other one.
-    pub(crate) fn book_fill(&mut self, market: &Market, account: u32, fill: &FillSide, events: &mut Events) {
-        let holding = self.ensure_holding(market, account, fill.instrument, fill.position_side);
+    pub(crate) fn book_fill(&mut self, market: &Market, holding: u32, fill: &FillSide, events: &mut Events) {
+        let account = self.holdings[holding as usize].account;
+        let cross = self.cross_pool_of(market, holding);
+        let floor = self.keep_floor(market, cross, Some(holding));
         if let Some(order) = fill.order {
             self.use_order(market, account, holding, order, fill.quantity, events);
         }
@@ -44,9 +45,9 @@ impl Shard {
             let opens = self.leg_on(holding, opening);
             self.increase(market, opens, opening, fill.price);
         }
-        let cross = self.cross_pool(account, market.instrument(fill.instrument).spec.settle);
         self.credit(cross, -fill.fee);
         self.cut_reduce_only(market, holding, events);
+        self.put_floor(market, floor, holding);
         self.cut_standing_order(holding);
         if fill.executed {
             self.accounts[account as usize].executions += 1;
@@ -55,9 +56,8 @@ impl Shard {
     }
 
     /// What rounding will take from a side of a fill, in quanta.
-    pub(crate) fn rounding_of(&self, market: &Market, account: u32, fill: &FillSide) -> i128 {
-        let holding = self.holding(account, fill.instrument, fill.position_side);
-        let position = holding.map_or(Position::default(), |at| self.holdings[at as usize].position);
+    pub(crate) fn rounding_of(&self, market: &Market, holding: u32, fill: &FillSide) -> i128 {
+        let position = &self.holdings[holding as usize].position;
         position.rounding(fill.quantity, fill.price, market.instrument(fill.instrument))
     }
 
@@ -120,7 +120,7 @@ impl Shard {
         let record = &mut self.pools[pool as usize];
         record.collateral += amount;
         if record.slack >= 0 {
-            record.slack = (record.slack + amount).max(UNCERTIFIED);
+            record.slack = slack_of(i128::from(record.slack) + amount);
         }
         self.pay_into_sweep(pool, amount);
         self.spend_slack(pool);
@@ -138,7 +138,6 @@ impl Shard {
         let record = &self.holdings[holding as usize];
         let (id, pool, before) = (record.instrument, record.pool, record.position);
         let instrument = self.rules(market, record);
-        let corner_before = self.corner(instrument, holding);
         let result = change(&mut self.holdings[holding as usize].position);
         let after = self.holdings[holding as usize].position;
         self.long_lots[id.index()] += after.quantity.max(0) - before.quantity.max(0);
@@ -151,15 +150,14 @@ impl Shard {
             (_, 0) => self.leave_holders(holding, id),
             _ => {}
         }
-        let same_side = before.quantity.signum() == after.quantity.signum();
         let slack = self.pools[pool as usize].slack;
-        let corner_after = if same_side || after.quantity == 0 { self.corner(instrument, holding) } else { None };
-        let envelope_released = if after.quantity == 0 { rounding_loss(instrument, &before) } else { 0 };
-        self.pools[pool as usize].slack = match (slack, corner_before, corner_after) {
-            (0.., Some(from), Some(to)) => (slack + to - from + envelope_released).max(UNCERTIFIED),
-            _ => UNCERTIFIED,
-        };
+        if slack >= 0 {
+            let change = self.corner_change(instrument, holding, &before, &after);
+            let left = change.map_or(UNCERTIFIED, |change| slack_of(i128::from(slack) + change));
+            self.pools[pool as usize].slack = left;
+        }
         self.void_lines(pool);
+        self.drop_floor(market, holding);
         self.spend_slack(pool);
         self.touch(pool);
         self.note_change(pool);
@@ -169,6 +167,9 @@ impl Shard {
     fn enter_holders(&mut self, holding: u32, instrument: InstrumentId) {
         let holders = &mut self.holders[instrument.index()];
         self.holdings[holding as usize].holder = holders.len() as u32;
+        if holders.len() == holders.capacity() {
+            holders.reserve_exact(holders.len() / 8 + 8); // little to spare: there is one list for each instrument
+        }
         holders.push(holding);
         let holders = holders.len();
         if self.finder.sweeps() {

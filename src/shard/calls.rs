@@ -12,7 +12,7 @@
 
 use super::bands::{Band, HIGHEST};
 use super::margin::{Margin, excess_at};
-use super::store::UNCERTIFIED;
+use super::store::{Level, UNCERTIFIED};
 use super::{Attention, Shard};
 use crate::event::Event;
 use crate::market::{Instrument, Market};
@@ -136,7 +136,7 @@ impl Shard {
     /// Whether a pool's state is no longer what its margin says; a pool none of whose marks lives keeps its state.
     pub(super) fn level_changes(&self, market: &Market, pool: u32, margin: &Margin) -> bool {
         let moved = |level| self.level_reached(market, pool, margin) != level;
-        let moved = self.pools[pool as usize].level.is_some_and(moved);
+        let moved = self.pools[pool as usize].level.is_some_and(|level| moved(level.ppb()));
         moved && (self.has_living_mark(market, pool) || !margin.holds_position)
     }
 
@@ -146,13 +146,13 @@ impl Shard {
             return None;
         }
         let to = self.level_reached(market, pool, &margin);
-        let from = self.pools[pool as usize].level.replace(to).unwrap_or(0);
+        let from = self.pools[pool as usize].level.replace(Level::of(to)).map_or(0, Level::ppb);
         (from < to).then(|| Called { attention: self.attention(pool), margin, from, to })
     }
 
     /// A pool in liquidation is above every level: none is told when it is cured.
     pub(super) fn raise_level(&mut self, pool: u32) {
-        self.pools[pool as usize].level = Some(ONE); // until it is looked at again
+        self.pools[pool as usize].level = Some(Level::of(ONE)); // until it is looked at again
     }
 
     /// Tells every level that a pool has risen past, the lowest first.
@@ -177,7 +177,7 @@ impl Shard {
         if !any {
             // What it has reached is kept as long as none of its marks lives.
             let level = &mut self.pools[pool as usize].level;
-            *level = level.filter(|&reached| reached > 0);
+            *level = level.filter(|reached| reached.ppb() > 0);
         }
         any
     }
@@ -193,7 +193,7 @@ impl Shard {
     /// How far a pool is from the next change of its state, and the notional of its positions with a mark; none if too
     /// little is left for any certificate, or a rate is not below the level.
     fn room_of(&self, market: &Market, pool: u32, margin: &Margin) -> Option<(Room, i128)> {
-        let reached = self.pools[pool as usize].level.unwrap_or(0);
+        let reached = self.pools[pool as usize].level.map_or(0, Level::ppb);
         let next = self.levels(market, pool).filter(|&level| level > reached).min().unwrap_or(ONE);
         let lowest = if reached > 0 { reached } else { next };
         let (mut envelope, mut notional) = (1, 0);
@@ -238,14 +238,14 @@ impl Shard {
     pub(super) fn spend_slack(&mut self, pool: u32) {
         let record = &mut self.pools[pool as usize];
         if record.level.is_some() {
-            record.slack = UNCERTIFIED;
+            record.slack = record.slack.min(UNCERTIFIED);
         }
     }
 
     /// A position in an instrument with levels was opened: its pool watches them.
     pub(super) fn watch_levels(&mut self, pool: u32, instrument: &Instrument) {
         if !instrument.spec.controls.margin_calls.is_empty() {
-            self.pools[pool as usize].level.get_or_insert(0);
+            self.pools[pool as usize].level.get_or_insert(Level::of(0));
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use super::liquidation::Begun;
 use super::reports::{cancellation, first_order};
-use super::{Attention, Breached, FillSide, Outbox, Report, Shard};
+use super::{Attention, Breached, FillSide, Outbox, Place, Report, Shard};
 use crate::command::{Command, Fill, Liquidity, OffGrid, OrderName, OrderOwner, Side};
 use crate::controls::Scope;
 use crate::event::{Cause, Events};
 use crate::jobs::{JobKind, JobName};
-use crate::market::Market;
+use crate::market::{InstrumentId, Market};
 use crate::number::charge;
 use crate::refusal::Refusal;
+use crate::sequencer::Found;
 
 /// Where the id of an account or a group leads, among `shards`.
 #[inline]
@@ -28,18 +29,22 @@ impl Shard {
     pub(crate) fn book(
         &mut self,
         market: &Market,
-        command: &Command,
-        off_grid: OffGrid,
+        (command, off_grid): (&Command, OffGrid),
+        found: &Found,
         accepted: u64,
         outbox: &mut impl Outbox,
     ) -> Result<(), Refusal> {
         match *command {
             Command::Fill(ref fill) => {
-                self.book_sides(market, fill, (fees(market, fill), true), outbox);
+                self.book_sides(market, fill, found, (fees(market, fill), true), outbox);
                 Ok(())
             }
-            Command::Order(ref order) => match self.own(market, order.account)? {
-                Some(account) => self.place_order(market, account, order, off_grid, accepted),
+            Command::Order(ref order) => match self.place_of_input(found.own, order.account, order.instrument) {
+                Some((account, first)) => {
+                    self.catch_up(market, account);
+                    self.place_order(market, (account, first), order, off_grid, accepted)
+                }
+                None if self.owns(order.account) => Err(Refusal::UnknownAccount(order.account)),
                 None => Ok(()),
             },
             Command::Deposit { account, asset, amount } if self.owns(account) => {
@@ -131,6 +136,7 @@ impl Shard {
         &mut self,
         market: &Market,
         fill: &Fill,
+        found: &Found,
         ((fee, counter_fee), executed): ((i128, i128), bool),
         outbox: &mut impl Outbox,
     ) {
@@ -145,17 +151,39 @@ impl Shard {
         };
         let own = side(fill.order, fill.side, fill.position_side, fee);
         let counter = side(fill.counter_order, fill.side.opposite(), fill.counter_position_side, counter_fee);
-        for (account, side, counter_side) in [(Some(fill.account), own, false), (fill.counterparty, counter, true)] {
-            let Some(index) = account.filter(|&account| self.owns(account)).and_then(|account| self.find(account))
+        let own = (Some(fill.account), found.own, own, false);
+        let counter = (fill.counterparty, found.counter, counter, true);
+        for (account, place, side, counter_side) in [own, counter] {
+            let Some((index, first)) = account.and_then(|account| self.place_of_input(place, account, fill.instrument))
             else {
                 continue;
             };
-            let rounding = self.rounding_of(market, index, &side);
+            let first = first.unwrap_or_else(|| self.add_holdings(market, index, fill.instrument));
+            let holding = self.leg(first, side.position_side);
+            let rounding = self.rounding_of(market, holding, &side);
             self.catch_up(market, index);
-            self.telling(outbox, counter_side, |shard, events| shard.book_fill(market, index, &side, events));
+            self.telling(outbox, counter_side, |shard, events| shard.book_fill(market, holding, &side, events));
             if rounding != 0 {
                 outbox.put(Report::Rounded { instrument: fill.instrument, amount: rounding });
             }
+        }
+    }
+
+    /// An account of an input, if it is here, and its first holding in an instrument: as the checks found them, or found now.
+    #[inline]
+    fn place_of_input(
+        &self,
+        found: Option<Place>,
+        account: u64,
+        instrument: InstrumentId,
+    ) -> Option<(u32, Option<u32>)> {
+        match found {
+            Some(place) => (place.shard == self.number).then_some((place.account, place.first)),
+            None if self.owns(account) => {
+                let index = self.find(account)?;
+                Some((index, self.first_holding(index, instrument)))
+            }
+            None => None,
         }
     }
 

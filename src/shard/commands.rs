@@ -105,6 +105,7 @@ impl Shard {
         self.ensure_holdings(market, account, id);
         for at in self.legs(account, id) {
             self.holdings[at as usize].leverage = leverage;
+            self.drop_floor(market, at);
         }
         Ok(())
     }

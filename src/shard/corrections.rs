@@ -5,6 +5,7 @@ use crate::command::{Fill, PositionSide};
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::LIMIT;
 use crate::refusal::Refusal;
+use crate::sequencer::Found;
 
 impl Shard {
     /// Books the fill that undoes another, on the sides that are here, and gives back what each was charged, in quanta.
@@ -15,7 +16,7 @@ impl Shard {
         (fee, counter_fee): (i128, i128),
         outbox: &mut impl Outbox,
     ) {
-        self.book_sides(market, undone, ((-fee, -counter_fee), false), outbox);
+        self.book_sides(market, undone, &Found::default(), ((-fee, -counter_fee), false), outbox);
     }
 
     /// Books money that a position should have brought, in quanta, as a funding payment is booked: on the margin of the

@@ -2,10 +2,15 @@
 //!
 //! A tick looks at the nearest edge and is done. Moving an edge costs a few comparisons of neighbouring keys.
 
+use super::memory::room;
+
 const ARITY: usize = 4;
 
 /// Entries that are taken out together: of more than one in so many the heap is made anew.
 const MANY: usize = 8;
+
+/// A heap grows by a part of its size: one in eight, since there are two for each instrument.
+const SPARE_DIVISOR: usize = 8;
 
 /// No place in the heap.
 pub(super) const ABSENT: u32 = u32::MAX;
@@ -39,8 +44,16 @@ impl Edges {
 
     /// Makes room for `holdings` in all, so that no tick has to.
     pub(super) fn reserve(&mut self, holdings: usize) {
-        self.keys.reserve(holdings.saturating_sub(self.keys.len()));
-        self.holdings.reserve(holdings.saturating_sub(self.holdings.len()));
+        if self.keys.capacity() < holdings {
+            let more = holdings + holdings / SPARE_DIVISOR + 8 - self.keys.len();
+            self.keys.reserve_exact(more);
+            self.holdings.reserve_exact(more);
+        }
+    }
+
+    /// Bytes, with the spare room.
+    pub(super) fn room(&self) -> usize {
+        room(&self.keys) + room(&self.holdings)
     }
 
     /// Whether any key is below `key`.

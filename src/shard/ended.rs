@@ -1,5 +1,6 @@
 //! Orders that stand no longer, though the venue may have filled more of them: by account, in the order in which they ended.
 
+use super::memory::room;
 use super::store::NONE;
 use crate::command::Side;
 use crate::map::Map;
@@ -47,6 +48,11 @@ pub(super) struct EndedOrders {
 }
 
 impl EndedOrders {
+    /// Bytes, with the spare room.
+    pub(super) fn room(&self) -> usize {
+        room(&self.links) + self.lists.capacity() * (size_of::<(u32, List)>() + 1)
+    }
+
     /// Room for so many accounts with an order each.
     pub(super) fn with_capacity(accounts: usize) -> Self {
         let mut lists = Map::default();

@@ -87,7 +87,7 @@ impl Shard {
     #[inline]
     fn is_certified(&self, pool: u32) -> bool {
         let record = &self.pools[pool as usize];
-        record.slack >= 0 || (record.slot != NONE && self.sweep.is_certified(record.slot))
+        record.slack >= 0 || record.slot().is_some_and(|slot| self.sweep.is_certified(slot))
     }
 
     /// Evaluates an unlocked pool unless its certificate still holds, and returns its margin if it is in breach; else

@@ -72,7 +72,7 @@ impl Shard {
             at => &self.groups.members[at as usize],
         };
         let mut reach = [0, 0];
-        for &member in group.accounts.iter().filter(|&&member| self.by_instrument.contains_key(&(member, instrument))) {
+        for &member in &group.accounts {
             for holding in self.legs(member, instrument) {
                 let book = self.order_book(holding);
                 let ordered = if side == Side::Buy { book.buy_lots } else { book.sell_lots };
@@ -81,6 +81,25 @@ impl Shard {
             }
         }
         Some((group.id, reach))
+    }
+}
+
+/// Where an account is, and what it has in an instrument.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) shard: u32,
+    /// Its index there.
+    pub(crate) account: u32,
+    /// Its first holding in the instrument.
+    pub(crate) first: Option<u32>,
+}
+
+impl Place {
+    #[inline]
+    pub(crate) fn find(shards: &[Box<Shard>], account: u64, instrument: InstrumentId) -> Option<Self> {
+        let (shard, account) = locate(shards, account)?;
+        let first = shards[shard].first_holding(account, instrument);
+        Some(Self { shard: shard as u32, account, first })
     }
 }
 

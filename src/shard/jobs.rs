@@ -1,14 +1,16 @@
 //! Jobs, as far as they concern the accounts of a shard: their turn in the order of ids, or earlier.
 
-use super::store::Holding;
+use super::store::{Holding, NONE};
 use super::{Outbox, Report, Shard};
 use crate::jobs::{Job, JobKind, JobName, Part};
 use crate::map::Set;
 use crate::market::{Instrument, InstrumentId, Market};
-use std::ops::Bound;
 
 /// Accounts that may be booked before their turn without making room.
 const EARLY: usize = 1 << 10;
+
+/// Accounts of a piece that are booked together.
+const TOGETHER: usize = 16;
 
 /// What a shard keeps of a job.
 #[derive(Debug)]
@@ -25,6 +27,9 @@ pub(super) struct JobShare {
 impl Shard {
     /// A job was ordered.
     pub(crate) fn begin_job(&mut self, name: JobName) {
+        if name.kind == JobKind::Rules {
+            self.begin_epoch(); // orders are checked by the new rules at once
+        }
         let mut early = Set::default();
         early.reserve(EARLY);
         self.jobs.push(JobShare { name, early, paid: 0, received: 0 });
@@ -37,8 +42,7 @@ impl Shard {
 
     /// The ids of the first accounts after `done`, in order.
     pub(crate) fn ids_after(&self, done: Option<u64>) -> impl Iterator<Item = u64> + '_ {
-        let from = done.map_or(Bound::Unbounded, Bound::Excluded);
-        self.in_order.range((from, Bound::Unbounded)).map(|(&id, _)| id)
+        self.turns.after(&self.accounts, done).map(|at| self.accounts[at as usize].id)
     }
 
     /// Books a piece of the oldest job.
@@ -46,14 +50,30 @@ impl Shard {
         match part {
             Part::UpTo(last) => {
                 let Some(job) = market.jobs.first() else { return };
-                let from = job.done.map_or(Bound::Unbounded, Bound::Excluded);
-                let accounts = std::mem::take(&mut self.in_order);
-                for (_, &account) in accounts.range((from, Bound::Included(last))) {
-                    if !self.jobs[0].early.contains(&account) {
-                        self.book_job(market, 0, account);
+                let mut done = job.done;
+                loop {
+                    let (mut together, mut count) = ([NONE; TOGETHER], 0);
+                    let (before, early) = (done, &self.jobs[0].early);
+                    for at in self.turns.after(&self.accounts, done).take(TOGETHER) {
+                        let id = self.accounts[at as usize].id;
+                        if id > last {
+                            break;
+                        }
+                        done = Some(id);
+                        if early.is_empty() || !early.contains(&at) {
+                            together[count] = at;
+                            count += 1;
+                        }
+                    }
+                    if done == before {
+                        break; // all are done
+                    }
+                    self.book_job(market, 0, &together[..count]);
+                    if done == Some(last) {
+                        break;
                     }
                 }
-                self.in_order = accounts;
+                self.turns.pass(&self.accounts, job.done, last);
             }
             Part::End => {
                 let JobShare { paid, received, .. } = self.jobs.remove(0);
@@ -91,7 +111,7 @@ impl Shard {
         for (at, job) in market.jobs.iter().enumerate() {
             if self.is_due(job, at, account) {
                 self.jobs[at].early.insert(account);
-                self.book_job(market, at, account);
+                self.book_job(market, at, &[account]);
             }
         }
     }
@@ -117,11 +137,16 @@ impl Shard {
         }
     }
 
-    fn book_job(&mut self, market: &Market, at: usize, account: u32) {
-        let job = &market.jobs[at];
-        match job.name.kind {
-            JobKind::Settlement => self.settle_funding(market, at, account),
-            JobKind::Rules => self.go_over(market.instrument(job.name.instrument), job.name.instrument, account),
+    /// Books a job for at most [`TOGETHER`] accounts.
+    fn book_job(&mut self, market: &Market, at: usize, accounts: &[u32]) {
+        let JobName { instrument, kind } = market.jobs[at].name;
+        match kind {
+            JobKind::Settlement => self.settle_funding(market, at, accounts),
+            JobKind::Rules => {
+                for &account in accounts {
+                    self.go_over(market.instrument(instrument), instrument, account);
+                }
+            }
         }
     }
 
@@ -163,19 +188,32 @@ impl Shard {
         if market.jobs.iter().enumerate().any(due) { before } else { after }
     }
 
-    /// An account's position, in hedge mode each leg, pays or receives: from its balance, or its isolated margin.
-    fn settle_funding(&mut self, market: &Market, at: usize, account: u32) {
+    /// Positions of accounts, in hedge mode each leg, pay or receive: from the balance, or the isolated margin.
+    ///
+    /// All are looked up, then all are read, then all pay, so that what each waits for of memory is waited for at once.
+    fn settle_funding(&mut self, market: &Market, at: usize, accounts: &[u32]) {
         let job = &market.jobs[at];
-        for holding in self.legs(account, job.name.instrument) {
-            let record = &self.holdings[holding as usize];
-            let (pool, quantity) = (record.pool, record.position.quantity);
-            let payment = job.payment(market.instrument(job.name.instrument), quantity);
-            if payment != 0 {
-                let share = &mut self.jobs[at];
-                share.paid += payment.max(0);
-                share.received -= payment.min(0);
-                self.credit(pool, -payment);
+        let id = job.name.instrument;
+        let mut firsts = [None; TOGETHER];
+        for (first, &account) in firsts.iter_mut().zip(accounts) {
+            *first = self.first_holding(account, id);
+        }
+        let mut payments = [(NONE, 0); 2 * TOGETHER];
+        let mut count = 0;
+        for first in firsts.into_iter().flatten() {
+            let hedges = self.holdings[first as usize].side.is_some();
+            for holding in first..=first + u32::from(hedges) {
+                let record = &self.holdings[holding as usize];
+                let payment = job.payment(market.instrument(id), record.position.quantity);
+                payments[count] = (record.pool, payment);
+                count += usize::from(payment != 0);
             }
+        }
+        for &(pool, payment) in &payments[..count] {
+            let share = &mut self.jobs[at];
+            share.paid += payment.max(0);
+            share.received -= payment.min(0);
+            self.credit(pool, -payment);
         }
     }
 }

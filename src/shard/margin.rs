@@ -7,7 +7,7 @@ use crate::command::{MarginMode, PositionSide};
 use crate::contract::{Unit, Valuation};
 use crate::event::PoolName;
 use crate::market::{AssetId, Instrument, InstrumentId, Market};
-use crate::number::{LIMIT, Price, div_ceil, div_floor, mul_div_floor};
+use crate::number::{LIMIT, Price, Quantity, div_ceil, div_floor, mul_div_floor};
 use crate::position::Position;
 use crate::tiers::TierRule;
 use ethnum::I256;
@@ -84,12 +84,37 @@ pub(super) struct Reach {
 
 /// How far a position goes with its buy orders, and with its sell orders: of the notionals the larger is `N_io`.
 pub(super) fn reaches(instrument: &Instrument, position: &Position, book: &OrderBook) -> [Reach; 2] {
-    let lots = i128::from(position.quantity);
-    let signed = position.notional(instrument) * lots.signum();
+    reaches_at(position.quantity, position.notional(instrument), book)
+}
+
+/// As [`reaches`], of signed lots with this notional.
+fn reaches_at(quantity: Quantity, notional: i128, book: &OrderBook) -> [Reach; 2] {
+    let lots = i128::from(quantity);
+    let signed = if quantity < 0 { -notional } else { notional };
     [
         Reach { lots: (lots + book.buy_lots).abs(), notional: (signed + book.buys).abs() },
         Reach { lots: (lots - book.sell_lots).abs(), notional: (signed - book.sells).abs() },
     ]
+}
+
+/// The most that a position with its orders requires where its notional is one of two, or between them.
+///
+/// The greatest of `|s + b|` and `|s − a|` is at an end of `s`, and what is required never falls as they rise.
+pub(super) fn requirement_at(
+    instrument: &Instrument,
+    quantity: Quantity,
+    notionals: [i128; 2],
+    book: &OrderBook,
+    leverage: u32,
+) -> i128 {
+    let ends = notionals.map(|notional| reaches_at(quantity, notional, book));
+    let all = || ends.iter().flatten();
+    if instrument.spec.tiers.slope().is_some() {
+        let required = |reach: &Reach| instrument.initial_margin(reach.lots, reach.notional, leverage);
+        return all().map(required).max().unwrap_or(0);
+    }
+    let most = all().map(|reach| reach.notional).max().unwrap_or(0);
+    instrument.initial_margin(ends[0][0].lots, most, leverage) // by notional alone
 }
 
 /// What a holding takes from the cross pool's `available`: all of its initial margin, or, isolated, only the orders'.

@@ -15,13 +15,16 @@ mod deleverage;
 mod edges;
 mod ended;
 mod examine;
+mod floor;
 mod foresight;
 mod groups;
 mod holds;
 mod jobs;
 mod liq_price;
 mod liquidation;
+mod lookup;
 mod margin;
+mod memory;
 mod modes;
 mod orders;
 mod preview;
@@ -30,6 +33,7 @@ mod score_bounds;
 mod scores;
 mod store;
 mod sweep;
+mod turns;
 mod view;
 mod work;
 
@@ -39,9 +43,10 @@ pub(crate) use carry_out::fees;
 pub(crate) use deleverage::{Candidate, LogPlace};
 pub(crate) use ended::ENDED_KEPT;
 pub use foresight::Foresight;
-pub(crate) use groups::locate;
+pub(crate) use groups::{Place, locate};
 pub(crate) use liquidation::{Advance, Claim, OrderRequest, Urgency};
 pub use margin::Margin;
+pub use memory::Memory;
 pub(crate) use preview::Breaches;
 pub use preview::{Preview, PreviewPool};
 pub(crate) use reports::{OrderFill, Outbox, Report};
@@ -58,14 +63,16 @@ use crate::number::Quantity;
 use crate::position::Position;
 use bands::Bands;
 use ended::EndedOrders;
+use floor::Ranges;
 use foresight::Sight;
 use groups::Groups;
 use jobs::JobShare;
 use liquidation::Liquidation;
+use lookup::Lookup;
 use margin::Leg;
-use std::collections::BTreeMap;
 use store::{Account, Holding, NONE, OpenOrder, OrderBook, Pool};
 use sweep::Sweep;
+use turns::Turns;
 
 /// How a shard finds the pools that a mark puts in breach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,7 +132,7 @@ pub(crate) const BURST: usize = 1 << 16;
 /// How many records to make room for at the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capacity {
-    /// Accounts.
+    /// Accounts, each with one pool: what more of them isolated positions and further assets need grows as they open.
     pub accounts: usize,
     /// Positions over all accounts.
     pub positions: usize,
@@ -178,20 +185,18 @@ pub(crate) struct Shard {
     finder: Finder,
     sight: Sight,
     accounts: Vec<Account>,
-    by_id: Map<u64, u32>,
-    /// The same in the order of ids: jobs take their turns in it.
-    in_order: BTreeMap<u64, u32>,
+    lookup: Lookup,
+    turns: Turns,
     groups: Groups,
     /// As the market's jobs: what is kept of them here.
     jobs: Vec<JobShare>,
     pools: Vec<Pool>,
+    ranges: Ranges,
     holdings: Vec<Holding>,
-    by_instrument: Map<(u32, InstrumentId), u32>,
     books: Vec<OrderBook>,
     orders: Vec<OpenOrder>,
     /// Head of the list of order records that are free.
     free_order: u32,
-    order_ids: Map<(u32, u64), u32>,
     /// By instrument: the holdings with a position.
     holders: Vec<Vec<u32>>,
     /// By instrument: holdings, with a position or without.
@@ -243,28 +248,29 @@ pub(crate) struct Shard {
     looks: u32,
     /// Exact evaluations of a pool so far.
     evaluations: u64,
+    /// Orders that were decided by the exact computation.
+    exact_orders: u64,
 }
 
 impl Shard {
     pub(crate) fn new(number: u32, shards: u32, strategy: Strategy, capacity: Capacity) -> Self {
         let burst = capacity.accounts.min(BURST);
-        let mut shard = Self {
+        Self {
             number,
             shards,
             finder: Finder::Strategy(strategy),
             sight: Sight::default(),
             accounts: Vec::with_capacity(capacity.accounts),
-            by_id: Map::default(),
-            in_order: BTreeMap::new(),
+            lookup: Lookup::with_capacity(capacity.accounts, capacity.positions, capacity.orders),
+            turns: Turns::with_capacity(capacity.accounts),
             groups: Groups::default(),
             jobs: Vec::new(),
-            pools: Vec::with_capacity(capacity.accounts.max(capacity.positions)),
+            pools: Vec::with_capacity(capacity.accounts),
+            ranges: Ranges::default(),
             holdings: Vec::with_capacity(capacity.positions),
-            by_instrument: Map::default(),
             books: Vec::with_capacity(capacity.orders),
             orders: Vec::with_capacity(capacity.orders),
             free_order: NONE,
-            order_ids: Map::default(),
             holders: Vec::new(),
             holdings_in: Vec::new(),
             long_lots: Vec::new(),
@@ -286,7 +292,7 @@ impl Shard {
             awaiting_executions: 0,
             undecided: Vec::with_capacity(burst),
             held_back: Vec::new(),
-            touched: Vec::with_capacity(capacity.accounts + capacity.positions), // pools
+            touched: Vec::with_capacity(capacity.accounts), // each pool once
             stirred: false,
             found: Findings::with_capacity(burst),
             told: Vec::with_capacity(16),
@@ -294,12 +300,10 @@ impl Shard {
             notes_changes: false,
             looks: 1,
             evaluations: 0,
+            exact_orders: 0,
         };
-        shard.by_id.reserve(capacity.accounts);
-        shard.by_instrument.reserve(capacity.positions);
-        shard.order_ids.reserve(capacity.orders);
         if shard.finder.sweeps() {
-            shard.sweep = Sweep::with_capacity(capacity.accounts.max(capacity.positions));
+            shard.sweep = Sweep::with_capacity(capacity.accounts);
         }
         shard
     }
@@ -334,6 +338,7 @@ impl Shard {
         self.bands.add_instrument();
         self.sweep.add_instrument();
         self.legs.reserve(self.holders.len() * 2); // an account may hold both legs of each
+        self.ranges.add_instrument();
     }
 
     /// Lots of all long positions in an instrument.
@@ -352,15 +357,10 @@ impl Shard {
         self.lots_at_time[instrument.index()]
     }
 
-    /// By how many lots a fill of signed `quantity` makes an account's long positions larger; negative: smaller.
-    pub(crate) fn long_growth(
-        &self,
-        account: u32,
-        instrument: InstrumentId,
-        side: Option<PositionSide>,
-        quantity: Quantity,
-    ) -> Quantity {
-        let holding = self.holding(account, instrument, side);
+    /// By how many lots a fill of signed `quantity` makes an account's long positions larger; negative: smaller. `first` is
+    /// its first holding in the instrument.
+    pub(crate) fn long_growth(&self, first: Option<u32>, side: Option<PositionSide>, quantity: Quantity) -> Quantity {
+        let holding = first.map(|first| self.leg(first, side));
         let position = holding.map_or(Position::default(), |holding| self.holdings[holding as usize].position);
         let (closing, opening) = position.split(quantity);
         opening.max(0) - if position.quantity > 0 { closing } else { 0 }
@@ -374,6 +374,11 @@ impl Shard {
     /// The account that a pool belongs to.
     pub(crate) fn account_of(&self, pool: u32) -> u64 {
         self.accounts[self.pools[pool as usize].account as usize].id
+    }
+
+    /// Orders that were decided by the exact computation of what is available, so far.
+    pub(crate) fn exact_orders(&self) -> u64 {
+        self.exact_orders
     }
 
     /// Whether any pool waits to be examined.

@@ -32,6 +32,7 @@ impl Shard {
     /// The mode of everything or of an instrument was set: whoever holds what lives is looked at, the locked ones too.
     pub(super) fn follow_mode(&mut self, market: &Market, scope: Scope) {
         for id in market.in_scope(scope) {
+            self.note_range(market, id); // the mark that came meanwhile
             if market.instrument(id).lives() {
                 self.revive(id);
             }

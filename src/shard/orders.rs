@@ -1,6 +1,7 @@
 //! Open orders: what they reserve, how fills use them up, and how reduce-only orders are cut.
 
 use super::Shard;
+use super::floor::{Kept, Worst};
 use super::margin::{Reach, initial_requirement, reaches};
 use super::store::leverage_of;
 use super::store::{NONE, OpenOrder, OrderBook};
@@ -21,14 +22,14 @@ impl Shard {
     pub(crate) fn place_order(
         &mut self,
         market: &Market,
-        account: u32,
+        (account, first): (u32, Option<u32>),
         order: &Order,
         off_grid: OffGrid,
         accepted: u64,
     ) -> Result<(), Refusal> {
         checks::position_side(order.account, order.position_side, self.hedges(account))?;
         let instrument = market.instrument(order.instrument);
-        let holding = self.holding(account, order.instrument, order.position_side);
+        let holding = first.map(|first| self.leg(first, order.position_side));
         // Against its leg an order can only close, whether it says so or not.
         let closes = order.position_side.is_some_and(|side| side.opening() != order.side);
         let order = &Order { reduce_only: order.reduce_only || closes, ..*order };
@@ -43,38 +44,75 @@ impl Shard {
         let notional = instrument.admitted_value(order.quantity, order.price);
         let notional = notional.ok_or(Refusal::Overflow { what: "qty · price · unit" })?;
         self.check_mode(market, account, order)?;
-        self.check_unlocked(account, order, market)?;
+        let own = holding.map(|at| self.holdings[at as usize].pool);
+        let is_cross = |pool: &u32| matches!(self.pools[*pool as usize].name, PoolName::Cross(_));
+        let cross = own.filter(is_cross).or_else(|| self.find_pool(account, PoolName::Cross(instrument.spec.settle)));
+        let is_locked = |pool: u32| self.pools[pool as usize].is_locked();
+        if own.is_some_and(is_locked) || cross.is_some_and(is_locked) {
+            return Err(Refusal::Locked { account: order.account });
+        }
         self.check_limits(instrument, account, holding, &position, order)?;
         let mut after = book;
         reserve(&mut after, order.side, order.reduce_only, order.quantity, notional);
-        self.check_margin_for_order(market, account, order, &after)?;
-        if self.order_ids.contains_key(&(account, order.order)) {
+        let mut floor = None;
+        if !order.reduce_only {
+            // One that only reduces reserves nothing.
+            let (covered, kept) = self.is_covered(market, account, cross, holding, (order, &after));
+            floor = kept;
+            if covered {
+                let exact = || self.check_margin_for_order(market, account, holding, (order, &after));
+                debug_assert!(exact().is_ok(), "the floor covers what the margin does not: a kernel bug");
+            } else {
+                self.exact_orders += 1;
+                self.check_margin_for_order(market, account, holding, (order, &after))?;
+            }
+            check_reach(instrument, reaches(instrument, &position, &book), reaches(instrument, &position, &after))?;
+        }
+        if self.find_order(account, order.order).is_some() {
             return Err(Refusal::DuplicateOrder { account: order.account, order: order.order });
         }
-        let holding = self.ensure_holding(market, account, order.instrument, order.position_side);
+        let first = first.unwrap_or_else(|| self.add_holdings(market, account, order.instrument));
+        let holding = self.leg(first, order.position_side);
         *self.order_book_mut(holding) = after;
-        self.append_order(account, holding, order, accepted);
+        self.append_order(holding, order, accepted);
+        match floor {
+            Some((kept, worst)) => self.put_worst(market, kept, Some(worst)),
+            None if !order.reduce_only => self.drop_floor(market, holding),
+            None => {}
+        }
         Ok(())
     }
 
-    fn check_unlocked(&self, account: u32, order: &Order, market: &Market) -> Result<(), Refusal> {
-        let settle = market.instrument(order.instrument).spec.settle;
-        let own =
-            self.holding(account, order.instrument, order.position_side).map(|at| self.holdings[at as usize].pool);
-        let cross = self.find_pool(account, PoolName::Cross(settle));
-        let locked = own.into_iter().chain(cross).any(|pool| self.pools[pool as usize].is_locked());
-        if locked { Err(Refusal::Locked { account: order.account }) } else { Ok(()) }
+    /// Whether an order is covered wherever the marks go in their ranges; and what is to be put into the floor if it is
+    /// accepted.
+    fn is_covered(
+        &mut self,
+        market: &Market,
+        account: u32,
+        cross: Option<u32>,
+        holding: Option<u32>,
+        (order, after): (&Order, &OrderBook),
+    ) -> (bool, Option<(Kept, Worst)>) {
+        let floor_with = |shard: &mut Self| {
+            let cross = cross?;
+            let floor = shard.ensure_floor(market, account, cross)?;
+            let kept = shard.keep_floor(market, cross, holding)?;
+            let worst = shard.worst_with(market, holding, order.instrument, after)?;
+            Some((shard.floor_by(floor, kept, worst), (kept, worst)))
+        };
+        let Some((floor, kept)) = floor_with(self) else { return (false, None) };
+        (floor >= 0, Some(kept))
     }
 
+    /// Decides by the exact computation whether an account can pay for an order.
     fn check_margin_for_order(
         &self,
         market: &Market,
         account: u32,
-        order: &Order,
-        after: &OrderBook,
+        holding: Option<u32>,
+        (order, after): (&Order, &OrderBook),
     ) -> Result<(), Refusal> {
         let instrument = market.instrument(order.instrument);
-        let holding = self.holding(account, order.instrument, order.position_side);
         let (position, before, leverage, mode) = match holding {
             Some(at) => {
                 let holding = &self.holdings[at as usize];
@@ -91,10 +129,10 @@ impl Shard {
         if available - rise < 0 && rise > 0 {
             return Err(Refusal::InsufficientMargin { after: available - rise });
         }
-        check_reach(instrument, reaches(instrument, &position, &before), reaches(instrument, &position, after))
+        Ok(())
     }
 
-    fn append_order(&mut self, account: u32, holding: u32, order: &Order, accepted: u64) {
+    fn append_order(&mut self, holding: u32, order: &Order, accepted: u64) {
         let previous = self.order_book(holding).last;
         let record = OpenOrder {
             id: order.order,
@@ -123,7 +161,7 @@ impl Shard {
             previous => self.orders[previous as usize].next = index,
         }
         self.order_book_mut(holding).last = index;
-        self.order_ids.insert((account, order.order), index);
+        self.enter_order(index);
     }
 
     /// Takes an order off the list of its holding and off the books.
@@ -137,7 +175,7 @@ impl Shard {
             NONE => self.order_book_mut(holding).last = previous,
             next => self.orders[next as usize].previous = previous,
         }
-        self.order_ids.remove(&(account, id));
+        self.leave_order(account, id);
         self.orders[index as usize].next = self.free_order;
         self.free_order = index;
     }
@@ -149,8 +187,12 @@ impl Shard {
     /// [`Refusal::UnknownOrder`].
     pub(crate) fn cancel_order(&mut self, market: &Market, account: u32, order: u64) -> Result<(), Refusal> {
         let unknown = Refusal::UnknownOrder { account: self.accounts[account as usize].id, order };
-        let index = *self.order_ids.get(&(account, order)).ok_or(unknown)?;
-        self.shrink_order(market, account, index, self.orders[index as usize].rest);
+        let index = self.find_order(account, order).ok_or(unknown)?;
+        let OpenOrder { holding, rest, reduce_only, .. } = self.orders[index as usize];
+        let cross = self.cross_pool_of(market, holding);
+        let floor = if reduce_only { None } else { self.keep_floor(market, cross, Some(holding)) };
+        self.shrink_order(market, account, index, rest);
+        self.put_floor(market, floor, holding);
         Ok(())
     }
 
@@ -172,6 +214,9 @@ impl Shard {
         let instrument = market.instrument(self.holdings[holding as usize].instrument);
         let freed = instrument.notional(before, price) - instrument.notional(rest, price);
         reserve(self.order_book_mut(holding), side, reduce_only, -lots, -freed);
+        if !reduce_only {
+            self.drop_floor(market, holding);
+        }
         if rest == 0 {
             self.remove_order(account, index);
         }
@@ -187,7 +232,7 @@ impl Shard {
         quantity: Quantity,
         events: &mut Events,
     ) {
-        let covering = self.order_ids.get(&(account, order)).copied().filter(|&index| {
+        let covering = self.find_order(account, order).filter(|&index| {
             let order = &self.orders[index as usize];
             order.side.signed(1) == quantity.signum() && order.holding == holding
         });

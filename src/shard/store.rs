@@ -4,12 +4,14 @@
 
 use super::Shard;
 use super::edges::ABSENT;
+use super::floor::NO_EPOCH;
 use crate::command::{MarginMode, PositionMode, PositionSide, Side};
 use crate::controls::Mode;
 use crate::event::PoolName;
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{Price, Quantity};
 use crate::position::Position;
+use std::num::NonZeroU32;
 
 /// The end of a list of indices.
 pub(super) const NONE: u32 = u32::MAX;
@@ -21,7 +23,29 @@ pub(super) const NO_LIQUIDATION: u32 = u32::MAX;
 pub(super) const NOT_SET: u32 = 0;
 
 /// The slack of a pool without a certificate.
-pub(super) const UNCERTIFIED: i128 = -1;
+pub(super) const UNCERTIFIED: i64 = -1;
+
+/// What is left of a certificate: none below zero, and no more of what 64 bits cannot hold, which is as well certified.
+#[inline]
+pub(super) fn slack_of(left: i128) -> i64 {
+    left.clamp(i128::from(UNCERTIFIED), i128::from(i64::MAX)) as i64
+}
+
+/// A level of margin calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Level(NonZeroU32);
+
+impl Level {
+    /// Of parts per billion, at most one.
+    pub(super) fn of(ppb: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(ppb))
+    }
+
+    /// In parts per billion.
+    pub(super) fn ppb(self) -> u32 {
+        self.0.get() - 1
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Account {
@@ -45,8 +69,14 @@ pub(super) struct Account {
 pub(super) struct Pool {
     /// The balance of a cross pool, the margin of an isolated one; in quanta.
     pub(super) collateral: i128,
-    /// What the certificate has left above the rounding envelope; negative: there is none.
-    pub(super) slack: i128,
+    /// What the certificate has left above the rounding envelope; negative: there is none. Below [`UNCERTIFIED`] it tells the
+    /// slot where the pool is swept instead.
+    pub(super) slack: i64,
+    /// Of a cross pool: what its holdings take at worst while marks stay in their ranges ([`super::floor`]), in quanta.
+    pub(super) floor_unrealised: i64,
+    pub(super) floor_required: i64,
+    /// The epoch that these are of.
+    pub(super) floor_epoch: u32,
     pub(super) name: PoolName,
     pub(super) account: u32,
     pub(super) next: u32,
@@ -59,23 +89,34 @@ pub(super) struct Pool {
     pub(super) changed_before: u32,
     /// Whether its breach without a living mark has been announced.
     pub(super) suppressed: bool,
-    /// Where it is swept, or [`NONE`].
-    pub(super) slot: u32,
     /// The highest level of margin calls that its ratio has reached, in parts per billion; none: it watches no levels.
-    pub(super) level: Option<u32>,
+    pub(super) level: Option<Level>,
 }
 
 impl Pool {
     pub(super) fn is_locked(&self) -> bool {
         self.liquidation != NO_LIQUIDATION
     }
+
+    /// Where it is swept.
+    #[inline]
+    pub(super) fn slot(&self) -> Option<u32> {
+        (self.slack < UNCERTIFIED).then(|| (UNCERTIFIED - 1 - self.slack) as u32)
+    }
+
+    /// It is swept from now on, and has no edges that count.
+    pub(super) fn enter_slot(&mut self, slot: u32) {
+        self.slack = UNCERTIFIED - 1 - i64::from(slot);
+    }
 }
 
 /// An account in an instrument: its position, if any, and its settings. In hedge mode there is one for each leg: both are
-/// made together, the long one first, and lie side by side.
+/// made together, the long one first, and lie side by side. Each is one cache line.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Holding {
     pub(super) position: Position,
+    pub(super) account: u32,
     pub(super) pool: u32,
     /// Next of the same pool.
     pub(super) next: u32,
@@ -144,11 +185,6 @@ pub(super) fn leverage_of(market: &Market, holding: &Holding) -> u32 {
 }
 
 impl Shard {
-    /// The index of an account.
-    pub(crate) fn find(&self, account: u64) -> Option<u32> {
-        self.by_id.get(&account).copied()
-    }
-
     /// Adds an account without any pool.
     pub(crate) fn add_account(&mut self, id: u64, positions: PositionMode) -> u32 {
         let index = self.accounts.len() as u32;
@@ -161,21 +197,26 @@ impl Shard {
             positions,
             group: NONE,
         });
-        self.by_id.insert(id, index);
-        self.in_order.insert(id, index);
+        self.enter_account(index);
+        self.turns.enter(&self.accounts, index);
         self.enter_jobs(index);
         index
     }
 
     /// The holding of an account in an instrument, in hedge mode of the leg that is named.
     pub(super) fn holding(&self, account: u32, instrument: InstrumentId, side: Option<PositionSide>) -> Option<u32> {
-        let first = *self.by_instrument.get(&(account, instrument))?;
+        Some(self.leg(self.first_holding(account, instrument)?, side))
+    }
+
+    /// The leg that is named, by the first holding of its account and instrument.
+    #[inline]
+    pub(super) fn leg(&self, first: u32, side: Option<PositionSide>) -> u32 {
         let holding = first + u32::from(side == Some(PositionSide::Short));
         debug_assert_eq!(
             self.holdings[holding as usize].side, side,
             "a leg that the account does not have: a kernel bug"
         );
-        Some(holding)
+        holding
     }
 
     /// The holdings of an account in an instrument: one, in hedge mode the long leg and the short one.
@@ -184,7 +225,7 @@ impl Shard {
             PositionMode::OneWay => 1,
             PositionMode::Hedge => 2,
         };
-        self.by_instrument.get(&(account, instrument)).map_or(0..0, |&first| first..first + count)
+        self.first_holding(account, instrument).map_or(0..0, |first| first..first + count)
     }
 
     /// The other leg of a leg.
@@ -195,22 +236,17 @@ impl Shard {
         })
     }
 
-    /// The holding of an account in an instrument; made, cross and at the default leverage, if there is none.
-    pub(super) fn ensure_holding(
-        &mut self,
-        market: &Market,
-        account: u32,
-        instrument: InstrumentId,
-        side: Option<PositionSide>,
-    ) -> u32 {
-        self.ensure_holdings(market, account, instrument) + u32::from(side == Some(PositionSide::Short))
+    /// The first holding of an account in an instrument: both legs are made, cross and at the default leverage, if there is
+    /// none.
+    pub(super) fn ensure_holdings(&mut self, market: &Market, account: u32, instrument: InstrumentId) -> u32 {
+        match self.first_holding(account, instrument) {
+            Some(first) => first,
+            None => self.add_holdings(market, account, instrument),
+        }
     }
 
-    /// The first holding of an account in an instrument; both legs are made if there is none.
-    pub(super) fn ensure_holdings(&mut self, market: &Market, account: u32, instrument: InstrumentId) -> u32 {
-        if let Some(&first) = self.by_instrument.get(&(account, instrument)) {
-            return first;
-        }
+    /// Makes the holding of an account in an instrument, in hedge mode both legs.
+    pub(super) fn add_holdings(&mut self, market: &Market, account: u32, instrument: InstrumentId) -> u32 {
         let first = match self.accounts[account as usize].positions {
             PositionMode::OneWay => self.add_holding(market, account, instrument, None),
             PositionMode::Hedge => {
@@ -219,7 +255,7 @@ impl Shard {
                 long
             }
         };
-        self.by_instrument.insert((account, instrument), first);
+        self.enter_holding(first);
         first
     }
 
@@ -235,6 +271,7 @@ impl Shard {
         let index = self.holdings.len() as u32;
         self.holdings.push(Holding {
             position: Position::default(),
+            account,
             pool: NONE,
             next: NONE,
             instrument,
@@ -273,6 +310,9 @@ impl Shard {
         self.pools.push(Pool {
             collateral: 0,
             slack: UNCERTIFIED,
+            floor_unrealised: 0,
+            floor_required: 0,
+            floor_epoch: NO_EPOCH,
             name,
             account,
             next: at,
@@ -281,11 +321,14 @@ impl Shard {
             touched: false,
             changed_before: 0,
             suppressed: false,
-            slot: NONE,
             level: None,
         });
         if self.finder.sweeps() {
             self.sweep.reserve_slots(self.pools.len());
+        }
+        // So that no tick has to make room for it.
+        if self.touched.capacity() < self.pools.len() {
+            self.touched.reserve(self.pools.capacity() - self.touched.len());
         }
         match before {
             NONE => self.accounts[account as usize].first_pool = index,
@@ -301,6 +344,16 @@ impl Shard {
     /// The cross pool that stands behind a holding: for its fees, its released margin and its orders.
     pub(super) fn cross_pool(&mut self, account: u32, asset: AssetId) -> u32 {
         self.ensure_pool(account, PoolName::Cross(asset))
+    }
+
+    /// As [`Shard::cross_pool`], by the holding.
+    #[inline]
+    pub(super) fn cross_pool_of(&mut self, market: &Market, holding: u32) -> u32 {
+        let Holding { pool, account, instrument, .. } = self.holdings[holding as usize];
+        match self.pools[pool as usize].name {
+            PoolName::Cross(_) => pool,
+            PoolName::Isolated(..) => self.cross_pool(account, market.instrument(instrument).spec.settle),
+        }
     }
 
     pub(super) fn pools_of(&self, account: u32) -> impl Iterator<Item = u32> + '_ {

@@ -27,6 +27,7 @@
 //! from then on, and go when a mark next passes them. A mark that leaves its column's interval voids all in it.
 
 use super::margin::{Margin, excess_at, rounded_terms};
+use super::memory::room;
 use super::store::{NONE, UNCERTIFIED};
 use super::{Finder, Shard, Strategy};
 use crate::contract::Unit;
@@ -126,19 +127,25 @@ impl Sweep {
     /// Makes room for the entries of so many positions, with some that are out of date among them.
     pub(super) fn reserve(&mut self, instrument: InstrumentId, holders: usize) {
         let entries = &mut self.columns[instrument.index()].entries;
-        let room = holders + holders / 4 + 16;
-        if entries.capacity() < room {
-            entries.reserve(room * 2 - entries.len());
+        if entries.capacity() < holders + holders / 16 + 16 {
+            entries.reserve_exact(holders + holders / 8 + 32 - entries.len());
         }
     }
 
     /// Makes room for so many pools.
     pub(super) fn reserve_slots(&mut self, pools: usize) {
         if self.slots.capacity().min(self.shifts.capacity()).min(self.free.capacity()) < pools {
-            self.slots.reserve(pools * 2 - self.slots.len());
-            self.shifts.reserve(pools * 2 - self.shifts.len());
-            self.free.reserve(pools * 2 - self.free.len());
+            let room = pools + pools / 8 + 8;
+            self.slots.reserve_exact(room - self.slots.len());
+            self.shifts.reserve_exact(room - self.shifts.len());
+            self.free.reserve_exact(room - self.free.len());
         }
+    }
+
+    /// Bytes, with the spare room.
+    pub(super) fn room(&self) -> usize {
+        let entries: usize = self.columns.iter().map(|column| room(&column.entries)).sum();
+        entries + room(&self.columns) + room(&self.slots) + room(&self.shifts) + room(&self.free)
     }
 
     /// Entries that marks have moved so far.
@@ -328,14 +335,16 @@ impl Shard {
 
     /// Nothing is certified of a pool any more.
     pub(super) fn void_certificate(&mut self, pool: u32) {
-        self.pools[pool as usize].slack = UNCERTIFIED;
-        self.void_lines(pool);
+        let record = &mut self.pools[pool as usize];
+        match record.slot() {
+            Some(slot) => self.sweep.void(slot),
+            None => record.slack = UNCERTIFIED,
+        }
     }
 
     /// The lines of a pool, if it is swept, hold no more.
     pub(super) fn void_lines(&mut self, pool: u32) {
-        let slot = self.pools[pool as usize].slot;
-        if slot != NONE {
+        if let Some(slot) = self.pools[pool as usize].slot() {
             self.sweep.void(slot);
         }
     }
@@ -343,24 +352,24 @@ impl Shard {
     /// A payment moves the bound of a pool that is swept.
     #[inline]
     pub(super) fn pay_into_sweep(&mut self, pool: u32, amount: i128) {
-        let slot = self.pools[pool as usize].slot;
-        if slot != NONE {
+        if let Some(slot) = self.pools[pool as usize].slot() {
             self.sweep.pay(slot, amount);
         }
     }
 
     /// A pool is swept no more.
     pub(super) fn leave_sweep(&mut self, pool: u32) {
-        let slot = std::mem::replace(&mut self.pools[pool as usize].slot, NONE);
-        if slot != NONE {
+        let record = &mut self.pools[pool as usize];
+        if let Some(slot) = record.slot() {
+            record.slack = UNCERTIFIED;
             self.sweep.release(slot);
         }
     }
 
     /// Whether a pool is swept by lines that hold.
     pub(super) fn has_lines(&self, pool: u32) -> bool {
-        let slot = self.pools[pool as usize].slot;
-        slot != NONE && !matches!(self.sweep.shifts[slot as usize], VOID | IRREGULAR)
+        let of_lines = |slot: u32| !matches!(self.sweep.shifts[slot as usize], VOID | IRREGULAR);
+        self.pools[pool as usize].slot().is_some_and(of_lines)
     }
 
     /// A pool that was just evaluated, with the legs that are noted, is swept from now on; false if it cannot be: by the
@@ -381,18 +390,15 @@ impl Shard {
             }
         };
         let record = &mut self.pools[pool as usize];
-        record.slack = UNCERTIFIED;
-        if record.slot == NONE {
-            record.slot = self.sweep.take_slot(pool);
-        }
-        let slot = record.slot;
+        let slot = record.slot().unwrap_or_else(|| self.sweep.take_slot(pool));
+        record.enter_slot(slot);
         self.sweep.enter(slot, x, shift);
         true
     }
 
     fn is_irregular(&self, pool: u32) -> bool {
-        let slot = self.pools[pool as usize].slot;
-        slot != NONE && self.sweep.shifts[slot as usize] == IRREGULAR
+        let slot = self.pools[pool as usize].slot();
+        slot.is_some_and(|slot| self.sweep.shifts[slot as usize] == IRREGULAR)
     }
 
     /// The bound of a pool and the slopes of its positions, which are noted; none if it cannot be swept.

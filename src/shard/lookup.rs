@@ -1,0 +1,97 @@
+//! How records are found by what they are called: accounts and orders by ids that clients choose, holdings by account and
+//! instrument. The tables hold indices; the keys are read in the records, which are needed anyway.
+
+use super::Shard;
+use super::store::{Holding, OpenOrder};
+use crate::map::{Table, hash_of};
+use crate::market::InstrumentId;
+
+/// The tables of a shard.
+#[derive(Debug, Default)]
+pub(super) struct Lookup {
+    accounts: Table,
+    /// Of hedge accounts the long leg.
+    holdings: Table,
+    orders: Table,
+}
+
+impl Lookup {
+    pub(super) fn with_capacity(accounts: usize, holdings: usize, orders: usize) -> Self {
+        let [accounts, holdings, orders] = [accounts, holdings, orders].map(Table::with_capacity);
+        Self { accounts, holdings, orders }
+    }
+
+    /// Bytes of the tables: of accounts, holdings and orders.
+    pub(super) fn sizes(&self) -> [usize; 3] {
+        [&self.accounts, &self.holdings, &self.orders].map(Table::allocation_size)
+    }
+}
+
+fn hash_of_holding(account: u32, instrument: InstrumentId) -> u64 {
+    hash_of(u64::from(account) << 32 | u64::from(instrument.0))
+}
+
+impl Shard {
+    /// The index of an account.
+    #[inline]
+    pub(crate) fn find(&self, account: u64) -> Option<u32> {
+        self.lookup.accounts.find(hash_of(account), |&at| self.accounts[at as usize].id == account).copied()
+    }
+
+    /// Enters the account at `index`, which is not there yet.
+    pub(super) fn enter_account(&mut self, index: u32) {
+        let hash = |&at: &u32| hash_of(self.accounts[at as usize].id);
+        self.lookup.accounts.insert_unique(hash(&index), index, hash);
+    }
+
+    /// The holding of an account in an instrument, in hedge mode the long leg.
+    #[inline]
+    pub(crate) fn first_holding(&self, account: u32, instrument: InstrumentId) -> Option<u32> {
+        let is_it = |&at: &u32| {
+            let holding = &self.holdings[at as usize];
+            (holding.account, holding.instrument) == (account, instrument)
+        };
+        self.lookup.holdings.find(hash_of_holding(account, instrument), is_it).copied()
+    }
+
+    /// Enters the first holding of an account in an instrument.
+    pub(super) fn enter_holding(&mut self, first: u32) {
+        let hash = |&at: &u32| {
+            let Holding { account, instrument, .. } = self.holdings[at as usize];
+            hash_of_holding(account, instrument)
+        };
+        self.lookup.holdings.insert_unique(hash(&first), first, hash);
+    }
+
+    /// The open order of an account with this id.
+    #[inline]
+    pub(super) fn find_order(&self, account: u32, id: u64) -> Option<u32> {
+        self.lookup.orders.find(hash_of((account, id)), |&at| self.has_name(at, (account, id))).copied()
+    }
+
+    /// Enters the open order at `index`, whose id its account does not use yet.
+    pub(super) fn enter_order(&mut self, index: u32) {
+        let hash = |&at: &u32| {
+            let OpenOrder { id, holding, .. } = self.orders[at as usize];
+            hash_of((self.holdings[holding as usize].account, id))
+        };
+        self.lookup.orders.insert_unique(hash(&index), index, hash);
+    }
+
+    /// Takes out the open order of an account with this id.
+    pub(super) fn leave_order(&mut self, account: u32, id: u64) {
+        let Self { lookup, orders, holdings, .. } = self;
+        let is_it = |&at: &u32| {
+            let order = &orders[at as usize];
+            order.id == id && holdings[order.holding as usize].account == account
+        };
+        if let Ok(entry) = lookup.orders.find_entry(hash_of((account, id)), is_it) {
+            entry.remove();
+        }
+    }
+
+    fn has_name(&self, order: u32, (account, id): (u32, u64)) -> bool {
+        let order = &self.orders[order as usize];
+        order.id == id && self.holdings[order.holding as usize].account == account
+    }
+}
