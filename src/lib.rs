@@ -36,6 +36,7 @@
 //! - `journal` (feature): the sequence in a file.
 //! - `ticks` (feature `cli`): readers of market data.
 //! - `protocol` (feature): commands and events as JSON Lines.
+//! - `bench` (feature `cli`): aged populations at scale, workloads over them, and what they cost.
 //! - `presets` (feature `cli`): the rules of venues, in protocol form.
 //! - `ffi` (feature `c-api`): the threaded driver for matching engines in C.
 

@@ -6,9 +6,10 @@
 mod adl;
 mod drawdown;
 mod ledger;
+mod members;
 mod pro_rata;
 mod queue;
-mod rescored;
+mod queues;
 mod settlement;
 mod socialise;
 mod unwind;
@@ -25,7 +26,7 @@ use crate::position::Position;
 use crate::refusal::Refusal;
 use drawdown::{MinuteLoss, Turn, Watch};
 use pro_rata::Allotment;
-use queue::Queue;
+use queues::Queues;
 use unwind::UnwindState;
 
 /// What a fund holds of an instrument.
@@ -33,6 +34,8 @@ use unwind::UnwindState;
 pub(crate) struct Inventory {
     pub(crate) position: Position,
     pub(crate) unwinding: UnwindState,
+    /// What of the unrealised result of its fund is its own, in quanta, as it was counted last.
+    gain: i128,
 }
 
 /// The funds and their inventory.
@@ -40,6 +43,9 @@ pub(crate) struct Inventory {
 pub(crate) struct Arbiter {
     /// By fund, in quanta.
     balances: Vec<i128>,
+    /// By fund: the unrealised result of all inventory, in quanta. Each claim asks for it, and there may be hundreds of
+    /// instruments.
+    gains: Vec<i128>,
     /// By instrument; each has one fund.
     inventory: Vec<Inventory>,
     /// How many instruments have inventory: none, and a tick has no business here.
@@ -49,14 +55,11 @@ pub(crate) struct Arbiter {
     exhausted: bool,
     /// By instrument: what inventory and external venue account held when funding was last ordered, in lots.
     to_settle: Vec<[Quantity; 2]>,
-    /// By instrument: the queues of the shorts and of the longs.
-    queues: Vec<[Queue; 2]>,
+    queues: Queues,
     /// Who is asked for a share; kept for its room.
     asked: Vec<Allotment>,
     /// The number of the decision, from 1.
     decision: u64,
-    /// How often the shards' changes were forgotten: queues that go by earlier ones are void.
-    epoch: u64,
     /// By fund: its equity over the window of its drawdown rule, if it has one.
     watches: Vec<Option<Watch>>,
     /// By fund: what it has lost within a minute, if that is bounded.
@@ -72,6 +75,7 @@ pub(crate) struct Arbiter {
 impl Arbiter {
     pub(crate) fn add_fund(&mut self, drawdown: Option<DrawdownRule>, max_loss: Option<i128>) {
         self.balances.push(0);
+        self.gains.push(0);
         self.watches.push(drawdown.map(Watch::new));
         self.losses.push(max_loss.map(MinuteLoss::new));
         self.turned.reserve(self.losses.len());
@@ -103,7 +107,7 @@ impl Arbiter {
 
     pub(crate) fn add_instrument(&mut self) {
         self.inventory.push(Inventory::default());
-        self.queues.push(Default::default());
+        self.queues.add_instrument();
         self.to_settle.push([0; 2]);
         self.ledger.add_instrument();
     }
@@ -153,10 +157,22 @@ impl Arbiter {
 
     /// `balance + Σ uPnL(inventory)`, in quanta.
     pub(crate) fn equity(&self, market: &Market, fund: FundId) -> i128 {
-        let unrealised = |(inventory, instrument): (&Inventory, &crate::market::Instrument)| {
-            if instrument.spec.fund == fund { inventory.position.unrealised(instrument) } else { 0 }
-        };
-        self.balance(fund) + self.inventory.iter().zip(&market.instruments).map(unrealised).sum::<i128>()
+        debug_assert_eq!(self.gains[fund.index()], self.count_gains(market, fund), "a mark went by: a kernel bug");
+        self.balance(fund) + self.gains[fund.index()]
+    }
+
+    /// What is kept in `gains`, from scratch.
+    fn count_gains(&self, market: &Market, fund: FundId) -> i128 {
+        let inventory = self.inventory.iter().zip(&market.instruments);
+        let of_fund = inventory.filter(|(_, instrument)| instrument.spec.fund == fund);
+        of_fund.map(|(inventory, instrument)| inventory.position.unrealised(instrument)).sum()
+    }
+
+    /// The inventory of an instrument, or its mark, is another: counts its unrealised result anew.
+    fn recount(&mut self, market: &Market, index: usize) {
+        let (inventory, instrument) = (&mut self.inventory[index], &market.instruments[index]);
+        let gain = inventory.position.unrealised(instrument);
+        self.gains[instrument.spec.fund.index()] += gain - std::mem::replace(&mut inventory.gain, gain);
     }
 
     /// Whether a fund bears nothing more, because of what it has lost.
@@ -269,6 +285,7 @@ impl Arbiter {
         self.held = self.held + usize::from(after != 0) - usize::from(before != 0);
         self.ledger.long_lots[index] += after.max(0) - before.max(0);
         inventory.unwinding.inventory_changed(after);
+        self.recount(market, index);
         result
     }
 }

@@ -94,8 +94,11 @@ impl Arbiter {
         let inventory = &mut self.inventory[instrument.index()];
         inventory.unwinding.stale = true;
         self.exhausted = false;
-        if self.watched && inventory.position.quantity != 0 {
-            self.note_stale(market.instrument(instrument).spec.fund);
+        if inventory.position.quantity != 0 {
+            self.recount(market, instrument.index());
+            if self.watched {
+                self.note_stale(market.instrument(instrument).spec.fund);
+            }
         }
     }
 

@@ -1,11 +1,13 @@
 //! What can be typed. Exit codes: 0 ok, 1 failed, 2 usage.
 
+mod bench;
 mod exec;
 mod presets;
 mod replay;
 mod threads;
 
 use clap::{Parser, Subcommand};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use terrace::Strategy;
 
@@ -24,6 +26,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure what the kernel costs on this machine, beside the machine's limits.
+    Bench(bench::Args),
     /// Carry out a script of commands, one JSON object a line.
     Exec(exec::Args),
     /// Tell which rules of venues are built in, and what they do not follow.
@@ -61,6 +65,7 @@ impl From<StrategyArg> for Strategy {
 pub fn run() -> ExitCode {
     let cli = Cli::parse(); // exits with 2 on a usage error
     let result = match &cli.command {
+        Some(Command::Bench(args)) => bench::run(args),
         Some(Command::Exec(args)) => exec::run(args),
         Some(Command::Presets(args)) => presets::run(args),
         Some(Command::Replay(args)) => replay::run(args),
@@ -72,6 +77,15 @@ pub fn run() -> ExitCode {
             eprintln!("terrace: {message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints to standard output. Whoever closed the pipe has seen enough: that is no error.
+fn print(text: &str) -> Result<(), String> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+        _ => Ok(()),
     }
 }
 

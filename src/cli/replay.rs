@@ -1,10 +1,10 @@
 //! `terrace replay`: what was typed, the files it names, and the progress bar.
 
-use super::StrategyArg;
 use super::threads::{DriverArg, ThreadArgs};
+use super::{StrategyArg, print};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use terrace::replay::{self, Data, Driver, Population, Progress, Settings, Shock, Speed, Venue, population};
 use terrace::ticks::{Format, Input};
@@ -212,15 +212,6 @@ fn create(path: &Path) -> Result<BufWriter<File>, String> {
 fn write(mut file: BufWriter<File>, path: &Path, text: &str) -> Result<(), String> {
     let written = file.write_all(text.as_bytes()).and_then(|()| file.flush());
     written.map_err(|error| format!("{}: cannot be written: {error}", path.display()))
-}
-
-/// Prints to standard output. Whoever closed the pipe has seen enough: that is no error.
-fn print(text: &str) -> Result<(), String> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
-        _ => Ok(()),
-    }
 }
 
 /// A progress bar on standard error; `indicatif` draws none where that is not a terminal.

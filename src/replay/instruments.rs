@@ -120,19 +120,19 @@ fn computed_prices() -> PriceRules {
 
 /// What is asked of the contracts.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Terms {
+pub(crate) struct Terms {
     /// Whether it is an inverse one.
-    pub(super) inverse: bool,
+    pub(crate) inverse: bool,
     /// Whether the kernel computes its mark.
-    pub(super) computed_mark: bool,
+    pub(crate) computed_mark: bool,
 }
 
 /// A contract that was declared.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Contract {
-    pub(super) id: InstrumentId,
+pub(crate) struct Contract {
+    pub(crate) id: InstrumentId,
     /// What a lot of an inverse one is worth at any price, in 10^-8 of the quote currency; none of a linear one.
-    pub(super) face: Option<i128>,
+    pub(crate) face: Option<i128>,
 }
 
 /// Declares the contract of `symbol`, whose first price is `price` USDT, and what it settles in unless that is there.
@@ -140,7 +140,7 @@ pub(super) struct Contract {
 /// # Errors
 ///
 /// A price level for which there is no sensible grid or no sensible coin, or a symbol that is taken.
-pub(super) fn declare(
+pub(crate) fn declare(
     kernel: &mut Kernel,
     symbol: &str,
     price: Decimal,

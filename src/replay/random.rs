@@ -2,14 +2,14 @@
 
 /// `SplitMix64` (Steele, Lea, Flood 2014): a counter and a mixing function, which is all that a population needs.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 /// The odd constant of `SplitMix64`: 2^64 over the golden ratio.
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Random {
     /// The stream `number` of a seed. An account's draws depend on nothing but the seed and its number.
-    pub(super) fn stream(seed: u64, number: u64) -> Self {
+    pub(crate) fn stream(seed: u64, number: u64) -> Self {
         let mut seeds = Self(seed);
         let base = seeds.next();
         let mut mixed = Self(base ^ number.wrapping_mul(STEP));
@@ -24,18 +24,18 @@ impl Random {
     }
 
     /// A number from 0 to below `bound`; 0 if `bound` is 0. Uneven by less than one part in 2^64 / `bound`.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let wide = u128::from(self.next()) * u128::from(bound);
         (wide >> 64) as u64 // below `bound` by construction
     }
 
     /// A number from `low` to below `high`; `low` if the range is empty.
-    pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high.saturating_sub(low))
     }
 
     /// One of the values of a table, each as often as its weight says.
-    pub(super) fn pick<T: Copy>(&mut self, table: &[(T, u32)]) -> Option<T> {
+    pub(crate) fn pick<T: Copy>(&mut self, table: &[(T, u32)]) -> Option<T> {
         let total: u64 = table.iter().map(|(_, weight)| u64::from(*weight)).sum();
         let mut rest = self.below(total);
         for (value, weight) in table {

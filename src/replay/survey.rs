@@ -11,7 +11,7 @@ pub const SURVEYED_TICKS: usize = 200_000;
 pub(super) const EMBEDDED_TICKS: u64 = 50_000;
 
 /// Symbols of the embedded data.
-const EMBEDDED_SYMBOLS: usize = 3;
+pub(super) const EMBEDDED_SYMBOLS: usize = 3;
 
 /// What the first ticks tell.
 #[derive(Debug)]

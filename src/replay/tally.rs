@@ -66,12 +66,12 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(assets: usize) -> Self {
+    pub(crate) fn new(assets: usize) -> Self {
         Self { money: vec![Money::default(); assets], ..Self::default() }
     }
 
     /// Counts the events of one input. `market` is as after it.
-    pub(super) fn add(&mut self, market: &Market, events: &[Event]) {
+    pub(crate) fn add(&mut self, market: &Market, events: &[Event]) {
         // The simulated venues answer at once: a fill belongs to the order announced last.
         let mut step = Step::All;
         for event in events {

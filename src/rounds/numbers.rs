@@ -22,6 +22,8 @@ pub(crate) struct Numbered {
 #[derive(Debug)]
 pub(super) struct OrderNumbers {
     sent: u64,
+    /// The last one, until another goes out: the simulated venue answers at once, and then no table knows of it.
+    last: Option<(OrderName, Numbered)>,
     by_name: Map<OrderName, Numbered>,
     by_number: Map<u64, OrderName>,
     /// The size at which those that cannot be filled any more are cleared out.
@@ -34,6 +36,7 @@ impl OrderNumbers {
     pub(super) fn with_capacity(orders: usize) -> Self {
         let mut numbers = Self {
             sent: 0,
+            last: None,
             by_name: Map::default(),
             by_number: Map::default(),
             prune_at: orders.max(MIN_PRUNED),
@@ -47,13 +50,19 @@ impl OrderNumbers {
     /// Gives an order the next number.
     pub(super) fn add(&mut self, order: OrderName, instrument: InstrumentId, since_ns: u64) -> u64 {
         self.sent += 1;
-        self.by_name.insert(order, Numbered { number: self.sent, instrument, since_ns });
-        self.by_number.insert(self.sent, order);
+        let numbered = Numbered { number: self.sent, instrument, since_ns };
+        if let Some((order, numbered)) = self.last.replace((order, numbered)) {
+            self.by_name.insert(order, numbered);
+            self.by_number.insert(numbered.number, order);
+        }
         self.sent
     }
 
     pub(super) fn get(&self, order: OrderName) -> Option<Numbered> {
-        self.by_name.get(&order).copied()
+        match self.last {
+            Some((last, numbered)) if last == order => Some(numbered),
+            _ => self.by_name.get(&order).copied(),
+        }
     }
 
     pub(super) fn number(&self, order: OrderName) -> Option<u64> {
@@ -61,12 +70,17 @@ impl OrderNumbers {
     }
 
     pub(super) fn name(&self, number: u64) -> Option<OrderName> {
-        self.by_number.get(&number).copied()
+        match self.last {
+            Some((last, numbered)) if numbered.number == number => Some(last),
+            _ => self.by_number.get(&number).copied(),
+        }
     }
 
     /// Forgets an order that was answered for good.
     pub(super) fn forget(&mut self, order: OrderName) {
-        if let Some(numbered) = self.by_name.remove(&order) {
+        if self.last.is_some_and(|(last, _)| last == order) {
+            self.last = None;
+        } else if let Some(numbered) = self.by_name.remove(&order) {
             self.by_number.remove(&numbered.number);
         }
     }

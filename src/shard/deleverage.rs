@@ -1,7 +1,7 @@
 //! Auto-deleveraging, as far as it concerns one shard: who stands on the other side, at what score, and their trades.
 
-use super::margin::maintenance;
 use super::scores::{pnl_leverage, pnl_margin_ratio, profit_notional};
+use super::store::{Holding, NONE};
 use super::{Margin, Shard};
 use crate::contract::Valuation;
 use crate::event::Events;
@@ -11,7 +11,7 @@ use fixed::types::I64F64;
 use std::cmp::Reverse;
 
 /// A position in the queue of deleveraging.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Candidate {
     pub(crate) score: I64F64,
     pub(crate) profitable: bool,
@@ -27,18 +27,50 @@ impl Candidate {
     pub(crate) fn rank_key(&self) -> RankKey {
         Reverse((self.profitable, self.score, Reverse(self.account)))
     }
+
+    /// Its score, coarsely.
+    #[inline]
+    pub(crate) fn grade(&self) -> Grade {
+        grade(self.profitable, self.score)
+    }
 }
 
 /// A place in the queue: one for each account, since an account has one position in an instrument.
 pub(crate) type RankKey = Reverse<(bool, I64F64, Reverse<u64>)>;
 
-/// A place in a shard's log of changes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LogPlace {
-    /// How many entries came before it.
-    pub(crate) entries: usize,
-    /// What comes after it is noted as changed before this look, or a later one.
-    look: u32,
+/// A score in 64 bits: of two that differ, the higher is of the higher score, or of a profitable position.
+pub(crate) type Grade = i64;
+
+/// The grade of a score: its length in bits, and so many of its bits as fit.
+#[inline]
+pub(super) fn grade(profitable: bool, score: I64F64) -> Grade {
+    const KEPT: u32 = 54;
+    let size = score.to_bits().unsigned_abs();
+    let length = u128::BITS - size.leading_zeros(); // 128 at most
+    let leading = size.unbounded_shl(u128::BITS - length) >> (u128::BITS - KEPT);
+    let graded = i64::from(length) << KEPT | leading as i64; // below 2^62
+    let signed = if score < 0 { !graded } else { graded };
+    if profitable { signed - (i64::MIN >> 1) } else { signed + (i64::MIN >> 1) }
+}
+
+/// Has the records that some scores depend on fetched from memory, those of one kind for all at once.
+pub(crate) fn fetch<const N: usize>(shards: &[Box<Shard>], places: &[(u32, u32)]) {
+    const POSITIONS: usize = 3;
+    let mut at = [0; N];
+    for (at, &(shard, holding)) in at.iter_mut().zip(places) {
+        *at = shards[shard as usize].holdings[holding as usize].pool;
+    }
+    for (at, &(shard, _)) in at.iter_mut().zip(places) {
+        let pool = &shards[shard as usize].pools[*at as usize];
+        *at = std::hint::black_box((pool.collateral, pool.first_holding)).1;
+    }
+    for _ in 0..POSITIONS {
+        for (at, &(shard, _)) in at.iter_mut().zip(places) {
+            let holding = shards[shard as usize].holdings.get(*at as usize);
+            *at = holding.map_or(NONE, |holding| std::hint::black_box((holding.position.cost, holding.next)).1);
+        }
+    }
+    std::hint::black_box(at);
 }
 
 impl Shard {
@@ -58,105 +90,89 @@ impl Shard {
         }
     }
 
-    /// From now on notes which pools change: what is known of the others stays true as long as marks stay in their ranges.
-    pub(crate) fn note_changes(&mut self) -> LogPlace {
+    /// The holdings with a position in an instrument.
+    pub(crate) fn holders(&self, instrument: InstrumentId) -> &[u32] {
+        &self.holders[instrument.index()]
+    }
+
+    /// How many holdings there are, and for how many there is room.
+    pub(crate) fn count_holdings(&self) -> (usize, usize) {
+        (self.holdings.len(), self.holdings.capacity())
+    }
+
+    /// Whether a holding has a position on a side.
+    pub(crate) fn is_on(&self, at: u32, long: bool) -> bool {
+        let quantity = self.holdings[at as usize].position.quantity;
+        quantity != 0 && (quantity > 0) == long
+    }
+
+    /// From now on notes which pools change: queues of deleveraging must hear of it.
+    pub(crate) fn watch_changes(&mut self) {
         self.notes_changes = true;
-        // Room for as many as are noted before the log counts as full, and for every pool once more after that.
-        let room = self.longest_log() + self.pools.len();
-        self.changed.reserve(room.next_power_of_two() - self.changed.len().min(room));
-        self.looks += 1;
-        LogPlace { entries: self.changed.len(), look: self.looks }
+        self.changed.reserve(self.pools.capacity());
     }
 
     /// A pool's collateral, positions or rules are others from now on, and with them its scores.
     #[inline]
     pub(super) fn note_change(&mut self, pool: u32) {
-        if self.notes_changes {
-            let changed_before = &mut self.pools[pool as usize].changed_before;
-            if *changed_before != self.looks {
-                *changed_before = self.looks;
-                self.changed.push(pool);
-            }
+        if self.notes_changes && !std::mem::replace(&mut self.pools[pool as usize].changed, true) {
+            self.changed.push(pool);
         }
     }
 
-    /// Forgets what was noted: everybody is scored anew.
-    pub(crate) fn forget_changes(&mut self) {
+    /// Visits the holdings of all pools that have changed since the last time, with their instruments and signed lots.
+    pub(crate) fn take_changes(&mut self, mut visit: impl FnMut(InstrumentId, u32, Quantity)) {
         while let Some(pool) = self.changed.pop() {
-            self.pools[pool as usize].changed_before = 0;
-        }
-        self.looks = 1;
-    }
-
-    /// Whether so much has changed that it is better to score everybody anew.
-    pub(crate) fn has_changed_much(&self) -> bool {
-        self.changed.len() > self.longest_log() || self.looks > u32::MAX / 2
-    }
-
-    fn longest_log(&self) -> usize {
-        (4 * self.pools.len()).max(64)
-    }
-
-    /// How many positions there are in an instrument.
-    pub(crate) fn count_holders(&self, instrument: InstrumentId) -> usize {
-        self.holders[instrument.index()].len()
-    }
-
-    /// Visits the holdings in an instrument whose pool has changed, from the `from`-th noted change on, some more than
-    /// once; returns how many changes are noted.
-    pub(crate) fn for_each_changed(
-        &mut self,
-        from: usize,
-        instrument: InstrumentId,
-        mut visit: impl FnMut(&Self, u32),
-    ) -> usize {
-        self.looks += 1;
-        for at in self.changed[from..].iter().flat_map(|&pool| self.holdings_of(pool)) {
-            if self.holdings[at as usize].instrument == instrument {
-                visit(self, at);
+            self.pools[pool as usize].changed = false;
+            for at in self.holdings_of(pool) {
+                let holding = &self.holdings[at as usize];
+                visit(holding.instrument, at, holding.position.quantity);
             }
         }
-        self.changed.len()
-    }
-
-    /// A holding's place in the queue of a side, if it has a position there.
-    pub(crate) fn candidate_on(&self, market: &Market, at: u32, long: bool) -> Option<Candidate> {
-        let quantity = self.holdings[at as usize].position.quantity;
-        (quantity != 0 && (quantity > 0) == long).then(|| self.candidate(market, at))
-    }
-
-    /// Whether the pool of a position has changed since a place of the log: what was known of it may no longer hold.
-    #[inline]
-    pub(crate) fn has_changed(&self, at: u32, since: LogPlace) -> bool {
-        self.pools[self.holdings[at as usize].pool as usize].changed_before >= since.look
     }
 
     /// A position's place in the queue of its side.
     pub(crate) fn candidate(&self, market: &Market, at: u32) -> Candidate {
         let holding = &self.holdings[at as usize];
-        let position = &holding.position;
-        let margin = self.evaluate(market, holding.pool);
-        Candidate {
-            score: self.score(market, at, &margin),
-            profitable: position.unrealised(market.instrument(holding.instrument)) > 0,
-            account: self.accounts[self.pools[holding.pool as usize].account as usize].id,
-            shard: self.number,
-            holding: at,
-            quantity: position.quantity.abs(),
-        }
+        let account = self.accounts[self.pools[holding.pool as usize].account as usize].id;
+        let quantity = holding.position.quantity.abs();
+        let mut candidate = Candidate { account, shard: self.number, holding: at, quantity, ..Candidate::default() };
+        self.score_anew(market, &mut candidate);
+        candidate
     }
 
-    /// What a position in a pool of this margin is ranked by.
-    fn score(&self, market: &Market, at: u32, margin: &Margin) -> I64F64 {
-        let holding = &self.holdings[at as usize];
-        let instrument = self.rules(market, holding);
+    /// Scores a candidate at the present marks; its position is as it was.
+    pub(crate) fn score_anew(&self, market: &Market, candidate: &mut Candidate) {
+        let holding = &self.holdings[candidate.holding as usize];
+        let collateral = self.pools[holding.pool as usize].collateral;
+        let (mut margin, mut own) = (Margin::of(collateral), (Valuation::default(), 0));
+        for at in self.holdings_of(holding.pool) {
+            let other = &self.holdings[at as usize];
+            if other.position.quantity != 0 {
+                let of = self.add_position(market, other, &mut margin);
+                if at == candidate.holding {
+                    own = of;
+                }
+            }
+        }
+        candidate.score = self.score(market, holding, &margin, own);
+        candidate.profitable = own.0.value > holding.position.cost;
+    }
+
+    /// What a position that is worth and requires so much, in a pool of this margin, is ranked by.
+    fn score(
+        &self,
+        market: &Market,
+        holding: &Holding,
+        margin: &Margin,
+        (Valuation { value, notional }, required): (Valuation, i128),
+    ) -> I64F64 {
+        let instrument = market.instrument(holding.instrument);
         let position = &holding.position;
-        let unrealised = position.unrealised(instrument);
-        let Valuation { value, notional } = position.valuation(instrument);
+        let unrealised = value - position.cost;
         match instrument.spec.adl.rank {
             AdlRank::PnlLeverage | AdlRank::ProRata => {
-                let share = margin.share(maintenance(instrument, position));
-                pnl_leverage(unrealised, position.cost, notional, share)
+                pnl_leverage(unrealised, position.cost, notional, margin.share(required))
             }
             AdlRank::PnlMarginRatio => {
                 let collateral = self.pools[holding.pool as usize].collateral;
@@ -214,5 +230,37 @@ impl Shard {
     /// Cuts the reduce-only orders of a position that was deleveraged.
     pub(crate) fn cut_after_deleveraging(&mut self, market: &Market, at: u32, events: &mut Events) {
         self.cut_reduce_only(market, at, events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn grades_are_in_the_order_of_scores(
+            a in any::<i128>(), b in any::<i128>(), shifts in prop::array::uniform2(0..128u32), gains in any::<[bool; 2]>(),
+        ) {
+            let scores = [I64F64::from_bits(a >> shifts[0]), I64F64::from_bits(b >> shifts[1])];
+            let [a, b] = [(gains[0], scores[0]), (gains[1], scores[1])];
+            let [low, high] = if a <= b { [a, b] } else { [b, a] };
+            prop_assert!(grade(low.0, low.1) <= grade(high.0, high.1), "{low:?} {high:?}");
+        }
+    }
+
+    #[test]
+    fn grades_tell_all_but_the_nearest_scores_apart() {
+        for bits in [0, 1, 2, 3, 1 << 20, 1 << 53, 1 << 64, 1 << 100, i128::MAX - (i128::MAX >> 40)] {
+            let next = bits + (bits >> 40).max(1);
+            let [a, b] = [bits, next].map(I64F64::from_bits);
+            assert!(grade(true, a) < grade(true, b) && grade(false, -b) < grade(false, -a));
+            assert!(grade(false, b) < grade(true, -b), "who gains comes first");
+        }
+        let [least, most] = [I64F64::MIN, I64F64::MAX];
+        assert!(grade(false, least) < grade(false, most) && grade(false, most) < grade(true, least));
     }
 }

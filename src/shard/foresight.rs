@@ -97,7 +97,10 @@ impl Shard {
     /// Touches the pools that the present change of a mark puts in breach.
     pub(super) fn follow_foresight(&mut self) {
         while let Some(pool) = self.sight.take() {
-            self.touch(pool);
+            // One that a later fill opened and put in breach is noted with the mark before it: that fill looks at it itself.
+            if (pool as usize) < self.pools.len() {
+                self.touch(pool);
+            }
         }
     }
 

@@ -1,8 +1,7 @@
 //! Exact evaluation: equity, maintenance and initial margin, and the prices derived from them.
 
 use super::Shard;
-use super::store::OrderBook;
-use super::store::leverage_of;
+use super::store::{Holding, OrderBook, leverage_of};
 use crate::command::{MarginMode, PositionSide};
 use crate::contract::{Unit, Valuation};
 use crate::event::PoolName;
@@ -24,6 +23,11 @@ pub struct Margin {
 }
 
 impl Margin {
+    /// Of a pool that holds nothing but its collateral.
+    pub(super) fn of(collateral: i128) -> Self {
+        Self { equity: collateral, ..Self::default() }
+    }
+
     /// Whether the pool holds a position and its equity does not exceed its maintenance margin.
     #[must_use]
     #[inline]
@@ -220,18 +224,12 @@ pub(super) fn rounding_loss(instrument: &Instrument, position: &Position) -> i12
 impl Shard {
     /// A pool's equity and maintenance margin at the present marks.
     pub(crate) fn evaluate(&self, market: &Market, pool: u32) -> Margin {
-        let record = &self.pools[pool as usize];
-        let mut margin = Margin { equity: record.collateral, ..Margin::default() };
+        let mut margin = Margin::of(self.pools[pool as usize].collateral);
         for holding in self.holdings_of(pool) {
             let holding = &self.holdings[holding as usize];
-            if holding.position.quantity == 0 {
-                continue;
+            if holding.position.quantity != 0 {
+                self.add_position(market, holding, &mut margin);
             }
-            let instrument = self.rules(market, holding);
-            let Valuation { value, notional } = holding.position.valuation(instrument);
-            margin.equity += value - holding.position.cost;
-            margin.maintenance += instrument.maintenance_margin(holding.position.quantity, notional);
-            margin.holds_position = true;
         }
         margin
     }
@@ -248,17 +246,24 @@ impl Shard {
             if holding.position.quantity == 0 {
                 continue;
             }
-            let instrument = self.rules(market, holding);
-            let Valuation { value, notional } = holding.position.valuation(instrument);
-            let (result, required) =
-                (value - holding.position.cost, instrument.maintenance_margin(holding.position.quantity, notional));
-            margin.equity += result;
-            margin.maintenance += required;
-            margin.holds_position = true;
-            legs.push(Leg { holding: at, instrument: holding.instrument, notional, excess: result - required });
+            let (Valuation { value, notional }, required) = self.add_position(market, holding, &mut margin);
+            let excess = value - holding.position.cost - required;
+            legs.push(Leg { holding: at, instrument: holding.instrument, notional, excess });
         }
         self.legs = legs;
         margin
+    }
+
+    /// Adds a position to the margin of its pool; returns what it is worth and requires.
+    #[inline]
+    pub(super) fn add_position(&self, market: &Market, holding: &Holding, margin: &mut Margin) -> (Valuation, i128) {
+        let instrument = self.rules(market, holding);
+        let valuation = holding.position.valuation(instrument);
+        let required = instrument.maintenance_margin(holding.position.quantity, valuation.notional);
+        margin.equity += valuation.value - holding.position.cost;
+        margin.maintenance += required;
+        margin.holds_position = true;
+        (valuation, required)
     }
 
     /// Initial margin and `available` of an account's cross pool: `balance + min(0, Σ uPnL) − Σ IM`; what instruments that count

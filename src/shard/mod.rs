@@ -40,7 +40,7 @@ mod work;
 pub(crate) use booking::FillSide;
 pub(crate) use calls::Called;
 pub(crate) use carry_out::fees;
-pub(crate) use deleverage::{Candidate, LogPlace};
+pub(crate) use deleverage::{Candidate, Grade, fetch};
 pub(crate) use ended::ENDED_KEPT;
 pub use foresight::Foresight;
 pub(crate) use groups::{Place, locate};
@@ -50,7 +50,7 @@ pub use memory::Memory;
 pub(crate) use preview::Breaches;
 pub use preview::{Preview, PreviewPool};
 pub(crate) use reports::{OrderFill, Outbox, Report};
-pub(crate) use score_bounds::{MarkRanges, ScoreBound};
+pub(crate) use score_bounds::{Bounded, LEVELS, MarkLevels};
 pub(crate) use store::AssetSums;
 pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
 pub use work::Work;
@@ -240,12 +240,9 @@ pub(crate) struct Shard {
     /// Kept for their room.
     found: Findings,
     told: Events,
-    /// Pools in the order in which they changed, noted while a queue of deleveraging depends on it: once each between two
-    /// looks.
+    /// Pools that changed since queues of deleveraging last heard of it, once each; noted while any queue lives.
     changed: Vec<u32>,
     notes_changes: bool,
-    /// How often queues have looked at them, from 1.
-    looks: u32,
     /// Exact evaluations of a pool so far.
     evaluations: u64,
     /// Orders that were decided by the exact computation.
@@ -298,7 +295,6 @@ impl Shard {
             told: Vec::with_capacity(16),
             changed: Vec::new(),
             notes_changes: false,
-            looks: 1,
             evaluations: 0,
             exact_orders: 0,
         };

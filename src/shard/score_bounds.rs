@@ -4,12 +4,14 @@
 //! end of its range that makes the score highest, the same formula gives a bound: exact in the same arithmetic, so that a
 //! score that reaches it is equal to it, never above.
 
-use super::Shard;
+use super::deleverage::grade;
+use super::margin::maintenance;
 use super::scores::{pnl_leverage, pnl_margin_ratio, profit_notional};
 use super::store::Holding;
+use super::{Candidate, Grade, Margin, Shard};
 use crate::contract::Valuation;
-use crate::market::{AdlRank, Instrument, InstrumentId, Market};
-use crate::number::{PPB, Price, mul_div_floor};
+use crate::market::{AdlRank, InstrumentId, Market};
+use crate::number::{Price, mul_div_floor};
 use fixed::types::I64F64;
 
 /// By how much a margin can run against its notional, in quanta: its terms are rounded by themselves ([`rounding_loss`]).
@@ -17,41 +19,116 @@ use fixed::types::I64F64;
 /// [`rounding_loss`]: super::margin::rounding_loss
 const MARGIN_ROUNDING: i128 = 2;
 
-/// By instrument: the marks for which bounds hold; none where there is no mark.
+/// How many widths of ranges there are: from about 0.1 % of a mark to 75 %, two to each doubling.
+pub(crate) const LEVELS: usize = 20;
+
+/// The narrowest level goes a mark divided by two to this power up and down, the next half as much again.
+const NARROWEST: usize = 10;
+
+/// Of the part that a mark may go, so much is the half width of its range: somewhere in it, it can go further to one side.
+const TYPICAL: f64 = 0.9;
+
+/// The instrument's bit among those of a pool; instruments may share one.
+#[inline]
+pub(crate) fn instrument_bit(instrument: InstrumentId) -> u64 {
+    1 << (instrument.index() % 64)
+}
+
+/// By instrument and level: the marks for which bounds hold. Without a mark both ends are 0.
 #[derive(Debug, Default)]
-pub(crate) struct MarkRanges {
-    ranges: Vec<Option<(Price, Price)>>,
+pub(crate) struct MarkLevels {
+    /// As of the last look.
+    marks: Vec<Price>,
+    ranges: Vec<[(Price, Price); LEVELS]>,
 }
 
-impl MarkRanges {
-    /// All marks within `width_ppb`, in parts per billion, of the present ones.
-    pub(crate) fn set_around(&mut self, market: &Market, width_ppb: u64) {
-        let around = |mark: Price| {
-            let width = mul_div_floor(i128::from(mark), i128::from(width_ppb), i128::from(PPB)) as Price;
-            ((mark - width).max(1), mark.saturating_add(width))
-        };
-        self.ranges.clear();
-        self.ranges.extend(market.instruments.iter().map(|instrument| instrument.mark.map(around)));
+impl MarkLevels {
+    /// The widest level that mostly stays within a part of the marks; none: not even the narrowest does.
+    fn within(part: f64) -> Option<u8> {
+        let times = part * TYPICAL * f64::from(1u32 << NARROWEST);
+        // Two levels to each power of two: the exponent, and whether one half or more is added.
+        let level = || (times.to_bits() >> 51) - (1023 << 1);
+        (times >= 1.0).then(|| level().min(LEVELS as u64 - 1) as u8) // not a number: none
     }
 
-    /// Whether the present marks are among them.
-    pub(crate) fn cover(&self, market: &Market) -> bool {
-        let covers = |(range, instrument): (&Option<(Price, Price)>, &Instrument)| match (range, instrument.mark) {
-            (Some((low, high)), Some(mark)) => (*low..=*high).contains(&mark),
-            (None, None) => true,
-            _ => false,
-        };
-        self.ranges.len() == market.instruments.len() && self.ranges.iter().zip(&market.instruments).all(covers)
+    fn range_around(mark: Price, level: usize) -> (Price, Price) {
+        let power = mark >> (NARROWEST - level / 2);
+        let width = if level.is_multiple_of(2) { power } else { power + power / 2 };
+        (mark - width, mark.saturating_add(width))
+    }
+
+    /// Follows the marks: where one has left its range, that range is made anew around it, and with it, at that level, all
+    /// others that are about to. Adds, by level, the bits of the instruments whose ranges are others now.
+    /// Whether any mark moved.
+    pub(crate) fn follow(&mut self, market: &Market, exited: &mut [u64; LEVELS]) -> bool {
+        let mut moved = false;
+        for (at, instrument) in market.instruments.iter().enumerate() {
+            let mark = instrument.mark.unwrap_or(0);
+            if at == self.marks.len() {
+                self.marks.push(mark);
+                self.ranges.push(std::array::from_fn(|level| Self::range_around(mark, level)));
+            } else if self.marks[at] != mark {
+                self.marks[at] = mark;
+                moved = true;
+                for (level, &(low, high)) in self.ranges[at].iter().enumerate() {
+                    if !(low..=high).contains(&mark) {
+                        exited[level] |= instrument_bit(InstrumentId(at as u32));
+                    }
+                }
+            }
+        }
+        for (level, exited) in exited.iter_mut().enumerate().filter(|(_, exited)| **exited != 0) {
+            for (at, (&mark, ranges)) in self.marks.iter().zip(&mut self.ranges).enumerate() {
+                let (low, high) = ranges[level];
+                let spare = (high - low) / 16;
+                if mark < low + spare || mark > high - spare {
+                    ranges[level] = Self::range_around(mark, level);
+                    *exited |= instrument_bit(InstrumentId(at as u32));
+                }
+            }
+        }
+        moved
     }
 }
 
-/// The most that a position's score can be, and where the position is.
+/// What a member of a queue can be bounded by.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ScoreBound {
-    pub(crate) profitable: bool,
-    pub(crate) score: I64F64,
-    pub(crate) shard: u32,
-    pub(crate) holding: u32,
+pub(crate) struct Bounded {
+    pub(crate) level: u8,
+    /// The bits of the instruments whose marks the bound depends on.
+    pub(crate) holds: u64,
+    pub(crate) grade: Grade,
+}
+
+/// How fast a score can grow, estimated: it is about `gained · factor / equity`. When all marks go by a part `w` in the
+/// position's favour, or against the rest of its pool, `gained` grows by `w · growth`, and `equity` shrinks by `w · gross`.
+///
+/// Floats decide here which level is tried, and nothing else.
+struct Outlook {
+    gained: f64,
+    growth: f64,
+    factor: f64,
+    equity: f64,
+    gross: f64,
+    /// The bits of the instruments of the pool.
+    holds: u64,
+}
+
+impl Outlook {
+    fn score(&self) -> f64 {
+        if self.equity > 0.0 { self.gained * self.factor / self.equity } else { f64::INFINITY }
+    }
+
+    /// The part by which all marks can go until the score is about `goal`.
+    fn width(&self, goal: f64) -> f64 {
+        let per_factor = goal / self.factor;
+        (per_factor * self.equity - self.gained) / (self.growth + per_factor * self.gross)
+    }
+}
+
+/// Most amounts fit into 64 bits, and go faster so.
+fn real(amount: i128) -> f64 {
+    i64::try_from(amount).map_or(amount as f64, |amount| amount as f64)
 }
 
 /// The least and the most that an amount can be, in quanta.
@@ -80,22 +157,88 @@ struct Ranges {
 }
 
 impl Shard {
-    /// Adds every position of one side of an instrument to `bounds`.
-    pub(crate) fn collect_bounds(
+    /// Bounds the score of a position below that of `cut`, within the widest level that probably does; none: it is too near.
+    pub(crate) fn bound_below(
         &self,
         market: &Market,
-        (instrument, long): (InstrumentId, bool),
-        marks: &MarkRanges,
-        bounds: &mut Vec<ScoreBound>,
-    ) {
-        for &at in &self.holders[instrument.index()] {
-            if (self.holdings[at as usize].position.quantity > 0) == long {
-                bounds.push(self.score_bound(market, at, marks));
+        at: u32,
+        cut: &Candidate,
+        levels: &MarkLevels,
+    ) -> Option<Bounded> {
+        let widest = if cut.profitable {
+            if let Some(bounded) = self.bound_loss(market, at, levels) {
+                return Some(bounded);
             }
-        }
+            let (outlook, most) = (self.outlook(market, at), cut.score.to_num::<f64>().max(0.0));
+            // Who is far below stays below half of it, so that not everybody stands close when it falls.
+            let goal = (2.0 * outlook.score()).clamp(most / 2.0, most);
+            let level = if outlook.score() < most { MarkLevels::within(outlook.width(goal)) } else { None };
+            level.map(|level| (level, outlook.holds))
+        } else {
+            Some((LEVELS as u8 / 2, self.outlook(market, at).holds)) // nobody gains: the order hardly ever matters
+        };
+        let (widest, holds) = widest?;
+        let bound = |level| Bounded { level, holds, grade: self.bound(market, at, levels, level) };
+        [widest, widest.saturating_sub(1)].into_iter().map(bound).find(|bound| bound.grade < cut.grade())
     }
 
-    fn score_bound(&self, market: &Market, at: u32, marks: &MarkRanges) -> ScoreBound {
+    /// A position that loses so much that it goes on losing within a level ranks behind all that gain: the rest of its pool
+    /// does not matter.
+    fn bound_loss(&self, market: &Market, at: u32, levels: &MarkLevels) -> Option<Bounded> {
+        let holding = &self.holdings[at as usize];
+        let Valuation { value, notional } = holding.position.valuation(market.instrument(holding.instrument));
+        let loss = holding.position.cost - value;
+        if loss <= 0 {
+            return None;
+        }
+        let level = MarkLevels::within(real(loss) / real(notional))?;
+        let ranges = self.ranges(market, holding, (levels, usize::from(level)));
+        let goes_on = ranges.value.most <= holding.position.cost;
+        let grade = grade(false, I64F64::MAX);
+        goes_on.then(|| Bounded { level, holds: instrument_bit(holding.instrument), grade })
+    }
+
+    fn outlook(&self, market: &Market, at: u32) -> Outlook {
+        let own = &self.holdings[at as usize];
+        let collateral = self.pools[own.pool as usize].collateral;
+        let (mut margin, mut holds, mut gross) = (Margin::of(collateral), 0, 0);
+        for other in self.holdings_of(own.pool) {
+            let holding = &self.holdings[other as usize];
+            if holding.position.quantity != 0 {
+                gross += self.add_position(market, holding, &mut margin).0.notional;
+                holds |= instrument_bit(holding.instrument);
+            }
+        }
+        let instrument = self.rules(market, own);
+        let Valuation { value, notional } = own.position.valuation(instrument);
+        let (gained, notional, cost) = (real(value - own.position.cost), real(notional), real(own.position.cost));
+        let (equity, gross, all) = (real(margin.equity), real(gross), real(margin.maintenance));
+        let (gained, growth, factor) = match instrument.spec.adl.rank {
+            AdlRank::PnlLeverage | AdlRank::ProRata => {
+                let part = real(maintenance(instrument, &own.position));
+                (gained, notional, notional / cost.abs().max(1.0) * (all / part))
+            }
+            AdlRank::PnlMarginRatio => {
+                let whole_unit = 10i128.pow(market.asset(instrument.spec.settle).decimals);
+                (gained, notional, all / real(collateral.max(whole_unit)))
+            }
+            AdlRank::ProfitNotional => {
+                let (value, cost) = (real(value).abs().max(1.0), cost.abs().max(1.0));
+                let by_value = (own.position.quantity > 0) != instrument.spec.unit.is_inverse();
+                let went = if by_value { value / cost } else { cost / value };
+                (went * notional, 2.0 * went * notional, 1.0)
+            }
+        };
+        Outlook { gained, growth, factor, equity, gross, holds }
+    }
+
+    /// The grade of the most that a position's score can be within a level.
+    fn bound(&self, market: &Market, at: u32, levels: &MarkLevels, level: u8) -> Grade {
+        let (profitable, score) = self.score_bound(market, at, (levels, usize::from(level)));
+        grade(profitable, score)
+    }
+
+    fn score_bound(&self, market: &Market, at: u32, marks: (&MarkLevels, usize)) -> (bool, I64F64) {
         let holding = &self.holdings[at as usize];
         let position = &holding.position;
         let own = self.ranges(market, holding, marks);
@@ -130,15 +273,15 @@ impl Shard {
                 profit_notional(gained, given, own.notional.most, equity)
             }
         };
-        ScoreBound { profitable: unrealised > 0, score, shard: self.number, holding: at }
+        (unrealised > 0, score)
     }
 
-    fn ranges(&self, market: &Market, holding: &Holding, marks: &MarkRanges) -> Ranges {
+    fn ranges(&self, market: &Market, holding: &Holding, (marks, level): (&MarkLevels, usize)) -> Ranges {
         let instrument = self.rules(market, holding);
         let position = &holding.position;
-        let [at_low, at_high] = match marks.ranges[holding.instrument.index()] {
-            Some((low, high)) => [low, high].map(|mark| instrument.valuation(position.quantity, mark)),
-            None => [Valuation { value: position.cost, notional: position.cost.abs() }; 2],
+        let [at_low, at_high] = match marks.ranges[holding.instrument.index()][level] {
+            (low @ 1.., high) => [low, high].map(|mark| instrument.valuation(position.quantity, mark)),
+            _ => [Valuation { value: position.cost, notional: position.cost.abs() }; 2],
         };
         let notional = Range::of(at_low.notional, at_high.notional);
         let required = |notional| instrument.maintenance_margin(position.quantity, notional);
@@ -244,35 +387,74 @@ mod tests {
         #[test]
         fn no_score_exceeds_its_bound_while_marks_stay_in_their_ranges(
             draws in prop::collection::vec(any::<u16>(), 60),
-            width_ppb in prop::sample::select(vec![0, 2_000_000, 20_000_000, 90_000_000u64]),
+            level in 0..LEVELS,
             rank in prop::sample::select(vec![AdlRank::PnlLeverage, AdlRank::PnlMarginRatio, AdlRank::ProfitNotional]),
             moves in prop::collection::vec(prop::array::uniform3(0..=4i64), 12),
         ) {
             let (mut market, shards) = world(rank, &draws);
-            let mut marks = MarkRanges::default();
-            marks.set_around(&market, width_ppb);
+            let mut marks = MarkLevels::default();
+            let mut exited = [0; LEVELS];
+            marks.follow(&market, &mut exited);
             for instrument in [0, 1, 2].map(InstrumentId) {
-                for long in [true, false] {
-                    let mut bounds = Vec::new();
-                    shards[0].collect_bounds(&market, (instrument, long), &marks, &mut bounds);
-                    for steps in &moves {
-                        for ((at, &(low, high)), step) in market.instruments.iter_mut().zip(marks.ranges.iter().flatten()).zip(steps) {
-                            at.mark = Some(low + (high - low) * step / 4);
-                        }
-                        prop_assert!(marks.cover(&market));
-                        for bound in &bounds {
-                            let is = shards[0].candidate(&market, bound.holding);
-                            prop_assert!(
-                                (is.profitable, is.score) <= (bound.profitable, bound.score),
-                                "{rank:?} {instrument:?}: {is:?} beyond {bound:?}"
-                            );
-                        }
+                let bounds: Vec<_> = shards[0]
+                    .holders(instrument)
+                    .iter()
+                    .map(|&at| (at, shards[0].score_bound(&market, at, (&marks, level)), shards[0].bound(&market, at, &marks, level as u8)))
+                    .collect();
+                for steps in &moves {
+                    for ((at, ranges), step) in market.instruments.iter_mut().zip(&marks.ranges).zip(steps) {
+                        let (low, high) = ranges[level];
+                        at.mark = Some(low + (high - low) * step / 4);
                     }
-                    for at in &mut market.instruments {
-                        at.mark = Some(START);
+                    marks.follow(&market, &mut exited);
+                    prop_assert_eq!(exited[level], 0);
+                    exited = [0; LEVELS];
+                    for &(at, bound, grade) in &bounds {
+                        let is = shards[0].candidate(&market, at);
+                        prop_assert!((is.profitable, is.score) <= bound, "{rank:?} {instrument:?}: {is:?} beyond {bound:?}");
+                        prop_assert!(is.grade() <= grade);
                     }
                 }
+                for at in &mut market.instruments {
+                    at.mark = Some(START);
+                }
+                marks = MarkLevels::default();
+                marks.follow(&market, &mut exited);
             }
         }
+    }
+
+    #[test]
+    fn a_range_is_left_when_its_mark_goes_beyond_it_and_who_is_about_to_goes_with_it() {
+        let (mut market, _) = world(AdlRank::PnlLeverage, &[7]);
+        let (mut marks, mut exited) = (MarkLevels::default(), [0; LEVELS]);
+        let mut to = |prices: [i64; 3]| {
+            for (at, price) in market.instruments.iter_mut().zip(prices) {
+                at.mark = Some(price);
+            }
+            exited = [0; LEVELS];
+            let moved = marks.follow(&market, &mut exited);
+            (moved, exited)
+        };
+        let bits =
+            |instruments: &[u32]| -> u64 { instruments.iter().map(|&at| instrument_bit(InstrumentId(at))).sum() };
+        assert!(!to([START; 3]).0);
+        // Level 8 goes 1000 / 64 = 15 up and down, level 7 goes 10, level 6 goes 7.
+        let (moved, exited) = to([START + 15, START - 8, START]);
+        assert!(moved && exited[8] == 0 && exited[7] == bits(&[0]) && exited[6] == bits(&[0, 1]));
+        let (_, exited) = to([START + 15, START + 16, START + 8]);
+        assert_eq!(exited[8], bits(&[0, 1]), "the first is at its end");
+        let (_, exited) = to([START + 30, START + 31, START + 8]);
+        assert_eq!(exited[8], 0, "the ranges lie around where the marks were");
+    }
+
+    #[test]
+    fn the_widest_level_within_a_part_of_the_marks() {
+        let level = |part: f64| MarkLevels::within(part / TYPICAL);
+        let wide = [0.49, 0.51, 0.76, 7.0, f64::INFINITY].map(level);
+        assert_eq!(wide, [Some(17), Some(18), Some(19), Some(19), Some(19)]);
+        let narrow = [1.501, 1.499, 1.001].map(|times| level(times / 1024.0));
+        assert_eq!(narrow, [Some(1), Some(0), Some(0)]);
+        assert_eq!([0.999 / 1024.0, 0.0, -1.0, f64::NAN].map(level), [None; 4]);
     }
 }

@@ -85,8 +85,8 @@ pub(super) struct Pool {
     pub(super) liquidation: u32,
     /// Whether it stands in the list of touched pools.
     pub(super) touched: bool,
-    /// Before which look of a queue it last changed; 0: not since changes are noted.
-    pub(super) changed_before: u32,
+    /// Whether it stands in the list of changed pools.
+    pub(super) changed: bool,
     /// Whether its breach without a living mark has been announced.
     pub(super) suppressed: bool,
     /// The highest level of margin calls that its ratio has reached, in parts per billion; none: it watches no levels.
@@ -319,7 +319,7 @@ impl Shard {
             first_holding: NONE,
             liquidation: NO_LIQUIDATION,
             touched: false,
-            changed_before: 0,
+            changed: false,
             suppressed: false,
             level: None,
         });
@@ -405,6 +405,7 @@ impl Shard {
             None => self.pools[from as usize].first_holding = next,
         }
         self.enter_pool(holding, pool);
+        self.note_change(pool); // what changed of the holding before is looked for in the pool that it is in now
     }
 
     /// Enters a holding into the list of a pool, which is in instrument order, the long leg before the short.

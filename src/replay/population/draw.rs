@@ -20,7 +20,7 @@ pub(super) struct Wish {
 }
 
 /// How an account margins its positions.
-pub(super) fn draw_mode(random: &mut Random) -> MarginMode {
+pub(crate) fn draw_mode(random: &mut Random) -> MarginMode {
     if random.below(100) < CROSS_PERCENT { MarginMode::Cross } else { MarginMode::Isolated }
 }
 
@@ -82,7 +82,7 @@ fn lots_worth(notional: i128, instrument: &Instrument, listing: &Listing) -> Qua
 }
 
 /// In 10^-8 of the quote currency.
-fn draw_notional(random: &mut Random) -> i128 {
+pub(crate) fn draw_notional(random: &mut Random) -> i128 {
     let from = NOTIONAL_FROM << random.pick(&NOTIONAL).unwrap_or(0);
     let cents = random.between(from * 100, (from * 2).min(NOTIONAL_TO) * 100);
     i128::from(cents) * ONE / 100

@@ -13,8 +13,12 @@
 
 mod draw;
 mod matching;
+mod need;
 mod tables;
 
+pub(crate) use draw::{draw_mode, draw_notional};
+pub(crate) use need::Need;
+pub(crate) use tables::{FREE_PERCENT, LEVERAGE};
 pub use tables::{FUND_PPM, describe};
 
 use super::error::ReplayError;
@@ -24,10 +28,10 @@ use crate::kernel::Kernel;
 use crate::market::{AssetId, InstrumentId};
 use crate::number::{Price, mul_div_floor};
 use crate::refusal::Refusal;
-use draw::{Wish, draw_mode, draw_other_leg, draw_wishes, draws_hedge};
+use draw::{Wish, draw_other_leg, draw_wishes, draws_hedge};
 use matching::{Holder, Matching};
+use need::while_coming_to_life;
 use std::ops::Range;
-use tables::{DISTANCE, FREE_PERCENT};
 
 /// Room for the accounts' average number of positions, for the kernel's capacity.
 pub(super) const POSITIONS_PER_ACCOUNT: usize = 2;
@@ -241,47 +245,6 @@ impl Loader<'_> {
             unrealised: at_start.value - holder.cost,
             frozen: instrument.maintenance_margin(quantity, holder.cost.abs()),
         }
-    }
-}
-
-/// What a pool needs at the starting prices, in quanta.
-#[derive(Clone, Copy, Debug, Default)]
-struct Need {
-    maintenance: i128,
-    initial: i128,
-    unrealised: i128,
-    /// Maintenance margin as long as there is no mark: by cost.
-    frozen: i128,
-}
-
-/// The least collateral, in quanta, with which a pool is never in breach while the starting prices come one by one, in
-/// instrument order: a position without a mark counts at its cost.
-fn while_coming_to_life(needs: &[Need]) -> i128 {
-    let mut rest: i128 = needs.iter().map(|need| need.frozen).sum();
-    let mut most = 0;
-    for need in needs {
-        rest += need.maintenance - need.unrealised - need.frozen;
-        most = most.max(rest + 1);
-    }
-    most
-}
-
-impl Need {
-    fn add(&mut self, other: Self) {
-        self.maintenance += other.maintenance;
-        self.initial += other.initial;
-        self.unrealised += other.unrealised;
-        self.frozen += other.frozen;
-    }
-
-    /// The collateral that leaves a drawn distance above the maintenance margin: never in breach, by a quantum at
-    /// least.
-    fn collateral(self, random: &mut Random) -> i128 {
-        let (from, to) = random.pick(&DISTANCE).unwrap_or((1_000, 1_000));
-        let thousandths = i128::from(random.between(from, to));
-        let distance = mul_div_floor((self.initial - self.maintenance).max(0), thousandths, 1_000) + 1;
-        // A pool with large profits needs none; it is then further away than drawn.
-        (self.maintenance + distance - self.unrealised).max(1)
     }
 }
 

@@ -9,7 +9,7 @@ pub(super) const CROSS_PERCENT: u64 = 70;
 pub(super) const POSITIONS: [(usize, u32); 6] = [(1, 50), (2, 22), (3, 14), (4, 7), (5, 4), (6, 3)];
 
 /// Leverage of an account, with weights; a position's is at most its tier's maximum.
-pub(super) const LEVERAGE: [(u32, u32); 11] =
+pub(crate) const LEVERAGE: [(u32, u32); 11] =
     [(1, 6), (2, 8), (3, 10), (5, 15), (10, 20), (20, 14), (25, 8), (50, 8), (75, 4), (100, 4), (125, 3)];
 
 /// The smallest notional, in USDT (USD for inverse contracts); class `k` reaches from 2^k to 2^(k+1) times that.
@@ -54,7 +54,7 @@ pub(super) const DISTANCE: [((u64, u64), u32); 6] =
     [((1, 20), 1), ((20, 200), 7), ((200, 600), 22), ((600, 1_200), 40), ((1_200, 3_000), 22), ((3_000, 8_000), 8)];
 
 /// What an account with isolated positions keeps beside their margins: up to so many percent of them.
-pub(super) const FREE_PERCENT: u64 = 100;
+pub(crate) const FREE_PERCENT: u64 = 100;
 
 /// What the insurance fund has at the start, in parts per million of the open interest that settles in its asset, at the first
 /// marks: 0.9 %.
