@@ -144,7 +144,7 @@ impl World {
         let size = 1 + dice.below(97) as i64;
         let leverage = leverage(dice.below(100));
         let others = 1 + dice.below(INSTRUMENTS - 2);
-        let isolated = template % 5 == 0;
+        let isolated = template.is_multiple_of(5);
         let sides = [Side::Sell, dice.side(), dice.side()];
         let mut fills = Vec::new();
         let (mut margin, mut gained) = (0, 0);

@@ -91,10 +91,10 @@ impl World {
     }
 
     fn declare(&mut self, account: u64) {
-        let positions = if account % 7 == 0 { PositionMode::Hedge } else { PositionMode::OneWay };
+        let positions = if account.is_multiple_of(7) { PositionMode::Hedge } else { PositionMode::OneWay };
         self.apply(&Command::Account { account, positions, group: None });
         self.deposit(account);
-        if account % 3 == 0 {
+        if account.is_multiple_of(3) {
             for instrument in 0..self.marks.len() as u32 {
                 let mode = MarginMode::Isolated;
                 self.apply(&Command::MarginMode { account, instrument: InstrumentId(instrument), mode });
@@ -132,7 +132,7 @@ impl World {
             quantity,
             price,
             liquidity: None,
-            position_side: leg(account % 7 == 0, side),
+            position_side: leg(account.is_multiple_of(7), side),
             counter_position_side: counterparty.and_then(|other| leg(other % 7 == 0, side.opposite())),
         }));
     }

@@ -10,7 +10,7 @@ use terrace::market::{AssetId, FundId, Instrument, InstrumentId, InstrumentSpec}
 use terrace::slope::{SizeStep, Slope};
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::VenueMode;
-use terrace::{Kernel, Settings};
+use terrace::{Kernel, Settings, Strategy};
 
 const INSTRUMENT: InstrumentId = InstrumentId(0);
 const RATES: [u64; 6] = [10_000_000, 100_000_000, 333_333_333, 500_000_000, 700_000_001, 950_000_000];
@@ -43,8 +43,8 @@ fn instrument(tiers: &TierTable, unit: Unit, fee: i64) -> Instrument {
 
 /// A kernel at `mark` with one account for each size and excess, whose only position was opened at the mark; and one in
 /// hedge mode for each pair of legs and excess.
-fn kernel(instrument: &Instrument, mark: i64) -> Kernel {
-    let mut kernel = Kernel::new(Settings::default());
+fn kernel(instrument: &Instrument, mark: i64, strategy: Strategy) -> Kernel {
+    let mut kernel = Kernel::new(Settings { strategy, ..Settings::default() });
     let asset = kernel.declare_asset(None, "USDT", 0).unwrap();
     kernel.declare_instrument(None, instrument.spec.clone()).unwrap();
     kernel.set_venue(None, VenueMode::None).unwrap();
@@ -88,7 +88,16 @@ fn kernel(instrument: &Instrument, mark: i64) -> Kernel {
 }
 
 #[test]
-fn no_tick_between_any_two_marks_is_late() {
+fn no_tick_between_any_two_marks_is_late_by_bands() {
+    no_tick_is_late(Strategy::Bands);
+}
+
+#[test]
+fn no_tick_between_any_two_marks_is_late_by_sweep() {
+    no_tick_is_late(Strategy::Sweep);
+}
+
+fn no_tick_is_late(strategy: Strategy) {
     let (mut ticks, mut favourable, mut hedged) = (0u64, 0u64, 0u64);
     for (unit, fee) in UNITS.into_iter().flat_map(|unit| FEES.map(|fee| (unit, fee))) {
         let mut here = 0;
@@ -96,7 +105,7 @@ fn no_tick_between_any_two_marks_is_late() {
             if table.rows().any(|row| row.mmr_ppb + fee as u64 >= 1_000_000_000) {
                 continue;
             }
-            let (all, lucky, legs) = try_all(&instrument(&table, unit, fee));
+            let (all, lucky, legs) = try_all(&instrument(&table, unit, fee), strategy);
             ticks += all;
             hedged += legs;
             here += lucky;
@@ -133,11 +142,11 @@ fn tables() -> Vec<TierTable> {
 
 /// Every tick from every mark; returns how many, how many pools were in breach after a move in their favour, and how
 /// many with both legs.
-fn try_all(instrument: &Instrument) -> (u64, u64, u64) {
+fn try_all(instrument: &Instrument, strategy: Strategy) -> (u64, u64, u64) {
     let (mut ticks, mut favourable, mut hedged) = (0, 0, 0);
     for from in MARKS {
         for to in MARKS {
-            let mut kernel = kernel(instrument, from);
+            let mut kernel = kernel(instrument, from, strategy);
             kernel.apply(&Command::Mark { instrument: INSTRUMENT, price: to }).unwrap();
             assert_eq!(kernel.audit(0, kernel.pools()), 0, "missed: {:?}, from {from} to {to}", instrument.spec);
             ticks += 1;

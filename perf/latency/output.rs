@@ -141,14 +141,17 @@ impl Output {
             .y_label_area_size(70)
             .build_cartesian_2d((first..last).log_scale(), (50.0..most * 1.2).log_scale())?;
         chart.configure_mesh().x_desc("inputs offered a second").y_desc("ns").draw()?;
-        let curves: [(&str, RGBColor, fn(&Offered) -> &Histogram<u64>, f64); 4] = [
-            ("tick done, p50", BLUE, |at| &at.ticks, 0.5),
-            ("tick done, p99", CYAN, |at| &at.ticks, 0.99),
-            ("tick to order, p50", RED, |at| &at.orders, 0.5),
-            ("tick to order, p99", MAGENTA, |at| &at.orders, 0.99),
+        let curves = [
+            ("tick done, p50", BLUE, false, 0.5),
+            ("tick done, p99", CYAN, false, 0.99),
+            ("tick to order, p50", RED, true, 0.5),
+            ("tick to order, p99", MAGENTA, true, 0.99),
         ];
-        for (name, colour, of, quantile) in curves {
-            let line = points.iter().map(|at| (at.planned, of(at).value_at_quantile(quantile).max(50) as f64));
+        let of = |at: &Offered, orders: bool, quantile: f64| -> u64 {
+            if orders { &at.orders } else { &at.ticks }.value_at_quantile(quantile)
+        };
+        for (name, colour, orders, quantile) in curves {
+            let line = points.iter().map(|at| (at.planned, of(at, orders, quantile).max(50) as f64));
             let series = chart.draw_series(LineSeries::new(line, colour.stroke_width(2)))?;
             series.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour));
         }

@@ -40,13 +40,13 @@ enum Command {
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
 enum StrategyArg {
     /// Trigger bands.
-    #[default]
     Bands,
     /// A lower bound of each excess, moved along a column of the holders at every mark.
     Sweep,
     /// An exact evaluation of every holder at every mark.
     Dense,
     /// Bands, and a sweep of those that are crossed by the hundred.
+    #[default]
     Adaptive,
 }
 

@@ -71,7 +71,7 @@ pub struct Args {
     shards: Option<u32>,
 
     /// How breaches are found; it never shows in an event
-    #[arg(long, value_enum, default_value_t = StrategyArg::Bands)]
+    #[arg(long, value_enum, default_value_t = StrategyArg::Adaptive)]
     strategy: StrategyArg,
 
     /// Who runs the kernel; threads record what they do, and the record is gone through inline, with an equal log

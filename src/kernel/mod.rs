@@ -46,7 +46,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { shards: 1, strategy: Strategy::Bands, capacity: Capacity::default() }
+        Self { shards: 1, strategy: Strategy::default(), capacity: Capacity::default() }
     }
 }
 

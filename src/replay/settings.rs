@@ -58,7 +58,7 @@ impl Default for Settings {
             computed_marks: false,
             shocks: Vec::new(),
             shards: 1,
-            strategy: Strategy::Bands,
+            strategy: Strategy::default(),
             speed: Speed::Max,
             skip_bad: false,
             driver: Driver::Inline,

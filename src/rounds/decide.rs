@@ -145,7 +145,6 @@ impl Rounds {
         for shard in shards.iter_mut() {
             shard.look_at_held_back();
             shard.examine(&self.market, &mut self.findings);
-            shard.certify_found_safe(&self.market);
         }
         self.findings.breached.sort_unstable_by_key(|breached| breached.attention);
         self.findings.called.sort_unstable_by_key(|called| called.attention);

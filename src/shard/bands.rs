@@ -16,10 +16,10 @@
 //! A fill or a payment moves `slack` by what it changes in the corner and touches no edge; only when the slack is used
 //! up is the pool evaluated and its edges set anew.
 
-use super::edges::{ABSENT, Edges, Places};
+use super::edges::{ABSENT, Edge, Edges, Places};
 use super::margin::{excess_at, rounding_loss};
 use super::memory::room;
-use super::store::{UNCERTIFIED, slack_of};
+use super::store::{Holding, UNCERTIFIED, slack_of};
 use super::{Finder, Shard, Strategy};
 use crate::contract::{Unit, Valuation};
 use crate::market::{Instrument, InstrumentId, InstrumentSpec, MarkChange, Market};
@@ -33,6 +33,12 @@ const RESERVE_DIVISOR: i128 = 50;
 /// Kept back from every position's budget: what rounding can add to the fall between mark and edge.
 const ROUNDING_MARGIN: u64 = 3;
 
+/// Edges left behind that are taken out one by one; more go together, with all that the mark has crossed.
+const TOGETHER: usize = 64;
+
+/// Crossed edges whose records are asked for together.
+const CHUNK: usize = 128;
+
 /// The highest price that an inverse contract can have.
 pub(super) const HIGHEST: Price = (LIMIT - 1) as Price;
 
@@ -41,10 +47,11 @@ pub(super) const HIGHEST: Price = (LIMIT - 1) as Price;
 pub(super) struct Bands {
     /// Crossed by a mark below; keyed by the negated price, so that the highest comes first.
     lower: Vec<Edges>,
-    lower_places: Places,
     /// Crossed by a mark above.
     upper: Vec<Edges>,
-    upper_places: Places,
+    places: Places,
+    /// Kept for its room: places of edges that were crossed.
+    found: Vec<u32>,
     /// Edges set, moved or taken out so far.
     updates: u64,
 }
@@ -58,33 +65,31 @@ pub(super) struct Band {
 
 impl Bands {
     pub(super) fn new(positions: usize) -> Self {
-        let places = || Vec::with_capacity(positions);
-        Self { lower: Vec::new(), lower_places: places(), upper: Vec::new(), upper_places: places(), updates: 0 }
+        let places = Vec::with_capacity(positions);
+        Self { lower: Vec::new(), upper: Vec::new(), places, found: Vec::new(), updates: 0 }
     }
 
     pub(super) fn add_instrument(&mut self) {
-        self.lower.push(Edges::default());
-        self.upper.push(Edges::default());
+        self.lower.push(Edges::new(Edge::Lower));
+        self.upper.push(Edges::new(Edge::Upper));
     }
 
     pub(super) fn add_holding(&mut self) {
-        self.lower_places.push(ABSENT);
-        self.upper_places.push(ABSENT);
+        self.places.push([ABSENT; 2]);
     }
 
-    /// Makes room for the edges of `holders` positions on either side.
-    pub(super) fn reserve(&mut self, instrument: InstrumentId, holders: usize) {
-        self.lower[instrument.index()].reserve(holders);
-        self.upper[instrument.index()].reserve(holders);
+    /// Makes room for the edges of so many holdings on either side: one that is closed may leave its edge behind.
+    pub(super) fn reserve(&mut self, instrument: InstrumentId, holdings: usize) {
+        self.lower[instrument.index()].reserve(holdings);
+        self.upper[instrument.index()].reserve(holdings);
+        self.found.clear();
+        self.found.reserve(holdings);
     }
 
     /// Bytes, with the spare room.
     pub(super) fn room(&self) -> usize {
-        let sides = [(&self.lower, &self.lower_places), (&self.upper, &self.upper_places)];
-        let room_of = |(edges, places): (&Vec<Edges>, &Places)| {
-            room(edges) + edges.iter().map(Edges::room).sum::<usize>() + room(places)
-        };
-        sides.into_iter().map(room_of).sum()
+        let room_of = |edges: &Vec<Edges>| room(edges) + edges.iter().map(Edges::room).sum::<usize>();
+        room_of(&self.lower) + room_of(&self.upper) + room(&self.places) + room(&self.found)
     }
 
     pub(super) fn updates(&self) -> u64 {
@@ -93,8 +98,8 @@ impl Bands {
 
     pub(super) fn set(&mut self, instrument: InstrumentId, holding: u32, band: Band) {
         let index = instrument.index();
-        let lower = self.lower[index].put_at(&mut self.lower_places, holding, band.lower.map(|price| -price));
-        let upper = self.upper[index].put_at(&mut self.upper_places, holding, band.upper);
+        let lower = self.lower[index].put_at(&mut self.places, holding, band.lower.map(|price| -price));
+        let upper = self.upper[index].put_at(&mut self.places, holding, band.upper);
         self.updates += u64::from(lower) + u64::from(upper);
     }
 
@@ -102,21 +107,45 @@ impl Bands {
         self.set(instrument, holding, Band { lower: None, upper: None });
     }
 
-    /// Adds the holdings whose edge a mark has crossed. Their edges stay until the pool is certified anew or locked: an order
-    /// does not wait for that.
+    /// Whether a mark has crossed any edge.
     #[inline]
-    fn crossed(&self, instrument: InstrumentId, mark: Price, found: &mut Vec<u32>) {
-        self.lower[instrument.index()].below(-mark, found);
-        self.upper[instrument.index()].below(mark, found);
+    pub(super) fn is_crossed(&self, instrument: InstrumentId, mark: Price) -> bool {
+        let index = instrument.index();
+        self.lower[index].has_below(-mark) || self.upper[index].has_below(mark)
+    }
+
+    /// Adds the holdings whose edges a mark has crossed.
+    fn collect(&mut self, instrument: InstrumentId, mark: Price, crossed: &mut Vec<u32>) {
+        let Self { lower, upper, found, .. } = self;
+        for (edges, key) in [(&lower[instrument.index()], -mark), (&upper[instrument.index()], mark)] {
+            edges.find_below(key, found);
+            crossed.extend(found.iter().map(|&place| edges.holding(place)));
+        }
+    }
+
+    /// Takes out all edges that a mark has crossed.
+    fn remove_crossed(&mut self, instrument: InstrumentId, mark: Price) {
+        let Self { lower, upper, places, found, updates } = self;
+        for (edges, key) in [(&mut lower[instrument.index()], -mark), (&mut upper[instrument.index()], mark)] {
+            edges.find_below(key, found);
+            *updates += found.len() as u64;
+            edges.remove_found(places, found);
+        }
+    }
+
+    /// Where the edges of a holding stand: asked for in advance.
+    #[inline]
+    pub(super) fn place(&self, holding: u32) -> u32 {
+        self.places[holding as usize][0]
     }
 
     /// The adverse edge of a certified position: its worst mark inside the band.
     fn adverse_edge(&self, instrument: InstrumentId, unit: Unit, holding: u32, long: bool) -> Option<Price> {
         if long {
-            let key = self.lower[instrument.index()].key(&self.lower_places, holding);
+            let key = self.lower[instrument.index()].key(&self.places, holding);
             adverse(unit, long, key.map(|key| -key), None)
         } else {
-            adverse(unit, long, None, self.upper[instrument.index()].key(&self.upper_places, holding))
+            adverse(unit, long, None, self.upper[instrument.index()].key(&self.places, holding))
         }
     }
 }
@@ -279,19 +308,67 @@ impl Shard {
             return;
         }
         match self.finder {
-            Finder::Strategy(Strategy::Bands | Strategy::Adaptive) => {
-                let mut crossed = std::mem::take(&mut self.crossed);
-                self.bands.crossed(instrument, mark, &mut crossed);
-                for holding in crossed.drain(..) {
-                    let pool = self.holdings[holding as usize].pool;
-                    self.pools[pool as usize].slack = UNCERTIFIED;
-                    self.touch(pool);
+            Finder::Strategy(Strategy::Bands) => {
+                if self.bands.is_crossed(instrument, mark) {
+                    self.cross(instrument, mark);
                 }
-                self.crossed = crossed;
             }
-            Finder::Strategy(Strategy::Sweep | Strategy::Dense) => self.scan(market, instrument),
+            Finder::Strategy(Strategy::Adaptive) => self.adapt(instrument, mark),
+            Finder::Strategy(Strategy::Sweep) => {
+                self.sweep(instrument, mark);
+            }
+            Finder::Strategy(Strategy::Dense) => self.scan(market, instrument),
             Finder::Foresight => self.follow_foresight(),
         }
+    }
+
+    /// Touches every pool with an edge that a mark has crossed, and returns how many edges those are. They stay where they
+    /// are: who is certified anew moves its edge. Those of positions that are closed, and of pools that are locked or swept,
+    /// were left behind when that began, and are taken out now.
+    pub(super) fn cross(&mut self, instrument: InstrumentId, mark: Price) -> usize {
+        let mut crossed = std::mem::take(&mut self.crossed);
+        self.bands.collect(instrument, mark, &mut crossed);
+        let mut left_behind = std::mem::take(&mut self.left_behind);
+        for chunk in crossed.chunks(CHUNK) {
+            if chunk.len() > 1 {
+                self.warm_crossed(chunk);
+            }
+            for &holding in chunk {
+                let Holding { pool, position, .. } = self.holdings[holding as usize];
+                let record = &mut self.pools[pool as usize];
+                if position.quantity == 0 || record.is_locked() || record.slot().is_some() {
+                    left_behind.push(holding);
+                } else {
+                    record.slack = UNCERTIFIED;
+                    self.touch(pool);
+                }
+            }
+        }
+        let live = crossed.len() - left_behind.len();
+        if left_behind.len() > TOGETHER {
+            self.bands.remove_crossed(instrument, mark);
+        } else {
+            for &holding in &left_behind {
+                self.bands.remove(instrument, holding);
+            }
+        }
+        crossed.clear();
+        left_behind.clear();
+        (self.crossed, self.left_behind) = (crossed, left_behind);
+        live
+    }
+
+    /// Reads the records of holdings, then those of their pools: loads that do not depend on each other, in loops so short that
+    /// many are under way at once.
+    fn warm_crossed(&self, holdings: &[u32]) {
+        let mut read = 0;
+        for &holding in holdings {
+            read ^= self.holdings[holding as usize].pool;
+        }
+        for &holding in holdings {
+            read ^= self.pools[self.holdings[holding as usize].pool as usize].first_holding;
+        }
+        std::hint::black_box(read);
     }
 
     /// Evaluates every holder of an instrument.
@@ -314,23 +391,24 @@ impl Shard {
         for at in 0..self.holders[instrument.index()].len() {
             let holding = self.holders[instrument.index()][at];
             let pool = self.holdings[holding as usize].pool;
-            self.pools[pool as usize].slack = UNCERTIFIED;
+            self.void_certificate(pool);
             self.touch(pool);
         }
+        self.sweep.clear(instrument);
     }
 
-    /// Sets the edges and the slack of a pool that is not in breach, from its present excess.
+    /// Sets the edges and the slack of a pool that was just evaluated, with the legs that are noted, and is not in breach.
     pub(super) fn certify(&mut self, market: &Market, pool: u32, excess: i128) {
         debug_assert!(excess > 0, "certify a pool in breach: a kernel bug");
         let mut envelope = 1;
         let mut notional = 0;
         let mut live: u32 = 0;
-        for holding in self.holdings_of(pool) {
-            let holding = &self.holdings[holding as usize];
+        for leg in &self.legs {
+            let holding = &self.holdings[leg.holding as usize];
             let instrument = self.rules(market, holding);
-            if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
+            if instrument.mark.is_some() {
                 envelope += rounding_loss(instrument, &holding.position);
-                notional += instrument.notional(holding.position.quantity, mark);
+                notional += leg.notional;
                 live += 1;
             }
         }
@@ -340,30 +418,29 @@ impl Shard {
             return;
         }
         let reserve = if live > 1 { spare / RESERVE_DIVISOR } else { 0 };
-        let fall = self.spread(market, pool, spare - reserve, notional);
+        let fall = self.spread(market, spare - reserve, notional);
         self.pools[pool as usize].slack = slack_of(spare - fall);
         if spare < fall {
             self.pin(market, pool);
         }
     }
 
-    /// Splits a budget over the positions of a pool by notional, sets their edges, and returns how much they can fall.
-    fn spread(&mut self, market: &Market, pool: u32, budget: i128, notional: i128) -> i128 {
+    /// Splits a budget over the noted legs by notional, sets their edges, and returns how much they can fall.
+    fn spread(&mut self, market: &Market, budget: i128, notional: i128) -> i128 {
         let mut fall = 0;
-        let mut at = self.pools[pool as usize].first_holding;
-        while let Some(holding) = self.holdings.get(at as usize) {
+        for at in 0..self.legs.len() {
+            let leg = self.legs[at];
+            let holding = &self.holdings[leg.holding as usize];
             let instrument = self.rules(market, holding);
-            if let (Some(mark), true) = (instrument.mark, holding.position.quantity != 0) {
+            if let Some(mark) = instrument.mark {
                 let position = holding.position;
-                let part = instrument.notional(position.quantity, mark);
-                let budget = if part == notional { budget } else { weighted(budget, part, notional) };
+                let budget = if leg.notional == notional { budget } else { weighted(budget, leg.notional, notional) };
                 let band = band_for(instrument, &position, mark, budget.min(LIMIT) as u64);
-                self.bands.set(holding.instrument, at, band);
+                self.bands.set(leg.instrument, leg.holding, band);
                 let worst =
                     adverse(instrument.spec.unit, position.quantity > 0, band.lower, band.upper).unwrap_or(mark);
-                fall += excess_at(instrument, &position, mark) - excess_at(instrument, &position, worst);
+                fall += leg.excess - excess_at(instrument, &position, worst);
             }
-            at = holding.next;
         }
         fall
     }
@@ -380,14 +457,10 @@ impl Shard {
         }
     }
 
-    /// Takes the edges of a pool out: it is locked, and nobody asks for them.
+    /// A pool is locked: it is not certified, nor swept. Its edges are left behind: many no mark will ever cross.
     pub(super) fn unwatch(&mut self, pool: u32) {
+        self.leave_sweep(pool);
         self.pools[pool as usize].slack = UNCERTIFIED;
-        let mut at = self.pools[pool as usize].first_holding;
-        while let Some(holding) = self.holdings.get(at as usize) {
-            self.bands.remove(holding.instrument, at);
-            at = holding.next;
-        }
     }
 
     /// By how much the certificate of a pool changes with a position of it, in quanta: its part is its excess at its adverse
@@ -426,21 +499,21 @@ fn weighted(budget: i128, part: i128, whole: i128) -> i128 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::decimal::Grid;
     use crate::market::{AssetId, FundId, InstrumentSpec};
     use crate::slope::{SizeStep, Slope};
     use crate::tiers::{TierRow, TierTable};
 
-    fn instrument(tiers: &TierTable, unit: Unit, fee: i64) -> Instrument {
+    pub(in crate::shard) fn instrument(tiers: &TierTable, unit: Unit, fee: i64) -> Instrument {
         let grid = Grid::decimals(0);
         let mut spec = InstrumentSpec::new("X", AssetId(0), FundId(0), (grid, grid), unit, tiers.clone());
         (spec.close_fee_in_mm, spec.taker_fee_ppb) = (fee > 0, fee);
         Instrument::new(spec)
     }
 
-    fn tables(rule: TierRule) -> Vec<TierTable> {
+    pub(in crate::shard) fn tables(rule: TierRule) -> Vec<TierTable> {
         let rates = [1, 100_000_000, 333_333_333, 500_000_000, 899_999_999];
         let mut tables = Vec::new();
         for (i, &first) in rates.iter().enumerate() {

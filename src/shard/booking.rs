@@ -122,6 +122,7 @@ impl Shard {
         if record.slack >= 0 {
             record.slack = slack_of(i128::from(record.slack) + amount);
         }
+        self.pay_into_sweep(pool, amount);
         self.spend_slack(pool);
         self.touch(pool);
         self.note_change(pool);
@@ -155,10 +156,8 @@ impl Shard {
             let left = change.map_or(UNCERTIFIED, |change| slack_of(i128::from(slack) + change));
             self.pools[pool as usize].slack = left;
         }
+        self.void_lines(pool);
         self.drop_floor(market, holding);
-        if after.quantity == 0 {
-            self.bands.remove(id, holding);
-        }
         self.spend_slack(pool);
         self.touch(pool);
         self.note_change(pool);
@@ -172,10 +171,10 @@ impl Shard {
             holders.reserve_exact(holders.len() / 8 + 8); // little to spare: there is one list for each instrument
         }
         holders.push(holding);
-        if self.finder.sets_edges() {
-            let holders = self.holders[instrument.index()].len();
-            self.bands.reserve(instrument, holders);
-            self.crossed.reserve(2 * holders); // an edge on either side
+        let holders = holders.len();
+        if self.finder.sweeps() {
+            self.sweep.reserve(instrument, holders);
+            reserve(&mut self.below, holders);
         }
     }
 
@@ -187,4 +186,9 @@ impl Shard {
             self.holdings[moved as usize].holder = place;
         }
     }
+}
+
+/// Makes room for so many in all.
+fn reserve(list: &mut Vec<u32>, entries: usize) {
+    list.reserve(entries.saturating_sub(list.len()));
 }

@@ -171,19 +171,23 @@ impl Shard {
         }
     }
 
-    /// Sets the edges of a pool that watches levels, from its margin; false if it watches none after all.
-    pub(super) fn certify_levels(&mut self, market: &Market, pool: u32, margin: &Margin) -> bool {
-        if self.levels(market, pool).next().is_none() {
+    /// Whether a pool that watches levels still has any; if not, it watches none from now on.
+    pub(super) fn still_watches_levels(&mut self, market: &Market, pool: u32) -> bool {
+        let any = self.levels(market, pool).next().is_some();
+        if !any {
             // What it has reached is kept as long as none of its marks lives.
             let level = &mut self.pools[pool as usize].level;
             *level = level.filter(|reached| reached.ppb() > 0);
-            return false;
         }
+        any
+    }
+
+    /// Sets the edges of a pool that watches levels, from its margin.
+    pub(super) fn certify_levels(&mut self, market: &Market, pool: u32, margin: &Margin) {
         match self.room_of(market, pool, margin) {
             Some((room, notional)) => self.set_level_edges(market, pool, room, notional),
             None => self.pin(market, pool),
         }
-        true
     }
 
     /// How far a pool is from the next change of its state, and the notional of its positions with a mark; none if too
@@ -234,7 +238,7 @@ impl Shard {
     pub(super) fn spend_slack(&mut self, pool: u32) {
         let record = &mut self.pools[pool as usize];
         if record.level.is_some() {
-            record.slack = UNCERTIFIED;
+            record.slack = record.slack.min(UNCERTIFIED);
         }
     }
 

@@ -215,7 +215,6 @@ impl Shard {
         for breached in found.breached.drain(..) {
             self.begin_liquidation(market, &breached, cause, &mut told, outbox);
         }
-        self.certify_found_safe(market);
         for attention in found.ready.drain(..) {
             self.leave_undecided(attention.pool);
             outbox.put(Report::Undecided);

@@ -1,6 +1,6 @@
 //! Jobs, as far as they concern the accounts of a shard: their turn in the order of ids, or earlier.
 
-use super::store::{Holding, NONE, UNCERTIFIED};
+use super::store::{Holding, NONE};
 use super::{Outbox, Report, Shard};
 use crate::jobs::{Job, JobKind, JobName, Part};
 use crate::map::Set;
@@ -156,7 +156,7 @@ impl Shard {
             let record = &self.holdings[holding as usize];
             if record.position.quantity != 0 {
                 let pool = record.pool;
-                self.pools[pool as usize].slack = UNCERTIFIED;
+                self.void_certificate(pool);
                 self.watch_levels(pool, instrument);
                 self.touch(pool);
                 self.note_change(pool);

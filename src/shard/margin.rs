@@ -5,7 +5,7 @@ use super::store::{Holding, OrderBook, leverage_of};
 use crate::command::{MarginMode, PositionSide};
 use crate::contract::{Unit, Valuation};
 use crate::event::PoolName;
-use crate::market::{AssetId, Instrument, Market};
+use crate::market::{AssetId, Instrument, InstrumentId, Market};
 use crate::number::{LIMIT, Price, Quantity, div_ceil, div_floor, mul_div_floor};
 use crate::position::Position;
 use crate::tiers::TierRule;
@@ -51,6 +51,17 @@ impl Margin {
 pub(super) struct Disposable {
     pub(super) initial: i128,
     pub(super) available: i128,
+}
+
+/// A position of the pool that was evaluated last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leg {
+    pub(super) holding: u32,
+    pub(super) instrument: InstrumentId,
+    /// At the present mark, in quanta.
+    pub(super) notional: i128,
+    /// Its part of the pool's excess there.
+    pub(super) excess: i128,
 }
 
 /// Maintenance margin of a position at the present mark.
@@ -178,6 +189,13 @@ pub(super) fn entry_tick(instrument: &Instrument, position: &Position) -> Price 
     Price::try_from(nearest.clamp(1, LIMIT - 1)).unwrap_or(Price::MAX)
 }
 
+/// How many terms of the maintenance margin are rounded by themselves: it is less than so many quanta above the exact one.
+#[inline]
+pub(super) fn rounded_terms(instrument: &Instrument) -> i128 {
+    let deduction = i128::from(instrument.spec.tiers.rule() == TierRule::Marginal);
+    1 + deduction + i128::from(instrument.spec.close_fee_ppb() > 0)
+}
+
 /// How much a position's excess can fall, in quanta, although its mark moves in its favour.
 ///
 /// The exact margin `M*(N) = N · (mmr + fee) − D*` is continuous and rises more slowly than `N`. Rounding gives
@@ -195,8 +213,7 @@ pub(super) fn entry_tick(instrument: &Instrument, position: &Position) -> Price 
 /// `N − V` can rise by 1, so one more is lost: `r`.
 #[inline]
 pub(super) fn rounding_loss(instrument: &Instrument, position: &Position) -> i128 {
-    let deduction = i128::from(instrument.spec.tiers.rule() == TierRule::Marginal);
-    let rounded = 1 + deduction + i128::from(instrument.spec.close_fee_ppb() > 0);
+    let rounded = rounded_terms(instrument);
     match (instrument.spec.unit, position.quantity > 0) {
         (Unit::Linear(_), true) => rounded - 1,
         (Unit::Linear(_), false) | (Unit::Inverse { .. }, true) => 0,
@@ -214,6 +231,26 @@ impl Shard {
                 self.add_position(market, holding, &mut margin);
             }
         }
+        margin
+    }
+
+    /// As [`Shard::evaluate`], and notes the positions: who certifies the pool then has not to walk them again.
+    pub(super) fn evaluate_legs(&mut self, market: &Market, pool: u32) -> Margin {
+        self.evaluations += 1;
+        let mut legs = std::mem::take(&mut self.legs);
+        legs.clear();
+        let record = &self.pools[pool as usize];
+        let mut margin = Margin { equity: record.collateral, ..Margin::default() };
+        for at in self.holdings_of(pool) {
+            let holding = &self.holdings[at as usize];
+            if holding.position.quantity == 0 {
+                continue;
+            }
+            let (Valuation { value, notional }, required) = self.add_position(market, holding, &mut margin);
+            let excess = value - holding.position.cost - required;
+            legs.push(Leg { holding: at, instrument: holding.instrument, notional, excess });
+        }
+        self.legs = legs;
         margin
     }
 

@@ -14,7 +14,7 @@ pub struct Memory {
     pub positions: usize,
     /// By instrument: who holds it.
     pub holders: usize,
-    /// By instrument and side: edges, and where each position has its own.
+    /// By instrument and side: edges, and where each position has its own; columns of the sweep.
     pub edges: usize,
     /// Open orders, what they reserve, and the table of their ids.
     pub orders: usize,
@@ -77,7 +77,11 @@ impl Shard {
             pools: room(&self.pools) + room(&self.touched) + room(&self.changed),
             positions: room(&self.holdings) + holdings,
             holders: room(&self.holders) + self.holders.iter().map(room).sum::<usize>(),
-            edges: self.bands.room(),
+            edges: self.bands.room()
+                + self.sweep.room()
+                + room(&self.crossed)
+                + room(&self.left_behind)
+                + room(&self.below),
             orders: room(&self.books) + room(&self.orders) + orders,
             bursts: room(&self.liquidations)
                 + room(&self.free_liquidations)

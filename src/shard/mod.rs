@@ -3,6 +3,7 @@
 //! Plain single-threaded code without I/O, clock or lock. Which shard an account lives in never shows in an event:
 //! whoever drives several of them merges their findings in the order of accounts.
 
+mod adaptive;
 mod answers;
 mod bands;
 mod booking;
@@ -13,6 +14,7 @@ mod corrections;
 mod deleverage;
 mod edges;
 mod ended;
+mod examine;
 mod floor;
 mod foresight;
 mod groups;
@@ -30,6 +32,7 @@ mod reports;
 mod score_bounds;
 mod scores;
 mod store;
+mod sweep;
 mod turns;
 mod view;
 mod work;
@@ -66,14 +69,15 @@ use groups::Groups;
 use jobs::JobShare;
 use liquidation::Liquidation;
 use lookup::Lookup;
+use margin::Leg;
 use store::{Account, Holding, NONE, OpenOrder, OrderBook, Pool};
+use sweep::Sweep;
 use turns::Turns;
 
 /// How a shard finds the pools that a mark puts in breach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Strategy {
     /// By the edges of trigger bands: work only where a mark crosses one.
-    #[default]
     Bands,
     /// By a lower bound of every pool's excess, which each mark moves along a column of its holders: the strongest scan.
     Sweep,
@@ -81,6 +85,7 @@ pub enum Strategy {
     /// rival.
     Dense,
     /// By bands; pools that are crossed by the hundred are swept until it is calm again.
+    #[default]
     Adaptive,
 }
 
@@ -112,6 +117,12 @@ impl Finder {
     #[inline]
     fn sets_edges(self) -> bool {
         matches!(self, Self::Strategy(Strategy::Bands | Strategy::Adaptive))
+    }
+
+    /// Whether pools are swept.
+    #[inline]
+    fn sweeps(self) -> bool {
+        matches!(self, Self::Strategy(Strategy::Sweep | Strategy::Adaptive))
     }
 }
 
@@ -188,6 +199,8 @@ pub(crate) struct Shard {
     free_order: u32,
     /// By instrument: the holdings with a position.
     holders: Vec<Vec<u32>>,
+    /// By instrument: holdings, with a position or without.
+    holdings_in: Vec<usize>,
     /// By instrument: lots of all long positions.
     long_lots: Vec<i64>,
     /// The same as it was at the last `time`.
@@ -195,6 +208,17 @@ pub(crate) struct Shard {
     /// By instrument: what the venue can still fill of liquidation orders, in lots.
     in_flight: Vec<i64>,
     bands: Bands,
+    sweep: Sweep,
+    /// Whether a mark has crossed so many edges that their pools are to be swept.
+    storm: bool,
+    /// Marks since one let more than a few pools be looked at.
+    calm_marks: usize,
+    /// Kept for their room: positions of the pool that was evaluated last, holdings whose edges a mark crossed, those of them that were left behind, pools whose
+    /// bounds it let fall below zero.
+    legs: Vec<Leg>,
+    crossed: Vec<u32>,
+    left_behind: Vec<u32>,
+    below: Vec<u32>,
     liquidations: Vec<Liquidation>,
     free_liquidations: Vec<u32>,
     /// Orders that ended with lots that the venue may have filled.
@@ -211,10 +235,6 @@ pub(crate) struct Shard {
     held_back: Vec<u32>,
     /// Pools to look at before the next input.
     touched: Vec<u32>,
-    /// Looked at, and not in breach: to be certified when the orders are out.
-    safe: Vec<(u32, Margin)>,
-    /// Kept for its room: holdings whose edges a mark has crossed.
-    crossed: Vec<u32>,
     /// Whether any pool was touched since the last decision.
     stirred: bool,
     /// Kept for their room.
@@ -232,7 +252,7 @@ pub(crate) struct Shard {
 impl Shard {
     pub(crate) fn new(number: u32, shards: u32, strategy: Strategy, capacity: Capacity) -> Self {
         let burst = capacity.accounts.min(BURST);
-        Self {
+        let mut shard = Self {
             number,
             shards,
             finder: Finder::Strategy(strategy),
@@ -249,10 +269,18 @@ impl Shard {
             orders: Vec::with_capacity(capacity.orders),
             free_order: NONE,
             holders: Vec::new(),
+            holdings_in: Vec::new(),
             long_lots: Vec::new(),
             lots_at_time: Vec::new(),
             in_flight: Vec::new(),
             bands: Bands::new(capacity.positions),
+            sweep: Sweep::default(),
+            storm: false,
+            calm_marks: 0,
+            legs: Vec::new(),
+            crossed: Vec::new(),
+            left_behind: Vec::new(),
+            below: Vec::new(),
             liquidations: Vec::with_capacity(burst),
             free_liquidations: Vec::with_capacity(burst),
             ended: EndedOrders::with_capacity(burst),
@@ -262,8 +290,6 @@ impl Shard {
             undecided: Vec::with_capacity(burst),
             held_back: Vec::new(),
             touched: Vec::with_capacity(capacity.accounts), // each pool once
-            safe: Vec::with_capacity(burst.max(1)),
-            crossed: Vec::new(),
             stirred: false,
             found: Findings::with_capacity(burst),
             told: Vec::with_capacity(16),
@@ -271,7 +297,11 @@ impl Shard {
             notes_changes: false,
             evaluations: 0,
             exact_orders: 0,
+        };
+        if shard.finder.sweeps() {
+            shard.sweep = Sweep::with_capacity(capacity.accounts);
         }
+        shard
     }
 
     /// Makes room for one more asset.
@@ -297,10 +327,13 @@ impl Shard {
     /// Makes room for one more instrument.
     pub(crate) fn add_instrument(&mut self) {
         self.holders.push(Vec::new());
+        self.holdings_in.push(0);
         self.long_lots.push(0);
         self.lots_at_time.push(0);
         self.in_flight.push(0);
         self.bands.add_instrument();
+        self.sweep.add_instrument();
+        self.legs.reserve(self.holders.len() * 2); // an account may hold both legs of each
         self.ranges.add_instrument();
     }
 
@@ -344,89 +377,16 @@ impl Shard {
         self.exact_orders
     }
 
-    /// Looks at every touched pool: adds it to the findings, or leaves it to be certified ([`Shard::certify_found_safe`]), which no
-    /// order has to wait for.
-    pub(crate) fn examine(&mut self, market: &Market, findings: &mut Findings) {
-        while let Some(pool) = self.touched.pop() {
-            self.pools[pool as usize].touched = false;
-            self.end_suppression(market, pool);
-            if self.pools[pool as usize].is_locked() {
-                if self.is_ready(pool) {
-                    findings.ready.push(self.attention(pool));
-                }
-            } else if let Some(margin) = self.needs_liquidation(market, pool, &mut findings.called) {
-                if self.is_behind(market, pool) && self.has_living_mark(market, pool) {
-                    self.certify_found_safe(market); // as they were found: others of the account may be booked for too
-                    self.catch_up_pool(market, pool);
-                    self.touch(pool); // looked at again, with all that is booked for it
-                } else {
-                    findings.breached.push(Breached { attention: self.attention(pool), margin });
-                }
-            }
-        }
-    }
-
     /// Whether any pool waits to be examined.
     #[inline]
     pub(crate) fn is_quiet(&self) -> bool {
         self.touched.is_empty()
     }
 
-    /// A breach without a living mark is announced anew only after the pool held a living mark, or nothing.
-    fn end_suppression(&mut self, market: &Market, pool: u32) {
-        if self.pools[pool as usize].suppressed {
-            let still = self.evaluate(market, pool).holds_position && !self.has_living_mark(market, pool);
-            self.pools[pool as usize].suppressed = still;
-        }
-    }
-
     fn attention(&self, pool: u32) -> Attention {
         let record = &self.pools[pool as usize];
         let account = self.accounts[record.account as usize].id;
         Attention { account, name: record.name, shard: self.number, pool }
-    }
-
-    /// Evaluates an unlocked pool unless its certificate still holds, and returns its margin if it is in breach; else leaves it to
-    /// be certified, and notes if it rose past a level of margin calls.
-    fn needs_liquidation(&mut self, market: &Market, pool: u32, called: &mut Vec<Called>) -> Option<Margin> {
-        if self.finder.sets_edges() && self.pools[pool as usize].slack >= 0 {
-            return None;
-        }
-        let margin = self.evaluate_counted(market, pool);
-        if margin.in_breach() {
-            self.sight.note(pool);
-            return Some(margin);
-        }
-        if self.watches_levels(pool) {
-            if self.level_changes(market, pool, &margin) {
-                self.sight.note(pool);
-            }
-            called.extend(self.note_level(market, pool, margin));
-        }
-        if self.finder.sets_edges() && margin.holds_position {
-            if self.safe.len() == self.safe.capacity() {
-                self.certify_found_safe(market); // the list never grows
-            }
-            self.safe.push((pool, margin));
-        }
-        None
-    }
-
-    /// Certifies the pools that were found not to be in breach.
-    pub(crate) fn certify_found_safe(&mut self, market: &Market) {
-        let mut safe = std::mem::take(&mut self.safe);
-        for (pool, margin) in safe.drain(..) {
-            debug_assert_eq!(
-                margin,
-                self.evaluate(market, pool),
-                "the pool changed since it was looked at: a kernel bug"
-            );
-            let by_level = self.watches_levels(pool) && self.certify_levels(market, pool, &margin);
-            if !by_level {
-                self.certify(market, pool, margin.equity - margin.maintenance);
-            }
-        }
-        self.safe = safe;
     }
 
     fn evaluate_counted(&mut self, market: &Market, pool: u32) -> Margin {

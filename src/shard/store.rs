@@ -69,7 +69,8 @@ pub(super) struct Account {
 pub(super) struct Pool {
     /// The balance of a cross pool, the margin of an isolated one; in quanta.
     pub(super) collateral: i128,
-    /// What the certificate has left above the rounding envelope; negative: there is none.
+    /// What the certificate has left above the rounding envelope; negative: there is none. Below [`UNCERTIFIED`] it tells the
+    /// slot where the pool is swept instead.
     pub(super) slack: i64,
     /// Of a cross pool: what its holdings take at worst while marks stay in their ranges ([`super::floor`]), in quanta.
     pub(super) floor_unrealised: i64,
@@ -95,6 +96,17 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn is_locked(&self) -> bool {
         self.liquidation != NO_LIQUIDATION
+    }
+
+    /// Where it is swept.
+    #[inline]
+    pub(super) fn slot(&self) -> Option<u32> {
+        (self.slack < UNCERTIFIED).then(|| (UNCERTIFIED - 1 - self.slack) as u32)
+    }
+
+    /// It is swept from now on, and has no edges that count.
+    pub(super) fn enter_slot(&mut self, slot: u32) {
+        self.slack = UNCERTIFIED - 1 - i64::from(slot);
     }
 }
 
@@ -269,6 +281,13 @@ impl Shard {
             book: NONE,
         });
         self.bands.add_holding();
+        self.holdings_in[instrument.index()] += 1;
+        if self.finder.sets_edges() {
+            let holdings = self.holdings_in[instrument.index()];
+            self.bands.reserve(instrument, holdings);
+            self.crossed.reserve(holdings);
+            self.left_behind.reserve(holdings);
+        }
         self.enter_pool(index, pool);
         index
     }
@@ -304,6 +323,9 @@ impl Shard {
             suppressed: false,
             level: None,
         });
+        if self.finder.sweeps() {
+            self.sweep.reserve_slots(self.pools.len());
+        }
         // So that no tick has to make room for it.
         if self.touched.capacity() < self.pools.len() {
             self.touched.reserve(self.pools.capacity() - self.touched.len());

@@ -40,6 +40,6 @@ impl Sub for Work {
 
 impl Shard {
     pub(crate) fn work(&self) -> Work {
-        Work { evaluations: self.evaluations, edge_updates: self.bands.updates(), swept: 0 }
+        Work { evaluations: self.evaluations, edge_updates: self.bands.updates(), swept: self.sweep.swept() }
     }
 }
