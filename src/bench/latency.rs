@@ -1,4 +1,4 @@
-//! From a tick to its order, an order check, or the word that it is done: through an engine over a [`World`], seen from the
+//! From a tick to its order, an order check, or the word that it is done: through an engine over a [`World`](super::World), seen from the
 //! caller's thread.
 //!
 //! ```text
