@@ -11,8 +11,9 @@ use crate::market::{Instrument, InstrumentId, InstrumentSpec, MarkChange, Market
 use crate::number::{Price, Quantity, charge};
 use crate::prices::Change;
 
-/// Accounts that one place books, unless the instrument says otherwise: so few that no tick waits long (`benches/funding.rs`).
-pub const DEFAULT_CHUNK: u32 = 16;
+/// Accounts that one place books, unless the instrument says otherwise. Where ticks must not wait for more than a few
+/// microseconds, 16 is a good choice (`benches/funding.rs`).
+pub const DEFAULT_CHUNK: u32 = 4096;
 
 /// What is booked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -33,6 +33,7 @@ pub fn spec(index: u64) -> InstrumentSpec {
         TierTable::new(TierRule::Marginal, &rows).unwrap(),
     );
     (spec.maker_fee_ppb, spec.taker_fee_ppb) = (-500_000, 500_000);
+    spec.funding.chunk = 16; // no tick waits long
     spec
 }
 

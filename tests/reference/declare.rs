@@ -119,7 +119,7 @@ impl State {
         need_size("tick", &f.tick)?;
         need_size("lot", &f.lot)?;
         need_size("multiplier", &f.multiplier)?;
-        let chunk = f.funding.as_ref().and_then(|funding| funding.chunk).unwrap_or(16);
+        let chunk = f.funding.as_ref().and_then(|funding| funding.chunk).unwrap_or(4096);
         need((1..1 << 32).contains(&chunk), "bad_value", format!("chunk {chunk} is out of range"))?;
         let decimals = self.assets[settle].decimals;
         let inverse = f.kind == "inverse_perp";
