@@ -12,7 +12,7 @@ use crate::number::Price;
 
 /// A storm: a mark crosses more edges than this. Setting their edges anew would cost what sweeping them does for hundreds of
 /// marks.
-const STORM: usize = 64;
+const STORM: usize = 256;
 
 /// Or more than one in so many of the instrument's holders: of few a sweep costs next to nothing.
 const HOLDERS: usize = 8;
