@@ -11,14 +11,14 @@
 //!
 //! `TERRACE_BENCH_HOLDERS` sets another number of shorts.
 
+mod contract;
+
+use contract::spec;
 use criterion::Criterion;
 use std::time::{Duration, Instant};
 use terrace::command::{Command, Fill, MarginMode, Side};
-use terrace::contract::Unit;
-use terrace::decimal::Grid;
 use terrace::event::Event;
-use terrace::market::{AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec};
-use terrace::tiers::{TierRow, TierRule, TierTable};
+use terrace::market::{AssetId, FundSpec, InstrumentId};
 use terrace::{Capacity, Kernel, Settings, Strategy};
 
 const INSTRUMENTS: u64 = 20;
@@ -71,19 +71,6 @@ impl Dice {
     fn around(&mut self, most: i64) -> i64 {
         self.below(2 * most as u64 + 1) as i64 - most
     }
-}
-
-fn spec(index: u64) -> InstrumentSpec {
-    let row = |cap: i128, mmr_ppb, max_leverage| TierRow { cap, mmr_ppb, max_leverage, deduction: None };
-    let rows = [row(1 << 42, 4_000_000, 12_500), row(1 << 45, 5_000_000, 10_000), row(1 << 60, 10_000_000, 5_000)];
-    InstrumentSpec::new(
-        &format!("C{index}"),
-        ASSET,
-        FundId(0),
-        (Grid::decimals(1), Grid::decimals(3)),
-        Unit::Linear(100),
-        TierTable::new(TierRule::Marginal, &rows).unwrap(),
-    )
 }
 
 fn fill(account: u64, instrument: InstrumentId, side: Side, quantity: i64, price: i64) -> Command {

@@ -4,13 +4,12 @@
 //! order that the simulated venue fills at the mark, or against depth, or claims that the fund bears. The tick is timed, and
 //! divided by the liquidations that it ended.
 
+mod contract;
+
 use std::time::{Duration, Instant};
 use terrace::command::{Command, Fill, Side};
-use terrace::contract::Unit;
-use terrace::decimal::Grid;
 use terrace::event::Event;
 use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec};
-use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, Level, VenueMode};
 use terrace::{Capacity, Kernel, Settings, Strategy};
 
@@ -26,19 +25,7 @@ const ROUNDS: usize = 11;
 const FALLEN: i64 = START - START * 7 / 1_000;
 
 fn spec(index: u32) -> InstrumentSpec {
-    let row = |cap: i128, mmr_ppb, max_leverage| TierRow { cap, mmr_ppb, max_leverage, deduction: None };
-    let rows = [row(1 << 42, 4_000_000, 12_500), row(1 << 45, 5_000_000, 10_000), row(1 << 60, 10_000_000, 5_000)];
-    InstrumentSpec {
-        liquidation_fee_ppb: 1_000_000,
-        ..InstrumentSpec::new(
-            &format!("C{index}"),
-            ASSET,
-            FundId(0),
-            (Grid::decimals(1), Grid::decimals(3)),
-            Unit::Linear(100),
-            TierTable::new(TierRule::Marginal, &rows).unwrap(),
-        )
-    }
+    InstrumentSpec { liquidation_fee_ppb: 1_000_000, ..contract::spec(u64::from(index)) }
 }
 
 fn buy(account: u64, instrument: InstrumentId, quantity: i64) -> Command {

@@ -5,11 +5,12 @@
 
 #![allow(dead_code, reason = "each bench uses its part")]
 
+#[path = "../contract/mod.rs"]
+mod contract;
+
+use contract::spec;
 use terrace::command::{Command, Fill, Side};
-use terrace::contract::Unit;
-use terrace::decimal::Grid;
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec};
-use terrace::tiers::{TierRow, TierRule, TierTable};
+use terrace::market::{AssetId, InstrumentId};
 use terrace::{Capacity, Kernel, Settings, Strategy};
 
 pub const INSTRUMENTS: u64 = 10;
@@ -35,19 +36,6 @@ pub fn leverage(pair: u64) -> i64 {
 
 pub fn accounts() -> u64 {
     std::env::var("TERRACE_BENCH_ACCOUNTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000)
-}
-
-pub fn spec(index: u64) -> InstrumentSpec {
-    let row = |cap: i128, mmr_ppb, max_leverage| TierRow { cap, mmr_ppb, max_leverage, deduction: None };
-    let rows = [row(1 << 42, 4_000_000, 12_500), row(1 << 45, 5_000_000, 10_000), row(1 << 60, 10_000_000, 5_000)];
-    InstrumentSpec::new(
-        &format!("C{index}"),
-        ASSET,
-        FundId(0),
-        (Grid::decimals(1), Grid::decimals(3)),
-        Unit::Linear(100),
-        TierTable::new(TierRule::Marginal, &rows).unwrap(),
-    )
 }
 
 /// Accounts in pairs, one long where the other is short, with money for their leverage.

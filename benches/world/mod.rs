@@ -5,13 +5,13 @@
 
 #![allow(dead_code, reason = "each bench uses a part")]
 
+#[path = "../contract/mod.rs"]
+mod contract;
+
 use hdrhistogram::Histogram;
 use std::time::{Duration, Instant};
 use terrace::command::{Command, Fill, Liquidity, Side};
-use terrace::contract::Unit;
-use terrace::decimal::Grid;
-use terrace::market::{AssetId, FundId, InstrumentId, InstrumentSpec};
-use terrace::tiers::{TierRow, TierRule, TierTable};
+use terrace::market::{AssetId, InstrumentId, InstrumentSpec};
 use terrace::{Capacity, Kernel, Settings, Strategy};
 
 pub const INSTRUMENTS: u64 = 500;
@@ -21,17 +21,8 @@ pub const ASSET: AssetId = AssetId(0);
 /// Rounds of which the median is told.
 const ROUNDS: usize = 9;
 
-pub fn spec(index: u64) -> InstrumentSpec {
-    let row = |cap: i128, mmr_ppb, max_leverage| TierRow { cap, mmr_ppb, max_leverage, deduction: None };
-    let rows = [row(1 << 42, 4_000_000, 12_500), row(1 << 45, 5_000_000, 10_000), row(1 << 60, 10_000_000, 5_000)];
-    let mut spec = InstrumentSpec::new(
-        &format!("C{index}"),
-        ASSET,
-        FundId(0),
-        (Grid::decimals(1), Grid::decimals(3)),
-        Unit::Linear(100),
-        TierTable::new(TierRule::Marginal, &rows).unwrap(),
-    );
+fn spec(index: u64) -> InstrumentSpec {
+    let mut spec = contract::spec(index);
     (spec.maker_fee_ppb, spec.taker_fee_ppb) = (-500_000, 500_000);
     spec.funding.chunk = 16; // no tick waits long
     spec
