@@ -82,6 +82,12 @@ impl Shard {
         }
     }
 
+    /// The range of an instrument, both ends inside.
+    #[inline]
+    pub(super) fn range(&self, id: InstrumentId) -> [Price; 2] {
+        self.ranges.ends[id.index()]
+    }
+
     /// From now on no sums hold that were made before.
     pub(super) fn begin_epoch(&mut self) {
         self.ranges.epoch = self.ranges.epoch.checked_add(1).unwrap_or_else(|| {
