@@ -151,9 +151,7 @@ pub(super) fn initial_requirement(
     };
     match mode {
         MarginMode::Cross => with_orders,
-        MarginMode::Isolated => {
-            (with_orders - required(position.quantity.into(), notional)).max(0)
-        }
+        MarginMode::Isolated => (with_orders - required(position.quantity.into(), notional)).max(0),
     }
 }
 

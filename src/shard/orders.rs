@@ -328,11 +328,7 @@ impl Shard {
 }
 
 /// An order may not take a position beyond the last cap, or to a size whose margin takes all of the notional.
-fn check_reach(
-    instrument: &Instrument,
-    position: &Position,
-    [before, after]: [&OrderBook; 2],
-) -> Result<(), Refusal> {
+fn check_reach(instrument: &Instrument, position: &Position, [before, after]: [&OrderBook; 2]) -> Result<(), Refusal> {
     let tiers = &instrument.spec.tiers;
     let notional = position.notional(instrument);
     let Some(slope) = tiers.slope() else {
