@@ -21,8 +21,8 @@ impl Desk {
     pub(super) fn take_quiet_mark(&mut self, instrument: InstrumentId, price: Price, ts_ns: Option<u64>) -> bool {
         let Self { market, shard } = self;
         // The sequencer tells the time with every price.
-        let quiet = shard.is_quiet_at(instrument, price)
-            && market.move_plain_mark(instrument, price, ts_ns.unwrap_or(0));
+        let quiet =
+            shard.is_quiet_at(instrument, price) && market.move_plain_mark(instrument, price, ts_ns.unwrap_or(0));
         if quiet {
             market.see_time(ts_ns);
             shard.pass_quiet_mark();

@@ -64,8 +64,9 @@ impl Worker {
                     trace.take();
                 }
                 match slot.kind {
-                    Kind::Command(Command::Mark { instrument, price } | Command::MarkFrom { instrument, price, .. })
-                        if desk.take_quiet_mark(instrument, price, slot.ts_ns) => {}
+                    Kind::Command(
+                        Command::Mark { instrument, price } | Command::MarkFrom { instrument, price, .. },
+                    ) if desk.take_quiet_mark(instrument, price, slot.ts_ns) => {}
                     Kind::Command(ref command) => self.outbox.carry_out(&mut desk, self.ring.place(), slot, command),
                     Kind::Book { instrument, top } => {
                         self.outbox.take_book(&mut desk, self.ring.place(), slot, instrument, top);
