@@ -303,7 +303,9 @@ impl Kernel {
             && shards.iter().all(|shard| shard.is_quiet_at(id, price));
         if quiet {
             rounds.take_quiet_mark(id, price, ts_ns);
-            shards.iter_mut().for_each(|shard| shard.pass_quiet_mark());
+            for shard in shards.iter_mut() {
+                shard.pass_quiet_mark();
+            }
             self.inputs += 1;
             self.seq += 1;
         }
