@@ -147,6 +147,7 @@ impl Instrument {
 
     /// The notional of unsigned numbers that come from outside; none where lots, price or notional are not below 2^62.
     #[must_use]
+    #[inline]
     pub fn admitted_value(&self, lots: Quantity, price: Price) -> Option<i128> {
         match self.spec.unit {
             Unit::Linear(unit) => {
