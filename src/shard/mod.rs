@@ -30,6 +30,7 @@ mod orders;
 mod preview;
 mod reports;
 mod score_bounds;
+mod score_estimates;
 mod scores;
 mod store;
 mod sweep;
