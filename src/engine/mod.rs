@@ -52,6 +52,8 @@ pub use crate::rounds::VenueAnswer;
 pub use cores::{Layout, Pinning, Shape, StartError};
 pub use failure::Failure;
 pub use memory::Memory;
+#[cfg(feature = "journal")]
+pub(crate) use record::Steps;
 pub use record::{Decision, Depth, Divergence, Entry, Retrace, replay};
 pub use slot::{Output, VenueMessage};
 #[cfg(feature = "cli")]
