@@ -81,21 +81,17 @@ impl Output {
     ) -> Result<(), Failed> {
         let ratios: Vec<f64> = values.iter().zip(references).map(|(value, reference)| value / reference).collect();
         let (value, reference, ratio) = (Figure::of(values), Figure::of(references), Figure::of(&ratios));
-        let met = if target < 0.0 { ratio.median >= -target } else { ratio.median <= target };
+        let (met, sign) = if target < 0.0 { (ratio.median >= -target, ">=") } else { (ratio.median <= target, "<=") };
         let met = (target != 0.0).then_some(met);
-        let aim = match met {
-            None => String::new(),
-            Some(met) => format!(
-                ", target {} {}: {}",
-                if target < 0.0 { "≥" } else { "≤" },
-                target.abs(),
-                if met { "met" } else { "not met" }
-            ),
+        let target = met.map(|_| format!("ratio {sign} {}", target.abs()));
+        let aim = match (&target, met) {
+            (Some(target), Some(met)) => format!(", target {target}: {}", if met { "met" } else { "not met" }),
+            _ => String::new(),
         };
         self.line(&format!("[{figure}] {what}: {value} {unit}, reference {reference}, ratio {ratio}{aim}"));
         self.figures.push(json!({
             "figure": figure, "what": what, "value": value.median, "unit": unit, "reference": reference.median,
-            "ratio": ratio.median, "target": target.abs(), "met": met, "spread": [value.least, value.most],
+            "ratio": ratio.median, "target": target, "met": met, "spread": [value.least, value.most],
             "rounds": values, "references": references,
         }));
         Ok(())
