@@ -404,6 +404,15 @@ pub enum Command {
 }
 
 impl Command {
+    /// A mark that it gives.
+    #[inline]
+    pub(crate) fn given_mark(&self) -> Option<(InstrumentId, Price)> {
+        match *self {
+            Self::Mark { instrument, price } | Self::MarkFrom { instrument, price, .. } => Some((instrument, price)),
+            _ => None,
+        }
+    }
+
     /// What it says of prices, and of which instrument; none: of all, that time has passed.
     #[inline]
     pub(crate) fn price_input(&self) -> Option<(Option<InstrumentId>, PriceInput)> {

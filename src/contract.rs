@@ -147,14 +147,15 @@ impl Instrument {
 
     /// The notional of unsigned numbers that come from outside; none where lots, price or notional are not below 2^62.
     #[must_use]
+    #[inline]
     pub fn admitted_value(&self, lots: Quantity, price: Price) -> Option<i128> {
         match self.spec.unit {
             Unit::Linear(unit) => {
-                let lots_at_price = i128::from(lots) * i128::from(price);
-                let value = match i64::try_from(lots_at_price) {
-                    Ok(lots_at_price) => Some(i128::from(lots_at_price) * i128::from(unit)),
-                    Err(_) => lots_at_price.checked_mul(i128::from(unit)),
-                };
+                if let Some(value) = lots.checked_mul(price).and_then(|lots_at_price| lots_at_price.checked_mul(unit)) {
+                    return Some(i128::from(value)).filter(|&value| value < LIMIT);
+                }
+                // Too large, or far below zero.
+                let value = (i128::from(lots) * i128::from(price)).checked_mul(i128::from(unit));
                 value.filter(|&value| value < LIMIT)
             }
             Unit::Inverse { .. } => {
@@ -204,6 +205,7 @@ impl Instrument {
 
     /// Initial margin of `lots`, signed or not, of a notional, in quanta, at a leverage in hundredths.
     #[must_use]
+    #[inline]
     pub fn initial_margin(&self, lots: impl Into<i128>, notional: i128, leverage: u32) -> i128 {
         let lots = lots.into();
         match self.spec.controls.limits.oi_im {
@@ -223,6 +225,7 @@ impl Instrument {
 
     /// What opening a `part` of a whole position takes, in quanta: the part's notional at the whole's rate.
     #[must_use]
+    #[inline]
     pub fn opening_margin(&self, whole: (impl Into<i128>, i128), part: i128, leverage: u32) -> i128 {
         let (lots, notional) = (whole.0.into(), whole.1);
         if let Some(slope) = self.spec.tiers.slope() {
@@ -237,6 +240,7 @@ impl Instrument {
 
     /// The maximum leverage of `lots`, signed or not, of a notional, in hundredths.
     #[must_use]
+    #[inline]
     pub fn max_leverage(&self, lots: impl Into<i128>, notional: i128) -> u32 {
         let tiers = &self.spec.tiers;
         match tiers.slope() {

@@ -139,6 +139,12 @@ impl Arbiter {
         self.exhausted = false;
     }
 
+    /// Whether a mark that moves has no business here: nothing is held, and no fund is watched.
+    #[inline]
+    pub(crate) fn is_calm(&self) -> bool {
+        self.held == 0 && !self.watched && self.turned.is_empty() && !self.ledger.interest_due
+    }
+
     /// A fund's balance, in quanta.
     pub(crate) fn balance(&self, fund: FundId) -> i128 {
         self.balances[fund.index()]

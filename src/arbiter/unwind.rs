@@ -91,9 +91,12 @@ impl Arbiter {
     /// A mark of the instrument was set: its inventory may try again.
     #[inline]
     pub(crate) fn on_mark(&mut self, market: &Market, instrument: InstrumentId) {
+        self.exhausted = false;
+        if self.held == 0 {
+            return; // what is taken over later is stale then
+        }
         let inventory = &mut self.inventory[instrument.index()];
         inventory.unwinding.stale = true;
-        self.exhausted = false;
         if inventory.position.quantity != 0 {
             self.recount(market, instrument.index());
             if self.watched {

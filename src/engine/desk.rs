@@ -1,6 +1,7 @@
 //! What a worker works on, and how it changes hands: by value, so that it has one owner at any time.
 
 use crate::market::{InstrumentId, MarkChange, Market};
+use crate::number::Price;
 use crate::prices::PriceInput;
 use crate::ring::Bell;
 use crate::ring::sync::ArrayQueue;
@@ -15,6 +16,20 @@ pub(super) struct Desk {
 }
 
 impl Desk {
+    /// Takes a mark that concerns nobody here; false if it is not certain that it is one, and nothing was done.
+    #[inline]
+    pub(super) fn take_quiet_mark(&mut self, instrument: InstrumentId, price: Price, ts_ns: Option<u64>) -> bool {
+        let Self { market, shard } = self;
+        // The sequencer tells the time with every price.
+        let quiet =
+            shard.is_quiet_at(instrument, price) && market.move_plain_mark(instrument, price, ts_ns.unwrap_or(0));
+        if quiet {
+            market.see_time(ts_ns);
+            shard.pass_quiet_mark();
+        }
+        quiet
+    }
+
     /// Takes what came in of an instrument's prices, and finds whom it concerns; whether the mark changed.
     #[inline]
     pub(super) fn reprice(&mut self, instrument: InstrumentId, input: PriceInput, now_ns: u64) -> bool {

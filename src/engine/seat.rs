@@ -36,6 +36,13 @@ impl Colleague {
         self.first_told().is_some_and(|told| told > place) || self.cursor.load() > place
     }
 
+    /// The first place at which the worker said something, or has not been yet: it passed those below without a word, but for
+    /// what was taken in already.
+    fn silent_until(&self) -> u64 {
+        let passed = self.cursor.load(); // before the reports: what it told until then is there
+        self.first_told().unwrap_or(passed)
+    }
+
     fn first_told(&self) -> Option<u64> {
         self.reports.peek().map(|told| told.place)
     }
@@ -63,6 +70,8 @@ pub(super) struct Seat {
     pub(super) seq: u64,
     /// The refusal of the present place, if a shard refused.
     pub(super) refusal: Option<Refusal>,
+    /// Whether a worker's word on the present place was taken in while another's was still awaited.
+    pub(super) has_begun_place: bool,
     /// Whether a decision was asked for and has not come.
     pub(super) awaits_decision: bool,
     /// Whether what the pools of the last place began is still to be told.
@@ -86,11 +95,18 @@ pub(super) enum Step {
     Ended,
 }
 
+/// Quiet marks that one step passes over at most: the caller looks after the venue between steps.
+const QUIET_MARKS: u64 = 64;
+
 impl Seat {
-    /// One place further, if all workers are.
+    /// Marks that concern nobody further, else one place, if all workers are.
     pub(super) fn step(&mut self) -> Step {
         if !self.tell() {
             return Step::Waits;
+        }
+        if self.pass_quiet_marks() {
+            self.go_on();
+            return Step::Done;
         }
         let Some(&slot) = self.ring.peek() else { return Step::Waits };
         let place = self.ring.place();
@@ -140,10 +156,33 @@ impl Seat {
             }
         }
         self.ring.advance();
+        self.go_on();
+        Step::Done
+    }
+
+    /// Takes the marks that come next and concern nobody, of the places that all workers have passed without a word.
+    fn pass_quiet_marks(&mut self) -> bool {
+        if self.has_begun_place || self.holds_begun || self.awaits_decision || !self.rounds.is_calm() {
+            return false;
+        }
+        let first = self.ring.place();
+        let silent = self.colleagues.iter().map(Colleague::silent_until).min().unwrap_or(first);
+        while self.ring.place() < silent.min(first + QUIET_MARKS)
+            && let Some(&Slot { seq, ts_ns, kind: Kind::Command(ref command), .. }) = self.ring.peek()
+            && let Some((instrument, price)) = command.given_mark()
+            && self.rounds.take_quiet_mark(instrument, price, ts_ns)
+        {
+            self.seq = seq;
+            self.ring.advance();
+        }
+        self.ring.place() > first
+    }
+
+    /// The present place is behind: whoever waits for that learns it.
+    fn go_on(&mut self) {
         self.ring.release();
         self.caller.ring(); // the sequencer may wait for room
         self.tell();
-        Step::Done
     }
 
     /// What the shards halted for.
@@ -244,7 +283,9 @@ impl Seat {
             if popped {
                 colleague.bell.ring();
             }
+            self.has_begun_place |= popped;
         }
+        self.has_begun_place &= !passed;
         passed
     }
 

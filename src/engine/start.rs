@@ -104,11 +104,11 @@ impl Engine {
 }
 
 /// A worker that is ready to start.
-struct Crew {
+pub(super) struct Crew {
     name: String,
     core: Option<usize>,
-    worker: Worker,
-    desk: Desk,
+    pub(super) worker: Worker,
+    pub(super) desk: Desk,
 }
 
 /// What all ends have in common.
@@ -125,7 +125,7 @@ struct Common {
 }
 
 /// Makes rings, queues, and those at their ends.
-fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, Box<Seat>, Vec<Crew>) {
+pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, Box<Seat>, Vec<Crew>) {
     let epoch = Instant::now();
     let Facts { known, in_order, hedging, interest } = facts(&kernel);
     let caller = Bell::new(shape.wait);
@@ -175,6 +175,7 @@ fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, B
         seq: 0,
         refusal: None,
         awaits_decision: false,
+        has_begun_place: false,
         holds_begun: false,
         settled: 0,
         records: settings.record,

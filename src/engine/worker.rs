@@ -64,11 +64,6 @@ impl Worker {
                     trace.take();
                 }
                 match slot.kind {
-                    Kind::Command(ref command) => self.outbox.carry_out(&mut desk, self.ring.place(), slot, command),
-                    Kind::Book { instrument, top } => {
-                        self.outbox.take_book(&mut desk, self.ring.place(), slot, instrument, top);
-                    }
-                    Kind::Pass => desk.market.see_time(slot.ts_ns),
                     Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask => desk = self.halt(desk)?,
                     Kind::Stop => {
                         self.advance_and_release();
@@ -77,6 +72,7 @@ impl Worker {
                         }
                         return Some(desk);
                     }
+                    _ => self.outbox.take_in(&mut desk, self.ring.place(), slot),
                 }
                 if self.panic_at == Some(self.ring.place()) {
                     injected_panic(self.number);
@@ -124,6 +120,19 @@ fn injected_panic(worker: u32) {
 }
 
 impl WorkerOutbox {
+    /// An input for which nobody halts.
+    #[inline]
+    pub(super) fn take_in(&mut self, desk: &mut Desk, place: u64, slot: &Slot) {
+        match slot.kind {
+            Kind::Command(Command::Mark { instrument, price } | Command::MarkFrom { instrument, price, .. })
+                if desk.take_quiet_mark(instrument, price, slot.ts_ns) => {}
+            Kind::Command(ref command) => self.carry_out(desk, place, slot, command),
+            Kind::Book { instrument, top } => self.take_book(desk, place, slot, instrument, top),
+            Kind::Pass => desk.market.see_time(slot.ts_ns),
+            Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask | Kind::Stop => {}
+        }
+    }
+
     fn carry_out(&mut self, desk: &mut Desk, place: u64, slot: &Slot, command: &Command) {
         self.place = place;
         desk.market.see_time(time_of(slot.ts_ns, command));

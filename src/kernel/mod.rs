@@ -157,7 +157,9 @@ impl Kernel {
     /// command has ordered for all accounts, piece by piece, each with what follows from it.
     pub fn decide(&mut self) {
         self.decide_input();
-        while self.book_piece() {}
+        if self.rounds.market.may_have_pieces() {
+            while self.book_piece() {}
+        }
     }
 
     /// The second half of an input by itself, without what is ordered for all accounts. [`Kernel::book_piece`] must follow
@@ -233,6 +235,9 @@ impl Kernel {
         counts: bool,
     ) -> Result<(), Refusal> {
         self.check_time(if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns })?;
+        if self.take_quiet_mark(ts_ns, command, off_grid) {
+            return Ok(());
+        }
         let Self { rounds, shards, reports, inputs, seq, record, .. } = self;
         let mut facts = Inline { rounds, shards };
         let found = sequencer::check(&facts.rounds.market, &mut facts, command, off_grid)?;
@@ -277,6 +282,34 @@ impl Kernel {
         let cause = self.rounds.cause_of(command);
         self.find_breaches(cause);
         Ok(())
+    }
+
+    /// Carries out a mark that concerns nobody, which is nearly all of them; false if it is not certain that it is one, and nothing
+    /// was done.
+    #[inline]
+    fn take_quiet_mark(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> bool {
+        let Some((id, price)) = command.given_mark().filter(|&(_, price)| price > 0 && !off_grid.any()) else {
+            return false;
+        };
+        let Self { rounds, shards, .. } = self;
+        let Some(instrument) = rounds.market.instruments.get(id.index()).filter(|instrument| instrument.is_plain())
+        else {
+            return false;
+        };
+        let lots = sequencer::open_interest(shards, &rounds.arbiter, id).max(1);
+        let quiet = instrument.admitted_value(lots, price).is_some()
+            && self.record.is_none()
+            && rounds.is_calm()
+            && shards.iter().all(|shard| shard.is_quiet_at(id, price));
+        if quiet {
+            rounds.take_quiet_mark(id, price, ts_ns);
+            for shard in shards.iter_mut() {
+                shard.pass_quiet_mark();
+            }
+            self.inputs += 1;
+            self.seq += 1;
+        }
+        quiet
     }
 
     fn find_breaches(&mut self, cause: Cause) {

@@ -128,13 +128,26 @@ impl Market {
         if first { MarkChange::First } else { MarkChange::Moved }
     }
 
+    /// Moves the mark of a plain instrument, as [`Market::reprice`] does; false if that is to be asked, and nothing was done.
+    #[inline]
+    pub(crate) fn move_plain_mark(&mut self, id: InstrumentId, price: Price, now_ns: u64) -> bool {
+        let Some(instrument) = self.instruments.get_mut(id.index()).filter(|instrument| instrument.is_plain()) else {
+            return false;
+        };
+        (instrument.mark, instrument.given_ns) = (Some(price), now_ns);
+        instrument.carry_over();
+        true
+    }
+
     /// Takes what came in of an instrument's prices, at this time, and makes index and mark anew.
     pub(crate) fn reprice(&mut self, id: InstrumentId, input: PriceInput, now_ns: u64) -> Change {
         let instrument = &mut self.instruments[id.index()];
         let rules = &instrument.spec.prices;
         let (computed, has_age) = (rules.mark.is_computed(), rules.mark.stale_after_ns.is_some());
+        if let PriceInput::Mark { .. } = input {
+            instrument.given_ns = now_ns;
+        }
         if let (PriceInput::Mark { price, source }, false) = (input, has_age) {
-            instrument.prices.note_given_mark(now_ns);
             let (mark, airlock) = self.set_mark(id, price, source, now_ns);
             return Change { mark, index_froze: false, airlock };
         }
@@ -151,7 +164,7 @@ impl Market {
         } else if let PriceInput::Mark { price, source } = input {
             let set = self.set_mark(id, price, source, now_ns);
             self.thaw_after(id, FreezeCause::Stale, set)
-        } else if instrument.mark.is_some() && instrument.prices.given_mark_is_stale(rules) {
+        } else if instrument.mark.is_some() && instrument.prices.given_mark_is_stale(rules, instrument.given_ns) {
             (self.freeze(id, FreezeCause::Stale), AirlockStep::None)
         } else {
             (MarkChange::None, AirlockStep::None)
@@ -204,7 +217,7 @@ impl Market {
         // What holds comes before what goes, so that a mark that stays frozen does not live in between.
         let (first, goes) = if rules.mark.is_computed() {
             (self.recompute_mark(id, now_ns), FreezeCause::Stale)
-        } else if instrument.mark.is_some() && instrument.prices.given_mark_is_stale(rules) {
+        } else if instrument.mark.is_some() && instrument.prices.given_mark_is_stale(rules, instrument.given_ns) {
             ((self.freeze(id, FreezeCause::Stale), AirlockStep::None), FreezeCause::Index)
         } else {
             ((self.thaw(id, FreezeCause::Stale), AirlockStep::None), FreezeCause::Index)
@@ -231,6 +244,12 @@ impl Market {
     #[must_use]
     pub fn has_jobs(&self) -> bool {
         !self.jobs.is_empty()
+    }
+
+    /// Whether anything may be due that no input asks for: a piece of a job, or a funding by itself.
+    #[inline]
+    pub(crate) fn may_have_pieces(&self) -> bool {
+        !self.jobs.is_empty() || !self.self_funding.is_empty()
     }
 
     /// The settlement that falls due by itself at this time, of the first such instrument.

@@ -121,8 +121,6 @@ pub(crate) struct Prices {
     impact_bid: Option<Price>,
     impact_ask: Option<Price>,
     book_ns: u64,
-    /// When a mark was given last.
-    mark_ns: u64,
     /// The time up to which samples were taken.
     now_ns: u64,
     /// Twice the mid, in steps of 10^-8, as it was found fresh last.
@@ -158,7 +156,6 @@ impl Prices {
             impact_bid: None,
             impact_ask: None,
             book_ns: 0,
-            mark_ns: 0,
             now_ns: 0,
             twice_mid: None,
             window: Window::of(&rules.mark),
@@ -204,7 +201,6 @@ impl Prices {
     pub(crate) fn take(&mut self, rules: &PriceRules, input: PriceInput, now_ns: u64) -> bool {
         self.sample(rules, now_ns);
         match input {
-            PriceInput::Mark { .. } => self.mark_ns = now_ns,
             PriceInput::Index { venue, price } => {
                 if let Some(quote) = self.quotes.get_mut(usize::from(venue)) {
                     *quote = Quote { price, at_ns: now_ns };
@@ -216,7 +212,7 @@ impl Prices {
                 (self.last, self.last_ns) = (Some(last), now_ns);
                 (self.bid, self.ask, self.book_ns) = (bid, ask, now_ns);
             }
-            PriceInput::Time | PriceInput::Release { .. } => {}
+            PriceInput::Mark { .. } | PriceInput::Time | PriceInput::Release { .. } => {}
         }
         let lived = self.index_lives;
         let index = index_of(&rules.index, &self.quotes, now_ns, &mut self.room);
@@ -224,12 +220,6 @@ impl Prices {
         self.index = index.or(self.index);
         self.twice_mid = self.fresh_mid(rules);
         lived && !self.index_lives
-    }
-
-    /// A mark was given, where nothing else is made of it.
-    #[inline]
-    pub(crate) fn note_given_mark(&mut self, now_ns: u64) {
-        self.mark_ns = now_ns;
     }
 
     /// From now on prices come about by other rules. Venues that stay keep their latest price, and what was sampled is kept
@@ -261,10 +251,8 @@ impl Prices {
         if due(from) != due(to) {
             self.first_premium_ns = self.first_premium_ns.map(|_| now_ns + 1); // the first is the next after this
         }
-        if from.mark.is_computed() != to.mark.is_computed() {
-            // A mark that was computed counts as given now; the first that is computed is told.
-            (self.mark_ns, self.told) =
-                if from.mark.is_computed() { (now_ns, self.told) } else { (self.mark_ns, None) };
+        if !from.mark.is_computed() && to.mark.is_computed() {
+            self.told = None; // the first that is computed is told
         }
         self.take(to, PriceInput::Time, now_ns)
     }
@@ -285,9 +273,9 @@ impl Prices {
         rules.mark.stale_after_ns.is_none_or(|limit| self.now_ns.saturating_sub(at_ns) <= limit)
     }
 
-    /// Whether the mark that was given last is too old.
-    pub(crate) fn given_mark_is_stale(&self, rules: &PriceRules) -> bool {
-        !self.is_fresh(rules, self.mark_ns)
+    /// Whether the mark that was given last, at `given_ns`, is too old.
+    pub(crate) fn given_mark_is_stale(&self, rules: &PriceRules, given_ns: u64) -> bool {
+        !self.is_fresh(rules, given_ns)
     }
 
     fn fresh_mid(&self, rules: &PriceRules) -> Option<i128> {

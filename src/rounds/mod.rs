@@ -16,6 +16,7 @@ mod airlock;
 mod decide;
 mod numbers;
 mod pacing;
+mod quiet;
 
 pub(crate) use airlock::Airlocks;
 pub use decide::VenueAnswer;

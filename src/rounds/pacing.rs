@@ -54,6 +54,12 @@ impl Pace {
         }
     }
 
+    /// Whether nobody waits for room.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
     /// Whether a decision could let somebody go; `manual`: only an input that frees room can.
     pub(super) fn has_business(&self, manual: bool) -> bool {
         self.waiting > 0 && (self.freed || !manual)

@@ -19,6 +19,7 @@
 use super::edges::{ABSENT, Edge, Edges, Places};
 use super::margin::{excess_at, rounding_loss};
 use super::memory::room;
+use super::quiet::Reaches;
 use super::store::{Holding, UNCERTIFIED, slack_of};
 use super::{Finder, Shard, Strategy};
 use crate::contract::{Unit, Valuation};
@@ -50,6 +51,7 @@ pub(super) struct Bands {
     /// Crossed by a mark above.
     upper: Vec<Edges>,
     places: Places,
+    pub(super) reaches: Reaches,
     /// Kept for its room: places of edges that were crossed.
     found: Vec<u32>,
     /// Edges set, moved or taken out so far.
@@ -66,12 +68,20 @@ pub(super) struct Band {
 impl Bands {
     pub(super) fn new(positions: usize) -> Self {
         let places = Vec::with_capacity(positions);
-        Self { lower: Vec::new(), upper: Vec::new(), places, found: Vec::new(), updates: 0 }
+        Self {
+            lower: Vec::new(),
+            upper: Vec::new(),
+            places,
+            reaches: Reaches::default(),
+            found: Vec::new(),
+            updates: 0,
+        }
     }
 
     pub(super) fn add_instrument(&mut self) {
         self.lower.push(Edges::new(Edge::Lower));
         self.upper.push(Edges::new(Edge::Upper));
+        self.reaches.add_instrument();
     }
 
     pub(super) fn add_holding(&mut self) {
@@ -101,6 +111,7 @@ impl Bands {
         let lower = self.lower[index].put_at(&mut self.places, holding, band.lower.map(|price| -price));
         let upper = self.upper[index].put_at(&mut self.places, holding, band.upper);
         self.updates += u64::from(lower) + u64::from(upper);
+        self.reaches.narrow(instrument, band);
     }
 
     pub(super) fn remove(&mut self, instrument: InstrumentId, holding: u32) {
@@ -114,6 +125,19 @@ impl Bands {
         self.lower[index].has_below(-mark) || self.upper[index].has_below(mark)
     }
 
+    /// Whether a mark has crossed no edge: then none does until it leaves `range` or comes to the nearest.
+    #[inline]
+    fn find_reach(&mut self, instrument: InstrumentId, mark: Price, range: [Price; 2]) -> bool {
+        let calm = !self.is_crossed(instrument, mark);
+        if calm {
+            let index = instrument.index();
+            let lower = self.lower[index].nearest().map(|key| -key);
+            let nearest = Band { lower, upper: self.upper[index].nearest() };
+            self.reaches.set(instrument, nearest, range);
+        }
+        calm
+    }
+
     /// Adds the holdings whose edges a mark has crossed.
     fn collect(&mut self, instrument: InstrumentId, mark: Price, crossed: &mut Vec<u32>) {
         let Self { lower, upper, found, .. } = self;
@@ -125,7 +149,7 @@ impl Bands {
 
     /// Takes out all edges that a mark has crossed.
     fn remove_crossed(&mut self, instrument: InstrumentId, mark: Price) {
-        let Self { lower, upper, places, found, updates } = self;
+        let Self { lower, upper, places, found, updates, .. } = self;
         for (edges, key) in [(&mut lower[instrument.index()], -mark), (&mut upper[instrument.index()], mark)] {
             edges.find_below(key, found);
             *updates += found.len() as u64;
@@ -305,6 +329,12 @@ impl Shard {
             return;
         }
         if change != MarkChange::Moved {
+            return;
+        }
+        if self.finder.sets_edges()
+            && self.sweep.pools() == 0
+            && self.bands.find_reach(instrument, mark, self.range(instrument))
+        {
             return;
         }
         match self.finder {

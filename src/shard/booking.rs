@@ -33,7 +33,7 @@ impl Shard {
     pub(crate) fn book_fill(&mut self, market: &Market, holding: u32, fill: &FillSide, events: &mut Events) {
         let account = self.holdings[holding as usize].account;
         let cross = self.cross_pool_of(market, holding);
-        let floor = self.keep_floor(market, cross, Some(holding));
+        let floor = self.keep_floor(market, cross, holding);
         if let Some(order) = fill.order {
             self.use_order(market, account, holding, order, fill.quantity, events);
         }

@@ -179,10 +179,10 @@ impl Shard {
     ) -> Option<(u32, Option<u32>)> {
         match found {
             Some(place) => (place.shard == self.number).then_some((place.account, place.first)),
-            None if self.owns(account) => {
-                let index = self.find(account)?;
-                Some((index, self.first_holding(index, instrument)))
-            }
+            None if self.owns(account) => match self.find_holding(account, instrument) {
+                Some((index, first)) => Some((index, Some(first))),
+                None => Some((self.find(account)?, None)),
+            },
             None => None,
         }
     }

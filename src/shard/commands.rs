@@ -162,7 +162,7 @@ impl Shard {
         mode: MarginMode,
     ) -> Result<(), Refusal> {
         let in_use =
-            |at: u32| self.holdings[at as usize].position.quantity != 0 || self.order_book(at) != OrderBook::EMPTY;
+            |at: u32| self.holdings[at as usize].position.quantity != 0 || *self.order_book(at) != OrderBook::EMPTY;
         if self.legs(account, id).any(in_use) {
             return Err(Refusal::ModeInUse { account: self.accounts[account as usize].id });
         }

@@ -62,6 +62,12 @@ impl Edges {
         matches!(self.keys.first(), Some(&first) if first < key)
     }
 
+    /// The smallest key.
+    #[inline]
+    pub(super) fn nearest(&self) -> Option<i64> {
+        self.keys.first().copied()
+    }
+
     /// The places of all keys below `key`, in rising order: they are the top of the heap, walked level by level.
     pub(super) fn find_below(&self, key: i64, found: &mut Vec<u32>) {
         found.clear();

@@ -22,7 +22,7 @@ use super::store::{NONE, OrderBook, leverage_of};
 use crate::command::MarginMode;
 use crate::event::PoolName;
 use crate::market::{AssetId, Instrument, InstrumentId, Market};
-use crate::number::{LIMIT, Price};
+use crate::number::{LIMIT, Price, Quantity};
 use crate::position::Position;
 
 /// How far a range reaches on either side: a fiftieth of the mark.
@@ -52,12 +52,36 @@ impl Ranges {
     }
 }
 
-/// What a holding, or the legs of one, takes from what can be disposed of, at worst; in quanta.
+/// What a holding, or the legs of one, takes from what can be disposed of, at worst; or a sum of that; in quanta. Sums that 64
+/// bits cannot hold are none: the exact computation decides then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Worst {
     /// Its result: of cross positions.
-    pub(super) unrealised: i128,
-    pub(super) required: i128,
+    pub(super) unrealised: i64,
+    pub(super) required: i64,
+}
+
+impl Worst {
+    #[inline]
+    fn plus(self, worst: Self) -> Option<Self> {
+        let without = self;
+        Some(Self {
+            unrealised: without.unrealised.checked_add(worst.unrealised)?,
+            required: without.required.checked_add(worst.required)?,
+        })
+    }
+
+    #[inline]
+    fn minus(self, own: Self) -> Option<Self> {
+        let unrealised = self.unrealised.checked_sub(own.unrealised)?;
+        Some(Self { unrealised, required: self.required.checked_sub(own.required)? })
+    }
+
+    /// What is left of a balance.
+    #[inline]
+    fn left_of(self, balance: i128) -> i128 {
+        balance + i128::from(self.unrealised.min(0)) - i128::from(self.required)
+    }
 }
 
 /// The sums of a cross pool without one holding, while that changes.
@@ -65,6 +89,15 @@ pub(super) struct Worst {
 pub(super) struct Kept {
     pool: u32,
     without: Worst,
+}
+
+/// A position at the ends of its instrument's range, in quanta.
+#[derive(Clone, Copy, Debug, Default)]
+struct AtEnds {
+    /// Its result at the worse one.
+    unrealised: i64,
+    /// Its notional, the smaller one first.
+    notionals: [i64; 2],
 }
 
 impl Shard {
@@ -82,6 +115,12 @@ impl Shard {
         }
     }
 
+    /// The range of an instrument, both ends inside.
+    #[inline]
+    pub(super) fn range(&self, id: InstrumentId) -> [Price; 2] {
+        self.ranges.ends[id.index()]
+    }
+
     /// From now on no sums hold that were made before.
     pub(super) fn begin_epoch(&mut self) {
         self.ranges.epoch = self.ranges.epoch.checked_add(1).unwrap_or_else(|| {
@@ -91,24 +130,33 @@ impl Shard {
     }
 
     /// The floor of what an account can dispose of by the sums of its cross pool, if they hold.
+    #[inline]
     pub(super) fn floor(&self, cross: u32) -> Option<i128> {
-        let pool = &self.pools[cross as usize];
-        let sums = (i128::from(pool.floor_unrealised), i128::from(pool.floor_required));
-        (pool.floor_epoch == self.ranges.epoch).then(|| pool.collateral + sums.0.min(0) - sums.1)
+        Some(self.worst_sums(cross)?.left_of(self.pools[cross as usize].collateral))
     }
 
-    /// As [`Shard::floor`]; the sums are made if they do not hold.
-    pub(super) fn ensure_floor(&mut self, market: &Market, account: u32, cross: u32) -> Option<i128> {
+    /// The sums of a cross pool, if they hold.
+    #[inline]
+    fn worst_sums(&self, cross: u32) -> Option<Worst> {
+        let pool = &self.pools[cross as usize];
+        let sums = Worst { unrealised: pool.floor_unrealised, required: pool.floor_required };
+        (pool.floor_epoch == self.ranges.epoch).then_some(sums)
+    }
+
+    /// As [`Shard::worst_sums`]; they are made if they do not hold.
+    #[inline]
+    pub(super) fn ensure_sums(&mut self, market: &Market, account: u32, cross: u32) -> Option<Worst> {
         if self.pools[cross as usize].floor_epoch != self.ranges.epoch {
             let PoolName::Cross(asset) = self.pools[cross as usize].name else { return None };
             let sums = self.sum_worst(market, account, asset)?;
             self.set_sums(market, cross, Some(sums));
         }
         debug_assert!(self.floor_is_sound(market, cross), "a floor above what is available: a kernel bug");
-        self.floor(cross)
+        self.worst_sums(cross)
     }
 
     /// The sums of all that reserves on an account's cross pool.
+    #[cold]
     fn sum_worst(&self, market: &Market, account: u32, asset: AssetId) -> Option<Worst> {
         let mut sums = Worst::default();
         for pool in self.pools_of(account) {
@@ -120,9 +168,7 @@ impl Shard {
             let mut at = self.pools[pool as usize].first_holding;
             while let Some(holding) = self.holdings.get(at as usize) {
                 // The legs of a cross pool stand side by side in its list, the long one first.
-                let worst = self.worst_of(market, at, None)?;
-                sums.unrealised += worst.unrealised;
-                sums.required += worst.required;
+                sums = sums.plus(self.worst_of(market, at)?)?;
                 let both = mode == MarginMode::Cross && holding.side.is_some();
                 at = if both {
                     self.holdings.get(holding.next as usize).map_or(NONE, |leg| leg.next)
@@ -134,133 +180,119 @@ impl Shard {
         Some(sums)
     }
 
-    /// What a holding takes at worst, of cross legs both together; with other orders than its own, if given. None where that
-    /// depends on more than marks.
-    fn worst_of(&self, market: &Market, at: u32, book: Option<&OrderBook>) -> Option<Worst> {
+    /// What a holding takes at worst, of cross legs both together. None where that depends on more than marks.
+    #[inline]
+    fn worst_of(&self, market: &Market, at: u32) -> Option<Worst> {
+        let [worst] = self.worst_with(market, at, [self.order_book(at)]);
+        worst
+    }
+
+    /// As [`Shard::worst_of`], with each of these books instead of its own.
+    #[inline]
+    fn worst_with<const N: usize>(&self, market: &Market, at: u32, books: [&OrderBook; N]) -> [Option<Worst>; N] {
         let holding = &self.holdings[at as usize];
-        let instrument = market.instrument(holding.instrument);
-        if instrument.spec.controls.limits.oi_im.is_some() {
-            return None; // open interest
-        }
-        let own = self.order_book(at);
-        let (leverage, mode) = (leverage_of(market, holding), self.mode(at));
-        let worst = self.worst_at_ends(
-            instrument,
-            holding.instrument,
-            &holding.position,
-            book.unwrap_or(&own),
-            (leverage, mode),
-        );
-        match self.other_leg(at).filter(|_| mode == MarginMode::Cross) {
-            None => Some(worst),
-            Some(leg) => {
-                let (position, book) = (&self.holdings[leg as usize].position, self.order_book(leg));
-                let beside = self.worst_at_ends(instrument, holding.instrument, position, &book, (leverage, mode));
-                let unrealised = worst.unrealised + beside.unrealised;
-                Some(Worst { unrealised, required: worst.required.max(beside.required) })
+        let (id, instrument) = (holding.instrument, market.instrument(holding.instrument));
+        let margined = (leverage_of(market, holding), self.mode(at));
+        let ends = self.at_ends(instrument, id, &holding.position);
+        let Some(ends) = ends.filter(|_| instrument.spec.controls.limits.oi_im.is_none()) else {
+            return [None; N]; // open interest
+        };
+        let worst = books.map(|book| worst_at(instrument, holding.position.quantity, &ends, book, margined));
+        match holding.side {
+            Some(_) if margined.1 == MarginMode::Cross => {
+                worst.map(|worst| self.with_other_leg(market, at, worst?, margined))
             }
+            _ => worst,
         }
     }
 
-    fn worst_at_ends(
-        &self,
-        instrument: &Instrument,
-        id: InstrumentId,
-        position: &Position,
-        book: &OrderBook,
-        (leverage, mode): (u32, MarginMode),
-    ) -> Worst {
-        let orders = book.buys != 0 || book.sells != 0;
-        if !orders && (position.quantity == 0 || mode == MarginMode::Isolated) {
-            return Worst::default();
+    #[cold]
+    fn with_other_leg(&self, market: &Market, at: u32, own: Worst, margined: (u32, MarginMode)) -> Option<Worst> {
+        let leg = self.other_leg(at)?;
+        let holding = &self.holdings[leg as usize];
+        let instrument = market.instrument(holding.instrument);
+        let ends = self.at_ends(instrument, holding.instrument, &holding.position)?;
+        let beside = worst_at(instrument, holding.position.quantity, &ends, self.order_book(leg), margined)?;
+        let unrealised = own.unrealised.checked_add(beside.unrealised)?;
+        Some(Worst { unrealised, required: own.required.max(beside.required) })
+    }
+
+    #[inline]
+    fn at_ends(&self, instrument: &Instrument, id: InstrumentId, position: &Position) -> Option<AtEnds> {
+        if position.quantity == 0 {
+            return Some(AtEnds::default());
         }
         let at = |end: usize| match instrument.mark {
             Some(_) => instrument.valuation(position.quantity, self.ranges.ends[id.index()][end]),
             None => position.valuation(instrument),
         };
         let [low, high] = [at(0), at(1)];
-        let least = requirement_at(instrument, position.quantity, [low.notional, high.notional], book, leverage);
-        match mode {
-            MarginMode::Cross => Worst { unrealised: low.value.min(high.value) - position.cost, required: least },
-            MarginMode::Isolated => {
-                let notional = low.notional.min(high.notional);
-                let alone = instrument.initial_margin(position.quantity, notional, leverage);
-                Worst { unrealised: 0, required: (least - alone).max(0) }
-            }
-        }
+        let unrealised = narrow(low.value.min(high.value) - position.cost)?;
+        let [one, other] = [narrow(low.notional)?, narrow(high.notional)?];
+        Some(AtEnds { unrealised, notionals: [one.min(other), one.max(other)] })
     }
 
-    /// What the orders of a holding, or of one that an account is yet to get, require at worst.
-    pub(super) fn worst_with(
+    /// What an order makes of the sums of a cross pool that hold: with its holding, or one that the account is yet to get, as it
+    /// will be.
+    #[inline]
+    pub(super) fn sums_with_order(
         &self,
         market: &Market,
-        holding: Option<u32>,
-        id: InstrumentId,
-        book: &OrderBook,
+        sums: Worst,
+        (holding, id): (Option<u32>, InstrumentId),
+        after: &OrderBook,
     ) -> Option<Worst> {
-        if let Some(at) = holding {
-            return self.worst_of(market, at, Some(book));
-        }
-        let instrument = market.instrument(id);
-        let fresh = (instrument.spec.tiers.max_leverage(0), MarginMode::Cross);
-        let watched = instrument.spec.controls.limits.oi_im.is_some();
-        (!watched).then(|| self.worst_at_ends(instrument, id, &Position::default(), book, fresh))
+        let [own, worst] = match holding {
+            Some(at) if !self.stands_alone(at) => return None,
+            Some(at) => self.worst_with(market, at, [self.order_book(at), after]),
+            None => {
+                let instrument = market.instrument(id);
+                let watched = instrument.spec.controls.limits.oi_im.is_some();
+                let fresh = (instrument.spec.tiers.max_leverage(0), MarginMode::Cross);
+                let worst = worst_at(instrument, 0, &AtEnds::default(), after, fresh);
+                [Some(Worst::default()), worst.filter(|_| !watched)]
+            }
+        };
+        sums.minus(own?)?.plus(worst?)
     }
 
-    /// The floor with what a holding takes from now on.
-    pub(super) fn floor_by(&self, floor: i128, kept: Kept, worst: Worst) -> i128 {
-        let pool = &self.pools[kept.pool as usize];
-        let before = i128::from(pool.floor_unrealised).min(0) - i128::from(pool.floor_required);
-        let sums = (kept.without.unrealised + worst.unrealised, kept.without.required + worst.required);
-        floor - before + sums.0.min(0) - sums.1
+    /// The floor of what is available with other sums of a cross pool.
+    #[inline]
+    pub(super) fn floor_by(&self, cross: u32, sums: Worst) -> i128 {
+        sums.left_of(self.pools[cross as usize].collateral)
     }
 
     /// Takes a holding that is about to change out of the sums of a cross pool; none if they do not hold.
     #[inline]
-    pub(super) fn keep_floor(&self, market: &Market, cross: u32, holding: Option<u32>) -> Option<Kept> {
-        let pool = &self.pools[cross as usize];
-        if pool.floor_epoch != self.ranges.epoch {
-            return None;
-        }
-        // A fill beyond an isolated leg opens the other, which is another part of the sums.
-        let alone = |at: u32| self.mode(at) == MarginMode::Cross || self.holdings[at as usize].side.is_none();
-        if !holding.is_none_or(alone) {
-            return None;
-        }
-        let own = holding.map_or(Some(Worst::default()), |at| self.worst_of(market, at, None))?;
-        let without = Worst {
-            unrealised: i128::from(pool.floor_unrealised) - own.unrealised,
-            required: i128::from(pool.floor_required) - own.required,
-        };
-        Some(Kept { pool: cross, without })
+    pub(super) fn keep_floor(&self, market: &Market, cross: u32, holding: u32) -> Option<Kept> {
+        let sums = self.worst_sums(cross).filter(|_| self.stands_alone(holding))?;
+        Some(Kept { pool: cross, without: sums.minus(self.worst_of(market, holding)?)? })
+    }
+
+    /// Whether what happens to a holding changes one part of the sums: a fill beyond an isolated leg opens the other, which is
+    /// another part.
+    #[inline]
+    fn stands_alone(&self, holding: u32) -> bool {
+        self.holdings[holding as usize].side.is_none() || self.mode(holding) == MarginMode::Cross
     }
 
     /// Puts a holding that has changed into the sums again.
     #[inline]
     pub(super) fn put_floor(&mut self, market: &Market, kept: Option<Kept>, holding: u32) {
         if let Some(kept) = kept {
-            let worst = self.worst_of(market, holding, None);
-            self.put_worst(market, kept, worst);
+            let sums = self.worst_of(market, holding).and_then(|worst| kept.without.plus(worst));
+            self.set_sums(market, kept.pool, sums);
         }
     }
 
-    /// As [`Shard::put_floor`], with what it takes now.
-    pub(super) fn put_worst(&mut self, market: &Market, Kept { pool, without }: Kept, worst: Option<Worst>) {
-        let sums = worst.map(|worst| Worst {
-            unrealised: without.unrealised + worst.unrealised,
-            required: without.required + worst.required,
-        });
-        self.set_sums(market, pool, sums);
-    }
-
-    fn set_sums(&mut self, market: &Market, cross: u32, sums: Option<Worst>) {
-        let narrow = |sums: Worst| Some((i64::try_from(sums.unrealised).ok()?, i64::try_from(sums.required).ok()?));
+    /// From now on the sums of a cross pool are these; none: they hold no more.
+    #[inline]
+    pub(super) fn set_sums(&mut self, market: &Market, cross: u32, sums: Option<Worst>) {
         let epoch = self.ranges.epoch;
         let pool = &mut self.pools[cross as usize];
-        match sums.and_then(narrow) {
-            Some((unrealised, required)) => {
-                (pool.floor_unrealised, pool.floor_required) = (unrealised, required);
-                pool.floor_epoch = epoch;
+        match sums {
+            Some(Worst { unrealised, required }) => {
+                (pool.floor_unrealised, pool.floor_required, pool.floor_epoch) = (unrealised, required, epoch);
             }
             None => pool.floor_epoch = NO_EPOCH,
         }
@@ -296,4 +328,32 @@ impl Shard {
         let account = self.pools[cross as usize].account;
         self.floor(cross).is_none_or(|floor| floor <= self.disposable(market, account, asset).available)
     }
+}
+
+/// What a position at the ends of its range takes with these orders, at a leverage and by its mode.
+#[inline]
+fn worst_at(
+    instrument: &Instrument,
+    quantity: Quantity,
+    ends: &AtEnds,
+    book: &OrderBook,
+    (leverage, mode): (u32, MarginMode),
+) -> Option<Worst> {
+    let orders = book.buys != 0 || book.sells != 0;
+    if !orders && (quantity == 0 || mode == MarginMode::Isolated) {
+        return Some(Worst::default());
+    }
+    let required = requirement_at(instrument, quantity, ends.notionals, book, leverage)?;
+    Some(match mode {
+        MarginMode::Cross => Worst { unrealised: ends.unrealised, required },
+        MarginMode::Isolated => {
+            let alone = instrument.initial_margin(quantity, ends.notionals[0].into(), leverage);
+            Worst { unrealised: 0, required: narrow((i128::from(required) - alone).max(0))? }
+        }
+    })
+}
+
+#[inline]
+fn narrow(amount: i128) -> Option<i64> {
+    i64::try_from(amount).ok()
 }

@@ -97,16 +97,26 @@ pub(crate) struct Place {
 impl Place {
     #[inline]
     pub(crate) fn find(shards: &[Box<Shard>], account: u64, instrument: InstrumentId) -> Option<Self> {
+        let by_id = home_of(shards, account);
+        if let Some((account, first)) = shards[by_id].find_holding(account, instrument) {
+            return Some(Self { shard: by_id as u32, account, first: Some(first) });
+        }
         let (shard, account) = locate(shards, account)?;
         let first = shards[shard].first_holding(account, instrument);
         Some(Self { shard: shard as u32, account, first })
     }
 }
 
+/// The shard that an account's id leads to: where it lives, but for members of groups.
+#[inline]
+fn home_of(shards: &[Box<Shard>], account: u64) -> usize {
+    if shards.len() == 1 { 0 } else { shard_of(account, shards.len() as u32) as usize }
+}
+
 /// The shard in which an account lives, and its index there.
 #[inline]
 pub(crate) fn locate(shards: &[Box<Shard>], account: u64) -> Option<(usize, u32)> {
-    let by_id = if shards.len() == 1 { 0 } else { shard_of(account, shards.len() as u32) as usize };
+    let by_id = home_of(shards, account);
     if let Some(index) = shards[by_id].find(account) {
         return Some((by_id, index));
     }

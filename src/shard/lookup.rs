@@ -28,8 +28,8 @@ impl Lookup {
     }
 }
 
-fn hash_of_holding(account: u32, instrument: InstrumentId) -> u64 {
-    hash_of(u64::from(account) << 32 | u64::from(instrument.0))
+fn hash_of_holding(account: u64, instrument: InstrumentId) -> u64 {
+    hash_of((account, instrument.0))
 }
 
 impl Shard {
@@ -52,14 +52,26 @@ impl Shard {
             let holding = &self.holdings[at as usize];
             (holding.account, holding.instrument) == (account, instrument)
         };
-        self.lookup.holdings.find(hash_of_holding(account, instrument), is_it).copied()
+        let hash = hash_of_holding(self.accounts[account as usize].id, instrument);
+        self.lookup.holdings.find(hash, is_it).copied()
+    }
+
+    /// The account of that id and its first holding in an instrument, if it has one: by one look-up instead of two.
+    #[inline]
+    pub(super) fn find_holding(&self, account: u64, instrument: InstrumentId) -> Option<(u32, u32)> {
+        let is_it = |&at: &u32| {
+            let holding = &self.holdings[at as usize];
+            holding.instrument == instrument && self.accounts[holding.account as usize].id == account
+        };
+        let first = *self.lookup.holdings.find(hash_of_holding(account, instrument), is_it)?;
+        Some((self.holdings[first as usize].account, first))
     }
 
     /// Enters the first holding of an account in an instrument.
     pub(super) fn enter_holding(&mut self, first: u32) {
         let hash = |&at: &u32| {
             let Holding { account, instrument, .. } = self.holdings[at as usize];
-            hash_of_holding(account, instrument)
+            hash_of_holding(self.accounts[account as usize].id, instrument)
         };
         self.lookup.holdings.insert_unique(hash(&first), first, hash);
     }

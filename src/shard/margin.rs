@@ -86,13 +86,9 @@ pub(super) struct Reach {
     pub(super) notional: i128,
 }
 
-/// How far a position goes with its buy orders, and with its sell orders: of the notionals the larger is `N_io`.
-pub(super) fn reaches(instrument: &Instrument, position: &Position, book: &OrderBook) -> [Reach; 2] {
-    reaches_at(position.quantity, position.notional(instrument), book)
-}
-
-/// As [`reaches`], of signed lots with this notional.
-fn reaches_at(quantity: Quantity, notional: i128, book: &OrderBook) -> [Reach; 2] {
+/// How far signed lots of this notional go with their buy orders, and with their sell orders: of the notionals the larger is
+/// `N_io`.
+pub(super) fn reaches_at(quantity: Quantity, notional: i128, book: &OrderBook) -> [Reach; 2] {
     let lots = i128::from(quantity);
     let signed = if quantity < 0 { -notional } else { notional };
     [
@@ -101,24 +97,39 @@ fn reaches_at(quantity: Quantity, notional: i128, book: &OrderBook) -> [Reach; 2
     ]
 }
 
-/// The most that a position with its orders requires where its notional is one of two, or between them.
+/// The farthest that signed lots of this notional go with their orders, in quanta.
+///
+/// What orders buy and sell is never negative, so of `|s + b|` and `|s − a|` the greater is `s + b` or `a − s`.
+#[inline]
+pub(super) fn farthest(quantity: Quantity, notional: i128, book: &OrderBook) -> i128 {
+    debug_assert!(book.buys >= 0 && book.sells >= 0, "orders that reserve less than nothing: a kernel bug");
+    let signed = if quantity < 0 { -notional } else { notional };
+    (signed + book.buys).max(book.sells - signed)
+}
+
+/// The most that a position with its orders requires where its notional is one of two, the smaller one first, or between them;
+/// none where that takes more than 64 bits.
 ///
 /// The greatest of `|s + b|` and `|s − a|` is at an end of `s`, and what is required never falls as they rise.
+#[inline]
 pub(super) fn requirement_at(
     instrument: &Instrument,
     quantity: Quantity,
-    notionals: [i128; 2],
+    notionals: [i64; 2],
     book: &OrderBook,
     leverage: u32,
-) -> i128 {
-    let ends = notionals.map(|notional| reaches_at(quantity, notional, book));
-    let all = || ends.iter().flatten();
+) -> Option<i64> {
     if instrument.spec.tiers.slope().is_some() {
+        let ends = notionals.map(|notional| reaches_at(quantity, notional.into(), book));
         let required = |reach: &Reach| instrument.initial_margin(reach.lots, reach.notional, leverage);
-        return all().map(required).max().unwrap_or(0);
+        return i64::try_from(ends.iter().flatten().map(required).max()?).ok();
     }
-    let most = all().map(|reach| reach.notional).max().unwrap_or(0);
-    instrument.initial_margin(ends[0][0].lots, most, leverage) // by notional alone
+    // As `farthest`, in 64 bits.
+    let [least, most] = notionals;
+    let (lowest, highest) = if quantity < 0 { (-most, -least) } else { (least, most) };
+    let bought = highest.checked_add(i64::try_from(book.buys).ok()?)?;
+    let sold = i64::try_from(book.sells).ok()?.checked_sub(lowest)?;
+    i64::try_from(instrument.initial_margin(quantity, bought.max(sold).into(), leverage)).ok()
 }
 
 /// What a holding takes from the cross pool's `available`: all of its initial margin, or, isolated, only the orders'.
@@ -131,17 +142,16 @@ pub(super) fn initial_requirement(
 ) -> i128 {
     let required = |lots: i128, notional| instrument.initial_margin(lots, notional, leverage);
     // By notional alone a higher one requires more; where the lots count too, each way is asked.
-    let [buying, selling] = reaches(instrument, position, book);
+    let notional = position.notional(instrument);
     let with_orders = if instrument.spec.tiers.slope().is_some() {
+        let [buying, selling] = reaches_at(position.quantity, notional, book);
         required(buying.lots, buying.notional).max(required(selling.lots, selling.notional))
     } else {
-        required(buying.lots, buying.notional.max(selling.notional))
+        required(position.quantity.into(), farthest(position.quantity, notional, book))
     };
     match mode {
         MarginMode::Cross => with_orders,
-        MarginMode::Isolated => {
-            (with_orders - required(position.quantity.into(), position.notional(instrument))).max(0)
-        }
+        MarginMode::Isolated => (with_orders - required(position.quantity.into(), notional)).max(0),
     }
 }
 
@@ -312,7 +322,7 @@ impl Shard {
     pub(super) fn requirement_of(&self, market: &Market, at: u32, leverage: u32) -> i128 {
         let holding = &self.holdings[at as usize];
         let (instrument, book) = (market.instrument(holding.instrument), self.order_book(at));
-        initial_requirement(instrument, &holding.position, &book, leverage, self.mode(at))
+        initial_requirement(instrument, &holding.position, book, leverage, self.mode(at))
     }
 
     /// Whether any position of a pool has a mark that lives.

@@ -28,6 +28,7 @@ mod memory;
 mod modes;
 mod orders;
 mod preview;
+mod quiet;
 mod reports;
 mod score_bounds;
 mod scores;

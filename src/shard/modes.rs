@@ -79,6 +79,9 @@ impl Shard {
     /// Refuses an order that the modes of everything, its instrument or its account refuse; the strictest holds.
     pub(super) fn check_mode(&self, market: &Market, account: u32, order: &Order) -> Result<(), Refusal> {
         let modes = [market.mode, market.instrument(order.instrument).mode, self.accounts[account as usize].mode];
+        if modes == [Mode::Normal; 3] {
+            return Ok(());
+        }
         for refusing in [Mode::Halted, Mode::CancelOnly] {
             if modes.contains(&refusing) {
                 return Err(Refusal::NoOrders(refusing.as_str()));
@@ -111,9 +114,12 @@ impl Shard {
         if let Some(limit) = limits.position {
             self.check_position_limit(account, holding, position, order, limit)?;
         }
-        let toward = i128::from(order.side.signed(1)) * i128::from(position.quantity);
-        let opened = i128::from(order.quantity) + toward.min(0);
+        let opened = || {
+            let toward = i128::from(order.side.signed(1)) * i128::from(position.quantity);
+            i128::from(order.quantity) + toward.min(0)
+        };
         if let Some(limit) = limits.open_interest
+            && let opened = opened()
             && opened > 0
             && i128::from(instrument.open_interest) + opened > i128::from(limit)
         {
@@ -135,7 +141,7 @@ impl Shard {
         let of_group = self.group_reach(account, order.instrument, order.side);
         let [held, ordered] = of_group.map_or_else(
             || {
-                let book = holding.map_or(OrderBook::EMPTY, |at| self.order_book(at));
+                let book = holding.map_or(&OrderBook::EMPTY, |at| self.order_book(at));
                 let ordered = if order.side == Side::Buy { book.buy_lots } else { book.sell_lots };
                 [i128::from(position.quantity), ordered]
             },

@@ -1,14 +1,14 @@
 //! Open orders: what they reserve, how fills use them up, and how reduce-only orders are cut.
 
 use super::Shard;
-use super::floor::{Kept, Worst};
-use super::margin::{Reach, initial_requirement, reaches};
+use super::floor::Worst;
+use super::margin::{Reach, farthest, initial_requirement, reaches_at};
 use super::store::leverage_of;
 use super::store::{NONE, OpenOrder, OrderBook};
 use crate::checks;
 use crate::command::{MarginMode, OffGrid, Order, Side};
 use crate::event::{Event, Events, PoolName};
-use crate::market::{Instrument, Market};
+use crate::market::{Instrument, InstrumentId, Market};
 use crate::number::Quantity;
 use crate::position::Position;
 use crate::refusal::Refusal;
@@ -34,11 +34,11 @@ impl Shard {
         let closes = order.position_side.is_some_and(|side| side.opening() != order.side);
         let order = &Order { reduce_only: order.reduce_only || closes, ..*order };
         let position = holding.map_or(Position::default(), |at| self.holdings[at as usize].position);
-        let book = holding.map_or(OrderBook::EMPTY, |at| self.order_book(at));
+        let before = holding.map_or(&OrderBook::EMPTY, |at| self.order_book(at));
         checks::positive("qty", order.quantity, off_grid.amount)?;
         checks::positive("price", order.price, off_grid.price)?;
         if order.reduce_only {
-            check_reduce_only(order, off_grid, &position, &book)?;
+            check_reduce_only(order, off_grid, &position, before)?;
         }
         checks::on_grid(off_grid, "qty")?;
         let notional = instrument.admitted_value(order.quantity, order.price);
@@ -52,13 +52,14 @@ impl Shard {
             return Err(Refusal::Locked { account: order.account });
         }
         self.check_limits(instrument, account, holding, &position, order)?;
-        let mut after = book;
+        let mut after = *before;
         reserve(&mut after, order.side, order.reduce_only, order.quantity, notional);
-        let mut floor = None;
+        let mut sums = None;
         if !order.reduce_only {
             // One that only reduces reserves nothing.
-            let (covered, kept) = self.is_covered(market, account, cross, holding, (order, &after));
-            floor = kept;
+            let beyond = check_reach(instrument, &position, [before, &after]);
+            sums = self.sums_after(market, (account, cross), (holding, order.instrument), &after);
+            let covered = cross.zip(sums).is_some_and(|(cross, sums)| self.floor_by(cross, sums) >= 0);
             if covered {
                 let exact = || self.check_margin_for_order(market, account, holding, (order, &after));
                 debug_assert!(exact().is_ok(), "the floor covers what the margin does not: a kernel bug");
@@ -66,7 +67,7 @@ impl Shard {
                 self.exact_orders += 1;
                 self.check_margin_for_order(market, account, holding, (order, &after))?;
             }
-            check_reach(instrument, reaches(instrument, &position, &book), reaches(instrument, &position, &after))?;
+            beyond?;
         }
         let index = if self.free_order == NONE { self.orders.len() as u32 } else { self.free_order };
         if !self.enter_order(account, order.order, index) {
@@ -74,35 +75,26 @@ impl Shard {
         }
         let first = first.unwrap_or_else(|| self.add_holdings(market, account, order.instrument));
         let holding = self.leg(first, order.position_side);
-        *self.order_book_mut(holding) = after;
-        self.append_order(index, holding, order, accepted);
-        match floor {
-            Some((kept, worst)) => self.put_worst(market, kept, Some(worst)),
+        self.append_order(index, holding, (order, after), accepted);
+        match cross.zip(sums) {
+            Some((cross, sums)) => self.set_sums(market, cross, Some(sums)),
             None if !order.reduce_only => self.drop_floor(market, holding),
             None => {}
         }
         Ok(())
     }
 
-    /// Whether an order is covered wherever the marks go in their ranges; and what is to be put into the floor if it is
-    /// accepted.
-    fn is_covered(
+    /// What the sums of a cross pool will be with other orders of a holding, or of one that its account is yet to get.
+    #[inline]
+    fn sums_after(
         &mut self,
         market: &Market,
-        account: u32,
-        cross: Option<u32>,
-        holding: Option<u32>,
-        (order, after): (&Order, &OrderBook),
-    ) -> (bool, Option<(Kept, Worst)>) {
-        let floor_with = |shard: &mut Self| {
-            let cross = cross?;
-            let floor = shard.ensure_floor(market, account, cross)?;
-            let kept = shard.keep_floor(market, cross, holding)?;
-            let worst = shard.worst_with(market, holding, order.instrument, after)?;
-            Some((shard.floor_by(floor, kept, worst), (kept, worst)))
-        };
-        let Some((floor, kept)) = floor_with(self) else { return (false, None) };
-        (floor >= 0, Some(kept))
+        (account, cross): (u32, Option<u32>),
+        holding: (Option<u32>, InstrumentId),
+        after: &OrderBook,
+    ) -> Option<Worst> {
+        let sums = self.ensure_sums(market, account, cross?)?;
+        self.sums_with_order(market, sums, holding, after)
     }
 
     /// Decides by the exact computation whether an account can pay for an order.
@@ -119,13 +111,13 @@ impl Shard {
                 let holding = &self.holdings[at as usize];
                 (holding.position, self.order_book(at), leverage_of(market, holding), self.mode(at))
             }
-            None => (Position::default(), OrderBook::EMPTY, instrument.spec.tiers.max_leverage(0), MarginMode::Cross),
+            None => (Position::default(), &OrderBook::EMPTY, instrument.spec.tiers.max_leverage(0), MarginMode::Cross),
         };
         // Of the legs of a cross pool the larger one counts.
         let beside = holding.filter(|_| mode == MarginMode::Cross).and_then(|at| self.other_leg(at));
         let beside = beside.map_or(0, |leg| self.requirement_of(market, leg, leverage));
         let requirement = |book| initial_requirement(instrument, &position, book, leverage, mode).max(beside);
-        let rise = requirement(after) - requirement(&before);
+        let rise = requirement(after) - requirement(before);
         let available = self.disposable(market, account, instrument.spec.settle).available;
         if available - rise < 0 && rise > 0 {
             return Err(Refusal::InsufficientMargin { after: available - rise });
@@ -133,8 +125,10 @@ impl Shard {
         Ok(())
     }
 
-    fn append_order(&mut self, index: u32, holding: u32, order: &Order, accepted: u64) {
-        let previous = self.order_book(holding).last;
+    /// Enters an order, the last of its holding, whose book then is `after` but for the list.
+    #[inline]
+    fn append_order(&mut self, index: u32, holding: u32, (order, after): (&Order, OrderBook), accepted: u64) {
+        let previous = after.last;
         let record = OpenOrder {
             id: order.order,
             accepted,
@@ -153,11 +147,14 @@ impl Shard {
                 *free = record;
             }
         }
-        match previous {
-            NONE => self.order_book_mut(holding).first = index,
-            previous => self.orders[previous as usize].next = index,
-        }
-        self.order_book_mut(holding).last = index;
+        let first = match previous {
+            NONE => index,
+            previous => {
+                self.orders[previous as usize].next = index;
+                after.first
+            }
+        };
+        *self.order_book_mut(holding) = OrderBook { first, last: index, ..after };
     }
 
     /// Takes an order off the list of its holding and off the books.
@@ -186,7 +183,7 @@ impl Shard {
         let index = self.find_order(account, order).ok_or(unknown)?;
         let OpenOrder { holding, rest, reduce_only, .. } = self.orders[index as usize];
         let cross = self.cross_pool_of(market, holding);
-        let floor = if reduce_only { None } else { self.keep_floor(market, cross, Some(holding)) };
+        let floor = if reduce_only { None } else { self.keep_floor(market, cross, holding) };
         self.shrink_order(market, account, index, rest);
         self.put_floor(market, floor, holding);
         Ok(())
@@ -331,16 +328,18 @@ impl Shard {
 }
 
 /// An order may not take a position beyond the last cap, or to a size whose margin takes all of the notional.
-fn check_reach(instrument: &Instrument, before: [Reach; 2], after: [Reach; 2]) -> Result<(), Refusal> {
+fn check_reach(instrument: &Instrument, position: &Position, [before, after]: [&OrderBook; 2]) -> Result<(), Refusal> {
     let tiers = &instrument.spec.tiers;
+    let notional = position.notional(instrument);
     let Some(slope) = tiers.slope() else {
-        let most = |reaches: [Reach; 2]| reaches[0].notional.max(reaches[1].notional);
+        let most = |book| farthest(position.quantity, notional, book);
         let (reach, cap) = (most(after), tiers.last_cap());
         let beyond = reach > cap && reach > most(before);
         return if beyond { Err(Refusal::BeyondLastTier { notional: reach, cap }) } else { Ok(()) };
     };
     let most = slope.steps_below_one(1, instrument.spec.close_fee_ppb());
     let steps = |reach: &Reach| instrument.size_steps(reach.lots, reach.notional);
+    let [before, after] = [before, after].map(|book| reaches_at(position.quantity, notional, book));
     let beyond = before.iter().zip(&after).any(|(before, after)| {
         let reached = steps(after);
         reached > steps(before) && most.is_none_or(|most| reached > most)

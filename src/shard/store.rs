@@ -379,10 +379,11 @@ impl Shard {
         }
     }
 
-    pub(super) fn order_book(&self, holding: u32) -> OrderBook {
+    #[inline]
+    pub(super) fn order_book(&self, holding: u32) -> &OrderBook {
         match self.holdings[holding as usize].book {
-            NONE => OrderBook::EMPTY,
-            book => self.books[book as usize],
+            NONE => &OrderBook::EMPTY,
+            book => &self.books[book as usize],
         }
     }
 

@@ -12,14 +12,14 @@ use crate::{Command, Declaration, Driver, Event, Kernel, OffGrid, Settings, Wait
 const USDT: AssetId = AssetId(0);
 const BTC: InstrumentId = InstrumentId(0);
 
-fn kernel(shards: u32) -> Kernel {
+pub(super) fn kernel(shards: u32) -> Kernel {
     let mut kernel = Kernel::new(Settings { shards, ..Settings::default() });
     kernel.declare_asset(None, "USDT", 8).unwrap();
     kernel.set_venue_rules(None, VenueRules::new(VenueMode::Mark)).unwrap();
     kernel
 }
 
-fn instrument() -> Declaration {
+pub(super) fn instrument() -> Declaration {
     let grid = |text: &str| Grid::new(text.parse().unwrap()).unwrap();
     let row = TierRow { cap: 10i128.pow(18), mmr_ppb: 4_000_000, max_leverage: 12_500, deduction: None };
     Declaration::Instrument(Box::new(InstrumentSpec {
@@ -37,7 +37,7 @@ fn instrument() -> Declaration {
 }
 
 /// A long of little margin, its counterparty, and marks that fall until it is gone.
-fn commands() -> Vec<Command> {
+pub(super) fn commands() -> Vec<Command> {
     let mut commands = vec![Command::Mark { instrument: BTC, price: 1_000_000 }];
     for (account, amount) in [(1, 15_000_000_000), (2, 1_000_000_000_000)] {
         commands.push(Command::Deposit { account, asset: USDT, amount });

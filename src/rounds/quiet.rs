@@ -1,0 +1,35 @@
+//! Quiet marks on the arbiter's side.
+
+use super::Rounds;
+use crate::event::Cause;
+use crate::market::InstrumentId;
+use crate::number::Price;
+
+impl Rounds {
+    /// Whether a mark of a plain instrument that concerns no shard leaves nothing to do here but to move it: nothing waits for a decision,
+    /// no hold may time out, nobody waits for room, and the funds hold and watch nothing.
+    #[inline]
+    pub(crate) fn is_calm(&self) -> bool {
+        !self.undecided
+            && self.begun.is_empty()
+            && self.market.timeout_ns.is_none()
+            && self.pace.is_empty()
+            && self.arbiter.is_calm()
+    }
+
+    /// Takes such a mark; false if the instrument is not plain, and nothing was done.
+    #[inline]
+    pub(crate) fn take_quiet_mark(&mut self, instrument: InstrumentId, price: Price, ts_ns: Option<u64>) -> bool {
+        debug_assert!(self.is_calm(), "a mark is taken as quiet that is not: a kernel bug");
+        let now_ns = ts_ns.unwrap_or(self.now_ns);
+        if !self.market.move_plain_mark(instrument, price, now_ns) {
+            return false;
+        }
+        self.market.see_time(ts_ns);
+        self.arbiter.try_again();
+        self.changes.clear();
+        self.inputs += 1;
+        (self.now_ns, self.cause) = (now_ns, Cause::Instrument(instrument));
+        true
+    }
+}
