@@ -70,8 +70,8 @@ pub(super) struct Seat {
     pub(super) seq: u64,
     /// The refusal of the present place, if a shard refused.
     pub(super) refusal: Option<Refusal>,
-    /// Whether a worker's word on the present place was taken in while another's was still awaited.
-    pub(super) has_begun_place: bool,
+    /// The place of which a worker's word was taken in, while another's is still awaited.
+    pub(super) begun_place: Option<u64>,
     /// Whether a decision was asked for and has not come.
     pub(super) awaits_decision: bool,
     /// Whether what the pools of the last place began is still to be told.
@@ -162,7 +162,7 @@ impl Seat {
 
     /// Takes the marks that come next and concern nobody, of the places that all workers have passed without a word.
     fn pass_quiet_marks(&mut self) -> bool {
-        if self.has_begun_place || self.holds_begun || self.awaits_decision || !self.rounds.is_calm() {
+        if self.begun_place.is_some() || self.holds_begun || self.awaits_decision || !self.rounds.is_calm() {
             return false;
         }
         let first = self.ring.place();
@@ -281,11 +281,13 @@ impl Seat {
                 popped = true;
             }
             if popped {
+                self.begun_place = Some(place);
                 colleague.bell.ring();
             }
-            self.has_begun_place |= popped;
         }
-        self.has_begun_place &= !passed;
+        if passed {
+            self.begun_place = None;
+        }
         passed
     }
 

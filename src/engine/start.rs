@@ -175,7 +175,7 @@ pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) ->
         seq: 0,
         refusal: None,
         awaits_decision: false,
-        has_begun_place: false,
+        begun_place: None,
         holds_begun: false,
         settled: 0,
         records: settings.record,
