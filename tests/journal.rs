@@ -2,7 +2,7 @@
 //! make reading it, or going through it, panic.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use terrace::command::{
     Command, Fill, Liquidity, MarginMode, MarkSource, OffGrid, Order, OrderName, OrderOwner, PositionMode,
@@ -12,21 +12,28 @@ use terrace::contract::Unit;
 use terrace::controls::{AirlockRule, Controls, Limits, Mode, OiMargin, Scope};
 use terrace::correction::{Correction, Remedy, Trade};
 use terrace::decimal::{Decimal, Grid};
-use terrace::engine::{Decision, Depth, Entry, VenueAnswer, replay};
+use terrace::engine::{
+    Decision, Depth, Engine, EngineSettings, Entry, Layout, Pinning, SubmitError, VenueAnswer, replay,
+};
 use terrace::event::PoolName;
 use terrace::jobs::{JobKind, JobName, Part};
-use terrace::journal::{Cut, FILE_NAME, Frame, JournalError, MAX_PAYLOAD, Reader, Sequence, Writer, read};
+use terrace::journal::{
+    Check, Cut, Durability, Faults, Frame, JournalError, JournalSettings, Line, Log, MAX_PAYLOAD, NotLogged, PlayError,
+    Player, Reader, Sequence, SimulatedDisk, Writer, read, read_from,
+};
 use terrace::market::{
     AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec,
     Pacing, ReducePolicy,
 };
+
 use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, Level, VenueMode, VenueRules};
-use terrace::{Declaration, Kernel, Settings};
+use terrace::{Declaration, Kernel, Settings, Wait};
 
 // The format once more, by its description alone.
 
-const HEADER: usize = 24;
+const HEADER: usize = 48;
+const FILE_NAME: &str = "sequence-00000000000000000000";
 const HEAD: usize = 12;
 
 /// CRC-32C, bit by bit, going on from `check`.
@@ -41,24 +48,45 @@ fn crc(check: u32, bytes: &[u8]) -> u32 {
     !crc
 }
 
-fn header(magic: &[u8; 8], kind: &[u8; 8], version: u32) -> Vec<u8> {
-    let mut header = [&magic[..], &kind[..], &version.to_le_bytes()].concat();
+fn header_of(magic: &[u8; 8], kind: &[u8; 8], version: u32, rules: u32, first: u64, before: u32) -> Vec<u8> {
+    let mut header = [&magic[..], &kind[..], &version.to_le_bytes(), &rules.to_le_bytes()].concat();
+    header.extend([first.to_le_bytes(), 1u64.to_le_bytes()].concat());
+    header.extend(before.to_le_bytes());
     header.extend(crc(0, &header).to_le_bytes());
     header
 }
 
+fn header(magic: &[u8; 8], kind: &[u8; 8], version: u32) -> Vec<u8> {
+    header_of(magic, kind, version, 1, 0, 0)
+}
+
 /// A file of these payloads.
 fn file_of<'a>(payloads: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut file = header(b"TERRACE\n", b"sequence", 1);
-    let mut check = crc(0, &file[..20]);
+    segment_of(payloads, 0, 0).0
+}
+
+/// A segment of these payloads, and its last checksum.
+fn segment_of<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, first: u64, before: u32) -> (Vec<u8>, u32) {
+    let mut file = header_of(b"TERRACE\n", b"sequence", 2, 1, first, before);
+    let mut check = crc(0, &file[..44]);
     for payload in payloads {
         let length = (payload.len() as u32).to_le_bytes();
         let head = crc(check, &length);
         check = crc(head, payload);
         file.extend([&length[..], &head.to_le_bytes(), &check.to_le_bytes(), payload].concat());
     }
-    file
+    (file, check)
 }
+
+/// A mark that says that all before an offset of the segment is kept.
+fn mark(first: u64, before: u64) -> Vec<u8> {
+    let magic = b"\xF1KEPT\r\n\xF1";
+    let seal = crc(crc(crc(0, &first.to_le_bytes()), magic), &before.to_le_bytes());
+    [&[MARK][..], magic, &before.to_le_bytes(), &seal.to_le_bytes()].concat()
+}
+
+/// How the payload of a mark begins.
+const MARK: u8 = 4;
 
 /// Where the frames of a good file begin, and their payloads.
 fn frames_of(file: &[u8]) -> Vec<(usize, &[u8])> {
@@ -475,6 +503,11 @@ fn bytes_of(entries: &[Entry]) -> Vec<u8> {
     write(TempDir::new().unwrap().path(), entries)
 }
 
+/// The payloads of a file but marks.
+fn payloads_of(file: &[u8]) -> Vec<&[u8]> {
+    frames_of(file).into_iter().map(|(_, payload)| payload).filter(|payload| payload[0] != MARK).collect()
+}
+
 fn read_file(bytes: &[u8]) -> Result<Sequence, JournalError> {
     let directory = TempDir::new().unwrap();
     fs::write(directory.path().join(FILE_NAME), bytes).unwrap();
@@ -483,7 +516,7 @@ fn read_file(bytes: &[u8]) -> Result<Sequence, JournalError> {
 
 /// All frames of a file, until its end or an error.
 fn frames(bytes: &[u8]) -> (usize, Result<Option<Cut>, JournalError>) {
-    let mut reader = match Reader::new(bytes, "file") {
+    let mut reader = match Reader::of_bytes(bytes, "file") {
         Ok(reader) => reader,
         Err(error) => return (0, Err(error)),
     };
@@ -491,7 +524,7 @@ fn frames(bytes: &[u8]) -> (usize, Result<Option<Cut>, JournalError>) {
     loop {
         match reader.frame() {
             Ok(Some(_)) => count += 1,
-            Ok(None) => return (count, Ok(reader.cut())),
+            Ok(None) => return (count, Ok(reader.cut().cloned())),
             Err(error) => {
                 assert!(matches!(reader.frame(), Ok(None)), "there is nothing after an error");
                 return (count, Err(error));
@@ -542,6 +575,8 @@ fn every_kind_of_entry_is_read_as_it_was_written() {
     let bytes = bytes_of(&entries);
     let payloads = frames_of(&bytes);
     assert_eq!(file_of(payloads.iter().map(|&(_, payload)| payload)), bytes, "the file is as it is described");
+    let &(at, last) = payloads.last().unwrap();
+    assert_eq!(last, mark(0, at as u64), "it ends with a mark");
     let found = read_file(&bytes).unwrap();
     assert_eq!(found.cut, None);
     assert_same(&found.whole().unwrap(), &entries);
@@ -611,23 +646,34 @@ fn a_journal_is_never_overwritten() {
     assert_eq!(read(directory.path()).unwrap().entries.len(), 1);
 }
 
-/// The bytes of version 1. Whoever changes them has changed the format: once there has been a release, raise
+/// The bytes of version 2. Whoever changes them has changed the format: once there has been a release, raise
 /// `journal::VERSION`, here and there; `TERRACE_BLESS=1` writes them anew.
 #[test]
-fn the_bytes_of_version_1_stay_as_they_are() {
-    let bytes = bytes_of(&one_of_each());
-    let shown: Vec<String> = frames_of(&bytes)
-        .iter()
-        .map(|(_, payload)| payload.iter().map(|byte| format!("{byte:02x}")).collect())
-        .collect();
+fn the_bytes_of_version_2_stay_as_they_are() {
+    let directory = TempDir::new().unwrap();
+    let mut writer = Writer::create(directory.path()).unwrap();
+    one_of_each().iter().for_each(|entry| writer.append(entry).unwrap());
+    let line = Line {
+        seq: 7,
+        source: Some(("gateway".to_owned(), 300)),
+        rejected: Some(("bad_value".to_owned(), "no".to_owned())),
+        text: Some("{}".to_owned()),
+    };
+    writer.line(&line, None).unwrap();
+    writer.line(&Line { seq: 8, ..Line::default() }, Some(&Entry::Start)).unwrap();
+    writer.check(Check { outputs: 500, hash: 1 << 60 }).unwrap();
+    writer.finish().unwrap();
+    let bytes = fs::read(directory.path().join(FILE_NAME)).unwrap();
+    let shown: Vec<String> =
+        payloads_of(&bytes).iter().map(|payload| payload.iter().map(|byte| format!("{byte:02x}")).collect()).collect();
     if std::env::var_os("TERRACE_BLESS").is_some() {
-        fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journal/version-1.txt"), shown.join("\n") + "\n")
+        fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/journal/version-2.txt"), shown.join("\n") + "\n")
             .unwrap();
         return;
     }
-    let pinned: Vec<&str> = include_str!("journal/version-1.txt").lines().collect();
+    let pinned: Vec<&str> = include_str!("journal/version-2.txt").lines().collect();
     assert_eq!(shown, pinned, "{}", shown.join("\n"));
-    assert_eq!(bytes[..HEADER], header(b"TERRACE\n", b"sequence", 1));
+    assert_eq!(bytes[..HEADER], header(b"TERRACE\n", b"sequence", 2));
 }
 
 // Everything else is noticed.
@@ -641,18 +687,34 @@ fn assert_says(error: &JournalError, parts: &[&str]) {
 fn a_wrong_header_is_named() {
     let good = bytes_of(&[Entry::Start]);
     let with = |header: Vec<u8>| read_file(&[&header, &good[HEADER..]].concat()).unwrap_err();
-    let error = with(header(b"PNG\r\n\x1a\n\0", b"sequence", 1));
+    let error = with(header(b"PNG\r\n\x1a\n\0", b"sequence", 2));
     assert!(matches!(error, JournalError::NotAJournal { .. }));
     assert_says(&error, &[FILE_NAME, "byte 0"]);
-    let error = with(header(b"TERRACE\n", b"snapshot", 1));
+    let error = with(header(b"TERRACE\n", b"snapshot", 2));
     assert!(matches!(error, JournalError::Kind { found, .. } if &found == b"snapshot"));
     assert_says(&error, &[FILE_NAME, "byte 8", "snapshot"]);
-    let error = with(header(b"TERRACE\n", b"sequence", 2));
-    assert!(matches!(error, JournalError::Version { found: 2, .. }));
-    assert_says(&error, &[FILE_NAME, "byte 16", "version 1", "found 2"]);
+    let error = with(header(b"TERRACE\n", b"sequence", 3));
+    assert!(matches!(error, JournalError::Version { found: 3, .. }));
+    assert_says(&error, &[FILE_NAME, "byte 16", "version 2", "found 3"]);
+    let error = with(header_of(b"TERRACE\n", b"sequence", 2, 2, 0, 0));
+    assert!(matches!(error, JournalError::Rules { found: 2, .. }));
+    assert_says(&error, &[FILE_NAME, "byte 20", "version 2 of the rules", "version 1"]);
+    let error = with(header_of(b"TERRACE\n", b"sequence", 2, 1, 5, 0));
+    assert!(matches!(error, JournalError::Misplaced { expected: 0, found: 5, .. }));
+    let error = with(header_of(b"TERRACE\n", b"sequence", 2, 1, 0, 9));
+    assert!(matches!(error, JournalError::NotFollowing { .. }));
     assert!(matches!(read_file(b"hello").unwrap_err(), JournalError::NotAJournal { .. }));
     let nowhere = TempDir::new().unwrap();
-    assert!(matches!(read(nowhere.path()).unwrap_err(), JournalError::Io { what: "opened", .. }));
+    assert!(matches!(read(nowhere.path()).unwrap_err(), JournalError::NoJournal { .. }));
+    let error = read(nowhere.path().join("missing")).unwrap_err();
+    assert!(matches!(error, JournalError::Io { what: "listed", .. }));
+    assert_says(&error, &["missing", "cannot be listed"]);
+    fs::write(nowhere.path().join("sequence"), b"TERRACE\nsequence\x01\0\0\0").unwrap();
+    let error = read(nowhere.path()).unwrap_err();
+    assert!(matches!(error, JournalError::Version { found: 1, .. }), "{error}");
+    fs::remove_file(nowhere.path().join("sequence")).unwrap();
+    fs::write(nowhere.path().join("sequence-12"), b"").unwrap();
+    assert!(matches!(read(nowhere.path()).unwrap_err(), JournalError::Name { .. }));
 }
 
 #[test]
@@ -681,18 +743,30 @@ fn a_wrong_frame_is_named() {
     let long = [&good[..], &length, &crc(check, &length).to_le_bytes(), &[0; 64]].concat();
     let error = read_file(&long).unwrap_err();
     assert!(matches!(error, JournalError::Length { offset, .. } if offset == offset_of_third));
-    // Garbage after the end; frames lost, repeated or exchanged.
-    let error = read_file(&[&good[..], b"and so on"].concat()).unwrap_err();
-    assert!(matches!(error, JournalError::Checksum { offset, .. } if offset == offset_of_third));
-    assert_says(&error, &[FILE_NAME, &format!("byte {offset_of_third}"), "checksum"]);
-    let three = file_of([start, &[0, 4, 9], start]);
-    let cuts = [HEADER, HEADER + HEAD + 2, HEADER + 2 * HEAD + 5, three.len()];
-    let part = |n: usize| &three[cuts[n]..cuts[n + 1]];
-    for order in [&[1, 2][..], &[0, 2], &[0, 0, 1, 2], &[1, 0, 2], &[0, 2, 1]] {
-        let mut file = three[..HEADER].to_vec();
+    // Garbage after the end, which no mark covers, is a torn tail.
+    let torn = read_file(&[&good[..], b"and so on"].concat()).unwrap();
+    assert_eq!(torn.entries.len(), 2);
+    assert!(
+        torn.cut.is_some_and(|cut| cut.offset == offset_of_third && cut.bytes == 9 && cut.file.ends_with(FILE_NAME))
+    );
+    // Frames lost, repeated or exchanged, before a mark that says that they were kept.
+    let payloads = [start, &[0, 4, 9], start];
+    let length = file_of(payloads).len() as u64;
+    let marked = mark(0, length);
+    let four = file_of(payloads.into_iter().chain([&marked[..]]));
+    assert_eq!(read_file(&four).unwrap().whole().unwrap().len(), 3);
+    let cuts = [HEADER, HEADER + HEAD + 2, HEADER + 2 * HEAD + 5, length as usize, four.len()];
+    let part = |n: usize| &four[cuts[n]..cuts[n + 1]];
+    for order in [&[1, 2, 3][..], &[0, 2, 3], &[0, 0, 1, 2, 3], &[1, 0, 2, 3], &[0, 2, 1, 3]] {
+        let mut file = four[..HEADER].to_vec();
         order.iter().for_each(|&n| file.extend(part(n)));
-        assert!(matches!(read_file(&file), Err(JournalError::Checksum { .. })), "{order:?}");
+        let error = read_file(&file).unwrap_err();
+        assert!(matches!(error, JournalError::Checksum { .. }), "{order:?}");
+        assert_says(&error, &[FILE_NAME, "damaged", "no torn tail"]);
     }
+    // A mark of another segment, in a frame that is whole.
+    let other = mark(7, 9);
+    assert!(matches!(read_file(&file_of([start, &other])).unwrap_err(), JournalError::Undecodable { .. }));
 }
 
 #[test]
@@ -776,19 +850,62 @@ fn what_breaks_an_invariant_is_refused_on_both_sides() {
     assert!(undecodable(changed(cap + 4, &[0xFF, 0x7F])), "caps that fall");
 }
 
+/// A journal in segments, of `entries` in batches that are synced.
+fn in_segments(entries: &[Entry], segment_bytes: u64) -> (SimulatedDisk, Vec<PathBuf>) {
+    let disk = SimulatedDisk::new(1);
+    let settings = JournalSettings { segment_bytes, ..JournalSettings::default() };
+    let mut writer = Writer::create_on(disk.clone(), directory(), settings).unwrap();
+    for entries in entries.chunks(3) {
+        entries.iter().for_each(|entry| writer.append(entry).unwrap());
+        writer.sync().unwrap();
+    }
+    writer.finish().unwrap();
+    let files = disk.files();
+    (disk, files)
+}
+
+fn directory() -> &'static Path {
+    Path::new("/journal")
+}
+
+fn read_disk(disk: &SimulatedDisk) -> Result<Sequence, JournalError> {
+    read_from(Reader::open_on(disk.clone(), directory())?)
+}
+
 #[test]
 fn every_changed_byte_is_noticed() {
-    let run = recorded_run();
-    let bytes = bytes_of(&run[..14]);
-    assert_eq!(frames(&bytes).0, 14);
-    for at in 0..bytes.len() {
-        let mut changed = bytes.clone();
-        for value in 0..=u8::MAX {
-            changed[at] = value;
-            let (_, end) = frames(&changed);
-            // An error, never a cut: a changed length is not taken for the end of the file.
-            assert_eq!(end.is_err(), value != bytes[at], "byte {at} changed to {value}: {end:?}");
+    let run = &recorded_run()[..18];
+    let (disk, files) = in_segments(run, 300);
+    assert!(files.len() >= 3, "several segments");
+    for (n, file) in files.iter().enumerate() {
+        let bytes = disk.bytes(file).unwrap();
+        let last = n + 1 == files.len();
+        let starts: Vec<usize> = frames_of(&bytes).iter().map(|&(at, _)| at).collect();
+        let last_mark = *starts.last().unwrap();
+        for at in 0..bytes.len() {
+            let frame = starts.iter().rev().find(|&&start| start <= at).copied().unwrap_or(0) as u64;
+            for value in 0..=u8::MAX {
+                let mut changed = bytes.clone();
+                changed[at] = value;
+                disk.put(file, &changed);
+                let found = read_disk(&disk);
+                let context = || format!("{} byte {at} changed to {value}: {:?}", file.display(), found.as_ref().err());
+                if value == bytes[at] {
+                    assert_same(&found.unwrap().whole().unwrap(), run);
+                } else if last && at >= last_mark {
+                    // Nothing says of the last mark itself that it was kept.
+                    let found = found.unwrap();
+                    assert_eq!(found.cut.as_ref().map(|cut| (&cut.file, cut.offset)), Some((file, last_mark as u64)));
+                    assert_eq!(found.entries.len(), run.len());
+                } else {
+                    let error = found.as_ref().expect_err(&context()).to_string();
+                    assert!(error.contains(&*file.to_string_lossy()), "{}", context());
+                    let place = if at < HEADER { "at byte ".to_owned() } else { format!("at byte {frame}:") };
+                    assert!(error.contains(&place), "{}", context());
+                }
+            }
         }
+        disk.put(file, &bytes);
     }
 }
 
@@ -796,20 +913,433 @@ fn every_changed_byte_is_noticed() {
 fn a_cut_file_gives_what_comes_before() {
     let entries = one_of_each();
     let bytes = bytes_of(&entries);
-    let starts: Vec<usize> = frames_of(&bytes).iter().map(|&(at, _)| at).chain([bytes.len()]).collect();
+    let frames = frames_of(&bytes);
+    let starts: Vec<usize> = frames.iter().map(|&(at, _)| at).chain([bytes.len()]).collect();
     for length in 0..=bytes.len() {
         let found = read_file(&bytes[..length]).unwrap();
         let whole = starts.iter().filter(|&&start| start <= length).count().saturating_sub(1);
         let end = if length < HEADER { 0 } else { starts[whole] };
-        let cut = Cut { offset: end as u64, bytes: (length - end) as u64 };
-        assert_eq!(found.cut, (length < HEADER || length > end).then_some(cut), "cut to {length} bytes");
-        assert_same(&found.entries, &entries[..whole]);
+        let cut = found.cut.clone().map(|cut| (cut.offset, cut.bytes));
+        let expected = (end as u64, (length - end) as u64);
+        assert_eq!(cut, (length < HEADER || length > end).then_some(expected), "cut to {length} bytes");
+        assert_same(&found.entries, &entries[..whole.min(entries.len())]);
         if found.cut.is_some() {
             let error = found.whole().unwrap_err();
             assert!(matches!(error, JournalError::Cut { .. }));
             assert_says(&error, &[FILE_NAME, &format!("byte {end}"), &format!("{} bytes", length - end)]);
         }
     }
+}
+
+#[test]
+fn a_cut_before_the_last_segment_is_damage() {
+    let run = &recorded_run()[..18];
+    let (disk, files) = in_segments(run, 300);
+    for (n, file) in files.iter().enumerate() {
+        let bytes = disk.bytes(file).unwrap();
+        let mut largest = 0;
+        for length in 0..bytes.len() {
+            disk.put(file, &bytes[..length]);
+            let found = read_disk(&disk);
+            if n + 1 == files.len() {
+                let found = found.unwrap();
+                assert!(found.entries.len() >= largest, "what was whole stays whole");
+                largest = found.entries.len();
+                assert_same(&found.entries, &run[..largest]);
+            } else {
+                assert_says(&found.unwrap_err(), &["sequence-"]);
+            }
+        }
+        disk.put(file, &bytes);
+    }
+    // Without a segment, or with one twice under another name.
+    let (disk, files) = in_segments(run, 300);
+    let bytes = disk.bytes(&files[1]).unwrap();
+    let extra = directory().join(format!("sequence-{:020}", 1));
+    disk.put(&extra, &bytes);
+    assert!(matches!(read_disk(&disk).unwrap_err(), JournalError::Doubled { .. } | JournalError::Missing { .. }));
+    let (disk, _) = in_segments(run, 300);
+    terrace::journal::Disk::remove(&disk, &files[1]).unwrap();
+    assert!(matches!(read_disk(&disk).unwrap_err(), JournalError::Missing { .. }));
+}
+
+// Crashes and disks that fail.
+
+/// Small segments, so that a short run has several.
+fn small(durability: Durability) -> JournalSettings {
+    JournalSettings { durability, segment_bytes: 300, ..JournalSettings::default() }
+}
+
+/// Writes `entries` from where the journal on the disk ends, in batches of `batch`, until the disk fails or to the end. Returns how many
+/// places are acknowledged, those that were there among them.
+fn write_on(
+    disk: &SimulatedDisk,
+    entries: &[Entry],
+    batch: usize,
+    settings: JournalSettings,
+) -> (usize, Result<(), JournalError>) {
+    let mut there = 0;
+    let mut write = || {
+        let mut writer = match Reader::open_on(disk.clone(), directory()) {
+            Err(JournalError::NoJournal { .. } | JournalError::Io { what: "listed", .. }) => {
+                Writer::create_on(disk.clone(), directory(), settings)?
+            }
+            Err(error) => return Err(error),
+            Ok(reader) => {
+                let mut kernel = Kernel::new(Settings::default());
+                let mut player = Player::to_go_on(reader, &mut kernel);
+                while player.step(&mut kernel, &mut |_| ()).expect("what is read can be gone through").is_some() {}
+                let (end, frames) = player.complete(&mut kernel, &mut |_| ());
+                let mut writer = Writer::resume(disk.clone(), directory(), settings, &end)?;
+                for frame in &frames {
+                    writer.frame(frame)?;
+                }
+                writer.sync()?;
+                writer
+            }
+        };
+        there = writer.place() as usize;
+        for batch in entries[there..].chunks(batch) {
+            for entry in batch {
+                writer.append(entry)?;
+            }
+            writer.sync()?;
+            there += batch.len();
+        }
+        writer.finish()
+    };
+    let done = write();
+    (there, done)
+}
+
+/// The first places of a run: many crashes, each with all that follows, take their time.
+fn crash_run() -> Vec<Entry> {
+    recorded_run().into_iter().take(40).collect()
+}
+
+#[test]
+fn no_crash_loses_what_was_acknowledged() {
+    let run = crash_run();
+    let mut cuts = 0;
+    for durability in [Durability::Sync, Durability::Async] {
+        let settings = small(durability);
+        let calm = SimulatedDisk::new(0);
+        write_on(&calm, &run, 3, settings).1.unwrap();
+        assert!(calm.files().len() > 3, "several segments");
+        for crashes_at in 1..=calm.operations() {
+            let disk = SimulatedDisk::new(crashes_at);
+            disk.set_faults(Faults { crashes_at: Some(crashes_at), short_writes: true, ..Faults::default() });
+            let (acknowledged, done) = write_on(&disk, &run, 3, settings);
+            if done.is_ok() {
+                continue; // short writes have moved the end
+            }
+            for seed in 0..6 {
+                let after = disk.restarted(seed);
+                let context = format!("{durability}, crash at {crashes_at}, seed {seed}");
+                let found = match read_disk(&after) {
+                    Err(JournalError::NoJournal { .. } | JournalError::Io { what: "listed", .. }) => {
+                        Sequence::default()
+                    }
+                    found => found.unwrap_or_else(|error| panic!("{context}: {error}")),
+                };
+                assert!(found.entries.len() >= acknowledged, "{context}: {} of {acknowledged}", found.entries.len());
+                assert_same(&found.entries, &run[..found.entries.len()]);
+                cuts += u64::from(found.cut.is_some());
+                // A second crash, while it goes on from there.
+                let again = after.restarted(0);
+                again.set_faults(Faults { crashes_at: Some(1 + seed * 2), ..Faults::default() });
+                let (acknowledged, _) = write_on(&again, &run, 2, settings);
+                let last = again.restarted(seed + 100);
+                let (_, done) = write_on(&last, &run, 2, settings);
+                done.unwrap_or_else(|error| panic!("{context}: {error}"));
+                let whole = read_disk(&last).unwrap().whole().unwrap();
+                assert!(whole.len() >= acknowledged);
+                assert_same(&whole, &run);
+            }
+        }
+    }
+    assert!(cuts > 50, "torn tails were met, {cuts} times");
+}
+
+#[test]
+fn a_process_that_is_killed_loses_nothing_that_was_written() {
+    let run = crash_run();
+    for durability in Durability::ALL {
+        let settings = small(durability);
+        let calm = SimulatedDisk::new(0);
+        write_on(&calm, &run, 3, settings).1.unwrap();
+        for crashes_at in 1..=calm.operations() {
+            let disk = SimulatedDisk::new(crashes_at);
+            disk.set_faults(Faults { crashes_at: Some(crashes_at), ..Faults::default() });
+            let (acknowledged, _) = write_on(&disk, &run, 3, settings);
+            let after = disk.killed();
+            let (_, done) = write_on(&after, &run, 3, settings);
+            done.unwrap_or_else(|error| panic!("{durability}, killed at {crashes_at}: {error}"));
+            let whole = read_disk(&after).unwrap().whole().unwrap();
+            assert!(whole.len() >= acknowledged);
+            assert_same(&whole, &run);
+        }
+    }
+}
+
+#[test]
+fn a_failing_disk_ends_the_journal_and_loses_nothing_acknowledged() {
+    let run = crash_run();
+    let settings = small(Durability::Sync);
+    let calm = SimulatedDisk::new(0);
+    write_on(&calm, &run, 3, settings).1.unwrap();
+    let bytes: u64 = calm.files().iter().map(|file| calm.bytes(file).unwrap().len() as u64).sum();
+    let failing = (1..=calm.operations()).map(|at| Faults { fails_at: Some(at), ..Faults::default() });
+    let full = (0..bytes).step_by(37).map(|capacity| Faults { capacity: Some(capacity), ..Faults::default() });
+    for faults in failing.chain(full) {
+        let disk = SimulatedDisk::new(9);
+        disk.set_faults(faults);
+        let (acknowledged, done) = write_on(&disk, &run, 3, settings);
+        let error = done.expect_err("the fault is told");
+        assert!(matches!(error, JournalError::Io { .. }), "{faults:?}: {error}");
+        if faults.capacity.is_some() {
+            assert_says(&error, &["/journal", "cannot be"]);
+        }
+        for seed in 0..3 {
+            let after = disk.restarted(seed);
+            let found = match read_disk(&after) {
+                Err(JournalError::NoJournal { .. } | JournalError::Io { what: "listed", .. }) => Sequence::default(),
+                found => found.unwrap_or_else(|error| panic!("{faults:?}: {error}")),
+            };
+            assert!(found.entries.len() >= acknowledged, "{faults:?}");
+            assert_same(&found.entries, &run[..found.entries.len()]);
+        }
+    }
+}
+
+#[test]
+fn after_a_failure_nothing_is_written_any_more() {
+    let disk = SimulatedDisk::new(3);
+    let mut writer = Writer::create_on(disk.clone(), directory(), small(Durability::Sync)).unwrap();
+    writer.append(&Entry::Start).unwrap();
+    // The next append is well, and forcing it is not.
+    disk.set_faults(Faults { fails_at: Some(disk.operations() + 2), ..Faults::default() });
+    assert!(matches!(writer.sync().unwrap_err(), JournalError::Io { what: "forced to the disk", .. }));
+    let operations = disk.operations();
+    for _ in 0..2 {
+        assert!(matches!(writer.append(&Entry::Start).unwrap_err(), JournalError::Failed { .. }));
+        assert!(matches!(writer.sync().unwrap_err(), JournalError::Failed { .. }), "no second try that means nothing");
+    }
+    drop(writer);
+    assert_eq!(disk.operations(), operations, "nothing was tried again");
+}
+
+// The thread that writes.
+
+fn tick(n: u64) -> Frame {
+    let command = Command::Mark { instrument: InstrumentId(0), price: n as i64 };
+    Frame::Entry(Entry::Command { seq: n, ts_ns: None, command, off_grid: OffGrid::NONE })
+}
+
+fn log_on(disk: &SimulatedDisk, durability: Durability) -> Log {
+    let settings = JournalSettings { durability, segment_bytes: 4_000, queue: 64, ..JournalSettings::default() };
+    Log::start(Writer::create_on(disk.clone(), directory(), settings).unwrap(), settings).unwrap()
+}
+
+#[test]
+fn the_log_syncs_many_frames_at_once() {
+    const FRAMES: u64 = 20_000;
+    for durability in Durability::ALL {
+        let disk = SimulatedDisk::new(1);
+        let mut log = log_on(&disk, durability);
+        for n in 1..=FRAMES {
+            assert_eq!(log.append(tick(n)), Ok(n));
+        }
+        log.wait(FRAMES).unwrap();
+        assert!(log.may_acknowledge(FRAMES));
+        if durability == Durability::Sync {
+            assert_eq!(log.kept(), FRAMES);
+            assert!(disk.syncs() < FRAMES / 4, "{} syncs", disk.syncs());
+            assert_eq!(read_disk(&disk.restarted(1)).unwrap().entries.len() as u64, FRAMES);
+        }
+        log.finish().unwrap();
+        assert_eq!(read_disk(&disk).unwrap().whole().unwrap().len() as u64, FRAMES);
+        assert_eq!(disk.syncs() == 0, durability == Durability::None);
+    }
+}
+
+#[test]
+fn a_log_whose_disk_fails_takes_nothing_more_and_keeps_what_it_acknowledged() {
+    let mut dice = Dice(11);
+    for round in 0..60 {
+        let disk = SimulatedDisk::new(round);
+        let mut log = log_on(&disk, Durability::Sync);
+        let at = disk.operations() + 1 + dice.below(40);
+        disk.set_faults(match round % 3 {
+            0 => Faults { fails_at: Some(at), ..Faults::default() },
+            1 => Faults { crashes_at: Some(at), short_writes: true, ..Faults::default() },
+            _ => Faults { capacity: Some(500 + dice.below(9_000)), ..Faults::default() },
+        });
+        let mut acknowledged = 0;
+        let end = (1..).find_map(|n| {
+            let failed = log.append(tick(n)).and_then(|n| if n % 7 == 0 { log.wait(n) } else { Ok(()) }).err();
+            acknowledged = log.kept();
+            failed
+        });
+        assert_eq!(end, Some(NotLogged::Failed));
+        assert_eq!(log.append(tick(0)), Err(NotLogged::Failed), "for good");
+        let acknowledged = acknowledged.max(log.kept());
+        assert!(log.failure().is_some());
+        assert!(matches!(log.finish().unwrap_err(), JournalError::Io { .. }), "the reason is told");
+        let found = read_disk(&disk.restarted(round)).unwrap();
+        assert!(found.entries.len() as u64 >= acknowledged, "round {round}");
+        for (n, entry) in (1..).zip(&found.entries) {
+            assert!(matches!(entry, Entry::Command { seq, .. } if *seq == n));
+        }
+    }
+}
+
+// Going on.
+
+fn outputs_of(run: &[Entry]) -> Vec<String> {
+    let mut told = Vec::new();
+    replay(&mut Kernel::new(Settings::default()), run, |output| told.push(format!("{output:?}"))).unwrap();
+    told
+}
+
+/// A run with what its events come to after every few places.
+fn with_checks(run: &[Entry], every: usize) -> Vec<Frame> {
+    let bytes = bytes_of(run);
+    let mut player = Player::new(Reader::of_bytes(bytes, "file").unwrap());
+    let mut kernel = Kernel::new(Settings::default());
+    let mut frames = Vec::new();
+    for (n, entry) in run.iter().enumerate() {
+        player.step(&mut kernel, &mut |_| ()).unwrap().unwrap();
+        frames.push(Frame::Entry(entry.clone()));
+        if n % every == every - 1 {
+            frames.push(Frame::Check(player.chain().check()));
+        }
+    }
+    frames
+}
+
+fn play(frames: &[Frame]) -> Result<Vec<String>, PlayError> {
+    let disk = SimulatedDisk::new(0);
+    let mut writer = Writer::create_on(disk.clone(), directory(), JournalSettings::default()).unwrap();
+    frames.iter().for_each(|frame| writer.frame(frame).unwrap());
+    writer.finish().unwrap();
+    let mut player = Player::new(Reader::open_on(disk, directory()).unwrap());
+    let (mut kernel, mut told) = (Kernel::new(Settings { shards: 2, ..Settings::default() }), Vec::new());
+    while player.step(&mut kernel, &mut |output| told.push(format!("{output:?}")))?.is_some() {}
+    Ok(told)
+}
+
+#[test]
+fn a_journal_is_gone_through_with_its_checks() {
+    let run = recorded_run();
+    let frames = with_checks(&run, 5);
+    assert_eq!(play(&frames).unwrap(), outputs_of(&run));
+    // A check that says something else names the places between it and the one before it.
+    let mut checks = 0;
+    for at in 0..frames.len() {
+        let Frame::Check(check) = frames[at] else { continue };
+        checks += 1;
+        let place = at - checks + 1;
+        for wrong in [Check { hash: check.hash ^ 1, ..check }, Check { outputs: check.outputs + 1_000, ..check }] {
+            let mut changed = frames.clone();
+            changed[at] = Frame::Check(wrong);
+            let error = play(&changed).unwrap_err().to_string();
+            assert!(error.contains(&format!("places {} to ", place - 5)), "{error}");
+        }
+    }
+    assert!(checks > 10);
+}
+
+/// Wherever the journal ends: who goes on from there comes to what would have come anyway.
+#[test]
+fn a_journal_is_gone_on_with_from_every_place() {
+    let run = recorded_run();
+    let whole = outputs_of(&run);
+    let inputs: Vec<(usize, &Entry)> =
+        run.iter().enumerate().filter(|(_, entry)| !matches!(entry, Entry::Decide { .. })).collect();
+    for places in 1..run.len() {
+        // Also where the outcome of the last decision is not there.
+        for lacks_outcome in [false, true] {
+            let mut part = run[..places].to_vec();
+            match part.last_mut() {
+                Some(Entry::Decide { outcome }) if lacks_outcome => *outcome = None,
+                _ if lacks_outcome => continue,
+                _ => {}
+            }
+            let disk = SimulatedDisk::new(0);
+            let mut writer = Writer::create_on(disk.clone(), directory(), JournalSettings::default()).unwrap();
+            part.iter().for_each(|entry| writer.append(entry).unwrap());
+            writer.finish().unwrap();
+            let mut kernel = Kernel::new(Settings::default());
+            let mut player = Player::to_go_on(Reader::open_on(disk.clone(), directory()).unwrap(), &mut kernel);
+            let mut told = Vec::new();
+            let mut tell = |output| told.push(format!("{output:?}"));
+            while player.step(&mut kernel, &mut tell).unwrap().is_some() {}
+            let (end, frames) = player.complete(&mut kernel, &mut tell);
+            let mut writer = Writer::resume(disk.clone(), directory(), JournalSettings::default(), &end).unwrap();
+            frames.iter().for_each(|frame| writer.frame(frame).unwrap());
+            for &(_, input) in inputs.iter().filter(|&&(place, _)| place >= places) {
+                match input {
+                    Entry::Command { ts_ns, command, off_grid, .. } => {
+                        kernel.apply_at(*ts_ns, command, *off_grid).unwrap();
+                    }
+                    Entry::Book { ts_ns, instrument, book, .. } => {
+                        kernel.update_book(*ts_ns, *instrument, &book.update()).unwrap();
+                    }
+                    Entry::Declare { ts_ns, declaration: Declaration::Asset { name, decimals }, .. } => {
+                        kernel.declare_asset(*ts_ns, name, *decimals).unwrap();
+                    }
+                    Entry::Declare { ts_ns, declaration: Declaration::Instrument(spec), .. } => {
+                        kernel.declare_instrument(*ts_ns, (**spec).clone()).unwrap();
+                    }
+                    Entry::Declare { ts_ns, declaration: Declaration::Venue(rules), .. } => {
+                        kernel.set_venue_rules(*ts_ns, *rules).unwrap();
+                    }
+                    Entry::Pass { ts_ns } => kernel.pass_time(Some(*ts_ns)),
+                    other => panic!("not part of this run: {other:?}"),
+                }
+            }
+            kernel.take_record().iter().for_each(|entry| writer.append(entry).unwrap());
+            writer.finish().unwrap();
+            let found = read_disk(&disk).unwrap().whole().unwrap();
+            assert_same(&found, &run);
+            assert_eq!(outputs_of(&found), whole, "gone on from place {places}");
+        }
+    }
+}
+
+/// Threads go on where the journal ends: inputs count on, and time does not begin anew.
+#[test]
+fn an_engine_goes_on_from_a_journal() {
+    let run = recorded_run();
+    let disk = SimulatedDisk::new(0);
+    let mut writer = Writer::create_on(disk.clone(), directory(), JournalSettings::default()).unwrap();
+    run.iter().for_each(|entry| writer.append(entry).unwrap());
+    writer.finish().unwrap();
+    let mut kernel = Kernel::new(Settings::default());
+    let mut player = Player::to_go_on(Reader::open_on(disk, directory()).unwrap(), &mut kernel);
+    while player.step(&mut kernel, &mut |_| ()).unwrap().is_some() {}
+    let (_, frames) = player.complete(&mut kernel, &mut |_| ());
+    assert!(frames.is_empty(), "the run is complete");
+    let inputs = run.iter().filter_map(|entry| match entry {
+        Entry::Command { seq, .. } | Entry::Book { seq, .. } | Entry::Declare { seq, .. } => Some(*seq),
+        _ => None,
+    });
+    let last = inputs.max().unwrap();
+    let layout = Layout { workers: Some(1), pinning: Pinning::Off, wait: Some(Wait::Park), ..Layout::default() };
+    let settings = EngineSettings { layout, record: true, goes_on: true, ..EngineSettings::default() };
+    let mut engine = Engine::start(kernel, &settings).unwrap();
+    assert_eq!(engine.told_seq(), last);
+    engine.settle().unwrap();
+    let mark = Command::Mark { instrument: InstrumentId(0), price: 94_000 };
+    let early = engine.submit_at(Some(5_000), &mark, OffGrid::NONE);
+    assert!(matches!(early, Err(SubmitError::Refused(_))), "time has not begun anew: {early:?}");
+    assert_eq!(engine.submit(&mark), Ok(last + 1));
+    let finished = engine.stop();
+    let whole: Vec<Entry> = run.into_iter().chain(finished.record.unwrap()).collect();
+    let mut outputs = Vec::new();
+    replay(&mut Kernel::new(Settings::default()), &whole, |output| outputs.push(output)).unwrap();
+    assert!(outputs.ends_with(&finished.log), "the log goes on with what a replay of the whole says");
 }
 
 // Nothing panics.
@@ -820,7 +1350,7 @@ fn random_bytes_are_refused() {
     for round in 0..20_000 {
         let mut bytes: Vec<u8> = dice.list(200, |dice| dice.roll() as u8);
         if round % 2 == 0 {
-            bytes.splice(0..0, header(b"TERRACE\n", b"sequence", 1));
+            bytes.splice(0..0, header(b"TERRACE\n", b"sequence", 2));
         }
         let (count, _) = frames(&bytes);
         assert_eq!(count, 0);
@@ -833,7 +1363,7 @@ fn no_payload_makes_reading_or_going_through_it_panic() {
     let mut entries = recorded_run();
     entries.extend(one_of_each());
     let bytes = bytes_of(&entries);
-    let good: Vec<Vec<u8>> = frames_of(&bytes).iter().map(|&(_, payload)| payload.to_vec()).collect();
+    let good: Vec<Vec<u8>> = payloads_of(&bytes).iter().map(|payload| payload.to_vec()).collect();
     let (mut dice, mut read, mut gone_through) = (Dice(5), 0, 0);
     for _ in 0..rounds() {
         let mut payloads = good.clone();
@@ -842,7 +1372,7 @@ fn no_payload_makes_reading_or_going_through_it_panic() {
             mutate(&mut dice, &mut payloads, at);
         }
         let file = file_of(payloads.iter().map(Vec::as_slice));
-        let mut reader = Reader::new(&file[..], "file").unwrap();
+        let mut reader = Reader::of_bytes(file, "file").unwrap();
         let mut record = Vec::new();
         while let Ok(Some(frame)) = reader.frame() {
             if let Frame::Entry(entry) = frame {

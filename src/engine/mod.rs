@@ -52,6 +52,8 @@ pub use crate::rounds::VenueAnswer;
 pub use cores::{Layout, Pinning, Shape, StartError};
 pub use failure::Failure;
 pub use memory::Memory;
+#[cfg(feature = "journal")]
+pub(crate) use record::Steps;
 pub use record::{Decision, Depth, Divergence, Entry, Retrace, replay};
 pub use slot::{Output, VenueMessage};
 #[cfg(feature = "cli")]
@@ -132,7 +134,7 @@ pub struct Engine {
     interest: Vec<Quantity>,
     now_ns: u64,
     seq: u64,
-    /// Inputs of the kernel before it was started.
+    /// Inputs of the kernel that its log does not count.
     first: u64,
     ring: Writer<Slot>,
     asides: Arc<ArrayQueue<Aside>>,

@@ -133,6 +133,19 @@ pub enum Divergence {
         /// From 0, in the record.
         place: usize,
     },
+    /// The events so far come to something else than a check in the journal says: at one of these places or of those
+    /// between.
+    #[error("places {from} to {to}: the events come to {found:016x}, and the journal says {recorded:016x}")]
+    Check {
+        /// The first place after the check before that, from 0.
+        from: usize,
+        /// The last place before this check.
+        to: usize,
+        /// Hash of all events so far.
+        found: u64,
+        /// As recorded.
+        recorded: u64,
+    },
     /// The sequencer would not have admitted this.
     #[error("place {place}: the record holds what the sequencer refuses: {refusal}")]
     Refused {
@@ -148,9 +161,7 @@ pub enum Divergence {
 #[derive(Clone, Debug)]
 pub struct Retrace<'a> {
     record: &'a [Entry],
-    place: usize,
-    /// The client input that was the last.
-    seq: u64,
+    steps: Steps,
 }
 
 /// Goes through a whole record. What happens goes to `log`.
@@ -168,7 +179,7 @@ impl<'a> Retrace<'a> {
     /// From the first place.
     #[must_use]
     pub fn new(record: &'a [Entry]) -> Self {
-        Self { record, place: 0, seq: 0 }
+        Self { record, steps: Steps::default() }
     }
 
     /// Goes one place further, and returns what was there; none at the end.
@@ -177,7 +188,32 @@ impl<'a> Retrace<'a> {
     ///
     /// The kernel comes to something else.
     pub fn step(&mut self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) -> Result<Option<&'a Entry>, Divergence> {
-        let Some(entry) = self.record.get(self.place) else { return Ok(None) };
+        let Some(entry) = self.record.get(self.steps.place) else { return Ok(None) };
+        let decided_next = matches!(self.record.get(self.steps.place + 1), Some(Entry::Decide { .. }));
+        self.steps.step(kernel, entry, decided_next, log)?;
+        Ok(Some(entry))
+    }
+}
+
+/// Where a kernel stands in a record, whose places come one by one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Steps {
+    /// The next place.
+    pub(crate) place: usize,
+    /// The client input that was the last.
+    pub(crate) seq: u64,
+}
+
+impl Steps {
+    /// Carries the next place out; `decided_next`: the one after it is a decision. What a decision came to that has no
+    /// outcome in the record is returned.
+    pub(crate) fn step(
+        &mut self,
+        kernel: &mut Kernel,
+        entry: &Entry,
+        decided_next: bool,
+        log: &mut impl FnMut(Output),
+    ) -> Result<Option<Decision>, Divergence> {
         let place = self.place;
         self.place += 1;
         let booked = match entry {
@@ -199,6 +235,7 @@ impl<'a> Retrace<'a> {
             }
             Entry::Start => {
                 self.seq = 0;
+                kernel.begin_log();
                 Ok(())
             }
             Entry::Pass { ts_ns } => {
@@ -208,32 +245,26 @@ impl<'a> Retrace<'a> {
             Entry::Decide { outcome } => {
                 let decided = decide(kernel, place, outcome.as_ref());
                 self.tell(kernel, log);
-                return decided.map(|()| Some(entry));
+                return decided;
             }
         };
         match (booked, entry) {
-            (Ok(()), _) => {
-                self.go_on(kernel, log);
-                Ok(Some(entry))
-            }
+            (Ok(()), _) => {}
             (Err(refusal), Entry::Command { .. } | Entry::Correct { .. }) if !is_piece(entry) => {
                 log(Output::Refused { seq: self.seq, refusal });
-                self.go_on(kernel, log);
-                Ok(Some(entry))
             }
-            (Err(refusal), _) => Err(Divergence::Refused { place, refusal }),
+            (Err(refusal), _) => return Err(Divergence::Refused { place, refusal }),
         }
-    }
-
-    /// What the pools began is told with a decision that follows directly, else before the next input.
-    fn go_on(&self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) {
-        if !matches!(self.record.get(self.place), Some(Entry::Decide { .. })) {
+        // What the pools began is told with a decision that follows directly, else before the next input.
+        if !decided_next {
             kernel.go_on();
         }
         self.tell(kernel, log);
+        Ok(None)
     }
 
-    fn tell(&self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) {
+    /// Tells what the kernel did by itself after the last place.
+    pub(crate) fn tell(&self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) {
         let seq = self.seq;
         kernel.events().iter().for_each(|&event| log(Output::Event { seq, event }));
         kernel.clear_events();
@@ -245,16 +276,16 @@ fn is_piece(entry: &Entry) -> bool {
     matches!(entry, Entry::Command { command: Command::Chunk { .. }, .. })
 }
 
-/// Carries a decision out, and compares.
-fn decide(kernel: &mut Kernel, place: usize, outcome: Option<&Decision>) -> Result<(), Divergence> {
+/// Carries a decision out, and compares; where there is nothing to compare with, returns what it came to.
+fn decide(kernel: &mut Kernel, place: usize, outcome: Option<&Decision>) -> Result<Option<Decision>, Divergence> {
     let Some(recorded) = outcome else {
         kernel.decide_once();
-        return Ok(());
+        return Ok(Some(Decision { hash: super::seat::hash_of(kernel.events()), answers: kernel.given().to_vec() }));
     };
     let answers_fit = kernel.decide_as_recorded(&recorded.answers);
     let found = super::seat::hash_of(kernel.events());
     if found != recorded.hash {
         return Err(Divergence::Decision { place, found, recorded: recorded.hash });
     }
-    if answers_fit { Ok(()) } else { Err(Divergence::Answers { place }) }
+    if answers_fit { Ok(None) } else { Err(Divergence::Answers { place }) }
 }

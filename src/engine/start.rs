@@ -31,6 +31,8 @@ pub struct EngineSettings {
     pub queue: usize,
     /// Whether the sequence is kept in memory.
     pub record: bool,
+    /// Whether inputs count on from those of the kernel's log, as after a restart; else from 1.
+    pub goes_on: bool,
     /// Whether requests to the venue say when they were decided.
     pub stamps: bool,
     /// Room for so many stamps of the stages of orders, on each thread ([`Finished::stamps`](super::Finished)); 0: none are
@@ -52,6 +54,7 @@ impl Default for EngineSettings {
             ring: DEFAULT_RING,
             queue: 1 << 12,
             record: false,
+            goes_on: false,
             stamps: false,
             trace: 0,
             memory: Memory::AsItComes,
@@ -120,6 +123,8 @@ struct Common {
     stamps: Option<Instant>,
     /// Inputs before the first place.
     first: u64,
+    /// The number of the last of them.
+    seq: u64,
     epoch: Instant,
     traces: Arc<ArrayQueue<Box<Trace>>>,
 }
@@ -135,12 +140,15 @@ pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) ->
         caller,
         stamps: settings.stamps.then_some(epoch),
         first: kernel.inputs(),
+        seq: if settings.goes_on { kernel.seq() } else { 0 },
         epoch,
         traces: Arc::new(ArrayQueue::new(shape.workers as usize)),
     };
     let bells: Vec<Bell> = (0..shape.workers).map(|_| Bell::new(shape.wait)).collect();
     common.shared.know([bells.as_slice(), &[common.caller.clone(), common.arbiter.clone()]].concat());
     let (market, now_ns) = (kernel.market().clone(), kernel.now_ns());
+    common.shared.tell_seq(common.seq);
+    common.shared.tell_settled(0, now_ns); // nothing is under way, and time does not begin anew
     let (rounds, shards) = kernel.into_parts();
     let (ring, mut readers) = broadcast::<Slot>(settings.ring, shape.workers as usize + 1);
     let ring_of_seat = readers.remove(0);
@@ -172,7 +180,7 @@ pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) ->
         caller: common.caller.clone(),
         outbox: VecDeque::with_capacity(settings.queue),
         epoch: common.stamps,
-        seq: 0,
+        seq: common.seq,
         refusal: None,
         awaits_decision: false,
         begun_place: None,
@@ -189,8 +197,8 @@ pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) ->
         in_order,
         interest,
         now_ns,
-        seq: 0,
-        first: common.first,
+        seq: common.seq,
+        first: common.first.saturating_sub(common.seq),
         ring,
         asides,
         venue,

@@ -18,7 +18,7 @@ pub enum JournalError {
     Io {
         /// The file or directory.
         file: PathBuf,
-        /// What was to be done: `created`, `opened`, `read` or `written`.
+        /// What was to be done: `created`, `listed`, `opened`, `read`, `written`, `forced to the disk`, `cut` or `removed`.
         what: &'static str,
         /// What the system said.
         source: io::Error,
@@ -51,6 +51,63 @@ pub enum JournalError {
         /// The file.
         file: PathBuf,
     },
+    /// There is none.
+    #[error("{}: there is no journal: expected files named sequence-00000000000000000000 and so on", directory.display())]
+    NoJournal {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// Named like a segment, but not quite.
+    #[error("{}: not the name of a segment: expected \"sequence-\" and 20 digits", file.display())]
+    Name {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A segment is not there.
+    #[error("{}: the segment is missing; the next one there is {}", file.display(), next.display())]
+    Missing {
+        /// The segment that should be there.
+        file: PathBuf,
+        /// The next one that is.
+        next: PathBuf,
+    },
+    /// A segment begins with a place that the one before it holds already.
+    #[error("{}: the segment is there twice: its first places are in {} already", file.display(), before.display())]
+    Doubled {
+        /// The file.
+        file: PathBuf,
+        /// The one before it.
+        before: PathBuf,
+    },
+    /// A segment that stands under the name of another.
+    #[error("{}: at byte 24: the segment begins with place {found}, but is named after place {expected}", file.display())]
+    Misplaced {
+        /// The file.
+        file: PathBuf,
+        /// As it is named.
+        expected: u64,
+        /// As it says.
+        found: u64,
+    },
+    /// A segment that goes on from another one than the one before it.
+    #[error("{}: at byte 40: the segment does not go on from {}", file.display(), before.display())]
+    NotFollowing {
+        /// The file.
+        file: PathBuf,
+        /// The one before it.
+        before: PathBuf,
+    },
+    /// A sequence under other rules of the kernel.
+    #[error(
+        "{}: at byte 20: the sequence is under version {found} of the rules, and this program knows version {} alone",
+        file.display(), super::RULES
+    )]
+    Rules {
+        /// The file.
+        file: PathBuf,
+        /// What it says.
+        found: u32,
+    },
     /// The file begins like no journal.
     #[error("{}: at byte 0: not a journal: expected \"TERRACE\\n\"", file.display())]
     NotAJournal {
@@ -73,9 +130,17 @@ pub enum JournalError {
         /// What it says.
         found: u32,
     },
-    /// The bytes are not those that were written.
-    #[error("{}: at byte {offset}: the checksum is wrong", file.display())]
+    /// The bytes are not those that were written, and no crash did that: what follows them was kept.
+    #[error("{}: at byte {offset}: damaged: the checksum is wrong, and what follows says that this is no torn tail", file.display())]
     Checksum {
+        /// The file.
+        file: PathBuf,
+        /// Where the frame begins; 0: the header.
+        offset: u64,
+    },
+    /// A segment ends within a frame, and another follows.
+    #[error("{}: at byte {offset}: damaged: the segment ends within a frame, and another one follows", file.display())]
+    Short {
         /// The file.
         file: PathBuf,
         /// Where the frame begins; 0: the header.

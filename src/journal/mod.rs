@@ -1,77 +1,157 @@
-//! The journal: the sequence of an engine in a file, to be gone through again.
+//! The journal: the sequence of an engine in files, to be gone through again.
 //!
 //! ```text
-//!  Engine ── Entry, Decision ──► Writer ──► DIR/sequence ──► Reader ──► Frame ──► read ──► Entry ──► engine::Retrace
+//!  Engine, Session ── Frame ──► Log (queue, thread) ──► Writer ──► DIR/sequence-… ──► Reader ──► Player ──► Kernel
+//!                                  ◄── kept up to ──┘      │ Disk │
 //! ```
 //!
-//! A file is a header and frames, one after the other; numbers of fixed size have their least byte first.
+//! A journal is a directory of **segments**, `sequence-` and the number of the first place in 20 digits, each a header and frames;
+//! numbers of fixed size have their least byte first.
 //!
 //! ```text
-//!  header    magic "TERRACE\n" · what it is "sequence" · version u32 · checksum u32                      24 bytes
+//!  header    magic "TERRACE\n" · what it is "sequence" · version u32 · rules u32 · first place u64 · term u64
+//!            · checksum at the end of the segment before u32 (0: there is none) · checksum u32               48 bytes
 //!  frame     length u32 · checksum of the head u32 · checksum of the frame u32 · payload of that length
 //! ```
 //!
 //! - **Payload**: one [`Frame`] in [postcard](https://postcard.jamesmunns.com) 1, from 1 byte to [`MAX_PAYLOAD`].
-//! - **Checksums** are CRC-32C and run on through the file: the header's is over the 20 bytes before it, the head's goes on
-//!   from the checksum before it over the length, the frame's from the head's over the payload. So a frame that is lost,
-//!   repeated or moved is noticed, and a damaged length is never taken for the end of the file.
+//! - **Checksums** are CRC-32C and run on through the whole journal: a header's is over the 44 bytes before it, among them the
+//!   last of the segment before; the head's goes on from the checksum before it over the length, the frame's from the head's
+//!   over the payload. So a frame or a segment that is lost, repeated or moved is noticed.
+//! - **Rules**: the rules of the kernel under which the sequence comes to what it says ([`RULES`]).
 //! - **Decisions**: what one comes to may be known only when others have got their places after it. Then the place is
 //!   written without an outcome, and each outcome as a frame of its own when it is known, in the order of the decisions.
 //!   [`read`] joins them; a decision without one was never finished.
+//! - **Lines** of a session stand in one frame with the place that they got, so that after a restart a repeat is known for one.
+//! - **Checks** say what all events so far come to ([`Chain`]).
+//! - **Marks** say how far the file is kept: after each sync; where nothing is ever synced, after each write.
 //!
-//! Whoever ends in the middle of a frame leaves a *cut* file: [`read`] returns what is whole and says what is not
-//! ([`Sequence::cut`]). Everything else that is not as written is an error, with file and offset.
-//!
-//! **No promise yet that a crash spares what was appended**: nothing is forced to the disk; part 5 does that.
+//! **A torn tail** is what a crash leaves of bytes that were written and not yet forced to the disk: a part, all, or some sectors of
+//! them in any order. It is told from damage so: where a frame is not as it was written, in the last segment, and no mark
+//! behind it says that its place was kept, it and all that follows is the torn tail: [`read`] returns what comes before and says
+//! where it cut ([`Sequence::cut`]), and whoever goes on cuts the file there. In any other segment, or before a mark that says that
+//! its place was kept, it is damage: an error, with file and offset. So what was acknowledged under
+//! [`Durability::Sync`] is never taken for a torn tail, but for what changes in the last batch before the mark that follows it is
+//! written; a journal that was [finished](Writer::finish) ends with a mark, so that every change of it is damage, except in that mark.
 //!
 //! What comes out of a file keeps every invariant of its type, whatever the bytes: grids and tier tables are built by
 //! their own constructors, declarations are checked. What depends on the state is checked by whoever goes through it.
+//!
+//! **Version 1**, one file `sequence` without segments, is refused by its name: there was never a release that wrote it.
 
+mod chain;
+mod disk;
 mod error;
+mod frame;
+mod log;
+mod player;
 mod reader;
+mod segment;
+mod simulated;
 mod stored;
 mod writer;
 
+pub use chain::Chain;
+pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::JournalError;
-pub use reader::{Cut, Frame, Reader, Sequence, read};
+pub use frame::{Check, Frame, Line, Mark};
+pub use log::{Log, NotLogged};
+pub use player::{PlayError, Played, Player};
+pub use reader::{Cut, Reader, Sequence, Totals, read, read_from};
+pub use simulated::{Faults, SimulatedDisk};
 pub(crate) use stored::{StoredGrid, StoredTiers};
-pub use writer::Writer;
+pub use writer::{End, Writer};
 
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::str::FromStr;
 
 /// The version of the format that is written, and the only one that is read.
 ///
 /// The bytes of each kind of entry are pinned by `tests/journal.rs`: a change there is a new version.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+
+/// The version of the kernel's rules: it grows when an old sequence would come to something else. A journal under other rules is
+/// refused.
+pub const RULES: u32 = 1;
 
 /// Most bytes of a payload: a bound on what a reader must hold at once.
 pub const MAX_PAYLOAD: usize = 16 << 20;
 
-/// The name of the file in its directory.
-pub const FILE_NAME: &str = "sequence";
-
 const MAGIC: [u8; 8] = *b"TERRACE\n";
 const KIND: [u8; 8] = *b"sequence";
-const HEADER: usize = 24;
+const HEADER: usize = 48;
 
 /// The length and its checksum.
 const HEAD: usize = 8;
 /// The checksum of the frame, between head and payload.
 const CHECK: usize = 4;
 
-fn file_in(directory: &Path) -> PathBuf {
-    directory.join(FILE_NAME)
+/// When what is written is forced to the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Never: the end of the process loses what is not yet written, that of the machine anything.
+    None,
+    /// In the background: a crash loses what was last written.
+    #[default]
+    Async,
+    /// Before anybody is told: a crash loses nothing that was acknowledged.
+    Sync,
 }
 
-/// The header, and its checksum, from which those of the frames go on.
-fn header() -> ([u8; HEADER], u32) {
-    let mut header = [0; HEADER];
-    header[..8].copy_from_slice(&MAGIC);
-    header[8..16].copy_from_slice(&KIND);
-    header[16..20].copy_from_slice(&VERSION.to_le_bytes());
-    let check = crc32c::crc32c(&header[..20]);
-    header[20..].copy_from_slice(&check.to_le_bytes());
-    (header, check)
+impl Durability {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::None, Self::Async, Self::Sync];
+
+    /// As it is typed.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Async => "async",
+            Self::Sync => "sync",
+        }
+    }
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// Not the name of a [`Durability`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected `none`, `async` or `sync`")]
+pub struct UnknownDurability;
+
+impl FromStr for Durability {
+    type Err = UnknownDurability;
+
+    fn from_str(word: &str) -> Result<Self, UnknownDurability> {
+        Self::ALL.into_iter().find(|durability| durability.word() == word).ok_or(UnknownDurability)
+    }
+}
+
+/// How a journal is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalSettings {
+    /// When what is written is forced to the disk.
+    pub durability: Durability,
+    /// From so many bytes on a segment is full, and the next begins.
+    pub segment_bytes: u64,
+    /// After so many places what the events come to is written; 0: never.
+    pub check_every: u64,
+    /// Frames that may wait to be written.
+    pub queue: usize,
+    /// Who writes: it grows with every takeover.
+    pub term: u64,
+}
+
+impl Default for JournalSettings {
+    fn default() -> Self {
+        let durability = Durability::default();
+        Self { durability, segment_bytes: 64 << 20, check_every: 1_024, queue: 1 << 14, term: 1 }
+    }
 }
 
 /// The number in the four bytes from `at` on.

@@ -1,29 +1,24 @@
-//! Reading: frame by frame, each checked before it is believed.
+//! Reading: segment by segment, frame by frame, each checked before it is believed.
 
+use super::disk::{Disk, RealDisk};
 use super::error::JournalError;
-use super::{CHECK, HEAD, HEADER, KIND, MAGIC, MAX_PAYLOAD, VERSION, file_in, number_at};
-use crate::engine::{Decision, Entry};
-use serde::{Deserialize, Serialize};
+use super::frame::{Frame, Line, Mark};
+use super::segment::{Header, Segment};
+use super::writer::End;
+use super::{CHECK, HEAD, HEADER, MAX_PAYLOAD, number_at};
+use crate::engine::Entry;
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// What a frame holds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Frame {
-    /// A place of the sequence.
-    Entry(Entry),
-    /// What the first decision before it that has no outcome yet came to.
-    Outcome(Decision),
-}
-
-/// Where a file ends within a frame, or within its header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where the last segment ends in something that was not kept: the trace of a crash, or of a journal that is still being written.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// Where the frame begins: whoever goes on writing must cut the file here.
+    /// The segment.
+    pub file: PathBuf,
+    /// Where the first frame begins that is not whole: whoever goes on writing must cut the file here. 0: not even its
+    /// header is whole.
     pub offset: u64,
-    /// What is there of it.
+    /// What follows there.
     pub bytes: u64,
 }
 
@@ -32,9 +27,10 @@ pub struct Cut {
 pub struct Sequence {
     /// Every whole place, with its outcome if it is a decision that was finished.
     pub entries: Vec<Entry>,
-    /// What follows them and is not whole: the trace of a crash, or of a journal that is still being written.
+    /// Lines of sessions, each with the number of places before its own.
+    pub lines: Vec<(u64, Line)>,
+    /// What follows them and is not whole.
     pub cut: Option<Cut>,
-    file: PathBuf,
 }
 
 impl Sequence {
@@ -46,7 +42,7 @@ impl Sequence {
     pub fn whole(self) -> Result<Vec<Entry>, JournalError> {
         match self.cut {
             None => Ok(self.entries),
-            Some(Cut { offset, bytes }) => Err(JournalError::Cut { file: self.file, offset, bytes }),
+            Some(Cut { file, offset, bytes }) => Err(JournalError::Cut { file, offset, bytes }),
         }
     }
 }
@@ -55,13 +51,26 @@ impl Sequence {
 ///
 /// # Errors
 ///
-/// The first thing that is not as a [`Writer`](super::Writer) writes it, but for a cut end.
+/// The first thing that is not as a [`Writer`](super::Writer) writes it, but for a torn tail.
 pub fn read(directory: impl AsRef<Path>) -> Result<Sequence, JournalError> {
-    let mut reader = Reader::open(directory)?;
+    read_from(Reader::open(directory)?)
+}
+
+/// As [`read`], from any reader.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_from(mut reader: Reader) -> Result<Sequence, JournalError> {
     let mut entries: Vec<Entry> = Vec::new();
+    let mut lines = Vec::new();
     let mut undecided = VecDeque::new();
     while let Some(frame) = reader.frame()? {
         match frame {
+            Frame::Line(line, entry) => {
+                lines.push((entries.len() as u64, line));
+                entries.extend(entry);
+            }
             Frame::Entry(entry) => {
                 if matches!(entry, Entry::Decide { outcome: None }) {
                     undecided.push_back(entries.len());
@@ -69,32 +78,49 @@ pub fn read(directory: impl AsRef<Path>) -> Result<Sequence, JournalError> {
                 entries.push(entry);
             }
             Frame::Outcome(decision) => {
-                let Some(at) = undecided.pop_front() else {
-                    return Err(JournalError::OutcomeWithoutDecision { file: reader.file, offset: reader.frame });
-                };
+                let Some(at) = undecided.pop_front() else { return Err(reader.outcome_without_decision()) };
                 entries[at] = Entry::Decide { outcome: Some(decision) };
             }
+            Frame::Check(_) | Frame::Mark(_) => {}
         }
     }
-    Ok(Sequence { entries, cut: reader.cut, file: reader.file })
+    Ok(Sequence { entries, lines, cut: reader.cut })
 }
 
 /// A journal that is being read.
 #[derive(Debug)]
-pub struct Reader<R = BufReader<File>> {
-    source: R,
-    file: PathBuf,
+pub struct Reader {
+    disk: Box<dyn Disk>,
+    /// Those that are still to be read, in order.
+    segments: VecDeque<Segment>,
+    /// The one at hand, and all that is in it.
+    segment: Segment,
+    bytes: Vec<u8>,
+    /// Bytes of it that are read.
+    offset: usize,
+    /// Where its last frame began.
+    frame: usize,
+    /// Who wrote it.
+    term: u64,
     /// The checksum so far.
     check: u32,
-    /// Bytes read so far.
-    offset: u64,
-    /// Where the last frame began.
-    frame: u64,
+    /// Places so far.
+    place: u64,
+    read: Totals,
     cut: Option<Cut>,
     /// Whether there is no further frame, or none that could be trusted.
     ended: bool,
-    /// Kept for its room.
-    body: Vec<u8>,
+}
+
+/// What was read so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Segments, the one at hand included.
+    pub segments: u64,
+    /// Bytes of whole frames and headers.
+    pub bytes: u64,
+    /// Marks.
+    pub marks: u64,
 }
 
 impl Reader {
@@ -102,135 +128,240 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// It is none, or none of this version, or the system refuses.
+    /// There is none, or none of this version, or the system refuses.
     pub fn open(directory: impl AsRef<Path>) -> Result<Self, JournalError> {
-        let path = file_in(directory.as_ref());
-        match File::open(&path) {
-            Ok(file) => Self::new(BufReader::with_capacity(1 << 16, file), path),
-            Err(source) => Err(JournalError::Io { file: path, what: "opened", source }),
-        }
+        Self::open_on(RealDisk, directory)
     }
-}
 
-impl<R: Read> Reader<R> {
-    /// Reads from anything; `file` names it in errors.
+    /// As [`Reader::open`], on any disk.
     ///
     /// # Errors
     ///
-    /// The header is none, or none of this version, or it cannot be read.
-    pub fn new(source: R, file: impl Into<PathBuf>) -> Result<Self, JournalError> {
-        let file = file.into();
-        let (check, offset, frame) = (0, 0, 0);
-        let mut reader = Self { source, file, check, offset, frame, cut: None, ended: false, body: Vec::new() };
-        let mut header = [0; HEADER];
-        let read = reader.fill(&mut header)?;
-        reader.check_header(&header, read)?;
+    /// As [`Reader::open`].
+    pub fn open_on(disk: impl Disk + 'static, directory: impl AsRef<Path>) -> Result<Self, JournalError> {
+        Self::over(Box::new(disk), directory.as_ref())
+    }
+
+    pub(super) fn over(disk: Box<dyn Disk>, directory: &Path) -> Result<Self, JournalError> {
+        let mut segments = VecDeque::from(Segment::list(&*disk, directory)?);
+        let Some(segment) = segments.pop_front() else {
+            return Err(JournalError::NoJournal { directory: directory.to_owned() });
+        };
+        let mut reader = Self::new(disk, segments, segment, Vec::new());
+        reader.bytes = reader.load()?;
+        reader.begin_segment(None)?;
         Ok(reader)
     }
 
-    /// The next frame; none at the end, also where that is a cut.
+    /// Reads bytes as the only segment of a journal; `file` names it in errors.
+    ///
+    /// # Errors
+    ///
+    /// The header is none, or none of this version.
+    pub fn of_bytes(bytes: impl Into<Vec<u8>>, file: impl Into<PathBuf>) -> Result<Self, JournalError> {
+        let segment = Segment { first: 0, file: file.into() };
+        let mut reader = Self::new(Box::new(RealDisk), VecDeque::new(), segment, bytes.into());
+        reader.begin_segment(None)?;
+        Ok(reader)
+    }
+
+    fn new(disk: Box<dyn Disk>, segments: VecDeque<Segment>, segment: Segment, bytes: Vec<u8>) -> Self {
+        Self {
+            disk,
+            segments,
+            segment,
+            bytes,
+            offset: 0,
+            frame: 0,
+            term: 0,
+            check: 0,
+            place: 0,
+            read: Totals::default(),
+            cut: None,
+            ended: false,
+        }
+    }
+
+    /// The next frame but marks; none at the end, also where that is a torn tail.
     ///
     /// # Errors
     ///
     /// The frame is not as it was written, or cannot be read. There is none after it.
     pub fn frame(&mut self) -> Result<Option<Frame>, JournalError> {
-        if self.ended {
-            return Ok(None);
+        while !self.ended {
+            let frame = self.next_frame();
+            self.ended |= frame.is_err();
+            match frame? {
+                Some(Frame::Mark(mark)) => self.check_mark(mark)?,
+                Some(frame) => return Ok(Some(frame)),
+                None if self.cut.is_some() => self.ended = true,
+                None => {
+                    let next = self.next_segment();
+                    self.ended |= !matches!(next, Ok(true));
+                    next?;
+                }
+            }
         }
-        let frame = self.next_frame();
-        self.ended = !matches!(frame, Ok(Some(_)));
-        frame
+        Ok(None)
     }
 
-    /// Where the file ends within a frame, if it does; known when there is no further frame.
+    /// Where the journal ends in something that was not kept, if it does; known when there is no further frame.
     #[must_use]
-    pub fn cut(&self) -> Option<Cut> {
-        self.cut
+    pub fn cut(&self) -> Option<&Cut> {
+        self.cut.as_ref()
     }
 
-    fn check_header(&mut self, header: &[u8; HEADER], read: usize) -> Result<(), JournalError> {
-        let file = || self.file.clone();
-        let there = read.min(MAGIC.len());
-        if header[..there] != MAGIC[..there] {
-            return Err(JournalError::NotAJournal { file: file() });
+    /// Places so far.
+    #[must_use]
+    pub fn place(&self) -> u64 {
+        self.place
+    }
+
+    /// What was read so far.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.read
+    }
+
+    /// Where the last frame begins: its segment, and the offset there.
+    #[must_use]
+    pub fn at(&self) -> (&Path, u64) {
+        (&self.segment.file, self.frame as u64)
+    }
+
+    /// Where a writer goes on, once there is no further frame. `undecided` decisions have no outcome.
+    pub(super) fn end(&self, undecided: u64) -> End {
+        let has_header = self.cut.as_ref().is_none_or(|cut| cut.offset > 0);
+        End {
+            first: self.segment.first,
+            length: has_header.then_some(self.offset as u64),
+            is_cut: self.cut.is_some(),
+            check: self.check,
+            place: self.place,
+            term: self.term,
+            undecided,
         }
-        if read < HEADER {
-            self.cut = Some(Cut { offset: 0, bytes: read as u64 });
-            self.ended = true;
-            return Ok(());
+    }
+
+    pub(super) fn outcome_without_decision(&self) -> JournalError {
+        JournalError::OutcomeWithoutDecision { file: self.segment.file.clone(), offset: self.frame as u64 }
+    }
+
+    fn load(&self) -> Result<Vec<u8>, JournalError> {
+        let file = &self.segment.file;
+        let failed = |what| move |source| JournalError::Io { file: file.clone(), what, source };
+        let mut opened = self.disk.open(file).map_err(failed("opened"))?;
+        opened.read_all().map_err(failed("read"))
+    }
+
+    /// Goes over to the next segment; false if there is none.
+    fn next_segment(&mut self) -> Result<bool, JournalError> {
+        let Some(next) = self.segments.pop_front() else { return Ok(false) };
+        let before = std::mem::replace(&mut self.segment, next);
+        self.bytes = self.load()?;
+        (self.offset, self.frame) = (0, 0);
+        self.begin_segment(Some(before.file))?;
+        Ok(true)
+    }
+
+    /// Reads the header of the segment at hand, and whether it follows on the one before it.
+    fn begin_segment(&mut self, before: Option<PathBuf>) -> Result<(), JournalError> {
+        let Segment { first, file } = self.segment.clone();
+        if first > self.place {
+            let directory = file.parent().unwrap_or(Path::new(""));
+            return Err(JournalError::Missing { file: Segment::new(directory, self.place).file, next: file });
         }
-        self.check = crc32c::crc32c(&header[..20]);
-        if self.check != number_at(header, 20) {
-            return Err(JournalError::Checksum { file: file(), offset: 0 });
+        if let (true, Some(before)) = (first < self.place, &before) {
+            return Err(JournalError::Doubled { file, before: before.clone() });
         }
-        if header[8..16] != KIND {
-            let mut found = [0; 8];
-            found.copy_from_slice(&header[8..16]);
-            return Err(JournalError::Kind { file: file(), found });
+        let Some((header, check)) = Header::read(&file, &self.bytes)? else {
+            return self.torn();
+        };
+        if header.first != first {
+            return Err(JournalError::Misplaced { file, expected: first, found: header.first });
         }
-        match number_at(header, 16) {
-            VERSION => Ok(()),
-            found => Err(JournalError::Version { file: file(), found }),
+        if header.before != self.check {
+            return Err(JournalError::NotFollowing { before: before.unwrap_or_else(|| file.clone()), file });
         }
+        (self.check, self.term) = (check, header.term);
+        self.read.segments += 1;
+        self.go_on(HEADER);
+        Ok(())
+    }
+
+    fn go_on(&mut self, bytes: usize) {
+        self.offset += bytes;
+        self.read.bytes += bytes as u64;
+    }
+
+    /// What begins here is not as it was written: the torn tail, or damage.
+    fn torn(&mut self) -> Result<(), JournalError> {
+        let (file, offset) = (self.segment.file.clone(), self.offset as u64);
+        let rest = &self.bytes[self.offset..];
+        if !self.segments.is_empty() {
+            let needed = if offset == 0 { HEADER } else { self.frame_length().unwrap_or(HEAD) };
+            let is_short = rest.len() < needed;
+            return Err(if is_short {
+                JournalError::Short { file, offset }
+            } else {
+                JournalError::Checksum { file, offset }
+            });
+        }
+        if Mark::furthest(self.segment.first, rest).is_some_and(|kept| kept > offset) {
+            return Err(JournalError::Checksum { file, offset });
+        }
+        self.cut = Some(Cut { file, offset, bytes: rest.len() as u64 });
+        Ok(())
+    }
+
+    /// How long the frame at hand says that it is, if that much is there and right.
+    fn frame_length(&self) -> Option<usize> {
+        let head = self.bytes[self.offset..].get(..HEAD).filter(|_| self.offset > 0)?;
+        let right = crc32c::crc32c_append(self.check, &head[..4]) == number_at(head, 4);
+        right.then(|| HEAD + CHECK + number_at(head, 0) as usize)
     }
 
     fn next_frame(&mut self) -> Result<Option<Frame>, JournalError> {
         self.frame = self.offset;
-        let mut head = [0; HEAD];
-        let read = self.fill(&mut head)?;
-        if read < HEAD {
-            self.cut = (read > 0).then_some(Cut { offset: self.frame, bytes: read as u64 });
+        if self.cut.is_some() || self.offset == self.bytes.len() {
             return Ok(None);
         }
-        let check = crc32c::crc32c_append(self.check, &head[..4]);
-        if check != number_at(&head, 4) {
-            return Err(self.checksum());
-        }
-        let bytes = number_at(&head, 0);
-        if !(1..=MAX_PAYLOAD).contains(&(bytes as usize)) {
-            return Err(JournalError::Length { file: self.file.clone(), offset: self.frame, bytes });
-        }
-        let mut body = std::mem::take(&mut self.body);
-        body.resize(CHECK + bytes as usize, 0);
-        let frame = self.body(check, &mut body);
-        self.body = body;
-        frame
-    }
-
-    /// The rest of a frame, of which the head is known.
-    fn body(&mut self, check: u32, body: &mut [u8]) -> Result<Option<Frame>, JournalError> {
-        let read = self.fill(body)?;
-        if read < body.len() {
-            self.cut = Some(Cut { offset: self.frame, bytes: (HEAD + read) as u64 });
+        let Some(length) = self.frame_length() else {
+            self.torn()?;
             return Ok(None);
+        };
+        let bytes = length - HEAD - CHECK;
+        if !(1..=MAX_PAYLOAD).contains(&bytes) {
+            let (file, offset) = (self.segment.file.clone(), self.frame as u64);
+            return Err(JournalError::Length { file, offset, bytes: bytes as u32 });
         }
-        self.check = crc32c::crc32c_append(check, &body[CHECK..]);
-        if self.check != number_at(body, 0) {
-            return Err(self.checksum());
-        }
-        match decode(&body[CHECK..]) {
-            Ok(frame) => Ok(Some(frame)),
-            Err(reason) => Err(JournalError::Undecodable { file: self.file.clone(), offset: self.frame, reason }),
-        }
+        let whole = self.bytes.get(self.offset..self.offset + length).and_then(|frame| {
+            let head = crc32c::crc32c_append(self.check, &frame[..4]);
+            let check = crc32c::crc32c_append(head, &frame[HEAD + CHECK..]);
+            (check == number_at(frame, HEAD)).then(|| (check, decode(&frame[HEAD + CHECK..])))
+        });
+        let Some((check, frame)) = whole else {
+            self.torn()?;
+            return Ok(None);
+        };
+        let frame = frame.map_err(|reason| self.undecodable(reason))?;
+        self.check = check;
+        self.place += u64::from(matches!(frame, Frame::Entry(_) | Frame::Line(_, Some(_))));
+        self.go_on(length);
+        Ok(Some(frame))
     }
 
-    /// Reads as many bytes as there are, up to the whole of `bytes`.
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<usize, JournalError> {
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match self.source.read(&mut bytes[filled..]) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(JournalError::Io { file: self.file.clone(), what: "read", source }),
-            }
+    fn check_mark(&mut self, mark: Mark) -> Result<(), JournalError> {
+        self.read.marks += 1;
+        if mark.is_sealed(self.segment.first) {
+            return Ok(());
         }
-        self.offset += filled as u64;
-        Ok(filled)
+        self.ended = true;
+        Err(self.undecodable("a mark of another segment".to_owned()))
     }
 
-    fn checksum(&self) -> JournalError {
-        JournalError::Checksum { file: self.file.clone(), offset: self.frame }
+    fn undecodable(&self, reason: String) -> JournalError {
+        JournalError::Undecodable { file: self.segment.file.clone(), offset: self.frame as u64, reason }
     }
 }
 
@@ -240,7 +371,7 @@ fn decode(payload: &[u8]) -> Result<Frame, String> {
     if !rest.is_empty() {
         return Err(format!("{} bytes are left over", rest.len()));
     }
-    if let Frame::Entry(entry) = &frame {
+    if let Frame::Entry(entry) | Frame::Line(_, Some(entry)) = &frame {
         entry.check_alone().map_err(|refusal| refusal.to_string())?;
     }
     Ok(frame)

@@ -1,12 +1,14 @@
-//! Writing: frames are made in one buffer, which goes to the file when it is full.
+//! Writing: frames are made in one buffer, which goes to the file when it is full; a full file is followed by the next.
 
+use super::disk::{Disk, DiskFile, RealDisk};
 use super::error::JournalError;
-use super::{CHECK, HEAD, MAX_PAYLOAD, file_in, header};
+use super::frame::{Check, Frame, Line, Mark};
+use super::segment::{Header, Segment};
+use super::{CHECK, Durability, HEAD, HEADER, JournalSettings, MAX_PAYLOAD, RULES};
 use crate::engine::{Decision, Entry};
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// From so many bytes on the buffer goes to the file.
@@ -14,28 +16,57 @@ const SPILL: usize = 1 << 16;
 
 /// A journal that is being written.
 ///
-/// What is appended lies in a buffer until that is full, [`Writer::flush`] or the end; dropping a writer flushes too,
-/// but cannot say whether it could. No entry is allocated for once the buffer has grown to the longest.
+/// What is appended lies in a buffer until that is full, [`Writer::flush`], [`Writer::sync`] or the end; dropping a writer flushes
+/// too, but cannot say whether it could. No entry is allocated for once the buffer has grown to the longest. Nothing but
+/// [`Writer::sync`] and the end of a segment forces anything to the disk, and that not under [`Durability::None`].
 ///
-/// Nothing is forced to the disk yet, so a crash of the machine may take what was flushed; part 5 will.
+/// After a failure nothing is written any more: how the file ends is not known, and forcing it again could succeed without
+/// meaning anything.
 #[derive(Debug)]
 pub struct Writer {
-    file: File,
-    path: PathBuf,
+    disk: Box<dyn Disk>,
+    directory: PathBuf,
+    settings: JournalSettings,
+    file: Box<dyn DiskFile>,
+    segment: Segment,
+    /// Bytes of the segment that the system has.
+    written: u64,
+    /// What it had when it was last marked, the mark included.
+    marked: u64,
     buffer: Vec<u8>,
     /// The checksum so far.
     check: u32,
+    /// The next place.
+    place: u64,
     /// Decisions whose outcome is still to come.
     undecided: u64,
-    /// A write failed: the file may end anywhere.
+    /// The system refused something: the file may end anywhere.
     failed: bool,
 }
 
-/// A [`Frame`](super::Frame), borrowed: the two are the same in bytes.
+/// Where a journal ends that was read: where a writer goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The first place of the last segment.
+    pub(super) first: u64,
+    /// What of it is whole; none: not even its header.
+    pub(super) length: Option<u64>,
+    /// Whether anything follows that is not.
+    pub(super) is_cut: bool,
+    pub(super) check: u32,
+    pub(super) place: u64,
+    pub(super) term: u64,
+    pub(super) undecided: u64,
+}
+
+/// A [`Frame`], borrowed: the two are the same in bytes.
 #[derive(Serialize)]
 enum FrameRef<'a> {
     Entry(&'a Entry),
     Outcome(&'a Decision),
+    Line(&'a Line, Option<&'a Entry>),
+    Check(Check),
+    Mark(Mark),
 }
 
 impl Writer {
@@ -45,25 +76,121 @@ impl Writer {
     ///
     /// There is one already, or the system refuses.
     pub fn create(directory: impl AsRef<Path>) -> Result<Self, JournalError> {
+        Self::create_on(RealDisk, directory, JournalSettings::default())
+    }
+
+    /// As [`Writer::create`], on any disk, with settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::create`].
+    pub fn create_on(
+        disk: impl Disk + 'static,
+        directory: impl AsRef<Path>,
+        settings: JournalSettings,
+    ) -> Result<Self, JournalError> {
         let directory = directory.as_ref();
-        let failed = |file: &Path| {
-            let file = file.to_owned();
-            move |source| JournalError::Io { file, what: "created", source }
+        let created = disk.create_directory(directory);
+        created.map_err(|source| JournalError::Io { file: directory.to_owned(), what: "created", source })?;
+        if settings.durability != Durability::None
+            && let Some(parent) = directory.parent()
+        {
+            // So that the directory itself is still there after a crash.
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            let synced = disk.sync_directory(parent);
+            synced.map_err(|source| JournalError::Io {
+                file: parent.to_owned(),
+                what: "forced to the disk",
+                source,
+            })?;
+        }
+        if let Some(Segment { file, .. }) = Segment::list(&disk, directory)?.pop() {
+            return Err(JournalError::Exists { file });
+        }
+        Self::begin(Box::new(disk), directory.to_owned(), settings, (0, 0), 0)
+    }
+
+    /// Goes on with a journal that was read to its end: cuts what is torn, and begins a new segment if there is none that
+    /// could be gone on with.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub fn resume(
+        disk: impl Disk + 'static,
+        directory: impl AsRef<Path>,
+        settings: JournalSettings,
+        end: &End,
+    ) -> Result<Self, JournalError> {
+        let (disk, directory) = (Box::new(disk), directory.as_ref().to_owned());
+        let segment = Segment::new(&directory, end.first);
+        let failed = |what| {
+            let file = segment.file.clone();
+            move |source| JournalError::Io { file, what, source }
         };
-        fs::create_dir_all(directory).map_err(failed(directory))?;
-        let path = file_in(directory);
-        let file = match File::create_new(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(JournalError::Exists { file: path });
-            }
-            opened => opened.map_err(failed(&path))?,
+        let settings = JournalSettings { term: settings.term.max(end.term), ..settings };
+        let Some(length) = end.length else {
+            disk.remove(&segment.file).map_err(failed("removed"))?;
+            return Self::begin(disk, directory, settings, (end.place, end.check), end.undecided);
         };
-        let (header, check) = header();
-        let mut buffer = Vec::with_capacity(2 * SPILL);
-        buffer.extend_from_slice(&header);
-        let mut writer = Self { file, path, buffer, check, undecided: 0, failed: false };
-        writer.flush()?;
+        let mut file = disk.open_to_append(&segment.file).map_err(failed("opened"))?;
+        if end.is_cut {
+            file.truncate(length).map_err(failed("cut"))?;
+        }
+        if settings.durability != Durability::None {
+            // What was read may never have been forced to the disk; from now on it is relied on.
+            file.sync().map_err(failed("forced to the disk"))?;
+            disk.sync_directory(&directory).map_err(failed("forced to the disk"))?;
+        }
+        let End { check, place, undecided, .. } = *end;
+        let mut writer = Self {
+            disk,
+            directory,
+            settings,
+            file,
+            segment,
+            written: length,
+            marked: 0,
+            buffer: Vec::with_capacity(2 * SPILL),
+            check,
+            place,
+            undecided,
+            failed: false,
+        };
+        writer.mark()?;
         Ok(writer)
+    }
+
+    /// Begins a segment that goes on from a place and a checksum.
+    fn begin(
+        disk: Box<dyn Disk>,
+        directory: PathBuf,
+        settings: JournalSettings,
+        (place, before): (u64, u32),
+        undecided: u64,
+    ) -> Result<Self, JournalError> {
+        let segment = Segment::new(&directory, place);
+        let (file, check) = new_segment(&*disk, &directory, &segment, &settings, before)?;
+        Ok(Self {
+            disk,
+            directory,
+            settings,
+            file,
+            segment,
+            written: HEADER as u64,
+            marked: HEADER as u64,
+            buffer: Vec::with_capacity(2 * SPILL),
+            check,
+            place,
+            undecided,
+            failed: false,
+        })
+    }
+
+    /// The place that the next entry gets.
+    #[must_use]
+    pub fn place(&self) -> u64 {
+        self.place
     }
 
     /// Writes one place of the sequence. The outcome of a decision, if it is not known yet, comes by
@@ -74,9 +201,23 @@ impl Writer {
     /// The entry is none that can be read again, or too long: nothing has changed then. Or the system refuses: the journal
     /// has ended.
     pub fn append(&mut self, entry: &Entry) -> Result<(), JournalError> {
-        entry.check_alone().map_err(|refusal| self.unreadable(&refusal))?;
+        self.check_entry(entry)?;
         self.write(&FrameRef::Entry(entry))?;
-        self.undecided += u64::from(matches!(entry, Entry::Decide { outcome: None }));
+        self.note(entry);
+        self.spill()
+    }
+
+    /// Writes a line of a session, with the place that it got, if it got one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::append`].
+    pub fn line(&mut self, line: &Line, entry: Option<&Entry>) -> Result<(), JournalError> {
+        entry.map_or(Ok(()), |entry| self.check_entry(entry))?;
+        self.write(&FrameRef::Line(line, entry))?;
+        if let Some(entry) = entry {
+            self.note(entry);
+        }
         self.spill()
     }
 
@@ -88,11 +229,36 @@ impl Writer {
     /// journal has ended.
     pub fn outcome(&mut self, decision: &Decision) -> Result<(), JournalError> {
         if self.undecided == 0 {
-            return Err(JournalError::NoDecision { file: self.path.clone() });
+            return Err(JournalError::NoDecision { file: self.segment.file.clone() });
         }
         self.write(&FrameRef::Outcome(decision))?;
         self.undecided -= 1;
         self.spill()
+    }
+
+    /// Writes what the events so far come to.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses: the journal has ended.
+    pub fn check(&mut self, check: Check) -> Result<(), JournalError> {
+        self.write(&FrameRef::Check(check))?;
+        self.spill()
+    }
+
+    /// Writes a frame. Marks are the writer's own and are left out.
+    ///
+    /// # Errors
+    ///
+    /// As the method for what it holds.
+    pub fn frame(&mut self, frame: &Frame) -> Result<(), JournalError> {
+        match frame {
+            Frame::Entry(entry) => self.append(entry),
+            Frame::Outcome(decision) => self.outcome(decision),
+            Frame::Line(line, entry) => self.line(line, entry.as_ref()),
+            Frame::Check(check) => self.check(*check),
+            Frame::Mark(_) => Ok(()),
+        }
     }
 
     /// Gives everything so far to the system.
@@ -101,38 +267,112 @@ impl Writer {
     ///
     /// The system refuses: the journal has ended.
     pub fn flush(&mut self) -> Result<(), JournalError> {
-        self.check_open()?;
-        let written = self.file.write_all(&self.buffer);
-        self.buffer.clear();
-        written.map_err(|source| {
-            self.failed = true;
-            JournalError::Io { file: self.path.clone(), what: "written", source }
-        })
+        self.write_out()?;
+        if self.settings.durability == Durability::None { self.mark() } else { Ok(()) }
     }
 
-    /// Flushes and closes.
+    /// Gives everything so far to the system and forces it to the disk; under [`Durability::None`] it does not force it.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses: the journal has ended.
+    pub fn sync(&mut self) -> Result<(), JournalError> {
+        self.flush()?;
+        if self.settings.durability == Durability::None || self.written == self.marked {
+            return Ok(());
+        }
+        self.force()?;
+        self.mark()
+    }
+
+    /// Syncs and closes. The journal ends with a mark.
     ///
     /// # Errors
     ///
     /// The system refuses.
     pub fn finish(mut self) -> Result<(), JournalError> {
-        self.flush()
+        self.sync()?;
+        if self.settings.durability == Durability::None { Ok(()) } else { self.force() }
     }
 
-    /// Makes a frame at the end of the buffer.
+    fn force(&mut self) -> Result<(), JournalError> {
+        let synced = self.file.sync();
+        self.or_fail("forced to the disk", synced)
+    }
+
+    fn write_out(&mut self) -> Result<(), JournalError> {
+        self.check_open()?;
+        let written = self.file.append_all(&self.buffer);
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        self.or_fail("written", written)
+    }
+
+    /// Says in the file that all that it holds is kept.
+    fn mark(&mut self) -> Result<(), JournalError> {
+        if self.written == self.marked {
+            return Ok(());
+        }
+        self.put(&FrameRef::Mark(Mark::new(self.segment.first, self.written)))?;
+        self.write_out()?;
+        self.marked = self.written;
+        Ok(())
+    }
+
+    fn or_fail<T>(&mut self, what: &'static str, done: io::Result<T>) -> Result<T, JournalError> {
+        done.map_err(|source| {
+            self.failed = true;
+            self.buffer.clear();
+            JournalError::Io { file: self.segment.file.clone(), what, source }
+        })
+    }
+
+    fn check_entry(&self, entry: &Entry) -> Result<(), JournalError> {
+        entry.check_alone().map_err(|refusal| self.unreadable(&refusal))
+    }
+
+    fn note(&mut self, entry: &Entry) {
+        self.place += 1;
+        self.undecided += u64::from(matches!(entry, Entry::Decide { outcome: None }));
+    }
+
+    /// Makes a frame at the end of the buffer, in the next segment if this one is full.
     fn write(&mut self, frame: &FrameRef<'_>) -> Result<(), JournalError> {
         self.check_open()?;
+        // A segment is named after its first place, so each has one.
+        let is_full = self.written + self.buffer.len() as u64 >= self.settings.segment_bytes;
+        if is_full && self.place > self.segment.first {
+            self.next_segment()?;
+        }
+        self.put(frame)
+    }
+
+    fn next_segment(&mut self) -> Result<(), JournalError> {
+        self.write_out()?;
+        if self.settings.durability != Durability::None {
+            self.force()?;
+        }
+        let segment = Segment::new(&self.directory, self.place);
+        let begun = new_segment(&*self.disk, &self.directory, &segment, &self.settings, self.check);
+        self.failed = begun.is_err();
+        (self.file, self.check) = begun?;
+        self.segment = segment;
+        (self.written, self.marked) = (HEADER as u64, HEADER as u64);
+        Ok(())
+    }
+
+    fn put(&mut self, frame: &FrameRef<'_>) -> Result<(), JournalError> {
         let start = self.buffer.len();
         let payload = start + HEAD + CHECK;
         self.buffer.resize(payload, 0);
-        if let Err(error) = postcard::serialize_with_flavor(frame, End(&mut self.buffer)) {
+        if let Err(error) = postcard::serialize_with_flavor(frame, AtEnd(&mut self.buffer)) {
             self.buffer.truncate(start);
             return Err(self.unreadable(&error));
         }
         let bytes = self.buffer.len() - payload;
         if bytes > MAX_PAYLOAD {
             self.buffer.truncate(start);
-            return Err(JournalError::TooLong { file: self.path.clone(), bytes });
+            return Err(JournalError::TooLong { file: self.segment.file.clone(), bytes });
         }
         let length = (bytes as u32).to_le_bytes();
         let head = crc32c::crc32c_append(self.check, &length);
@@ -148,11 +388,11 @@ impl Writer {
     }
 
     fn check_open(&self) -> Result<(), JournalError> {
-        if self.failed { Err(JournalError::Failed { file: self.path.clone() }) } else { Ok(()) }
+        if self.failed { Err(JournalError::Failed { file: self.segment.file.clone() }) } else { Ok(()) }
     }
 
     fn unreadable(&self, reason: &impl ToString) -> JournalError {
-        JournalError::Unreadable { file: self.path.clone(), reason: reason.to_string() }
+        JournalError::Unreadable { file: self.segment.file.clone(), reason: reason.to_string() }
     }
 }
 
@@ -164,10 +404,34 @@ impl Drop for Writer {
     }
 }
 
-/// Puts what is encoded at the end of a buffer.
-struct End<'a>(&'a mut Vec<u8>);
+/// Makes a segment with its header; it is there after a crash, unless nothing is to be.
+fn new_segment(
+    disk: &dyn Disk,
+    directory: &Path,
+    segment: &Segment,
+    settings: &JournalSettings,
+    before: u32,
+) -> Result<(Box<dyn DiskFile>, u32), JournalError> {
+    let failed = |what| move |source| JournalError::Io { file: segment.file.clone(), what, source };
+    let mut file = match disk.create(&segment.file) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(JournalError::Exists { file: segment.file.clone() });
+        }
+        created => created.map_err(failed("created"))?,
+    };
+    let (header, check) = Header { rules: RULES, first: segment.first, term: settings.term, before }.bytes();
+    file.append_all(&header).map_err(failed("written"))?;
+    if settings.durability != Durability::None {
+        file.sync().map_err(failed("forced to the disk"))?;
+        disk.sync_directory(directory).map_err(failed("forced to the disk"))?;
+    }
+    Ok((file, check))
+}
 
-impl Flavor for End<'_> {
+/// Puts what is encoded at the end of a buffer.
+struct AtEnd<'a>(&'a mut Vec<u8>);
+
+impl Flavor for AtEnd<'_> {
     type Output = ();
 
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {

@@ -339,6 +339,28 @@ impl Kernel {
         self.rounds.answers_fitted()
     }
 
+    /// From now on keeps what the simulated venue answers within a decision.
+    #[cfg(feature = "journal")]
+    pub(crate) fn keep_answers(&mut self) {
+        self.rounds.keeps_answers = true;
+    }
+
+    /// What the simulated venue answered within the last decision, if that is kept.
+    pub(crate) fn given(&self) -> &[VenueAnswer] {
+        &self.rounds.given
+    }
+
+    /// The number of the last input since the log began.
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The next input gets the number after this one.
+    #[cfg(feature = "journal")]
+    pub(crate) fn count_from(&mut self, seq: u64) {
+        self.seq = seq;
+    }
+
     /// Forgets the events so far: the caller has taken them.
     pub(crate) fn clear_events(&mut self) {
         self.rounds.events.clear();

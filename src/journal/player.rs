@@ -1,0 +1,233 @@
+//! Going through a journal with an inline kernel, as it is read.
+
+use super::chain::Chain;
+use super::error::JournalError;
+use super::frame::{Check, Frame, Line};
+use super::reader::{Cut, Reader};
+use super::writer::End;
+use crate::engine::{Decision, Divergence, Entry, Output, Steps};
+use crate::kernel::Kernel;
+use std::collections::VecDeque;
+
+/// Why a journal could not be gone through.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlayError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The kernel comes to something else.
+    #[error("the journal, gone through again, comes to something else: {0}")]
+    Diverged(#[from] Divergence),
+}
+
+/// What a step went through.
+#[derive(Clone, Debug)]
+pub enum Played {
+    /// A place, and the line of a session that got it.
+    Place(Entry, Option<Line>),
+    /// A line of a session that got no place.
+    Line(Line),
+    /// What the events came to, here as in the journal.
+    Check(Check),
+}
+
+/// Goes through a journal, place by place; every outcome and every check is recomputed and compared. Of the journal no more is
+/// held than a segment, and what comes before the outcome of a decision under way.
+#[derive(Debug)]
+pub struct Player {
+    reader: Reader,
+    steps: Steps,
+    /// Read, and not gone through.
+    pending: VecDeque<Played>,
+    /// Places among them.
+    places: usize,
+    /// Decisions among them that have no outcome yet: as many frames from the beginning of the journal on.
+    undecided: VecDeque<u64>,
+    /// Frames that were pending and are no more.
+    gone: u64,
+    read_all: bool,
+    chain: Chain,
+    /// The hash after each event since the last check.
+    trail: VecDeque<u64>,
+    /// The last check, and the place after it.
+    checked: (Check, usize),
+    /// Whether the last place is to be completed ([`Player::complete`]).
+    completes: bool,
+    /// Whether a decision belongs after the last place and is not there.
+    lacks_decision: bool,
+    /// What the decisions came to that have no outcome in the journal.
+    found: Vec<Decision>,
+}
+
+impl Player {
+    /// Goes through all that is there, and leaves it at that.
+    #[must_use]
+    pub fn new(reader: Reader) -> Self {
+        Self {
+            reader,
+            steps: Steps::default(),
+            pending: VecDeque::new(),
+            places: 0,
+            undecided: VecDeque::new(),
+            gone: 0,
+            read_all: false,
+            chain: Chain::default(),
+            trail: VecDeque::new(),
+            checked: (Check::default(), 0),
+            completes: false,
+            lacks_decision: false,
+            found: Vec::new(),
+        }
+    }
+
+    /// Goes through it to go on from there: at the end [`Player::complete`] carries out what a crash has interrupted.
+    #[must_use]
+    pub fn to_go_on(reader: Reader, kernel: &mut Kernel) -> Self {
+        kernel.keep_answers(); // a decision without an outcome gets it from them
+        Self { completes: true, ..Self::new(reader) }
+    }
+
+    /// Goes one step further; none at the end.
+    ///
+    /// # Errors
+    ///
+    /// The journal cannot be read, or the kernel comes to something else.
+    pub fn step(&mut self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) -> Result<Option<Played>, PlayError> {
+        while !self.is_ready() {
+            self.read()?;
+        }
+        let Some(played) = self.pending.pop_front() else { return Ok(None) };
+        self.gone += 1;
+        match &played {
+            Played::Place(entry, _) => {
+                self.places -= 1;
+                self.place(kernel, entry, log)?;
+            }
+            Played::Check(check) => self.check(*check)?,
+            Played::Line(_) => {}
+        }
+        Ok(Some(played))
+    }
+
+    /// Where the journal ends in something that was not kept; known at the end.
+    #[must_use]
+    pub fn cut(&self) -> Option<&Cut> {
+        self.reader.cut()
+    }
+
+    /// The reader behind it, which may be ahead.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// What the events so far come to.
+    #[must_use]
+    pub fn chain(&self) -> Chain {
+        self.chain
+    }
+
+    /// At the end of the journal: carries out what the crash has interrupted, and says where a writer goes on, and what it must
+    /// write first. From now on the kernel keeps its record.
+    pub fn complete(&mut self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) -> (End, Vec<Frame>) {
+        let end = self.reader.end(self.found.len() as u64);
+        let mut frames: Vec<Frame> = self.found.drain(..).map(Frame::Outcome).collect();
+        kernel.count_from(self.steps.seq);
+        kernel.keep_record();
+        if std::mem::take(&mut self.lacks_decision) {
+            kernel.decide();
+        } else {
+            while kernel.book_piece() {}
+        }
+        let chain = &mut self.chain;
+        self.steps.tell(kernel, &mut |output| {
+            chain.add(&output);
+            log(output);
+        });
+        frames.extend(kernel.take_record().into_iter().map(Frame::Entry));
+        (end, frames)
+    }
+
+    /// Whether the first that is pending can be gone through: a place needs to know whether a decision follows it, and a decision its
+    /// outcome.
+    fn is_ready(&self) -> bool {
+        let is_decided = self.undecided.front() != Some(&self.gone);
+        match self.pending.front() {
+            _ if self.read_all => true,
+            Some(Played::Place(..)) => is_decided && self.places > 1,
+            front => front.is_some(),
+        }
+    }
+
+    fn read(&mut self) -> Result<(), JournalError> {
+        let Some(frame) = self.reader.frame()? else {
+            self.read_all = true;
+            return Ok(());
+        };
+        match frame {
+            Frame::Entry(entry) => {
+                if matches!(entry, Entry::Decide { outcome: None }) {
+                    self.undecided.push_back(self.gone + self.pending.len() as u64);
+                }
+                self.places += 1;
+                self.pending.push_back(Played::Place(entry, None));
+            }
+            Frame::Line(line, Some(entry)) => {
+                self.places += 1;
+                self.pending.push_back(Played::Place(entry, Some(line)));
+            }
+            Frame::Line(line, None) => self.pending.push_back(Played::Line(line)),
+            Frame::Check(check) => self.pending.push_back(Played::Check(check)),
+            Frame::Outcome(decision) => {
+                let at = self.undecided.pop_front().and_then(|at| usize::try_from(at - self.gone).ok());
+                let Some(Played::Place(entry, _)) = at.and_then(|at| self.pending.get_mut(at)) else {
+                    return Err(self.reader.outcome_without_decision());
+                };
+                *entry = Entry::Decide { outcome: Some(decision) };
+            }
+            Frame::Mark(_) => {}
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, kernel: &mut Kernel, entry: &Entry, log: &mut impl FnMut(Output)) -> Result<(), Divergence> {
+        let is_last = self.places == 0;
+        if is_last {
+            self.lacks_decision =
+                self.completes && !matches!(entry, Entry::Decide { .. } | Entry::Pass { .. } | Entry::Start);
+        }
+        let next = self.pending.iter().find_map(|next| match next {
+            Played::Place(entry, _) => Some(entry),
+            _ => None,
+        });
+        let decided_next = self.lacks_decision || matches!(next, Some(Entry::Decide { .. }));
+        let Self { steps, chain, trail, .. } = self;
+        let found = steps.step(kernel, entry, decided_next, &mut |output| {
+            chain.add(&output);
+            trail.push_back(chain.check().hash);
+            log(output);
+        })?;
+        self.found.extend(found);
+        Ok(())
+    }
+
+    /// Compares with what the events came to when so many had been told; the kernel may be further.
+    fn check(&mut self, check: Check) -> Result<(), Divergence> {
+        let (before, from) = self.checked;
+        let past = check.outputs.checked_sub(before.outputs).and_then(|past| usize::try_from(past).ok());
+        let found = match past {
+            Some(0) => Some(before.hash),
+            Some(past) => self.trail.get(past - 1).copied(),
+            None => None,
+        };
+        if found != Some(check.hash) {
+            let found = found.unwrap_or(self.chain.check().hash);
+            let to = self.steps.place.saturating_sub(1);
+            return Err(Divergence::Check { from: from.min(to), to, found, recorded: check.hash });
+        }
+        self.trail.drain(..past.unwrap_or(0));
+        self.checked = (check, self.steps.place);
+        Ok(())
+    }
+}
