@@ -2,6 +2,7 @@
 
 use crate::command::{Command, OffGrid};
 use crate::correction::{Correction, CorrectionOffGrid};
+use crate::engine::Entry;
 use crate::event::Event;
 use crate::kernel::{Declaration, Kernel, Overview};
 use crate::market::{InstrumentId, Market};
@@ -66,6 +67,18 @@ pub trait Driver {
         &mut self,
         question: impl FnOnce(Overview<'_>) -> T + Send + 'static,
     ) -> Result<T, Refusal>;
+}
+
+/// A driver that keeps the sequence.
+pub trait Recorder {
+    /// The sequence since it was taken last, or since it is kept; nothing of it may be under way.
+    fn take_record(&mut self) -> Vec<Entry>;
+}
+
+impl Recorder for Kernel {
+    fn take_record(&mut self) -> Vec<Entry> {
+        self.take_record()
+    }
 }
 
 impl Driver for Kernel {

@@ -65,7 +65,7 @@ mod map;
 pub mod market;
 pub mod number;
 pub mod position;
-#[cfg(feature = "cli")]
+#[cfg(feature = "protocol")]
 pub mod presets;
 pub mod prices;
 #[cfg(feature = "protocol")]
@@ -85,7 +85,7 @@ pub mod venue;
 
 pub use command::{Command, OffGrid, OrderName, OrderOwner};
 pub use correction::Correction;
-pub use driver::Driver;
+pub use driver::{Driver, Recorder};
 pub use event::Event;
 pub use kernel::{Declaration, Kernel, Overview, Settings};
 pub use refusal::{Code, Refusal};

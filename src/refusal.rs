@@ -39,6 +39,40 @@ pub enum Code {
 }
 
 impl Code {
+    /// All there are.
+    pub const ALL: [Self; 24] = [
+        Self::Malformed,
+        Self::UnknownOp,
+        Self::UnknownField,
+        Self::UnknownSymbol,
+        Self::UnknownAccount,
+        Self::UnknownAsset,
+        Self::UnknownFund,
+        Self::UnknownOrder,
+        Self::UnknownLiquidation,
+        Self::TimeReversed,
+        Self::BadValue,
+        Self::BadTiers,
+        Self::OffGrid,
+        Self::Overflow,
+        Self::Locked,
+        Self::InsufficientMargin,
+        Self::NoPrice,
+        Self::Duplicate,
+        Self::Busy,
+        Self::Limit,
+        Self::ReduceOnly,
+        Self::Gap,
+        Self::Expired,
+        Self::Halted,
+    ];
+
+    /// The code of this word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == word)
+    }
+
     /// As it stands in a `rejected` line.
     #[must_use]
     pub fn as_str(self) -> &'static str {

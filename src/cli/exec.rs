@@ -4,11 +4,12 @@ use super::StrategyArg;
 use super::threads::{DriverArg, ThreadArgs};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use terrace::engine::{Engine, EngineSettings};
+use terrace::journal::{Durability, JournalSettings, RealDisk, WriteLock};
 use terrace::presets::Preset;
-use terrace::protocol::{Rejection, Session, TierTables};
-use terrace::{Driver, Kernel, Settings};
+use terrace::protocol::{DurableSession, Opened, Rejection, Session, TierTables};
+use terrace::{Driver, Kernel, Recorder, Settings};
 
 /// The longest line that is read; a longer one is no command.
 const MAX_LINE: u64 = 16 << 20;
@@ -41,6 +42,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     tiers: Vec<PathBuf>,
 
+    /// Keep every line in a journal in this directory, and go on from it if there is one.
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+
+    /// When the journal is forced to the disk: `none`, `async` (in the background) or `sync` (before a line is answered).
+    #[arg(long, value_name = "HOW", requires = "journal", default_value_t = Durability::Sync)]
+    durability: Durability,
+
     /// Stop at the first command that is refused, with exit status 1.
     #[arg(long)]
     strict: bool,
@@ -59,6 +68,9 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
     let tables = super::presets::tier_tables(&args.tiers)?;
     let mut output = BufWriter::new(io::stdout());
     let input = BufReader::new(input);
+    if let Some(directory) = &args.journal {
+        return durable(args, directory, settings, tables, (input, &name), &mut output);
+    }
     let done = match args.driver {
         DriverArg::Inline => {
             let session = prepare(Session::new(settings), args, tables)?;
@@ -69,8 +81,13 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
             carry_out(session, args.strict, input, &mut output, dialogue)
         }
     };
+    ended(done, &name)
+}
+
+fn ended(done: Result<(), Stop>, name: &str) -> Result<(), String> {
     match done {
         Ok(()) => Ok(()),
+        Err(Stop::Journal(message)) => Err(format!("the journal has failed, nothing more is carried out: {message}")),
         Err(Stop::Refused(message)) => Err(format!("{name}:{message}")),
         Err(Stop::Read(error)) => Err(format!("cannot read {name}: {error}")),
         Err(Stop::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()), // nobody listens any more
@@ -80,9 +97,14 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
 
 /// Starts threads over an empty kernel, and says which.
 fn start(args: &Args, settings: Settings) -> Result<Engine, String> {
+    over_threads(args, Kernel::new(settings), false)
+}
+
+/// Starts threads over a kernel; `goes_on`: they keep the record, and count on from it.
+fn over_threads(args: &Args, kernel: Kernel, goes_on: bool) -> Result<Engine, String> {
     let layout = args.threads.layout(Some(args.shards));
-    let settings_of_engine = EngineSettings { layout, ..EngineSettings::default() };
-    let engine = Engine::start(Kernel::new(settings), &settings_of_engine).map_err(|error| error.to_string())?;
+    let settings = EngineSettings { layout, record: goes_on, goes_on, ..EngineSettings::default() };
+    let engine = Engine::start(kernel, &settings).map_err(|error| error.to_string())?;
     eprintln!("terrace: {}", engine.shape());
     Ok(engine)
 }
@@ -100,6 +122,7 @@ fn prepare<D: Driver>(mut session: Session<D>, args: &Args, tables: TierTables) 
 
 /// Why a script ended before its end.
 enum Stop {
+    Journal(String),
     Refused(String),
     Read(io::Error),
     Write(io::Error),
@@ -136,4 +159,95 @@ fn carry_out(
             return Err(Stop::Refused(format!("{}: {}: {}", session.seq(), rejection.code, rejection.reason)));
         }
     }
+}
+
+type Input = BufReader<Box<dyn Read>>;
+
+/// The script with a journal: what a line leads to is told when the journal keeps it.
+fn durable(
+    args: &Args,
+    directory: &Path,
+    settings: Settings,
+    tables: TierTables,
+    (input, name): (Input, &str),
+    output: &mut impl Write,
+) -> Result<(), String> {
+    let _lock = WriteLock::take(directory).map_err(|error| error.to_string())?;
+    let of_journal = JournalSettings { durability: args.durability, ..JournalSettings::default() };
+    let opened = Opened::open(RealDisk, directory, of_journal, Kernel::new(settings), args.preset);
+    let opened = opened.map_err(|error| error.to_string())?;
+    if let Some(recovery) = opened.recovery() {
+        eprint!("terrace: {}", super::journal::summary(directory, recovery));
+    }
+    let done = match args.driver {
+        DriverArg::Inline => {
+            let session = opened.start(tables).map_err(|error| error.to_string())?;
+            carry_out_durably(session, args.strict, input, output)
+        }
+        DriverArg::Threaded => {
+            let opened = opened.place(|kernel| over_threads(args, kernel, true))?;
+            let session = opened.start(tables).map_err(|error| error.to_string())?;
+            carry_out_durably(session, args.strict, input, output)
+        }
+    };
+    ended(done, name)
+}
+
+/// Most bytes of answers that are held back before they are waited for.
+const HELD: usize = 1 << 18;
+
+/// Carries a script out line by line. Lines that are there already share a sync; before more is waited for, all are answered.
+fn carry_out_durably(
+    mut session: DurableSession<impl Driver + Recorder>,
+    strict: bool,
+    mut input: Input,
+    output: &mut impl Write,
+) -> Result<(), Stop> {
+    let mut line = Vec::new();
+    let mut held = String::new();
+    loop {
+        let more = input.buffer().contains(&b'\n');
+        if !more || held.len() >= HELD {
+            answer(&mut session, &mut held, output)?;
+        }
+        line.clear();
+        if input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).map_err(Stop::Read)? == 0 {
+            return session.finish().map_err(|error| Stop::Journal(error.to_string()));
+        }
+        if line.len() as u64 == MAX_LINE {
+            let message = format!("a line is longer than {MAX_LINE} bytes");
+            return Err(Stop::Read(io::Error::new(io::ErrorKind::InvalidData, message)));
+        }
+        let refused = session.line(line.trim_ascii_end(), &mut held).err();
+        if session.has_failed() {
+            return Err(failure(session));
+        }
+        let stops = |rejection: &Rejection| strict || rejection.has_stopped();
+        if let Some(rejection) = refused.filter(stops) {
+            answer(&mut session, &mut held, output)?;
+            let stop = format!("{}: {}: {}", session.seq(), rejection.code, rejection.reason);
+            session.finish().map_err(|error| Stop::Journal(error.to_string()))?;
+            return Err(Stop::Refused(stop));
+        }
+    }
+}
+
+/// Tells what was held back, once the journal keeps it.
+fn answer(
+    session: &mut DurableSession<impl Driver + Recorder>,
+    held: &mut String,
+    output: &mut impl Write,
+) -> Result<(), Stop> {
+    if session.wait().is_err() {
+        let reason = session.failure().map_or_else(String::new, ToString::to_string);
+        return Err(Stop::Journal(reason));
+    }
+    output.write_all(held.as_bytes()).and_then(|()| output.flush()).map_err(Stop::Write)?;
+    held.clear();
+    Ok(())
+}
+
+fn failure(session: DurableSession<impl Driver + Recorder>) -> Stop {
+    let error = session.finish().err();
+    Stop::Journal(error.map_or_else(|| "the kernel has stopped".to_owned(), |error| error.to_string()))
 }

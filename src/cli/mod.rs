@@ -2,6 +2,7 @@
 
 mod bench;
 mod exec;
+mod journal;
 mod presets;
 mod replay;
 mod threads;
@@ -30,8 +31,13 @@ enum Command {
     Bench(bench::Args),
     /// Carry out a script of commands, one JSON object a line.
     Exec(exec::Args),
+    /// Look into a journal: print, verify, stat.
+    #[command(subcommand)]
+    Journal(journal::Command),
     /// Tell which rules of venues are built in, and what they do not follow.
     Presets(presets::Args),
+    /// Go through a journal, cut what a crash tore, and carry out what it interrupted.
+    Recover(journal::Args),
     /// Replay market data over a population of accounts, and sum up what happened.
     Replay(replay::Args),
 }
@@ -67,7 +73,9 @@ pub fn run() -> ExitCode {
     let result = match &cli.command {
         Some(Command::Bench(args)) => bench::run(args),
         Some(Command::Exec(args)) => exec::run(args),
+        Some(Command::Journal(command)) => journal::run(command),
         Some(Command::Presets(args)) => presets::run(args),
+        Some(Command::Recover(args)) => journal::recover(args),
         Some(Command::Replay(args)) => replay::run(args),
         None => replay::run(&cli.replay),
     };

@@ -4,7 +4,7 @@ use super::slot::{Kind, Slot};
 use super::{Engine, Entry, Output, SubmitError};
 use crate::command::{Command, OffGrid};
 use crate::correction::{Correction, CorrectionOffGrid};
-use crate::driver::Driver;
+use crate::driver::{Driver, Recorder};
 use crate::event::Event;
 use crate::kernel::{Declaration, Overview};
 use crate::market::{InstrumentId, Market};
@@ -36,6 +36,17 @@ impl Engine {
             }
         }
         refused.map_or(Ok(()), Err)
+    }
+}
+
+impl Recorder for Engine {
+    /// In lockstep nothing is under way between two inputs.
+    fn take_record(&mut self) -> Vec<Entry> {
+        debug_assert!(
+            self.undecided.is_empty(),
+            "the record is taken in the middle of a decision: the caller's mistake"
+        );
+        self.record.as_mut().map(std::mem::take).unwrap_or_default()
     }
 }
 

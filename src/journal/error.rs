@@ -13,12 +13,18 @@ pub enum JournalError {
         /// The file.
         file: PathBuf,
     },
+    /// Another process writes it.
+    #[error("{}: another process writes this journal", directory.display())]
+    InUse {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// The system refused.
     #[error("{}: cannot be {what}: {source}", file.display())]
     Io {
         /// The file or directory.
         file: PathBuf,
-        /// What was to be done: `created`, `listed`, `opened`, `read`, `written`, `forced to the disk`, `cut` or `removed`.
+        /// What was to be done: `created`, `listed`, `opened`, `read`, `written`, `forced to the disk`, `cut`, `removed` or `locked`.
         what: &'static str,
         /// What the system said.
         source: io::Error,

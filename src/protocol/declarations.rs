@@ -20,6 +20,19 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
     Ok(Answer::Events)
 }
 
+/// Takes over `defaults` that were accepted before a restart.
+#[cfg(feature = "journal")]
+pub(super) fn remember_defaults<D: Driver>(desk: &mut Desk<D>, text: &str) -> Result<(), Rejection> {
+    let mut fields = Fields::read(text)?;
+    if fields.peek("op") != Some("defaults") {
+        return Ok(()); // it has left its trace in the kernel
+    }
+    for name in ["op", "source", "client_seq", "ack"] {
+        fields.take(name);
+    }
+    instruments::defaults(desk, fields).map(drop)
+}
+
 fn asset<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {
     fields.only(&["ts", "asset", "decimals"])?;
     let (name, decimals) = (fields.name("asset")?, fields.id("decimals")?);

@@ -51,6 +51,27 @@ impl<D: Driver> Desk<D> {
         }
     }
 
+    /// The same over another kernel.
+    #[cfg(feature = "journal")]
+    pub(super) fn place<E, F>(self, place: impl FnOnce(D) -> Result<E, F>) -> Result<Desk<E>, F> {
+        let Self { kernel, seq, assets, funds, declared_funds, instruments, tier_tables, defaults, source } = self;
+        let kernel = place(kernel)?;
+        Ok(Desk { kernel, seq, assets, funds, declared_funds, instruments, tier_tables, defaults, source })
+    }
+
+    /// Knows all things of the kernel by their names.
+    #[cfg(feature = "journal")]
+    pub(super) fn learn_names(&mut self) {
+        let market = self.kernel.market();
+        let assets = market.assets.iter().enumerate();
+        self.assets = assets.map(|(at, asset)| (asset.name.clone(), AssetId(at as u32))).collect();
+        let funds = market.funds.iter().enumerate();
+        self.funds = funds.map(|(at, fund)| (fund.name.clone(), FundId(at as u32))).collect();
+        let instruments = market.instruments.iter().enumerate();
+        let named = instruments.map(|(at, instrument)| (instrument.spec.symbol.clone(), InstrumentId(at as u32)));
+        self.instruments = named.collect();
+    }
+
     /// The last check of form: time does not run backward.
     pub(super) fn check_time(&self, ts_ns: Option<u64>) -> Result<(), Rejection> {
         match ts_ns {

@@ -17,6 +17,21 @@ impl<'a> Line<'a> {
         Self { out }
     }
 
+    /// Begins a line `{"op":…`, with the number and the time of an input, if there are any.
+    #[cfg(feature = "journal")]
+    pub(super) fn op(out: &'a mut String, op: &str, seq: Option<u64>, ts_ns: Option<u64>) -> Self {
+        out.push_str("{\"op\":\"");
+        out.push_str(op);
+        out.push('"');
+        let mut line = Self { out };
+        for (name, number) in [("seq", seq), ("ts", ts_ns)] {
+            if let Some(number) = number {
+                line.bare(name, number);
+            }
+        }
+        line
+    }
+
     /// Begins an object inside a line.
     pub(super) fn object(out: &'a mut String) -> Self {
         out.push('{');

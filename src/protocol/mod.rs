@@ -4,10 +4,14 @@
 
 mod airlock;
 mod answers;
+#[cfg(feature = "journal")]
+mod commands;
 mod controls;
 mod corrections;
 mod declarations;
 mod desk;
+#[cfg(feature = "journal")]
+mod durable;
 mod encode;
 mod fields;
 mod instrument_fields;
@@ -23,6 +27,8 @@ mod sources;
 mod tier_fields;
 mod tier_tables;
 
+#[cfg(feature = "journal")]
+pub use durable::{DurableError, DurableSession, Opened, Recovery};
 pub use encode::Encoder;
 pub use session::Session;
 pub use tier_tables::{TierTables, TierTablesError};

@@ -18,6 +18,19 @@ pub struct Session<D = Kernel> {
     sources: Sources,
 }
 
+/// What a journal keeps as it was typed too: rare, and with more than its place shows.
+const KEPT_AS_TEXT: &[&str] =
+    &["asset", "fund", "instrument", "defaults", "set", "venue", "bust", "reprice", "adjust", "compensate"];
+
+/// What a journal must know of a line beside its place.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    /// Who sent it, and its number there, if its answer is kept for repeats.
+    pub(super) source: Option<(String, u64)>,
+    /// Whether its text is kept too: it declares something, or changes what only the session knows.
+    pub(super) keeps_text: bool,
+}
+
 /// What any line may say about its answer.
 struct Request {
     ack: bool,
@@ -69,6 +82,39 @@ impl<D: Driver> Session<D> {
         self.desk.kernel
     }
 
+    /// Gives the kernel over to something else, such as threads, and goes on with that.
+    ///
+    /// # Errors
+    ///
+    /// Those of `place`.
+    #[cfg(feature = "journal")]
+    pub(super) fn place<E: Driver, F>(self, place: impl FnOnce(D) -> Result<E, F>) -> Result<Session<E>, F> {
+        Ok(Session { desk: self.desk.place(place)?, sources: self.sources })
+    }
+
+    #[cfg(feature = "journal")]
+    pub(super) fn desk_mut(&mut self) -> &mut Desk<D> {
+        &mut self.desk
+    }
+
+    /// Knows by their names what the kernel has, after a restart.
+    #[cfg(feature = "journal")]
+    pub(super) fn learn_names(&mut self) {
+        self.desk.learn_names();
+    }
+
+    /// A fund of this name was declared by a line.
+    #[cfg(feature = "journal")]
+    pub(super) fn know_declared_fund(&mut self, name: &str) {
+        self.desk.declared_funds.extend(self.desk.kernel.market().fund_id(name));
+    }
+
+    /// Keeps the answer to a line of a source that was carried out before a restart.
+    #[cfg(feature = "journal")]
+    pub(super) fn keep_answer(&mut self, source: &str, seq: u64, rejection: Option<Rejection>) {
+        self.sources.keep(source, FirstAnswer { seq, rejection });
+    }
+
     /// The number of the last line, from 1.
     #[must_use]
     pub fn seq(&self) -> u64 {
@@ -81,6 +127,11 @@ impl<D: Driver> Session<D> {
     ///
     /// The rejection, whose line has been appended already.
     pub fn line(&mut self, line: &[u8], out: &mut String) -> Result<(), Rejection> {
+        self.line_noted(line, out, &mut Noted::default())
+    }
+
+    /// As [`Session::line`], and notes what a journal must know of it.
+    pub(super) fn line_noted(&mut self, line: &[u8], out: &mut String, noted: &mut Noted) -> Result<(), Rejection> {
         self.desk.seq += 1;
         let read = match std::str::from_utf8(line) {
             Ok(text) if text.trim_ascii().is_empty() => return Ok(()),
@@ -92,8 +143,10 @@ impl<D: Driver> Session<D> {
                 return answer_again(&request, first, out);
             }
             self.desk.source = request.mark_source;
+            let declares = matches!(fields.peek("op"), Some(op) if KEPT_AS_TEXT.contains(&op));
             let done = self.carry_out(fields, out);
             self.acknowledge(&request, &done, out);
+            *noted = Noted { source: request.source, keeps_text: declares && done.is_ok() };
             done
         });
         if let Some(rejection) = done.as_ref().err().filter(|rejection| rejection.seq.is_none()) {

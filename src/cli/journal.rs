@@ -1,0 +1,175 @@
+//! `terrace journal` and `terrace recover`: what is in a journal, whether this program comes to the same, and repairing its end.
+
+use super::StrategyArg;
+use clap::Subcommand;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use terrace::engine::{Entry, Output};
+use terrace::journal::{
+    Cut, Frame, JournalError, JournalSettings, PlayError, Played, Player, Reader, RealDisk, Totals, WriteLock,
+};
+use terrace::protocol::{Encoder, Opened, Recovery};
+use terrace::{Kernel, Settings};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show every place as a line of the protocol, and what a dialogue kept of its lines.
+    Print(Args),
+    /// Go through it again, and compare every outcome and every check.
+    Verify(Args),
+    /// Count what is in it, without going through it.
+    Stat(Args),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The directory of the journal.
+    directory: PathBuf,
+
+    /// Number of shards; it never shows in what comes out.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    shards: u32,
+
+    /// How breaches are found; it never shows in what comes out.
+    #[arg(long, value_enum, default_value_t)]
+    strategy: StrategyArg,
+}
+
+impl Args {
+    fn kernel(&self) -> Kernel {
+        Kernel::new(Settings { shards: self.shards, strategy: self.strategy.into(), ..Settings::default() })
+    }
+}
+
+pub(super) fn run(command: &Command) -> Result<(), String> {
+    let mut out = BufWriter::new(io::stdout());
+    let done = match command {
+        Command::Print(args) => print(args, &mut out),
+        Command::Verify(args) => verify(args, &mut out),
+        Command::Stat(args) => stat(&args.directory, &mut out),
+    };
+    // What was shown before an error is shown.
+    match done.and_then(|()| Ok(out.flush()?)) {
+        Err(Failure::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(failure) => {
+            let _ = out.flush(); // the error is worth more
+            Err(failure.to_string())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Play(#[from] PlayError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("cannot write: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// What follows the last whole frame, for people.
+fn told(cut: Option<&Cut>) -> String {
+    let Some(Cut { file, offset, bytes }) = cut else { return String::new() };
+    format!("torn tail: {bytes} bytes at byte {offset} of {} are not whole and were never kept\n", file.display())
+}
+
+fn print(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
+    let mut kernel = args.kernel();
+    let mut player = Player::new(Reader::open(&args.directory)?);
+    let mut line = String::new();
+    while let Some(played) = player.step(&mut kernel, &mut |_| ())? {
+        line.clear();
+        let (entry, of_dialogue) = match &played {
+            Played::Place(entry, of_dialogue) => (Some(entry), of_dialogue.as_ref()),
+            Played::Line(of_dialogue) => (None, Some(of_dialogue)),
+            Played::Check(check) => {
+                writeln!(out, "{{\"op\":\"check\",\"events\":{},\"hash\":\"{:016x}\"}}", check.outputs, check.hash)?;
+                continue;
+            }
+        };
+        match (entry, of_dialogue.and_then(|line| line.text.as_deref())) {
+            (_, Some(text)) => writeln!(out, "{text}")?,
+            (Some(entry), None) => {
+                Encoder::new(kernel.market()).place(entry, &mut line);
+                out.write_all(line.as_bytes())?;
+            }
+            (None, None) => {}
+        }
+    }
+    eprint!("{}", told(player.cut()));
+    Ok(())
+}
+
+fn verify(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
+    let mut kernel = args.kernel();
+    let mut player = Player::new(Reader::open(&args.directory)?);
+    let (mut events, mut refused, mut decisions, mut checks) = (0_u64, 0_u64, 0_u64, 0_u64);
+    let mut count = |output: Output| match output {
+        Output::Event { .. } => events += 1,
+        _ => refused += 1,
+    };
+    while let Some(played) = player.step(&mut kernel, &mut count)? {
+        decisions += u64::from(matches!(played, Played::Place(Entry::Decide { .. }, _)));
+        checks += u64::from(matches!(played, Played::Check(_)));
+    }
+    let places = player.reader().place();
+    writeln!(out, "verified    {places} places, {decisions} of them decisions, each as recorded; {checks} checks")?;
+    writeln!(out, "events      {events}, and {refused} inputs that a shard refused")?;
+    writeln!(out, "hash        {:016x}", player.chain().check().hash)?;
+    write!(out, "{}", told(player.cut()))?;
+    Ok(())
+}
+
+fn stat(directory: &Path, out: &mut impl Write) -> Result<(), Failure> {
+    let mut reader = Reader::open(directory)?;
+    let (mut inputs, mut decisions, mut undecided, mut lines, mut checks) = (0_u64, 0_u64, 0_i64, 0_u64, 0_u64);
+    while let Some(frame) = reader.frame()? {
+        lines += u64::from(matches!(frame, Frame::Line(..)));
+        checks += u64::from(matches!(frame, Frame::Check(_)));
+        undecided -= i64::from(matches!(frame, Frame::Outcome(_)));
+        let (Frame::Entry(entry) | Frame::Line(_, Some(entry))) = frame else { continue };
+        match entry {
+            Entry::Decide { outcome } => {
+                decisions += 1;
+                undecided += i64::from(outcome.is_none());
+            }
+            _ => inputs += 1,
+        }
+    }
+    let Totals { segments, bytes, marks } = reader.totals();
+    writeln!(out, "segments    {segments}, {bytes} bytes, {marks} marks")?;
+    writeln!(out, "places      {}: {inputs} inputs, {decisions} decisions", reader.place())?;
+    writeln!(out, "undecided   {undecided}")?;
+    writeln!(out, "lines       {lines}")?;
+    writeln!(out, "checks      {checks}")?;
+    write!(out, "{}", told(reader.cut()))?;
+    Ok(())
+}
+
+/// `terrace recover`: goes through a journal, cuts its torn tail, and carries out what the crash had interrupted.
+pub(super) fn recover(args: &Args) -> Result<(), String> {
+    let directory = &args.directory;
+    // Nothing is made where there is nothing to recover.
+    Reader::open(directory).map_err(|error| error.to_string())?;
+    let _lock = WriteLock::take(directory).map_err(|error| error.to_string())?;
+    let opened = Opened::open(RealDisk, directory, JournalSettings::default(), args.kernel(), None);
+    let opened = opened.map_err(|error| error.to_string())?;
+    let said = opened.recovery().map_or_else(String::new, |recovery| summary(directory, recovery));
+    opened.close().map_err(|error| error.to_string())?;
+    super::print(&said)
+}
+
+/// What was found, for people.
+pub(super) fn summary(directory: &Path, recovery: &Recovery) -> String {
+    let Recovery { places, last_line, completed, ref cut, .. } = *recovery;
+    let mut said = format!("journal {}: {places} places gone through, up to line {last_line}\n", directory.display());
+    if completed > 0 {
+        said += &format!("completed what had been interrupted: {completed} entries added\n");
+    }
+    if let Some(Cut { file, offset, bytes }) = cut {
+        said += &format!("cut {bytes} bytes at byte {offset} of {}: a torn tail, never kept\n", file.display());
+    }
+    said
+}

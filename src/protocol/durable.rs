@@ -1,0 +1,395 @@
+//! A session that outlives its process: every line is in a journal before anybody is told what it led to.
+//!
+//! ```text
+//!  line ─► Session ─► answer, held back ───────────────► caller, once the journal keeps the line
+//!             └─ record ─► Frame::Line, entries ─► Log ──┘
+//! ```
+//!
+//! A line and the place that it got stand in one frame; so after a restart a repeat is known for one exactly if its first time has
+//! taken effect.
+
+use super::session::{Noted, Session};
+use super::{Rejection, TierTables, declarations};
+use crate::driver::{Driver, Recorder};
+use crate::engine::Entry;
+use crate::journal::{
+    Chain, Cut, Disk, Frame, JournalError, JournalSettings, Line, Log, NotLogged, PlayError, Played, Player, Reader,
+    Writer,
+};
+use crate::kernel::{Declaration, Kernel};
+use crate::presets::Preset;
+use crate::refusal::{Code, Refusal};
+use std::path::Path;
+
+/// Why a session could not be begun or gone on with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DurableError {
+    /// The journal cannot be gone through.
+    #[error(transparent)]
+    Play(#[from] PlayError),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal has failed while it was written.
+    #[error("{reason}")]
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// The journal was begun under other rules.
+    #[error("the journal was begun {}, and goes on only so, not with the preset {asked}", begun_with(found.as_deref()))]
+    Preset {
+        /// The preset that was asked for.
+        asked: String,
+        /// The one that it was begun with.
+        found: Option<String>,
+    },
+    /// The preset is refused.
+    #[error("preset {name}: {}: {}", rejection.code, rejection.reason)]
+    Refused {
+        /// Its name.
+        name: &'static str,
+        /// Why.
+        rejection: Rejection,
+    },
+    /// A line in the journal that no session wrote.
+    #[error("line {seq} in the journal cannot be understood: {reason}")]
+    Line {
+        /// Its number.
+        seq: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+fn begun_with(preset: Option<&str>) -> String {
+    preset.map_or_else(|| "without a preset".to_owned(), |name| format!("with the preset {name}"))
+}
+
+/// What was found in a journal.
+#[derive(Clone, Debug, Default)]
+pub struct Recovery {
+    /// Places of the sequence.
+    pub places: u64,
+    /// The number of the last line.
+    pub last_line: u64,
+    /// Frames that were added: what the crash had interrupted.
+    pub completed: u64,
+    /// What followed the last whole frame, and was cut.
+    pub cut: Option<Cut>,
+}
+
+/// A session over its journal that is open and not under way yet: the kernel may still be put on threads.
+#[derive(Debug)]
+pub struct Opened<D = Kernel> {
+    session: Session<D>,
+    writer: Writer,
+    settings: JournalSettings,
+    chain: Chain,
+    recovery: Option<Recovery>,
+    preset: Prepared,
+}
+
+/// How far the lines of a preset are carried out.
+#[derive(Debug, Default)]
+struct Prepared {
+    name: Option<String>,
+    lines: usize,
+    /// Its lines that are still to be carried out.
+    rest: Option<(&'static Preset, bool)>,
+}
+
+impl Opened {
+    /// Opens the journal in a directory and goes through it, or begins one if there is none; `kernel` is empty.
+    ///
+    /// # Errors
+    ///
+    /// The journal cannot be read or written, comes to something else, or was begun under another preset than the one asked for.
+    pub fn open(
+        disk: impl Disk + Clone + 'static,
+        directory: &Path,
+        settings: JournalSettings,
+        kernel: Kernel,
+        preset: Option<&'static Preset>,
+    ) -> Result<Self, DurableError> {
+        let mut session = Session::over(kernel);
+        let reader = match Reader::open_on(disk.clone(), directory) {
+            Err(JournalError::NoJournal { .. }) => None,
+            // A directory that is not there yet; what else is wrong with it, creating it says too.
+            Err(JournalError::Io { what: "listed", .. }) => None,
+            reader => Some(reader?),
+        };
+        let Some(reader) = reader else {
+            session.kernel_mut().keep_record();
+            let writer = Writer::create_on(disk, directory, settings)?;
+            let preset = Prepared { rest: preset.map(|preset| (preset, true)), ..Prepared::default() };
+            return Ok(Self { session, writer, settings, chain: Chain::default(), recovery: None, preset });
+        };
+        let mut player = Player::to_go_on(reader, session.kernel_mut());
+        let mut prepared = Prepared::default();
+        while let Some(played) = player.step(session.kernel_mut(), &mut |_| ())? {
+            recover(&mut session, &mut prepared, played)?;
+        }
+        let places = player.reader().place();
+        let (end, frames) = player.complete(session.kernel_mut(), &mut |_| ());
+        session.learn_names();
+        check_preset(&mut prepared, preset)?;
+        let mut writer = Writer::resume(disk, directory, settings, &end)?;
+        for frame in &frames {
+            writer.frame(frame)?;
+        }
+        writer.sync()?;
+        let recovery =
+            Recovery { places, last_line: session.seq(), completed: frames.len() as u64, cut: player.cut().cloned() };
+        let (chain, recovery) = (player.chain(), Some(recovery));
+        Ok(Self { session, writer, settings, chain, recovery, preset: prepared })
+    }
+
+    /// Puts the kernel elsewhere, as on threads; what is there must keep its record and count on.
+    ///
+    /// # Errors
+    ///
+    /// Those of `place`.
+    pub fn place<D: Driver, E>(self, place: impl FnOnce(Kernel) -> Result<D, E>) -> Result<Opened<D>, E> {
+        let Self { session, writer, settings, chain, recovery, preset } = self;
+        Ok(Opened { session: session.place(place)?, writer, settings, chain, recovery, preset })
+    }
+}
+
+impl<D: Driver + Recorder> Opened<D> {
+    /// What was found in the journal, if there was one.
+    #[must_use]
+    pub fn recovery(&self) -> Option<&Recovery> {
+        self.recovery.as_ref()
+    }
+
+    /// Ends without a line: everything is in the journal.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub fn close(self) -> Result<(), JournalError> {
+        self.writer.finish()
+    }
+
+    /// Starts the thread that writes, and carries out what is left of the preset.
+    ///
+    /// # Errors
+    ///
+    /// The system starts no thread, the disk refuses, or the kernel refuses the preset.
+    pub fn start(self, tables: TierTables) -> Result<DurableSession<D>, DurableError> {
+        let Self { mut session, writer, settings, chain, preset, .. } = self;
+        session.use_tier_tables(tables);
+        let log = Log::start(writer, settings)?;
+        let mut session = DurableSession { session, log, chain, every: settings.check_every, places: 0, failed: false };
+        if let Some((rules, begins)) = preset.rest {
+            session.prepare(rules, begins, preset.lines)?;
+        }
+        Ok(session)
+    }
+}
+
+/// A session whose answers are told when its journal keeps what led to them.
+#[derive(Debug)]
+pub struct DurableSession<D = Kernel> {
+    session: Session<D>,
+    log: Log,
+    chain: Chain,
+    /// After so many places what the events come to is written; 0: never.
+    every: u64,
+    /// Places since that was written.
+    places: u64,
+    failed: bool,
+}
+
+impl<D: Driver + Recorder> DurableSession<D> {
+    /// Carries out one line, as [`Session::line`]. What it appends is to be held back until [`DurableSession::wait`] has returned.
+    ///
+    /// # Errors
+    ///
+    /// The rejection; [`Rejection::has_stopped`] once the journal has failed: the line was not carried out then, or nobody may be told.
+    pub fn line(&mut self, line: &[u8], out: &mut String) -> Result<(), Rejection> {
+        let stopped = || Rejection::from(Refusal::Stopped);
+        if self.has_failed() {
+            return Err(stopped());
+        }
+        let before = out.len();
+        let mut noted = Noted::default();
+        let done = self.session.line_noted(line, out, &mut noted);
+        let seq = self.session.seq();
+        if done.as_ref().is_err_and(Rejection::has_stopped) {
+            return done; // it was not carried out: whoever repeats it later is to be heard
+        }
+        if self.keep(seq, line, noted, done.as_ref().err()).is_err() {
+            out.truncate(before); // it is not known to be kept
+            self.failed = true;
+            return Err(stopped());
+        }
+        done
+    }
+
+    /// Waits until the journal keeps all lines so far as safely as asked: then their answers may be told.
+    ///
+    /// # Errors
+    ///
+    /// The journal has failed, and may not keep them.
+    pub fn wait(&mut self) -> Result<(), NotLogged> {
+        self.log.wait(self.log.appended())
+    }
+
+    /// The number of the last line.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.session.seq()
+    }
+
+    /// The kernel behind it.
+    #[must_use]
+    pub fn kernel(&self) -> &D {
+        self.session.kernel()
+    }
+
+    /// Whether the journal has failed: no line is carried out any more.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed || self.log.has_failed()
+    }
+
+    /// Why the journal has failed, if it has.
+    #[must_use]
+    pub fn failure(&self) -> Option<&JournalError> {
+        self.log.failure()
+    }
+
+    /// Ends the session, with everything in the journal.
+    ///
+    /// # Errors
+    ///
+    /// The journal has failed, now or before.
+    pub fn finish(self) -> Result<(), JournalError> {
+        self.log.finish()
+    }
+
+    /// Carries out what comes before the first line; `done` of it is in the journal already.
+    fn prepare(&mut self, preset: &'static Preset, begins: bool, done: usize) -> Result<(), DurableError> {
+        let next = self.session.seq() + 1;
+        if begins {
+            let text = Some(format!("{PRESET}{}\"}}", preset.name));
+            let appended = self.log.append(Frame::Line(Line { text, ..Line::default() }, None));
+            appended.map_err(|_| self.failed_with())?;
+        }
+        for line in preset.lines().skip(done) {
+            let (mut said, mut noted) = (String::new(), Noted::default());
+            self.session.number_next_line(0);
+            let carried = self.session.line_noted(line.as_bytes(), &mut said, &mut noted);
+            carried.map_err(|rejection| DurableError::Refused { name: preset.name, rejection })?;
+            let kept = self.keep(0, line.as_bytes(), noted, None);
+            kept.map_err(|_| self.failed_with())?;
+        }
+        self.session.number_next_line(next);
+        Ok(())
+    }
+
+    fn failed_with(&self) -> DurableError {
+        let reason = self.log.failure().map_or_else(String::new, ToString::to_string);
+        DurableError::Failed { reason }
+    }
+
+    /// Appends a line with all its places.
+    fn keep(&mut self, seq: u64, line: &[u8], noted: Noted, rejection: Option<&Rejection>) -> Result<(), NotLogged> {
+        let mut entries = self.session.kernel_mut().take_record();
+        let own = entries.iter().position(|entry| number_of(entry).is_some());
+        self.places += entries.len() as u64;
+        if let Some(number) = own.and_then(|own| number_of(&entries[own])) {
+            if rejection.is_some() {
+                self.chain.refused(number);
+            }
+            for event in self.session.kernel().events() {
+                self.chain.event(number, event);
+            }
+        }
+        let text = noted.keeps_text.then(|| String::from_utf8_lossy(line).into_owned());
+        let rejected = rejection.map(|rejection| (rejection.code.to_string(), rejection.reason.clone()));
+        let rejected = rejected.filter(|_| noted.source.is_some());
+        let line = Line { seq, source: noted.source, rejected, text };
+        let rest = own.map_or(Vec::new(), |own| entries.split_off(own + 1));
+        let own = own.and_then(|_| entries.pop());
+        for entry in entries {
+            self.log.append(Frame::Entry(entry))?;
+        }
+        self.log.append(Frame::Line(line, own))?;
+        for entry in rest {
+            self.log.append(Frame::Entry(entry))?;
+        }
+        if self.every > 0 && self.places >= self.every {
+            self.places = 0;
+            self.log.append(Frame::Check(self.chain.check()))?;
+        }
+        Ok(())
+    }
+}
+
+/// How the first frame begins where there is a preset.
+const PRESET: &str = "{\"op\":\"preset\",\"preset\":\"";
+
+/// The number of an input, if the entry is one.
+fn number_of(entry: &Entry) -> Option<u64> {
+    match entry {
+        Entry::Command { seq, command, .. } => {
+            (!matches!(command, crate::command::Command::Chunk { .. })).then_some(*seq)
+        }
+        Entry::Book { seq, .. } | Entry::Declare { seq, .. } | Entry::Correct { seq, .. } => Some(*seq),
+        Entry::Start | Entry::Pass { .. } | Entry::Decide { .. } => None,
+    }
+}
+
+/// Takes over what only the session knows.
+fn recover(session: &mut Session, prepared: &mut Prepared, played: Played) -> Result<(), DurableError> {
+    let (entry, line) = match played {
+        Played::Place(entry, line) => (Some(entry), line),
+        Played::Line(line) => (None, Some(line)),
+        Played::Check(_) => return Ok(()),
+    };
+    if let Some(Entry::Declare { declaration: Declaration::Fund(spec), .. }) = &entry {
+        session.know_declared_fund(&spec.name);
+    }
+    let Some(Line { seq, source, rejected, text }) = line else { return Ok(()) };
+    let wrong = |reason: String| DurableError::Line { seq, reason };
+    if let Some(name) = text.as_deref().and_then(|text| text.strip_prefix(PRESET)?.strip_suffix("\"}")) {
+        prepared.name = Some(name.to_owned());
+        return Ok(());
+    }
+    prepared.lines += usize::from(seq == 0);
+    if seq > 0 {
+        session.number_next_line(seq + 1);
+    }
+    if let Some(text) = text.filter(|_| entry.is_none()) {
+        declarations::remember_defaults(session.desk_mut(), &text).map_err(|rejection| wrong(rejection.reason))?;
+    }
+    if let Some((source, _)) = source {
+        let rejection = match rejected {
+            None => None,
+            Some((code, reason)) => {
+                let code = Code::named(&code).ok_or_else(|| wrong(format!("there is no code {code:?}")))?;
+                Some(Rejection::new(code, reason))
+            }
+        };
+        session.keep_answer(&source, seq, rejection);
+    }
+    Ok(())
+}
+
+/// Whether the preset asked for is the one that the journal was begun with, and what of that is still to be carried out.
+fn check_preset(prepared: &mut Prepared, asked: Option<&'static Preset>) -> Result<(), DurableError> {
+    let found = prepared.name.clone();
+    if let Some(asked) = asked.filter(|asked| found.as_deref() != Some(asked.name)) {
+        return Err(DurableError::Preset { asked: asked.name.to_owned(), found });
+    }
+    if let Some(name) = &found {
+        let unknown = || DurableError::Line { seq: 0, reason: format!("there is no preset {name:?}") };
+        let preset = Preset::named(name).ok_or_else(unknown)?;
+        prepared.rest = (prepared.lines < preset.lines().count()).then_some((preset, false));
+    }
+    Ok(())
+}

@@ -1,0 +1,330 @@
+//! The program with a journal: nothing that was answered is lost or done twice, wherever it is killed; what cannot be read is
+//! refused with its place.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_terrace"))
+}
+
+fn scripts() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exec");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut scripts: Vec<PathBuf> = files.filter(|file| file.extension().is_some_and(|ext| ext == "jsonl")).collect();
+    scripts.sort();
+    assert!(scripts.len() > 20);
+    scripts
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Runs lines through `exec` with a journal.
+fn exec(lines: &str, directory: &Path, flags: &[&str]) -> Output {
+    let files = TempDir::new().unwrap();
+    let script = files.path().join("script");
+    fs::write(&script, lines).unwrap();
+    program().arg("exec").arg(script).arg("--journal").arg(directory).args(flags).output().unwrap()
+}
+
+fn journal(what: &[&str], directory: &Path) -> Output {
+    program().args(what).arg(directory).output().unwrap()
+}
+
+/// The message of a program that failed.
+fn complaint(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    text(&output.stderr).to_owned()
+}
+
+fn succeed(output: Output) -> String {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout).to_owned()
+}
+
+/// Every script, cut into parts that each a process of its own carries out: together they say what one says that has no journal.
+#[test]
+fn a_script_is_gone_on_with_by_the_next_process() {
+    for (n, script) in scripts().iter().enumerate() {
+        let whole = fs::read_to_string(script).unwrap();
+        let lines: Vec<&str> = whole.lines().collect();
+        let expected = succeed(program().arg("exec").arg(script).output().unwrap());
+        let flags: &[&[&str]] = &[
+            &["--durability", "sync"],
+            &["--durability", "async", "--driver", "threaded", "--wait", "park", "--cores", "off"],
+            &["--durability", "none", "--shards", "3"],
+        ];
+        let home = TempDir::new().unwrap();
+        let directory = home.path().join("journal");
+        let mut said = String::new();
+        for (part, lines) in lines.chunks(lines.len().div_ceil(5)).enumerate() {
+            said += &succeed(exec(&(lines.join("\n") + "\n"), &directory, flags[(n + part) % 3]));
+        }
+        assert_eq!(said, expected, "{}", script.display());
+        let verified = succeed(journal(&["journal", "verify"], &directory));
+        assert!(verified.contains("each as recorded"), "{verified}");
+        assert!(!verified.contains("torn"), "{verified}");
+        let stat = succeed(journal(&["journal", "stat"], &directory));
+        assert!(stat.contains(&format!("lines       {}\n", lines.len())), "{}: {stat}", script.display());
+        for line in succeed(journal(&["journal", "print"], &directory)).lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert!(line["op"].is_string(), "{line}");
+        }
+        let recovered = succeed(journal(&["recover"], &directory));
+        assert!(recovered.contains(&format!("up to line {}\n", lines.len())), "{recovered}");
+        let again = succeed(journal(&["recover"], &directory));
+        assert!(!again.contains("completed"), "{again}");
+    }
+}
+
+const WORLD: &str = r#"{"op":"asset","asset":"USDT","decimals":8}
+{"op":"deposit","account":1,"asset":"USDT","amount":"1","source":"a","client_seq":1,"ack":true}
+{"op":"withdraw","account":1,"asset":"USDT","amount":"5","source":"a","client_seq":2,"ack":true}
+"#;
+
+#[test]
+fn repeats_are_known_after_a_restart() {
+    let home = TempDir::new().unwrap();
+    let first = succeed(exec(WORLD, home.path(), &[]));
+    let (_, repeats) = WORLD.split_once('\n').unwrap();
+    assert_eq!(succeed(exec(repeats, home.path(), &[])), first, "the first answers, with their numbers");
+    let ask = "{\"op\":\"get\",\"what\":\"account\",\"account\":1}\n";
+    let said = succeed(exec(ask, home.path(), &[]));
+    assert!(said.contains("\"seq\":6") && said.contains("\"balances\":{\"USDT\":\"1\"}"), "{said}");
+    let gap = WORLD.lines().nth(1).unwrap().replace("\"client_seq\":1", "\"client_seq\":4");
+    assert!(succeed(exec(&gap, home.path(), &[])).contains("\"code\":\"gap\""));
+}
+
+#[test]
+fn what_is_printed_is_the_protocol() {
+    let home = TempDir::new().unwrap();
+    succeed(exec(WORLD, home.path(), &[]));
+    let printed = succeed(journal(&["journal", "print"], home.path()));
+    let (first, rest) = printed.split_once('\n').unwrap();
+    assert_eq!(first, WORLD.lines().next().unwrap());
+    assert!(
+        rest.contains("{\"op\":\"deposit\",\"seq\":2,\"account\":1,\"asset\":\"USDT\",\"amount\":\"1\"}"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_preset_stays_what_it_was() {
+    let home = TempDir::new().unwrap();
+    let (with, without) = (home.path().join("with"), home.path().join("without"));
+    let script = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exec/defaults.jsonl")).unwrap();
+    let lines = "{\"op\":\"time\",\"ts\":5}\n";
+    succeed(exec(lines, &with, &["--preset", "okx"]));
+    succeed(exec(lines, &with, &["--preset", "okx"]));
+    succeed(exec(lines, &with, &[]));
+    let error = complaint(&exec(lines, &with, &["--preset", "bybit"]));
+    assert!(error.contains("begun with the preset okx") && error.contains("not with the preset bybit"), "{error}");
+    succeed(exec(&script, &without, &[]));
+    let error = complaint(&exec(lines, &without, &["--preset", "okx"]));
+    assert!(error.contains("begun without a preset"), "{error}");
+    // The rules of the preset are there after a restart: the asset that it declares is known.
+    let said = succeed(exec(
+        "{\"op\":\"deposit\",\"account\":1,\"asset\":\"USDT\",\"amount\":\"1\",\"ack\":true}\n",
+        &with,
+        &[],
+    ));
+    assert!(said.contains("\"ev\":\"ok\",\"seq\":4"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_its_place() {
+    let home = TempDir::new().unwrap();
+    let missing = home.path().join("missing");
+    for what in [&["journal", "print"][..], &["journal", "verify"], &["journal", "stat"], &["recover"]] {
+        let error = complaint(&journal(what, &missing));
+        assert!(error.contains("missing: cannot be listed"), "{error}");
+        let error = complaint(&journal(what, home.path()));
+        assert!(error.contains("there is no journal"), "{error}");
+        assert!(!missing.exists(), "nothing is made by looking");
+    }
+    let directory = home.path().join("journal");
+    succeed(exec(WORLD, &directory, &[]));
+    let file = directory.join("sequence-00000000000000000000");
+    let good = fs::read(&file).unwrap();
+    let every = |expected: &[&str]| {
+        for what in [&["journal", "print"][..], &["journal", "verify"], &["journal", "stat"], &["recover"]] {
+            let error = complaint(&journal(what, &directory));
+            assert!(expected.iter().all(|part| error.contains(part)), "{what:?}: {error}");
+        }
+        let error = complaint(&exec(WORLD, &directory, &[]));
+        assert!(expected.iter().all(|part| error.contains(part)), "{error}");
+    };
+    let mut damaged = good.clone();
+    damaged[60] ^= 1;
+    fs::write(&file, &damaged).unwrap();
+    every(&["sequence-00000000000000000000: at byte 48", "damaged"]);
+    assert_eq!(fs::read(&file).unwrap(), damaged, "nothing was changed");
+    let mut other = good.clone();
+    other[16] = 9;
+    fs::write(&file, &other).unwrap();
+    every(&["at byte 16: expected version 2 of the format, found 9"]);
+    // A torn tail is cut, with a message.
+    fs::write(&file, [&good[..], b"torn"].concat()).unwrap();
+    let said = succeed(journal(&["journal", "verify"], &directory));
+    assert!(said.contains("torn tail: 4 bytes at byte"), "{said}");
+    let said = succeed(journal(&["recover"], &directory));
+    assert!(said.contains("cut 4 bytes at byte"), "{said}");
+    assert!(!succeed(journal(&["journal", "verify"], &directory)).contains("torn"));
+    let unknown = program().args(["exec", "-", "--journal", "x", "--durability", "soon"]).output().unwrap();
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("expected `none`, `async` or `sync`"), "{}", text(&unknown.stderr));
+    let alone = program().args(["exec", "-", "--durability", "sync"]).output().unwrap();
+    assert_eq!(alone.status.code(), Some(2), "a durability of what?");
+    let below_a_file = exec(WORLD, &file, &[]);
+    assert!(complaint(&below_a_file).contains("sequence-00000000000000000000"));
+}
+
+#[test]
+fn one_process_writes_at_a_time() {
+    let home = TempDir::new().unwrap();
+    let mut first = program();
+    first.args(["exec", "-", "--journal"]).arg(home.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut first = first.spawn().unwrap();
+    let mut input = first.stdin.take().unwrap();
+    input.write_all(WORLD.as_bytes()).unwrap();
+    let mut answer = String::new();
+    BufReader::new(first.stdout.take().unwrap()).read_line(&mut answer).unwrap();
+    assert!(answer.contains("\"ev\":\"ok\""), "{answer}");
+    let error = complaint(&exec(WORLD, home.path(), &[]));
+    assert!(error.contains("another process writes this journal"), "{error}");
+    drop(input);
+    assert!(first.wait().unwrap().success());
+    succeed(exec("\n", home.path(), &[]));
+}
+
+/// `SplitMix64`.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % bound
+    }
+}
+
+/// The `n`-th line of a source that pays in, trades and sets marks; every fourth is a payment of 1.
+fn load(n: u64) -> String {
+    let account = 1 + n % 5;
+    let head = format!("\"source\":\"feed\",\"client_seq\":{n},\"ack\":true}}\n");
+    match n {
+        1 => format!("{{\"op\":\"asset\",\"asset\":\"USDT\",\"decimals\":2,{head}"),
+        2 => {
+            let rules = "\"symbol\":\"X\",\"kind\":\"linear_perp\",\"underlying\":\"X\",\"settle\":\"USDT\",\"tick\":\"1\",\"lot\":\"1\"";
+            let tiers = "\"tiers\":[{\"cap\":\"1000000\",\"mmr\":\"0.01\",\"max_leverage\":50}]";
+            format!("{{\"op\":\"instrument\",{rules},{tiers},{head}")
+        }
+        3..=10 => {
+            let account = if n == 10 { 9 } else { account };
+            format!("{{\"op\":\"deposit\",\"account\":{account},\"asset\":\"USDT\",\"amount\":\"300\",{head}")
+        }
+        _ if n % 4 == 0 => format!("{{\"op\":\"deposit\",\"account\":9,\"asset\":\"USDT\",\"amount\":\"1\",{head}"),
+        _ if n % 4 == 1 => format!("{{\"op\":\"mark\",\"symbol\":\"X\",\"price\":\"{}\",{head}", 1_000 + n * 7 % 100),
+        _ if n % 4 == 2 => {
+            format!("{{\"op\":\"deposit\",\"account\":{account},\"asset\":\"USDT\",\"amount\":\"300\",{head}")
+        }
+        _ => {
+            let fill = "\"side\":\"buy\",\"qty\":\"3\",\"price\":\"1050\",\"counterparty\":9";
+            format!("{{\"op\":\"fill\",\"account\":{account},\"symbol\":\"X\",{fill},{head}")
+        }
+    }
+}
+
+/// The process is killed at any moment under load, again and again, and goes on each time. `TERRACE_KILLS` asks for more.
+#[test]
+fn a_kill_at_any_moment_loses_and_repeats_nothing() {
+    let kills: u64 = std::env::var("TERRACE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(40);
+    let home = TempDir::new().unwrap();
+    let mut dice = Dice(7);
+    let (mut sent, mut acknowledged) = (0_u64, 0_u64);
+    let mut numbers: Vec<u64> = Vec::new(); // of the session, by client_seq
+    let mut torn_or_completed = 0;
+    for round in 0..=kills {
+        let mut command = program();
+        command.args(["exec", "-", "--journal"]).arg(home.path()).args(["--durability", "sync"]);
+        if round % 3 == 1 {
+            command.args(["--driver", "threaded", "--wait", "park", "--cores", "off"]);
+        }
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let last = round == kills;
+        // From some line on that is acknowledged already: what comes again must not be done again.
+        let from = 1 + acknowledged - acknowledged.min(dice.below(4));
+        let to = sent.max(from) + 400;
+        sent = to;
+        let feeder = std::thread::spawn(move || {
+            for n in from..=to {
+                if input.write_all(load(n).as_bytes()).is_err() {
+                    return; // it was killed
+                }
+            }
+        });
+        let killer = (!last).then(|| {
+            let (pid, after) = (child.id(), Duration::from_micros(2_000 + dice.below(40_000)));
+            std::thread::spawn(move || {
+                std::thread::sleep(after);
+                let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+            })
+        });
+        for line in BufReader::new(output).split(b'\n') {
+            let line = line.unwrap();
+            let Ok(answer) = serde_json::from_slice::<serde_json::Value>(&line) else { break }; // killed while it told
+            let answered = match answer["ev"].as_str() {
+                Some("ok") => answer["client_seq"].as_u64().unwrap(),
+                Some("rejected") => panic!("{answer}"),
+                _ => continue,
+            };
+            let seq = answer["seq"].as_u64().unwrap();
+            let known = numbers.len() as u64;
+            assert!(answered <= known + 1, "in order");
+            if answered == known + 1 {
+                numbers.push(seq);
+            } else {
+                assert_eq!(numbers[answered as usize - 1], seq, "a repeat gets its first answer");
+            }
+            acknowledged = acknowledged.max(answered);
+        }
+        feeder.join().unwrap();
+        killer.into_iter().for_each(|killer| killer.join().unwrap());
+        let status = child.wait_with_output().unwrap();
+        let said = text(&status.stderr);
+        torn_or_completed += u64::from(said.contains("cut") || said.contains("completed"));
+        assert!(last == status.status.success(), "{said}");
+    }
+    assert_eq!(acknowledged, sent, "the last process was left alone");
+    println!(
+        "{kills} kills, {acknowledged} lines acknowledged, {torn_or_completed} restarts over a torn or interrupted end"
+    );
+    succeed(journal(&["journal", "verify"], home.path()));
+    // The same lines without a journal, in one process.
+    let script: String = (1..=sent).map(load).collect();
+    let ask =
+        "{\"op\":\"get\",\"what\":\"totals\"}\n".to_owned() + "{\"op\":\"get\",\"what\":\"account\",\"account\":9}\n";
+    let files = TempDir::new().unwrap();
+    fs::write(files.path().join("script"), script + &ask).unwrap();
+    let plain = succeed(program().arg("exec").arg(files.path().join("script")).output().unwrap());
+    let found = succeed(exec(&ask, home.path(), &[]));
+    let state = |said: &str| -> Vec<serde_json::Value> {
+        let lines: Vec<&str> = said.lines().collect();
+        let of = |line: &&str| {
+            let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["seq"] = 0.into();
+            line
+        };
+        lines[lines.len() - 2..].iter().map(of).collect()
+    };
+    assert_eq!(state(&found), state(&plain), "nothing lost, nothing done twice");
+}
