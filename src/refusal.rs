@@ -39,8 +39,8 @@ pub enum Code {
 }
 
 impl Code {
-    /// All there are.
-    pub const ALL: [Self; 24] = [
+    /// In no particular order.
+    const EVERY: [Self; 24] = [
         Self::Malformed,
         Self::UnknownOp,
         Self::UnknownField,
@@ -70,7 +70,7 @@ impl Code {
     /// The code of this word.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.as_str() == word)
+        Self::EVERY.into_iter().find(|code| code.as_str() == word)
     }
 
     /// As it stands in a `rejected` line.

@@ -164,12 +164,13 @@ pub(super) fn recover(args: &Args) -> Result<(), String> {
 /// What was found, for people.
 pub(super) fn summary(directory: &Path, recovery: &Recovery) -> String {
     let Recovery { places, last_line, completed, ref cut, .. } = *recovery;
-    let mut said = format!("journal {}: {places} places gone through, up to line {last_line}\n", directory.display());
+    let mut parts =
+        vec![format!("journal {}: {places} places gone through, up to line {last_line}\n", directory.display())];
     if completed > 0 {
-        said += &format!("completed what had been interrupted: {completed} entries added\n");
+        parts.push(format!("completed what had been interrupted: {completed} entries added\n"));
     }
     if let Some(Cut { file, offset, bytes }) = cut {
-        said += &format!("cut {bytes} bytes at byte {offset} of {}: a torn tail, never kept\n", file.display());
+        parts.push(format!("cut {bytes} bytes at byte {offset} of {}: a torn tail, never kept\n", file.display()));
     }
-    said
+    parts.concat()
 }

@@ -115,9 +115,8 @@ impl Opened {
     ) -> Result<Self, DurableError> {
         let mut session = Session::over(kernel);
         let reader = match Reader::open_on(disk.clone(), directory) {
-            Err(JournalError::NoJournal { .. }) => None,
-            // A directory that is not there yet; what else is wrong with it, creating it says too.
-            Err(JournalError::Io { what: "listed", .. }) => None,
+            // Also where the directory is not there yet; what else is wrong with it, creating it says too.
+            Err(JournalError::NoJournal { .. } | JournalError::Io { what: "listed", .. }) => None,
             reader => Some(reader?),
         };
         let Some(reader) = reader else {

@@ -24,6 +24,7 @@ const KEPT_AS_TEXT: &[&str] =
 
 /// What a journal must know of a line beside its place.
 #[derive(Debug, Default)]
+#[cfg_attr(not(feature = "journal"), expect(dead_code, reason = "read where there is a journal"))]
 pub(super) struct Noted {
     /// Who sent it, and its number there, if its answer is kept for repeats.
     pub(super) source: Option<(String, u64)>,
