@@ -181,6 +181,7 @@ fn bad_options_are_named() {
     for (arguments, expected) in [
         (&["--accounts", "1"][..], "1 is not in 2..=50000000"),
         (&["--workload", "quiet"], "expected one of calm, embedded, mixed10, mixed50, burst, gap, crash"),
+        (&["--only", "november"], "expected one of scale, strategies, october"),
         (&["--quick", "--full"], "cannot be used with"),
         (&["--json", "/nowhere/at/all.json", "--workload", "gap"], "/nowhere/at/all.json: cannot be written"),
     ] {

@@ -2,18 +2,19 @@
 //!
 //! To score everybody costs milliseconds, and a crash asks for every bankrupt pool. So of most members a queue knows only the
 //! most that their score can be ([`Members`]), each within ranges of the marks as wide as keep it well below those who are
-//! asked: who is far from the head is looked at again only when marks have gone far. The few near the head are hot: scored
-//! exactly at each decision. Whoever is asked for the next in rank takes the best of these while it is above all bounds, and
-//! else heats those with the highest bounds.
+//! asked: who is far from the head is looked at again only when marks have gone far. The few near the head are hot: estimated
+//! anew whenever marks have moved. Whoever is asked for the next in rank takes the best of those that are scored exactly while
+//! it is above all estimates and bounds, and else scores the one with the highest estimate, or heats those with the highest
+//! bounds. While marks stand still, scores stay from claim to claim, but for pools that have changed.
 //!
 //! None of this shows: the order is that of the exact scores as of the beginning of a pass.
 
-use super::members::{Members, Standing};
+use super::members::{Bound, Highest, Members, Standing};
 use super::queues::Places;
 use crate::market::{AdlRank, InstrumentId, Market};
-use crate::shard::{Candidate, LEVELS, MarkLevels, Shard, fetch};
+use crate::shard::{Candidate, Grade, LEVELS, MarkLevels, Shard, fetch};
 
-/// How many are hot at least. Few where the order is checked, so that tests with few accounts go by the bounds too.
+/// How many are better hot, at least. Few where the order is checked, so that tests with few accounts go by the bounds too.
 const HOT: usize = if cfg!(debug_assertions) { 2 } else { 16 };
 
 /// So many scores are looked at to guess which ones will be asked for first.
@@ -26,7 +27,7 @@ const BATCH: usize = 16;
 #[cfg(debug_assertions)]
 const FEW: usize = 64;
 
-/// A hot member, as it was scored.
+/// A member, as it was scored.
 #[derive(Clone, Copy, Debug)]
 struct Scored {
     candidate: Candidate,
@@ -40,10 +41,10 @@ pub(super) struct Queue {
     rank_by: Option<AdlRank>,
     levels: MarkLevels,
     members: Members,
-    /// The decision for which scores are exact, from 1.
+    /// The decision of the last pass, from 1.
     decision: u64,
-    /// The hot members, in order, from `start` on: those at the head change with every claim, and go and come without moving
-    /// the others.
+    /// Who was scored since marks have moved last, in order, from `start` on: those at the head change with every claim, and go
+    /// without moving the others.
     scored: Vec<Scored>,
     start: usize,
     /// Where the pass goes on.
@@ -52,13 +53,14 @@ pub(super) struct Queue {
     reach: usize,
     /// Where there are more, some are cooled.
     most_hot: usize,
-    /// The candidate that cold ones are kept below.
-    cut: Option<Candidate>,
+    /// What cold ones are kept below.
+    cut: Option<Grade>,
     /// Holdings whose pools have changed since the last pass.
     told: Vec<(u32, u32)>,
-    /// Members to bound anew, and candidates to put in order; kept for their room.
+    /// Members to bound anew, to estimate anew, and who have gone; kept for their room.
     work: Vec<u32>,
-    fresh: Vec<Scored>,
+    changed: Vec<u32>,
+    gone: Vec<u32>,
     /// What the pass must give, by scoring everybody, where they are few; empty where they are not.
     #[cfg(debug_assertions)]
     expected: Vec<Candidate>,
@@ -89,10 +91,9 @@ impl Queue {
         self.work.clear();
         let mut culled = false;
         if self.rank_by == Some(rank_by) {
-            self.take_changes(shards, side.1, places);
+            self.take_changes(market, shards, side.1, places);
             if renewed {
-                culled = self.cool_last();
-                self.follow_marks(market, shards);
+                culled = self.follow_marks(market, shards);
             }
         } else {
             self.rank_by = Some(rank_by);
@@ -101,7 +102,7 @@ impl Queue {
         }
         self.bound_work(market, shards);
         if culled {
-            self.most_hot = 2 * self.scored.len().max(self.wanted());
+            self.most_hot = 2 * self.members.hot().max(self.wanted());
         }
         self.next = self.start;
         #[cfg(debug_assertions)]
@@ -145,8 +146,9 @@ impl Queue {
         self.members.reserve(room);
         self.told.reserve(room);
         self.work.reserve(room);
+        self.changed.reserve(room);
+        self.gone.reserve(room);
         self.scored.reserve(room);
-        self.fresh.reserve(room);
         for shard in shards {
             for &at in shard.holders(instrument).iter().filter(|&&at| shard.is_on(at, long)) {
                 let holding = (shard.number(), at);
@@ -164,19 +166,19 @@ impl Queue {
     /// Guesses from a sample of all members where those end who are asked for.
     fn guess_cut(&mut self, market: &Market, shards: &[Box<Shard>]) {
         let all = self.work.len();
-        let stride = all.div_ceil(SAMPLE).max(1);
-        self.fresh.clear();
-        for &member in self.work.iter().step_by(stride) {
-            self.fresh.push(score(&self.members, market, shards, member));
+        let mut sample = [0; SAMPLE];
+        let mut count = 0;
+        for (grade, &member) in sample.iter_mut().zip(self.work.iter().step_by(all.div_ceil(SAMPLE).max(1))) {
+            *grade = estimate(&self.members, market, shards, member);
+            count += 1;
         }
-        self.fresh.sort_unstable_by_key(|scored| scored.candidate.rank_key());
-        let place = (self.fresh.len() * HOT / all.max(1)).max(1);
-        self.cut = self.fresh.get(place).or(self.fresh.last()).map(|scored| scored.candidate);
-        self.fresh.clear();
+        let place = (count * HOT / all.max(1)).max(1).min(count.saturating_sub(1));
+        let cut = || *sample[..count].select_nth_unstable_by(place, |a, b| b.cmp(a)).1;
+        self.cut = (count > 0).then(cut);
     }
 
     /// Takes in which pools have changed: who has left, who has come, whose score or bound holds no longer.
-    fn take_changes(&mut self, shards: &[Box<Shard>], long: bool, places: &mut Places) {
+    fn take_changes(&mut self, market: &Market, shards: &[Box<Shard>], long: bool, places: &mut Places) {
         let mut stale = 0;
         for &holding in &self.told {
             places.look(holding, long);
@@ -189,26 +191,30 @@ impl Queue {
                 }
                 continue;
             };
-            if self.members.standing(member) == Standing::Hot {
+            let standing = self.members.standing(member);
+            if standing == Standing::Scored {
                 self.members.set_stale(member);
                 stale += 1;
-            } else {
-                self.members.heat(member);
             }
-            if stands {
+            if !stands {
+                places.set(holding, long, None);
+                self.gone.push(member);
+            } else if matches!(standing, Standing::Cold(_)) {
+                self.members.loosen(member);
                 self.work.push(member);
             } else {
-                places.set(holding, long, None);
-                self.fresh.push(Scored { candidate: Candidate::default(), member });
+                self.changed.push(member); // near the head it stays there, as a rule
             }
         }
         self.told.clear();
         self.drop_stale(stale);
-        for gone in self.fresh.drain(..) {
-            self.members.remove(gone.member);
+        for member in self.gone.drain(..) {
+            self.members.remove(member);
         }
-        for &member in &self.work {
-            self.members.heat(member);
+        for member in self.changed.drain(..) {
+            self.members.loosen(member);
+            let grade = estimate(&self.members, market, shards, member);
+            self.members.heat(member, grade);
         }
     }
 
@@ -232,33 +238,41 @@ impl Queue {
         *start = to;
     }
 
-    /// Where far more are hot than passes need, the last are to be bounded. A pass that went far is forgotten in time, and so
-    /// is that many could not be bounded.
-    fn cool_last(&mut self) -> bool {
-        self.scored.drain(..std::mem::take(&mut self.start));
+    /// Marks may have moved: who is hot is estimated anew, and whose bound holds no longer is to be bounded anew. Where far more
+    /// are hot than passes need, the last are to be bounded too. A pass that went far is forgotten in time, and so is that many
+    /// could not be bounded.
+    fn follow_marks(&mut self, market: &Market, shards: &[Box<Shard>]) -> bool {
         self.reach -= self.reach.div_ceil(8);
         self.most_hot -= self.most_hot / 64;
+        let mut exited = [0; LEVELS];
+        if !self.levels.follow(market, &mut exited) {
+            return false;
+        }
+        self.members.loosen_exited(&exited, &mut self.work);
+        let start = std::mem::take(&mut self.start);
+        let mut estimates = self.members.take_estimates(self.scored.drain(..).skip(start).map(|scored| scored.member));
+        for batch in estimates.chunks_mut(BATCH) {
+            self.fetch(shards, batch.iter().map(|bound| bound.member));
+            for bound in batch {
+                bound.grade = estimate(&self.members, market, shards, bound.member);
+            }
+        }
         let wanted = self.wanted();
-        let too_many = self.scored.len() > self.most_hot.max(2 * wanted);
-        if too_many {
-            self.work.extend(self.scored.drain(wanted..).map(|scored| scored.member));
+        let too_many = estimates.len() > self.most_hot.max(2 * wanted);
+        if wanted < estimates.len() {
+            self.cut = Some(estimates.select_nth_unstable_by(wanted - 1, |a, b| b.cmp(a)).1.grade);
+        } else if let Some(last) = estimates.iter().min() {
+            self.cut = Some(last.grade);
+        }
+        let cooled = if too_many { wanted } else { estimates.len() };
+        let work = estimates.drain(cooled..).map(|bound| bound.member);
+        let from = self.work.len();
+        self.work.extend(work);
+        self.members.put_estimates(estimates);
+        for &member in &self.work[from..] {
+            self.members.loosen(member);
         }
         too_many
-    }
-
-    /// Marks may have moved: who is hot is scored anew, and whose bound holds no longer is to be bounded anew.
-    fn follow_marks(&mut self, market: &Market, shards: &[Box<Shard>]) {
-        let mut exited = [0; LEVELS];
-        if self.levels.follow(market, &mut exited) {
-            self.members.heat_exited(&exited, &mut self.work);
-            for Scored { candidate, .. } in &mut self.scored {
-                shards[candidate.shard as usize].score_anew(market, candidate);
-            }
-            self.scored.sort_unstable_by_key(|scored| scored.candidate.rank_key());
-        }
-        if let Some(last) = self.scored.get(self.wanted() - 1).or(self.scored.last()) {
-            self.cut = Some(last.candidate);
-        }
     }
 
     /// How many are better hot: those whom passes reach, and some more.
@@ -266,49 +280,43 @@ impl Queue {
         HOT + 2 * self.reach
     }
 
-    /// Bounds the members of `work` anew, or puts them among the hot ones.
+    /// Bounds the members of `work` anew, or heats them.
     fn bound_work(&mut self, market: &Market, shards: &[Box<Shard>]) {
         let work = std::mem::take(&mut self.work);
-        self.fresh.clear();
         for batch in work.chunks(BATCH) {
             if batch.len() > 1 {
-                self.fetch(shards, batch);
+                self.fetch(shards, batch.iter().copied());
             }
             for &member in batch {
                 self.place(market, shards, member);
             }
         }
         self.work = work;
-        self.fresh.sort_unstable_by_key(|scored| scored.candidate.rank_key());
-        if self.fresh.len() <= self.start {
-            self.merge_from_head();
-        } else {
-            self.merge_from_end(self.start);
-        }
     }
 
     /// Has the records of some members fetched from memory, all at once.
-    fn fetch(&self, shards: &[Box<Shard>], batch: &[u32]) {
+    fn fetch(&self, shards: &[Box<Shard>], batch: impl ExactSizeIterator<Item = u32>) {
         let mut at = [(0, 0); BATCH];
-        for (at, &member) in at.iter_mut().zip(batch) {
+        let count = batch.len();
+        for (at, member) in at.iter_mut().zip(batch) {
             *at = self.members.place(member);
         }
-        fetch::<BATCH>(shards, &at[..batch.len()]);
+        fetch::<BATCH>(shards, &at[..count]);
     }
 
-    /// Bounds a hot member below those who are asked for; where it is too near to them, it stays hot.
+    /// Bounds a loose member below those who are asked for; where it is too near to them, it is hot.
     fn place(&mut self, market: &Market, shards: &[Box<Shard>], member: u32) {
         let (shard, holding) = self.members.place(member);
-        let bounded = self.cut.and_then(|cut| shards[shard as usize].bound_below(market, holding, &cut, &self.levels));
-        match bounded {
-            Some(bounded) => {
-                debug_assert!(
-                    bounded.grade >= score(&self.members, market, shards, member).candidate.grade(),
-                    "a score beyond its bound: a kernel bug"
-                );
-                self.members.cool(member, bounded);
-            }
-            None => self.fresh.push(score(&self.members, market, shards, member)),
+        let bounded = self.cut.and_then(|cut| shards[shard as usize].bound_below(market, holding, cut, &self.levels));
+        if let Some(bounded) = bounded {
+            debug_assert!(
+                bounded.grade >= score(&self.members, market, shards, member).candidate.grade(),
+                "a score beyond its bound: a kernel bug"
+            );
+            self.members.cool(member, bounded);
+        } else {
+            let grade = estimate(&self.members, market, shards, member);
+            self.members.heat(member, grade);
         }
     }
 
@@ -316,11 +324,15 @@ impl Queue {
     pub(super) fn next(&mut self, market: &Market, shards: &[Box<Shard>]) -> Option<(Candidate, u32)> {
         let next = loop {
             let best = self.scored.get(self.next).map(|scored| scored.candidate);
-            let Some(bound) = self.members.highest_bound() else { break best };
+            let Some(highest) = self.members.highest() else { break best };
+            let (Highest::Estimate(bound) | Highest::Bound(bound)) = highest;
             if best.is_some_and(|best| best.grade() > bound) {
                 break best; // a tie goes by account
             }
-            self.heat_more(market, shards);
+            match highest {
+                Highest::Estimate(_) => self.score_highest(market, shards),
+                Highest::Bound(_) => self.heat_more(market, shards),
+            }
         };
         #[cfg(debug_assertions)]
         if let Some(expected) = self.expected.get(self.next - self.start) {
@@ -333,57 +345,49 @@ impl Queue {
         Some((candidate, rank as u32))
     }
 
-    /// Scores those with the highest bounds, and puts them in order with the others.
+    /// Scores the one with the highest estimate, and puts it in order with the others.
+    fn score_highest(&mut self, market: &Market, shards: &[Box<Shard>]) {
+        let Some(Bound { grade, member, .. }) = self.members.score_highest() else { return };
+        let scored = score(&self.members, market, shards, member);
+        debug_assert!(scored.candidate.grade() <= grade, "a score beyond its estimate: a kernel bug");
+        let key = scored.candidate.rank_key();
+        // What the pass has gone by comes before.
+        let at = self.next + self.scored[self.next..].partition_point(|other| other.candidate.rank_key() < key);
+        if self.start > 0 && at - self.start < self.scored.len() - at {
+            self.scored.copy_within(self.start..at, self.start - 1);
+            self.scored[at - 1] = scored;
+            self.start -= 1;
+            self.next -= 1;
+        } else {
+            self.scored.insert(at, scored);
+        }
+    }
+
+    /// Estimates those with the highest bounds: ever more, the further a pass goes.
     fn heat_more(&mut self, market: &Market, shards: &[Box<Shard>]) {
-        self.fresh.clear();
         self.work.clear();
-        let wanted = (HOT / 2).max(self.scored.len() / 16);
+        let wanted = (HOT / 2).max((self.next - self.start) / 2);
         while self.work.len() < wanted
-            && let Some(member) = self.members.heat_highest()
+            && let Some(member) = self.members.loosen_highest()
         {
             self.work.push(member);
         }
-        for batch in self.work.chunks(BATCH) {
-            self.fetch(shards, batch);
-            self.fresh.extend(batch.iter().map(|&member| score(&self.members, market, shards, member)));
-        }
-        self.fresh.sort_unstable_by_key(|scored| scored.candidate.rank_key());
-        self.merge_from_end(self.next);
-    }
-
-    /// Merges the fresh candidates with the others, into the room before them.
-    fn merge_from_head(&mut self) {
-        let Self { scored, fresh, start, .. } = self;
-        let (mut to, mut after) = (*start - fresh.len(), *start);
-        *start = to;
-        for next in fresh.drain(..) {
-            while scored.get(after).is_some_and(|other| other.candidate.rank_key() < next.candidate.rank_key()) {
-                scored[to] = scored[after];
-                (to, after) = (to + 1, after + 1);
-            }
-            scored[to] = next;
-            to += 1;
-        }
-    }
-
-    /// Merges the fresh candidates with those in order from `from` on. What a pass has gone by stays where it is: it comes
-    /// before.
-    fn merge_from_end(&mut self, from: usize) {
-        let Self { scored, fresh, .. } = self;
-        let mut before = scored.len();
-        scored.extend_from_slice(fresh);
-        let mut to = scored.len();
-        while let Some(last) = fresh.last() {
-            to -= 1;
-            if before > from && scored[before - 1].candidate.rank_key() > last.candidate.rank_key() {
-                before -= 1;
-                scored[to] = scored[before];
-            } else {
-                scored[to] = *last;
-                fresh.pop();
+        let work = std::mem::take(&mut self.work);
+        for batch in work.chunks(BATCH) {
+            self.fetch(shards, batch.iter().copied());
+            for &member in batch {
+                let grade = estimate(&self.members, market, shards, member);
+                self.members.heat(member, grade);
             }
         }
+        self.work = work;
     }
+}
+
+/// What the score of a member does not exceed at the present marks.
+fn estimate(members: &Members, market: &Market, shards: &[Box<Shard>], member: u32) -> Grade {
+    let (shard, holding) = members.place(member);
+    shards[shard as usize].estimate(market, holding)
 }
 
 /// The exact score of a member.

@@ -28,7 +28,7 @@ pub use census::{AGES, describe};
 pub use error::BenchError;
 pub use figures::Figure;
 pub use measure::{Checkpoint, Counts, Measure, OrderTimes, Run, measure};
-pub use plan::{BenchSettings, Extent, October, Report, run};
+pub use plan::{BenchSettings, Extent, October, Part, Report, run};
 pub use race::{Entry, Race, RaceSettings, Rival, race};
 pub use scale::{Scale, scale};
 pub use workloads::Workload;

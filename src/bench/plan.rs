@@ -27,6 +27,17 @@ pub enum Extent {
     Full,
 }
 
+/// A part of what is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Ticks and memory over accounts.
+    Scale,
+    /// The races of strategies.
+    Strategies,
+    /// The cascade of 10 October 2025.
+    October,
+}
+
 /// What is measured.
 #[derive(Clone, Debug)]
 pub struct BenchSettings {
@@ -38,6 +49,8 @@ pub struct BenchSettings {
     pub seed: u64,
     /// What is raced; empty: everything, and the rest of the figures too.
     pub workloads: Vec<Workload>,
+    /// This part alone, beside the machine; the cascade then has the published size, unless accounts are named.
+    pub only: Option<Part>,
 }
 
 impl BenchSettings {
@@ -63,9 +76,18 @@ impl BenchSettings {
 
     /// Accounts of the cascade.
     fn cascade_accounts(&self) -> u64 {
-        match self.extent {
-            Extent::Full if self.accounts.is_none() => october::PUBLISHED.accounts,
+        let published = self.extent == Extent::Full || self.only == Some(Part::October);
+        match self.accounts {
+            None if published => october::PUBLISHED.accounts,
             _ => self.race_accounts().min(october::PUBLISHED.accounts),
+        }
+    }
+
+    /// Whether a part is measured: whoever names workloads wants them alone.
+    fn has(&self, part: Part) -> bool {
+        match self.only {
+            Some(only) => only == part,
+            None => self.workloads.is_empty() || part == Part::Strategies,
         }
     }
 
@@ -123,15 +145,15 @@ pub fn run(settings: &BenchSettings, progress: &mut dyn FnMut(&str)) -> Result<R
     super::world::check(&world)?; // before the first minute, not after it
     progress("the machine");
     let machine = Cores::first_two().and_then(|cores| Machine::measure(cores, MACHINE).ok());
-    let all = settings.workloads.is_empty();
     let mut scales = Vec::new();
-    for accounts in settings.scales().into_iter().filter(|_| all) {
+    for accounts in settings.scales().into_iter().filter(|_| settings.has(Part::Scale)) {
         progress(&format!("ticks without crossing, {accounts} accounts"));
         scales.push(scale(&WorldSettings { accounts, strategy: Strategy::Adaptive, ..world })?);
     }
+    let all = settings.workloads.is_empty();
     let workloads = if all { Workload::ALL.to_vec() } else { settings.workloads.clone() };
     let mut races = Vec::with_capacity(workloads.len());
-    for workload in workloads {
+    for workload in workloads.into_iter().filter(|_| settings.has(Part::Strategies)) {
         let race_settings = RaceSettings {
             world,
             workload,
@@ -143,7 +165,7 @@ pub fn run(settings: &BenchSettings, progress: &mut dyn FnMut(&str)) -> Result<R
         let name = workload.name();
         races.push(race(&race_settings, &mut |rival| progress(&format!("{name}, {rival}")))?);
     }
-    let october = if all { Some(cascade(settings, progress)?) } else { None };
+    let october = if settings.has(Part::October) { Some(cascade(settings, progress)?) } else { None };
     Ok(Report { settings: settings.clone(), machine, scales, races, october })
 }
 

@@ -4,7 +4,7 @@ use indicatif::ProgressBar;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use terrace::bench::{self, BenchSettings, Extent, MAX_ACCOUNTS, Workload};
+use terrace::bench::{self, BenchSettings, Extent, MAX_ACCOUNTS, Part, Workload};
 
 /// What is measured.
 #[derive(Debug, clap::Args)]
@@ -16,6 +16,10 @@ pub struct Args {
     /// Only these workloads: calm, embedded, mixed10, mixed50, burst, gap, crash; else all, and the other figures too
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = workload)]
     workload: Vec<Workload>,
+
+    /// Only this part: scale, strategies or october; october alone has the published size, unless --accounts says otherwise
+    #[arg(long, value_name = "PART", value_parser = part, conflicts_with = "workload")]
+    only: Option<Part>,
 
     /// Seed of worlds and workloads
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -45,6 +49,15 @@ fn workload(name: &str) -> Result<Workload, String> {
     })
 }
 
+fn part(name: &str) -> Result<Part, String> {
+    match name {
+        "scale" => Ok(Part::Scale),
+        "strategies" => Ok(Part::Strategies),
+        "october" => Ok(Part::October),
+        _ => Err("expected one of scale, strategies, october".to_owned()),
+    }
+}
+
 /// Measures, and prints a table.
 ///
 /// # Errors
@@ -62,7 +75,13 @@ pub fn run(args: &Args) -> Result<(), String> {
         (false, true) => Extent::Full,
         (false, false) => Extent::Usual,
     };
-    let settings = BenchSettings { extent, accounts: args.accounts, seed: args.seed, workloads: args.workload.clone() };
+    let settings = BenchSettings {
+        extent,
+        accounts: args.accounts,
+        seed: args.seed,
+        workloads: args.workload.clone(),
+        only: args.only,
+    };
     let bar = ProgressBar::new_spinner(); // draws nothing where standard error is no terminal
     bar.enable_steady_tick(Duration::from_secs(1));
     let report = bench::run(&settings, &mut |what| bar.set_message(what.to_owned()));

@@ -49,8 +49,13 @@ pub(super) fn grade(profitable: bool, score: I64F64) -> Grade {
     let length = u128::BITS - size.leading_zeros(); // 128 at most
     let leading = size.unbounded_shl(u128::BITS - length) >> (u128::BITS - KEPT);
     let graded = i64::from(length) << KEPT | leading as i64; // below 2^62
-    let signed = if score < 0 { !graded } else { graded };
-    if profitable { signed - (i64::MIN >> 1) } else { signed + (i64::MIN >> 1) }
+    signed_grade(profitable, if score < 0 { !graded } else { graded })
+}
+
+/// Whoever gains is before whoever does not.
+#[inline]
+pub(super) fn signed_grade(profitable: bool, graded: i64) -> Grade {
+    if profitable { graded - (i64::MIN >> 1) } else { graded + (i64::MIN >> 1) }
 }
 
 /// Has the records that some scores depend on fetched from memory, those of one kind for all at once.
@@ -131,36 +136,29 @@ impl Shard {
         }
     }
 
-    /// A position's place in the queue of its side.
+    /// A position's place in the queue of its side, at the present marks.
     pub(crate) fn candidate(&self, market: &Market, at: u32) -> Candidate {
         let holding = &self.holdings[at as usize];
         let account = self.accounts[self.pools[holding.pool as usize].account as usize].id;
         let quantity = holding.position.quantity.abs();
-        let mut candidate = Candidate { account, shard: self.number, holding: at, quantity, ..Candidate::default() };
-        self.score_anew(market, &mut candidate);
-        candidate
-    }
-
-    /// Scores a candidate at the present marks; its position is as it was.
-    pub(crate) fn score_anew(&self, market: &Market, candidate: &mut Candidate) {
-        let holding = &self.holdings[candidate.holding as usize];
         let collateral = self.pools[holding.pool as usize].collateral;
         let (mut margin, mut own) = (Margin::of(collateral), (Valuation::default(), 0));
-        for at in self.holdings_of(holding.pool) {
-            let other = &self.holdings[at as usize];
-            if other.position.quantity != 0 {
-                let of = self.add_position(market, other, &mut margin);
-                if at == candidate.holding {
+        for other in self.holdings_of(holding.pool) {
+            let record = &self.holdings[other as usize];
+            if record.position.quantity != 0 {
+                let of = self.add_position(market, record, &mut margin);
+                if other == at {
                     own = of;
                 }
             }
         }
-        candidate.score = self.score(market, holding, &margin, own);
-        candidate.profitable = own.0.value > holding.position.cost;
+        let score = self.score(market, holding, &margin, own);
+        let profitable = own.0.value > holding.position.cost;
+        Candidate { score, profitable, account, shard: self.number, holding: at, quantity }
     }
 
     /// What a position that is worth and requires so much, in a pool of this margin, is ranked by.
-    fn score(
+    pub(super) fn score(
         &self,
         market: &Market,
         holding: &Holding,

@@ -31,6 +31,7 @@ mod preview;
 mod quiet;
 mod reports;
 mod score_bounds;
+mod score_estimates;
 mod scores;
 mod store;
 mod sweep;

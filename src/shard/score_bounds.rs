@@ -6,9 +6,10 @@
 
 use super::deleverage::grade;
 use super::margin::maintenance;
+use super::score_estimates::{profitable_score, real};
 use super::scores::{pnl_leverage, pnl_margin_ratio, profit_notional};
 use super::store::Holding;
-use super::{Candidate, Grade, Margin, Shard};
+use super::{Grade, Margin, Shard};
 use crate::contract::Valuation;
 use crate::market::{AdlRank, InstrumentId, Market};
 use crate::number::{Price, mul_div_floor};
@@ -126,11 +127,6 @@ impl Outlook {
     }
 }
 
-/// Most amounts fit into 64 bits, and go faster so.
-fn real(amount: i128) -> f64 {
-    i64::try_from(amount).map_or(amount as f64, |amount| amount as f64)
-}
-
 /// The least and the most that an amount can be, in quanta.
 #[derive(Clone, Copy, Debug)]
 struct Range {
@@ -157,19 +153,13 @@ struct Ranges {
 }
 
 impl Shard {
-    /// Bounds the score of a position below that of `cut`, within the widest level that probably does; none: it is too near.
-    pub(crate) fn bound_below(
-        &self,
-        market: &Market,
-        at: u32,
-        cut: &Candidate,
-        levels: &MarkLevels,
-    ) -> Option<Bounded> {
-        let widest = if cut.profitable {
+    /// Bounds the score of a position below `cut`, within the widest level that probably does; none: it is too near.
+    pub(crate) fn bound_below(&self, market: &Market, at: u32, cut: Grade, levels: &MarkLevels) -> Option<Bounded> {
+        let widest = if let Some(most) = profitable_score(cut) {
             if let Some(bounded) = self.bound_loss(market, at, levels) {
                 return Some(bounded);
             }
-            let (outlook, most) = (self.outlook(market, at), cut.score.to_num::<f64>().max(0.0));
+            let outlook = self.outlook(market, at);
             // Who is far below keeps half of that distance, so that not everybody stands close when it falls.
             let own = outlook.score().max(0.0);
             let goal = (2.0 * own).clamp(most / 16.0, most).max((own * most).sqrt());
@@ -180,7 +170,7 @@ impl Shard {
         };
         let (widest, holds) = widest?;
         let bound = |level| Bounded { level, holds, grade: self.bound(market, at, levels, level) };
-        [widest, widest.saturating_sub(1)].into_iter().map(bound).find(|bound| bound.grade < cut.grade())
+        [widest, widest.saturating_sub(1)].into_iter().map(bound).find(|bound| bound.grade < cut)
     }
 
     /// A position that loses so much that it goes on losing within a level ranks behind all that gain: the rest of its pool
@@ -414,6 +404,7 @@ mod tests {
                         let is = shards[0].candidate(&market, at);
                         prop_assert!((is.profitable, is.score) <= bound, "{rank:?} {instrument:?}: {is:?} beyond {bound:?}");
                         prop_assert!(is.grade() <= grade);
+                        prop_assert!(is.grade() <= shards[0].estimate(&market, at), "{rank:?} {instrument:?}: {is:?}");
                     }
                 }
                 for at in &mut market.instruments {
