@@ -44,6 +44,8 @@ struct Progress {
     settled: AtomicU64,
     /// The present time of the arbiter.
     now_ns: AtomicU64,
+    /// What of it was the last input's: what falls due by itself waits for one, and questions are none.
+    input_ns: AtomicU64,
 }
 
 impl Shared {
@@ -75,9 +77,10 @@ impl Shared {
         self.arbiter.told_seq.load(Ordering::Acquire)
     }
 
-    /// All that follows from places below `place` has been told, and it is `now_ns`.
-    pub(super) fn tell_settled(&self, place: u64, now_ns: u64) {
+    /// All that follows from places below `place` has been told; it is `now_ns`, and the last input was at `input_ns`.
+    pub(super) fn tell_settled(&self, place: u64, now_ns: u64, input_ns: u64) {
         self.arbiter.now_ns.store(now_ns, Ordering::Relaxed); // published with the place
+        self.arbiter.input_ns.store(input_ns, Ordering::Relaxed);
         // SYNC: places settled.
         self.arbiter.settled.store(place, Ordering::Release);
     }
@@ -91,6 +94,11 @@ impl Shared {
     /// The arbiter's time, of whoever has seen its place.
     pub(super) fn now_ns(&self) -> u64 {
         self.arbiter.now_ns.load(Ordering::Relaxed)
+    }
+
+    /// The time of its last input, of whoever has seen its place.
+    pub(super) fn input_ns(&self) -> u64 {
+        self.arbiter.input_ns.load(Ordering::Relaxed)
     }
 
     /// Whether somebody has failed: everybody stops then.

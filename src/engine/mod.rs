@@ -521,7 +521,7 @@ impl Engine {
         self.shared.settled() == self.ring.place()
             && !self.lacks_decision()
             && self.market.jobs.is_empty()
-            && self.market.due_settlement(self.shared.now_ns()).is_none()
+            && self.market.due_settlement(self.shared.input_ns()).is_none()
     }
 
     fn lacks_decision(&self) -> bool {
@@ -555,7 +555,7 @@ impl Engine {
     /// Gives a funding that has fallen due its place, when all that led there is told.
     #[cold]
     fn insert_due_settlement(&mut self) {
-        let Some(command) = self.market.due_settlement(self.shared.now_ns()) else { return };
+        let Some(command) = self.market.due_settlement(self.shared.input_ns()) else { return };
         let at = *self.settlement_at.get_or_insert(self.ring.place());
         if self.shared.settled() < at || self.lacks_decision() || self.ring.is_full() {
             return;

@@ -76,6 +76,8 @@ pub(super) struct Seat {
     pub(super) awaits_decision: bool,
     /// Whether what the pools of the last place began is still to be told.
     pub(super) holds_begun: bool,
+    /// The time of the last input.
+    pub(super) input_ns: u64,
     /// The place below which everything was told when this was said last.
     pub(super) settled: u64,
     /// Whether decisions are told with their hash and answers.
@@ -135,6 +137,7 @@ impl Seat {
                     self.rounds.puts_off();
                     self.rounds.merge();
                     self.rounds.look_at_funds();
+                    self.input_ns = self.rounds.now_ns;
                     self.told(!self.rounds.changes.is_empty());
                 }
             }
@@ -175,7 +178,11 @@ impl Seat {
             self.seq = seq;
             self.ring.advance();
         }
-        self.ring.place() > first
+        let passed = self.ring.place() > first;
+        if passed {
+            self.input_ns = self.rounds.now_ns;
+        }
+        passed
     }
 
     /// The present place is behind: whoever waits for that learns it.
@@ -199,6 +206,7 @@ impl Seat {
                         market.see_time(slot.ts_ns);
                         market.copy_interest(&self.rounds.market);
                     }
+                    self.input_ns = self.rounds.now_ns;
                     self.ask_venue();
                     self.told(true);
                 }
@@ -226,6 +234,8 @@ impl Seat {
             if self.rounds.market.jobs.is_empty() {
                 return;
             }
+        } else {
+            self.input_ns = self.rounds.now_ns;
         }
         self.ask_venue();
         self.told(true);
@@ -308,6 +318,7 @@ impl Seat {
         }
         self.rounds.puts_off();
         self.rounds.accept_command(slot.ts_ns, command);
+        self.input_ns = self.rounds.now_ns;
         self.rounds.merge();
         let changed = match command.price_input() {
             Some(_) => !self.rounds.changes.is_empty(),
@@ -354,7 +365,7 @@ impl Seat {
         let place = self.ring.place();
         if !self.awaits_decision && self.settled != place {
             self.settled = place;
-            self.shared.tell_settled(place, self.rounds.now_ns);
+            self.shared.tell_settled(place, self.rounds.now_ns, self.input_ns);
             self.caller.ring();
         }
     }

@@ -213,7 +213,7 @@ impl Arbiter {
         let place = self.ring.place();
         if !self.awaits_decision && self.settled != place {
             self.settled = place;
-            self.shared.tell_settled(place, place);
+            self.shared.tell_settled(place, place, place);
             self.caller.ring();
         }
     }
