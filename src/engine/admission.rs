@@ -14,6 +14,7 @@ use crate::refusal::Refusal;
 use crate::sequencer::{self, Facts, Found, Known};
 
 impl Engine {
+    #[inline]
     pub(super) fn check_open(&self) -> Result<(), SubmitError> {
         if self.shared.has_failed() { Err(SubmitError::Stopped) } else { Ok(()) }
     }

@@ -133,6 +133,11 @@ impl Kernel {
     ///
     /// A refused command has changed nothing and caused no event.
     pub fn apply_at(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
+        let in_time = ts_ns.is_none_or(|ts_ns| ts_ns >= self.rounds.now_ns);
+        if in_time && !self.rounds.market.may_have_pieces() && self.take_quiet_mark(ts_ns, command, off_grid) {
+            self.rounds.events.clear();
+            return Ok(()); // there is nothing to decide
+        }
         self.admit_at(ts_ns, command, off_grid)?;
         self.decide();
         Ok(())

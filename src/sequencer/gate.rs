@@ -327,6 +327,7 @@ pub(crate) fn check_book(market: &Market, id: InstrumentId, update: &BookUpdate<
 }
 
 /// Lots of all long positions of an instrument: accounts', inventory's and the external venue's.
+#[inline]
 pub(crate) fn open_interest(shards: &[Box<Shard>], arbiter: &Arbiter, instrument: InstrumentId) -> Quantity {
     let accounts: i64 = shards.iter().map(|shard| shard.long_lots(instrument)).sum();
     accounts + arbiter.ledger.long_lots[instrument.index()]
