@@ -133,12 +133,17 @@ impl Kernel {
     ///
     /// A refused command has changed nothing and caused no event.
     pub fn apply_at(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
-        let in_time = ts_ns.is_none_or(|ts_ns| ts_ns >= self.rounds.now_ns);
-        if in_time && !self.rounds.market.may_have_pieces() && self.take_quiet_mark(ts_ns, command, off_grid) {
+        if self.rounds.market.may_have_pieces() {
+            self.admit_at(ts_ns, command, off_grid)?;
+        } else {
             self.rounds.events.clear();
-            return Ok(()); // there is nothing to decide
+            check_given(command)?;
+            self.check_time(crate::rounds::time_of(ts_ns, command))?;
+            if self.take_quiet_mark(ts_ns, command, off_grid) {
+                return Ok(()); // there is nothing to decide
+            }
+            self.carry_out(ts_ns, command, off_grid, true)?;
         }
-        self.admit_at(ts_ns, command, off_grid)?;
         self.decide();
         Ok(())
     }
@@ -152,9 +157,7 @@ impl Kernel {
     /// A refused command has changed nothing and caused no event.
     pub fn admit_at(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
         self.rounds.events.clear();
-        if matches!(command, Command::Chunk { .. }) {
-            return Err(Refusal::NotDue); // the kernel gives them itself
-        }
+        check_given(command)?;
         self.input(ts_ns, command, off_grid)
     }
 
@@ -239,10 +242,21 @@ impl Kernel {
         off_grid: OffGrid,
         counts: bool,
     ) -> Result<(), Refusal> {
-        self.check_time(if let Command::Time { ts_ns } = command { Some(*ts_ns) } else { ts_ns })?;
+        self.check_time(crate::rounds::time_of(ts_ns, command))?;
         if self.take_quiet_mark(ts_ns, command, off_grid) {
             return Ok(());
         }
+        self.carry_out(ts_ns, command, off_grid, counts)
+    }
+
+    /// As [`Kernel::place`], of what is in time and no quiet mark.
+    fn carry_out(
+        &mut self,
+        ts_ns: Option<u64>,
+        command: &Command,
+        off_grid: OffGrid,
+        counts: bool,
+    ) -> Result<(), Refusal> {
         let Self { rounds, shards, reports, inputs, seq, record, .. } = self;
         let mut facts = Inline { rounds, shards };
         let found = sequencer::check(&facts.rounds.market, &mut facts, command, off_grid)?;
@@ -301,11 +315,10 @@ impl Kernel {
         else {
             return false;
         };
-        let lots = sequencer::open_interest(shards, &rounds.arbiter, id).max(1);
-        let quiet = instrument.admitted_value(lots, price).is_some()
+        let quiet = shards.iter().all(|shard| shard.is_quiet_at(id, price))
             && self.record.is_none()
             && rounds.is_calm()
-            && shards.iter().all(|shard| shard.is_quiet_at(id, price));
+            && instrument.admitted_value(sequencer::open_interest(shards, &rounds.arbiter, id).max(1), price).is_some();
         if quiet {
             rounds.take_quiet_mark(id, price, ts_ns);
             for shard in shards.iter_mut() {
@@ -546,4 +559,9 @@ impl Facts for Inline<'_> {
         let lots = sequencer::open_interest_after(market, self.shards, &self.rounds.arbiter, input, found, instrument);
         lots.is_none_or(|lots| market.instrument(instrument).admitted_value(lots.max(1), price).is_some())
     }
+}
+
+/// Pieces of jobs the kernel gives itself.
+fn check_given(command: &Command) -> Result<(), Refusal> {
+    if matches!(command, Command::Chunk { .. }) { Err(Refusal::NotDue) } else { Ok(()) }
 }
