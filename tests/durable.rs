@@ -63,7 +63,9 @@ fn a_script_is_gone_on_with_by_the_next_process() {
         let home = TempDir::new().unwrap();
         let directory = home.path().join("journal");
         let mut said = String::new();
-        for (part, lines) in lines.chunks(lines.len().div_ceil(5)).enumerate() {
+        // Where time passes by a question, and a funding falls due, after every line.
+        let length = if script.ends_with("auto_funding.jsonl") { 1 } else { lines.len().div_ceil(5) };
+        for (part, lines) in lines.chunks(length).enumerate() {
             said += &succeed(exec(&(lines.join("\n") + "\n"), &directory, flags[(n + part) % 3]));
         }
         assert_eq!(said, expected, "{}", script.display());

@@ -148,7 +148,7 @@ pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) ->
     common.shared.know([bells.as_slice(), &[common.caller.clone(), common.arbiter.clone()]].concat());
     let (market, now_ns) = (kernel.market().clone(), kernel.now_ns());
     common.shared.tell_seq(common.seq);
-    common.shared.tell_settled(0, now_ns, now_ns); // nothing is under way, and time does not begin anew
+    common.shared.tell_settled(0, now_ns, 0); // nothing is under way, no input has come, and time does not begin anew
     let (rounds, shards) = kernel.into_parts();
     let (ring, mut readers) = broadcast::<Slot>(settings.ring, shape.workers as usize + 1);
     let ring_of_seat = readers.remove(0);
@@ -185,7 +185,7 @@ pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) ->
         awaits_decision: false,
         begun_place: None,
         holds_begun: false,
-        input_ns: now_ns,
+        input_ns: 0,
         settled: 0,
         records: settings.record,
         trace: Trace::new(epoch, settings.trace),

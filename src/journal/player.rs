@@ -32,6 +32,18 @@ pub enum Played {
     Check(Check),
 }
 
+/// What the last place leaves to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Ending {
+    /// Nothing: what falls due by time that a question passed waits for the next input.
+    #[default]
+    Whole,
+    /// A decision belongs after it and is not there.
+    LacksDecision,
+    /// It is a decision: pieces of what is ordered for all accounts may follow.
+    Decided,
+}
+
 /// Goes through a journal, place by place; every outcome and every check is recomputed and compared. Of the journal no more is
 /// held than a segment, and what comes before the outcome of a decision under way.
 #[derive(Debug)]
@@ -54,8 +66,7 @@ pub struct Player {
     checked: (Check, usize),
     /// Whether the last place is to be completed ([`Player::complete`]).
     completes: bool,
-    /// Whether a decision belongs after the last place and is not there.
-    lacks_decision: bool,
+    ending: Ending,
     /// What the decisions came to that have no outcome in the journal.
     found: Vec<Decision>,
 }
@@ -76,7 +87,7 @@ impl Player {
             trail: VecDeque::new(),
             checked: (Check::default(), 0),
             completes: false,
-            lacks_decision: false,
+            ending: Ending::Whole,
             found: Vec::new(),
         }
     }
@@ -135,10 +146,10 @@ impl Player {
         let mut frames: Vec<Frame> = self.found.drain(..).map(Frame::Outcome).collect();
         kernel.count_from(self.steps.seq);
         kernel.keep_record();
-        if std::mem::take(&mut self.lacks_decision) {
-            kernel.decide();
-        } else {
-            while kernel.book_piece() {}
+        match std::mem::take(&mut self.ending) {
+            Ending::LacksDecision => kernel.decide(),
+            Ending::Decided => while kernel.book_piece() {},
+            Ending::Whole => {}
         }
         let chain = &mut self.chain;
         self.steps.tell(kernel, &mut |output| {
@@ -194,14 +205,18 @@ impl Player {
     fn place(&mut self, kernel: &mut Kernel, entry: &Entry, log: &mut impl FnMut(Output)) -> Result<(), Divergence> {
         let is_last = self.places == 0;
         if is_last {
-            self.lacks_decision =
-                self.completes && !matches!(entry, Entry::Decide { .. } | Entry::Pass { .. } | Entry::Start);
+            self.ending = match entry {
+                Entry::Decide { .. } => Ending::Decided,
+                Entry::Pass { .. } | Entry::Start => Ending::Whole,
+                _ if self.completes => Ending::LacksDecision,
+                _ => Ending::Whole,
+            };
         }
         let next = self.pending.iter().find_map(|next| match next {
             Played::Place(entry, _) => Some(entry),
             _ => None,
         });
-        let decided_next = self.lacks_decision || matches!(next, Some(Entry::Decide { .. }));
+        let decided_next = self.ending == Ending::LacksDecision || matches!(next, Some(Entry::Decide { .. }));
         let Self { steps, chain, trail, .. } = self;
         let found = steps.step(kernel, entry, decided_next, &mut |output| {
             chain.add(&output);
