@@ -13,13 +13,14 @@ use terrace::controls::{AirlockRule, Controls, Limits, Mode, OiMargin, Scope};
 use terrace::correction::{Correction, Remedy, Trade};
 use terrace::decimal::{Decimal, Grid};
 use terrace::engine::{
-    Decision, Depth, Engine, EngineSettings, Entry, Layout, Pinning, SubmitError, VenueAnswer, replay,
+    Decision, Depth, Engine, EngineSettings, Entry, Failure, Finished, Layout, Pinning, SubmitError, VenueAnswer,
+    replay,
 };
 use terrace::event::PoolName;
 use terrace::jobs::{JobKind, JobName, Part};
 use terrace::journal::{
-    Check, Cut, Durability, Faults, Frame, JournalError, JournalSettings, Line, Log, MAX_PAYLOAD, NotLogged, PlayError,
-    Player, Reader, Sequence, SimulatedDisk, Writer, read, read_from,
+    Chain, Check, Cut, Durability, Faults, Frame, JournalError, JournalSettings, Line, Log, MAX_PAYLOAD, NotLogged,
+    PlayError, Played, Player, Reader, Sequence, SimulatedDisk, Writer, read, read_from,
 };
 use terrace::market::{
     AdlPolicy, AdlPrice, AdlRank, AssetId, DrawdownRule, FundId, FundSpec, FundingRules, InstrumentId, InstrumentSpec,
@@ -1340,6 +1341,114 @@ fn an_engine_goes_on_from_a_journal() {
     let mut outputs = Vec::new();
     replay(&mut Kernel::new(Settings::default()), &whole, |output| outputs.push(output)).unwrap();
     assert!(outputs.ends_with(&finished.log), "the log goes on with what a replay of the whole says");
+}
+
+/// A stream through threads, whose journal lies on this disk; the numbers acknowledged, and what the engine left.
+fn stream(disk: &SimulatedDisk, durability: Durability, queue: usize, faults: Faults) -> (u64, Finished) {
+    let settings =
+        JournalSettings { durability, segment_bytes: 4_000, queue, check_every: 7, ..JournalSettings::default() };
+    let mut writer = Writer::create_on(disk.clone(), directory(), settings).unwrap();
+    let run = recorded_run();
+    // The world without what happens in it: threads do that.
+    let mut kernel = Kernel::new(Settings { shards: 2, ..Settings::default() });
+    let world: Vec<Entry> = run.into_iter().take_while(|entry| !matches!(entry, Entry::Book { .. })).collect();
+    replay(&mut kernel, &world, |_| ()).unwrap();
+    kernel.begin_log();
+    world.iter().chain([&Entry::Start]).for_each(|entry| writer.append(entry).unwrap());
+    writer.sync().unwrap();
+    let from_here = |at: Option<u64>| at.map(|at| at + disk.operations());
+    let (fails_at, crashes_at) = (from_here(faults.fails_at), from_here(faults.crashes_at));
+    disk.set_faults(Faults { fails_at, crashes_at, ..faults });
+    let mut chain = Chain::default();
+    let mut again = Kernel::new(Settings::default());
+    replay(&mut again, &world, |output| chain.add(&output)).unwrap();
+    let layout = Layout { workers: Some(2), pinning: Pinning::Off, wait: Some(Wait::Park), ..Layout::default() };
+    let of_engine = EngineSettings { layout, record: true, goes_on: true, ..EngineSettings::default() };
+    let mut engine = Engine::start(kernel, &of_engine).unwrap();
+    engine.keep_journal(Log::start(writer, settings).unwrap(), chain);
+    let (mut log, mut acknowledged) = (Vec::new(), 0);
+    for n in 0..600 {
+        let price = 100_000 - (n % 60) * 200;
+        let mark = Command::Mark { instrument: InstrumentId(0), price };
+        let deposit = Command::Deposit { account: 1 + n as u64 % 12, asset: AssetId(0), amount: 1_000 };
+        for command in [mark, deposit] {
+            let stopped = loop {
+                engine.poll(|_| (), |output| log.push(*output));
+                match engine.submit(&command) {
+                    Ok(_) => break false,
+                    Err(SubmitError::Full) => std::thread::yield_now(),
+                    Err(SubmitError::Stopped) => break true,
+                    Err(other) => panic!("{other}"),
+                }
+            };
+            acknowledged = engine.kept_seq().min(engine.told_seq()).max(acknowledged);
+            if stopped {
+                let mut finished = engine.stop();
+                log.append(&mut finished.log);
+                return (acknowledged, Finished { log, ..finished });
+            }
+        }
+    }
+    let whole = engine.settle().is_ok();
+    while whole && engine.failure().is_none() && acknowledged < 1_200 {
+        acknowledged = engine.kept_seq().min(engine.told_seq()).max(acknowledged);
+        std::thread::yield_now();
+    }
+    let mut finished = engine.stop();
+    log.append(&mut finished.log);
+    (acknowledged, Finished { log, ..finished })
+}
+
+#[test]
+fn threads_have_a_journal() {
+    for (durability, queue) in [(Durability::Sync, 1 << 12), (Durability::Async, 16), (Durability::None, 64)] {
+        let disk = SimulatedDisk::new(1);
+        let (acknowledged, finished) = stream(&disk, durability, queue, Faults::default());
+        assert_eq!(finished.failure, None);
+        assert_eq!(acknowledged, 1_200);
+        let mut player = Player::new(Reader::open_on(disk.clone(), directory()).unwrap());
+        let (mut kernel, mut told, mut checks, mut begun) = (Kernel::new(Settings::default()), Vec::new(), 0, false);
+        let mut places = 0;
+        loop {
+            let played = player
+                .step(&mut kernel, &mut |output| {
+                    if begun {
+                        told.push(output)
+                    }
+                })
+                .unwrap();
+            match played {
+                None => break,
+                Some(Played::Check(_)) => checks += 1,
+                Some(Played::Place(Entry::Start, _)) => begun = true,
+                Some(_) => places += 1,
+            }
+        }
+        assert!(checks > 50 && places > 1_200, "{checks} checks, {places} places");
+        assert_eq!(told, finished.log, "{durability}: gone through again, the journal says the same");
+        assert!(told.len() > 20, "the marks liquidate");
+    }
+}
+
+#[test]
+fn a_journal_that_fails_stops_the_engine_and_keeps_what_was_acknowledged() {
+    for round in 0..24 {
+        let disk = SimulatedDisk::new(round);
+        let faults = match round % 3 {
+            0 => Faults { fails_at: Some(1 + round), ..Faults::default() },
+            1 => Faults { crashes_at: Some(1 + round), short_writes: true, ..Faults::default() },
+            _ => Faults { capacity: Some(3_000 + round * 500), ..Faults::default() },
+        };
+        let (acknowledged, finished) = stream(&disk, Durability::Sync, 256, faults);
+        assert!(matches!(finished.failure, Some(Failure::Journal(_))), "{faults:?}: {:?}", finished.failure);
+        let found = read_disk(&disk.restarted(round)).unwrap();
+        let begun = found.entries.iter().position(|entry| matches!(entry, Entry::Start)).unwrap();
+        let kept = found.entries[begun..].iter().filter_map(|entry| match entry {
+            Entry::Command { seq, .. } => Some(*seq),
+            _ => None,
+        });
+        assert!(kept.max().unwrap_or(0) >= acknowledged, "{faults:?}");
+    }
 }
 
 // Nothing panics.

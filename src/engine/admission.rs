@@ -16,6 +16,8 @@ use crate::sequencer::{self, Facts, Found, Known};
 impl Engine {
     #[inline]
     pub(super) fn check_open(&self) -> Result<(), SubmitError> {
+        #[cfg(feature = "journal")]
+        self.look_at_journal();
         if self.shared.has_failed() { Err(SubmitError::Stopped) } else { Ok(()) }
     }
 

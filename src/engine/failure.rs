@@ -53,6 +53,12 @@ impl Shared {
         let _ = self.bells.set(bells); // set once, at the start
     }
 
+    /// Nothing is under way, and no input has come; numbers and time do not begin anew.
+    pub(super) fn begin(&self, seq: u64, now_ns: u64) {
+        self.tell_seq(seq);
+        self.tell_settled(0, now_ns, 0);
+    }
+
     /// The arbiter asks for a decision.
     pub(super) fn want_decision(&self) {
         // SYNC: decision wanted.

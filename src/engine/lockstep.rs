@@ -64,9 +64,15 @@ impl Driver for Engine {
         if self.settle().is_err() {
             return; // the next call says so
         }
+        while !self.has_room() {
+            if self.check_open().is_err() {
+                return; // the next call says so
+            }
+            std::thread::yield_now(); // the journal is behind
+        }
         self.publish(Slot { seq: self.seq, ts_ns: Some(ts_ns), kind: Kind::Pass, off_grid: OffGrid::NONE });
         self.now_ns = ts_ns;
-        self.record.iter_mut().for_each(|record| record.push(Entry::Pass { ts_ns }));
+        self.keep(Entry::Pass { ts_ns });
     }
 
     fn events(&self) -> &[Event] {

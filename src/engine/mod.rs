@@ -37,6 +37,8 @@ mod admission;
 mod cores;
 mod desk;
 mod failure;
+#[cfg(feature = "journal")]
+mod journaled;
 mod lockstep;
 mod memory;
 mod record;
@@ -157,6 +159,9 @@ pub struct Engine {
     heartbeat: Option<Heartbeat>,
     last_submission: Instant,
     record: Option<Vec<Entry>>,
+    /// Where the sequence goes instead, if it is kept on a disk.
+    #[cfg(feature = "journal")]
+    journal: Option<journaled::Journaled>,
     /// Where in the record the decisions stand whose outcome is not known yet.
     undecided: VecDeque<usize>,
     answers: Vec<VenueAnswer>,
@@ -251,7 +256,7 @@ impl Engine {
         let timed = command.price_input().is_some() || matches!(command, Command::Funding { .. });
         let ts_ns = ts_ns.or_else(|| timed.then_some(self.now_ns));
         self.check(command, off_grid)?;
-        if self.ring.is_full() {
+        if !self.has_room() {
             self.full += 1;
             return Err(SubmitError::Full);
         }
@@ -260,8 +265,8 @@ impl Engine {
         self.seq += 1;
         self.note(command, time_ns);
         self.now_ns = time_ns.unwrap_or(self.now_ns);
-        if let Some(record) = &mut self.record {
-            record.push(Entry::Command { seq: self.seq, ts_ns, command: *command, off_grid });
+        if self.keeps_sequence() {
+            self.keep(Entry::Command { seq: self.seq, ts_ns, command: *command, off_grid });
         }
         self.insert_decision();
         self.insert_piece();
@@ -279,7 +284,7 @@ impl Engine {
                 let lots = self.interest[id.index()].max(1);
                 instrument.is_plain() && instrument.admitted_value(lots, price).is_some()
             })
-            && self.record.is_none()
+            && !self.keeps_sequence()
             && !self.market.may_have_pieces()
             && !self.ring.is_full();
         if quiet {
@@ -309,7 +314,7 @@ impl Engine {
         sequencer::check_book(&self.market, instrument, update)?;
         let ts_ns = ts_ns.or(Some(self.now_ns));
         let (book, top) = (OwnedBook::of(update), update.top());
-        let entry = self.record.is_some().then(|| Entry::Book {
+        let entry = self.keeps_sequence().then(|| Entry::Book {
             seq: self.seq + 1,
             ts_ns,
             instrument,
@@ -331,7 +336,7 @@ impl Engine {
         let timed = matches!(declaration, Declaration::Rules { .. }); // prices may follow
         let ts_ns = ts_ns.or_else(|| timed.then_some(self.now_ns));
         self.check_declaration(declaration, ts_ns.unwrap_or(self.now_ns))?;
-        let entry = self.record.is_some().then(|| Entry::Declare {
+        let entry = self.keeps_sequence().then(|| Entry::Declare {
             seq: self.seq + 1,
             ts_ns,
             declaration: declaration.clone(),
@@ -374,7 +379,7 @@ impl Engine {
         self.check_time(ts_ns)?;
         self.check_correction(correction, off_grid, present)?;
         let entry =
-            self.record.is_some().then(|| Entry::Correct { seq: self.seq + 1, ts_ns, correction: correction.clone() });
+            self.keeps_sequence().then(|| Entry::Correct { seq: self.seq + 1, ts_ns, correction: correction.clone() });
         let seq = self.submit_aside(ts_ns, Kind::Correct, Aside::Correct(correction.clone()), entry)?;
         self.market.note_remark(correction);
         if let Some(fill) = correction.fill() {
@@ -390,15 +395,15 @@ impl Engine {
         aside: Aside,
         entry: Option<Entry>,
     ) -> Result<u64, SubmitError> {
-        if self.ring.is_full() || self.asides.push(aside).is_err() {
+        if !self.has_room() || self.asides.push(aside).is_err() {
             self.full += 1;
             return Err(SubmitError::Full);
         }
         self.publish(Slot { seq: self.seq + 1, ts_ns, kind, off_grid: OffGrid::NONE });
         self.seq += 1;
         self.now_ns = ts_ns.unwrap_or(self.now_ns);
-        if let Some(record) = &mut self.record {
-            record.extend(entry);
+        if let Some(entry) = entry {
+            self.keep(entry);
         }
         self.insert_decision();
         self.insert_piece();
@@ -562,12 +567,12 @@ impl Engine {
     /// Gives a decision its place, if the arbiter wants one.
     #[inline]
     fn insert_decision(&mut self) {
-        if self.lacks_decision() && !self.ring.is_full() {
+        if self.lacks_decision() && self.has_room() {
             self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Decide, off_grid: OffGrid::NONE });
             self.decisions += 1;
-            if let Some(record) = &mut self.record {
-                self.undecided.push_back(record.len());
-                record.push(Entry::Decide { outcome: None });
+            if self.keeps_sequence() {
+                self.undecided.push_back(self.record.as_ref().map_or(0, Vec::len));
+                self.keep(Entry::Decide { outcome: None });
             }
         }
     }
@@ -588,24 +593,24 @@ impl Engine {
     fn insert_due_settlement(&mut self) {
         let Some(command) = self.market.due_settlement(self.shared.input_ns()) else { return };
         let at = *self.settlement_at.get_or_insert(self.ring.place());
-        if self.shared.settled() < at || self.lacks_decision() || self.ring.is_full() {
+        if self.shared.settled() < at || self.lacks_decision() || !self.has_room() {
             return;
         }
         self.settlement_at = None;
         let (ts_ns, off_grid) = (Some(self.now_ns), OffGrid::NONE);
         self.publish(Slot { seq: self.seq, ts_ns, kind: Kind::Command(command), off_grid });
         self.note(&command, ts_ns);
-        if let Some(record) = &mut self.record {
-            record.push(Entry::Command { seq: self.seq, ts_ns, command, off_grid });
+        if self.keeps_sequence() {
+            self.keep(Entry::Command { seq: self.seq, ts_ns, command, off_grid });
         }
     }
 
     #[cold]
     fn insert_due_piece(&mut self) {
-        let Some(job) = self.market.jobs.first() else { return };
-        if self.shared.settled() < self.next_piece_at || self.lacks_decision() || self.ring.is_full() {
+        if self.shared.settled() < self.next_piece_at || self.lacks_decision() || !self.has_room() {
             return;
         }
+        let Some(job) = self.market.jobs.first() else { return };
         let chunk = self.market.instrument(job.name.instrument).spec.funding.chunk as usize;
         let from = job.done.map_or(Bound::Unbounded, Bound::Excluded);
         let last = self.in_order.range((from, Bound::Unbounded)).take(chunk).last();
@@ -614,15 +619,15 @@ impl Engine {
         self.next_piece_at = self.ring.place() + 1;
         self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Command(command), off_grid });
         self.market.note_job(&command, self.now_ns);
-        if let Some(record) = &mut self.record {
-            record.push(Entry::Command { seq: self.seq, ts_ns: None, command, off_grid });
+        if self.keeps_sequence() {
+            self.keep(Entry::Command { seq: self.seq, ts_ns: None, command, off_grid });
         }
     }
 
     /// Tells the time if nobody else has for a while.
     fn beat(&mut self) {
         let Some(heartbeat) = self.heartbeat else { return };
-        if self.last_submission.elapsed() < heartbeat.every || self.ring.is_full() || self.shared.has_failed() {
+        if self.last_submission.elapsed() < heartbeat.every || !self.has_room() || self.shared.has_failed() {
             return;
         }
         let ts_ns = (heartbeat.clock_ns)().max(self.now_ns);
@@ -631,9 +636,54 @@ impl Engine {
         self.market.reprice_all(ts_ns);
         self.now_ns = ts_ns;
         self.heartbeats += 1;
-        if let Some(record) = &mut self.record {
-            record.push(Entry::Command { seq: self.seq, ts_ns: None, command, off_grid });
+        if self.keeps_sequence() {
+            self.keep(Entry::Command { seq: self.seq, ts_ns: None, command, off_grid });
         }
+    }
+
+    /// Whether there is room for one more place: in the ring, and where the sequence is kept.
+    #[inline]
+    fn has_room(&mut self) -> bool {
+        #[cfg(feature = "journal")]
+        if self.journal.as_ref().is_some_and(|journal| !journal.has_room(self.undecided.len())) {
+            return false;
+        }
+        !self.ring.is_full()
+    }
+
+    /// Whether places are kept, in memory or in a journal.
+    #[inline]
+    fn keeps_sequence(&self) -> bool {
+        #[cfg(feature = "journal")]
+        if self.journal.is_some() {
+            return true;
+        }
+        self.record.is_some()
+    }
+
+    /// Keeps a place.
+    #[inline]
+    fn keep(&mut self, entry: Entry) {
+        #[cfg(feature = "journal")]
+        if self.journal.is_some() {
+            self.append_place(entry);
+            return;
+        }
+        if let Some(record) = &mut self.record {
+            record.push(entry);
+        }
+    }
+
+    /// Notes what was told for the journal's checks.
+    #[inline]
+    #[cfg_attr(not(feature = "journal"), expect(clippy::unused_self, reason = "there is no journal"))]
+    fn note_told(&mut self, output: &Output) {
+        #[cfg(feature = "journal")]
+        if let Some(journal) = &mut self.journal {
+            journal.told(output);
+        }
+        #[cfg(not(feature = "journal"))]
+        let _ = output;
     }
 
     #[inline]
@@ -667,12 +717,20 @@ impl Engine {
         while let Some(outgoing) = self.outputs.pop() {
             any = true;
             match outgoing {
-                Outgoing::Output(output) => self.outbox.push_back(output),
+                Outgoing::Output(output) => {
+                    self.note_told(&output);
+                    self.outbox.push_back(output);
+                }
                 Outgoing::Venue(message) => self.requests.push_back(message),
                 Outgoing::Answer(answer) => self.answers.push(answer),
                 Outgoing::Decided { hash } => {
                     let outcome = Decision { hash, answers: std::mem::take(&mut self.answers) };
                     let at = self.undecided.pop_front();
+                    #[cfg(feature = "journal")]
+                    if self.journal.is_some() {
+                        self.append(crate::journal::Frame::Outcome(outcome));
+                        continue;
+                    }
                     let place = at.and_then(|at| self.record.as_mut()?.get_mut(at));
                     if let Some(entry) = place {
                         *entry = Entry::Decide { outcome: Some(outcome) };
@@ -781,6 +839,8 @@ impl Engine {
         while let Some(trace) = self.traces.pop() {
             stamps.extend(trace.stamps);
         }
+        #[cfg(feature = "journal")]
+        self.end_journal();
         let whole = desks.len() == self.shape.workers as usize && !self.shared.has_failed();
         let kernel = seat.filter(|_| whole).map(|seat| {
             let shards = desks.into_iter().map(|desk| desk.shard).collect();

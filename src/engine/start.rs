@@ -147,8 +147,7 @@ pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) ->
     let bells: Vec<Bell> = (0..shape.workers).map(|_| Bell::new(shape.wait)).collect();
     common.shared.know([bells.as_slice(), &[common.caller.clone(), common.arbiter.clone()]].concat());
     let (market, now_ns) = (kernel.market().clone(), kernel.now_ns());
-    common.shared.tell_seq(common.seq);
-    common.shared.tell_settled(0, now_ns, 0); // nothing is under way, no input has come, and time does not begin anew
+    common.shared.begin(common.seq, now_ns);
     let (rounds, shards) = kernel.into_parts();
     let (ring, mut readers) = broadcast::<Slot>(settings.ring, shape.workers as usize + 1);
     let ring_of_seat = readers.remove(0);
@@ -217,6 +216,8 @@ pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) ->
         heartbeat: settings.heartbeat.map(|every| Heartbeat { every, clock_ns: since_the_epoch }),
         last_submission: Instant::now(),
         record: settings.record.then(Vec::new),
+        #[cfg(feature = "journal")]
+        journal: None,
         undecided: VecDeque::new(),
         answers: Vec::new(),
         outbox: VecDeque::with_capacity(settings.queue),
