@@ -7,8 +7,9 @@ use crate::contract::Valuation;
 use crate::market::Instrument;
 use crate::number::{Price, Quantity, mul_div_ceil};
 
-/// Signed size and signed cost; long is positive.
+/// Signed size and signed cost; long is positive. Packed, so that what an account has of an instrument is one cache line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C, packed(8))]
 pub struct Position {
     /// `Σ V(fill)` of what is held, in quanta.
     pub cost: i128,

@@ -17,6 +17,10 @@ const STORM: usize = 256;
 /// Or more than one in so many of the instrument's holders: of few a sweep costs next to nothing.
 const HOLDERS: usize = 8;
 
+/// Of the pools and of an instrument's positions one in so many can be swept at once; when all this is taken the rest keep
+/// to their edges.
+pub(super) const ROOM: usize = 4;
+
 /// A mark crosses so few edges, or lets so few bounds fall below zero, that it is calm: a part of a storm.
 const CALM: usize = 8;
 
@@ -34,6 +38,7 @@ impl Shard {
     /// A mark moved.
     #[inline]
     pub(super) fn adapt(&mut self, instrument: InstrumentId, mark: Price) {
+        self.storm = false; // it lasts to the end of its input: who is cured is swept too
         if self.sweep.pools() > 0 || self.bands.is_crossed(instrument, mark) {
             self.sweep_and_cross(instrument, mark);
         }

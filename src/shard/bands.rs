@@ -16,7 +16,7 @@
 //! A fill or a payment moves `slack` by what it changes in the corner and touches no edge; only when the slack is used
 //! up is the pool evaluated and its edges set anew.
 
-use super::edges::{ABSENT, Edge, Edges, Places};
+use super::edges::{Edge, Edges};
 use super::margin::{excess_at, rounding_loss};
 use super::memory::room;
 use super::quiet::Reaches;
@@ -28,8 +28,8 @@ use crate::number::{LIMIT, PPB, Price, Quantity, div_ceil, div_floor, mul_div_ce
 use crate::position::Position;
 use crate::tiers::TierRule;
 
-/// The part of the spare excess that stays in the certificate, for fills and payments to use up: one in fifty.
-const RESERVE_DIVISOR: i128 = 50;
+/// The part of the spare excess that stays in the certificate, for fills and payments to use up: one in 2^6.
+const RESERVE_SHIFT: u32 = 6;
 
 /// Kept back from every position's budget: what rounding can add to the fall between mark and edge.
 const ROUNDING_MARGIN: u64 = 3;
@@ -44,13 +44,12 @@ const CHUNK: usize = 128;
 pub(super) const HIGHEST: Price = (LIMIT - 1) as Price;
 
 /// The edges of all instruments, by side.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Bands {
     /// Crossed by a mark below; keyed by the negated price, so that the highest comes first.
     lower: Vec<Edges>,
     /// Crossed by a mark above.
     upper: Vec<Edges>,
-    places: Places,
     pub(super) reaches: Reaches,
     /// Kept for its room: places of edges that were crossed.
     found: Vec<u32>,
@@ -66,26 +65,10 @@ pub(super) struct Band {
 }
 
 impl Bands {
-    pub(super) fn new(positions: usize) -> Self {
-        let places = Vec::with_capacity(positions);
-        Self {
-            lower: Vec::new(),
-            upper: Vec::new(),
-            places,
-            reaches: Reaches::default(),
-            found: Vec::new(),
-            updates: 0,
-        }
-    }
-
     pub(super) fn add_instrument(&mut self) {
         self.lower.push(Edges::new(Edge::Lower));
         self.upper.push(Edges::new(Edge::Upper));
         self.reaches.add_instrument();
-    }
-
-    pub(super) fn add_holding(&mut self) {
-        self.places.push([ABSENT; 2]);
     }
 
     /// Makes room for the edges of so many holdings on either side: one that is closed may leave its edge behind.
@@ -99,23 +82,23 @@ impl Bands {
     /// Bytes, with the spare room.
     pub(super) fn room(&self) -> usize {
         let room_of = |edges: &Vec<Edges>| room(edges) + edges.iter().map(Edges::room).sum::<usize>();
-        room_of(&self.lower) + room_of(&self.upper) + room(&self.places) + room(&self.found)
+        room_of(&self.lower) + room_of(&self.upper) + room(&self.found)
     }
 
     pub(super) fn updates(&self) -> u64 {
         self.updates
     }
 
-    pub(super) fn set(&mut self, instrument: InstrumentId, holding: u32, band: Band) {
+    pub(super) fn set(&mut self, holdings: &mut [Holding], instrument: InstrumentId, holding: u32, band: Band) {
         let index = instrument.index();
-        let lower = self.lower[index].put_at(&mut self.places, holding, band.lower.map(|price| -price));
-        let upper = self.upper[index].put_at(&mut self.places, holding, band.upper);
+        let lower = self.lower[index].put_at(holdings, holding, band.lower.map(|price| -price));
+        let upper = self.upper[index].put_at(holdings, holding, band.upper);
         self.updates += u64::from(lower) + u64::from(upper);
         self.reaches.narrow(instrument, band);
     }
 
-    pub(super) fn remove(&mut self, instrument: InstrumentId, holding: u32) {
-        self.set(instrument, holding, Band { lower: None, upper: None });
+    fn remove(&mut self, holdings: &mut [Holding], instrument: InstrumentId, holding: u32) {
+        self.set(holdings, instrument, holding, Band { lower: None, upper: None });
     }
 
     /// Whether a mark has crossed any edge.
@@ -148,28 +131,23 @@ impl Bands {
     }
 
     /// Takes out all edges that a mark has crossed.
-    fn remove_crossed(&mut self, instrument: InstrumentId, mark: Price) {
-        let Self { lower, upper, places, found, updates, .. } = self;
+    fn remove_crossed(&mut self, holdings: &mut [Holding], instrument: InstrumentId, mark: Price) {
+        let Self { lower, upper, found, updates, .. } = self;
         for (edges, key) in [(&mut lower[instrument.index()], -mark), (&mut upper[instrument.index()], mark)] {
             edges.find_below(key, found);
             *updates += found.len() as u64;
-            edges.remove_found(places, found);
+            edges.remove_found(holdings, found);
         }
     }
 
-    /// Where the edges of a holding stand: asked for in advance.
-    #[inline]
-    pub(super) fn place(&self, holding: u32) -> u32 {
-        self.places[holding as usize][0]
-    }
-
     /// The adverse edge of a certified position: its worst mark inside the band.
-    fn adverse_edge(&self, instrument: InstrumentId, unit: Unit, holding: u32, long: bool) -> Option<Price> {
+    fn adverse_edge(&self, holdings: &[Holding], unit: Unit, holding: u32, long: bool) -> Option<Price> {
+        let instrument = holdings[holding as usize].instrument;
         if long {
-            let key = self.lower[instrument.index()].key(&self.places, holding);
+            let key = self.lower[instrument.index()].key(holdings, holding);
             adverse(unit, long, key.map(|key| -key), None)
         } else {
-            adverse(unit, long, None, self.upper[instrument.index()].key(&self.places, holding))
+            adverse(unit, long, None, self.upper[instrument.index()].key(holdings, holding))
         }
     }
 }
@@ -376,10 +354,10 @@ impl Shard {
         }
         let live = crossed.len() - left_behind.len();
         if left_behind.len() > TOGETHER {
-            self.bands.remove_crossed(instrument, mark);
+            self.bands.remove_crossed(&mut self.holdings, instrument, mark);
         } else {
             for &holding in &left_behind {
-                self.bands.remove(instrument, holding);
+                self.bands.remove(&mut self.holdings, instrument, holding);
             }
         }
         crossed.clear();
@@ -447,7 +425,7 @@ impl Shard {
             self.pin(market, pool);
             return;
         }
-        let reserve = if live > 1 { spare / RESERVE_DIVISOR } else { 0 };
+        let reserve = if live > 1 { spare >> RESERVE_SHIFT } else { 0 };
         let fall = self.spread(market, spare - reserve, notional);
         self.pools[pool as usize].slack = slack_of(spare - fall);
         if spare < fall {
@@ -457,6 +435,7 @@ impl Shard {
 
     /// Splits a budget over the noted legs by notional, sets their edges, and returns how much they can fall.
     fn spread(&mut self, market: &Market, budget: i128, notional: i128) -> i128 {
+        let budget = budget.min(LIMIT) as u64;
         let mut fall = 0;
         for at in 0..self.legs.len() {
             let leg = self.legs[at];
@@ -465,8 +444,8 @@ impl Shard {
             if let Some(mark) = instrument.mark {
                 let position = holding.position;
                 let budget = if leg.notional == notional { budget } else { weighted(budget, leg.notional, notional) };
-                let band = band_for(instrument, &position, mark, budget.min(LIMIT) as u64);
-                self.bands.set(leg.instrument, leg.holding, band);
+                let band = band_for(instrument, &position, mark, budget);
+                self.bands.set(&mut self.holdings, leg.instrument, leg.holding, band);
                 let worst =
                     adverse(instrument.spec.unit, position.quantity > 0, band.lower, band.upper).unwrap_or(mark);
                 fall += leg.excess - excess_at(instrument, &position, worst);
@@ -480,10 +459,11 @@ impl Shard {
         self.pools[pool as usize].slack = UNCERTIFIED;
         let mut at = self.pools[pool as usize].first_holding;
         while let Some(holding) = self.holdings.get(at as usize) {
-            if let (Some(mark), true) = (market.instrument(holding.instrument).mark, holding.position.quantity != 0) {
-                self.bands.set(holding.instrument, at, Band { lower: Some(mark), upper: Some(mark) });
+            let (id, next) = (holding.instrument, holding.next);
+            if let (Some(mark), true) = (market.instrument(id).mark, holding.position.quantity != 0) {
+                self.bands.set(&mut self.holdings, id, at, Band { lower: Some(mark), upper: Some(mark) });
             }
-            at = holding.next;
+            at = next;
         }
     }
 
@@ -511,8 +491,7 @@ impl Shard {
         if instrument.mark.is_none() || instrument.spec.tiers.rule() != TierRule::Marginal {
             return None; // its row, its rate, or the absence of an edge, depends on the size: set anew after a change
         }
-        let id = self.holdings[holding as usize].instrument;
-        let edge = self.bands.adverse_edge(id, instrument.spec.unit, holding, before.quantity > 0)?;
+        let edge = self.bands.adverse_edge(&self.holdings, instrument.spec.unit, holding, before.quantity > 0)?;
         let part = |position: &Position| {
             let Valuation { value, notional } = instrument.valuation(position.quantity, edge);
             let margin = instrument.maintenance_margin(position.quantity, notional);
@@ -523,9 +502,12 @@ impl Shard {
     }
 }
 
-/// `floor(budget · part / whole)` for positives: a weight, not money.
-fn weighted(budget: i128, part: i128, whole: i128) -> i128 {
-    crate::number::mul_div_floor(budget, part, whole)
+/// At most `budget · part / whole`, for `part` of a positive `whole`: a weight, not money, so 31 bits of it will do.
+fn weighted(budget: u64, part: i128, whole: i128) -> u64 {
+    const BITS: u32 = 32;
+    let shift = (i128::BITS - whole.leading_zeros()).saturating_sub(BITS);
+    let share = (((part >> shift) as u64) << (BITS - 1)) / ((whole >> shift) as u64 + u64::from(shift > 0));
+    ((u128::from(budget) * u128::from(share)) >> (BITS - 1)) as u64
 }
 
 #[cfg(test)]

@@ -226,7 +226,7 @@ impl Shard {
                 let (position, id, next) = (holding.position, holding.instrument, holding.next);
                 let part = instrument.notional(position.quantity, mark);
                 let band = room.share(part, notional).band(instrument, &position, mark);
-                self.bands.set(id, at, band);
+                self.bands.set(&mut self.holdings, id, at, band);
                 at = next;
             } else {
                 at = holding.next;

@@ -34,6 +34,7 @@ impl Shard {
         accepted: u64,
         outbox: &mut impl Outbox,
     ) -> Result<(), Refusal> {
+        self.storm = false; // of a mark before
         match *command {
             Command::Fill(ref fill) => {
                 self.book_sides(market, fill, found, (fees(market, fill), true), outbox);

@@ -3,6 +3,7 @@
 //! A tick looks at the nearest edge and is done. Moving an edge costs a few comparisons of neighbouring keys.
 
 use super::memory::room;
+use super::store::Holding;
 
 const ARITY: usize = 4;
 
@@ -15,8 +16,25 @@ const SPARE_DIVISOR: usize = 8;
 /// No place in the heap.
 pub(super) const ABSENT: u32 = u32::MAX;
 
-/// Where each holding stands in the heaps of its instrument, below and above: one column for all heaps.
-pub(super) type Places = Vec<[u32; 2]>;
+/// What stands in heaps, and knows where.
+pub(super) trait Placed {
+    /// Its places in the heaps of its instrument, below and above.
+    fn places(&self) -> &[u32; 2];
+
+    fn places_mut(&mut self) -> &mut [u32; 2];
+}
+
+impl Placed for Holding {
+    #[inline]
+    fn places(&self) -> &[u32; 2] {
+        &self.edges
+    }
+
+    #[inline]
+    fn places_mut(&mut self) -> &mut [u32; 2] {
+        &mut self.edges
+    }
+}
 
 /// A side of a band.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +56,8 @@ impl Edges {
         Self { keys: Vec::new(), holdings: Vec::new(), edge }
     }
 
-    fn place<'a>(&self, places: &'a mut Places, holding: u32) -> &'a mut u32 {
-        &mut places[holding as usize][self.edge as usize]
+    fn place<'a>(&self, places: &'a mut [impl Placed], holding: u32) -> &'a mut u32 {
+        &mut places[holding as usize].places_mut()[self.edge as usize]
     }
 
     /// Makes room for `holdings` in all, so that no tick has to.
@@ -91,7 +109,7 @@ impl Edges {
 
     /// Takes out what [`Edges::find_below`] has found: from the last place on, so that what comes into one from the end is
     /// never less than what stands above it in the end.
-    pub(super) fn remove_found(&mut self, places: &mut Places, found: &[u32]) {
+    pub(super) fn remove_found(&mut self, places: &mut [impl Placed], found: &[u32]) {
         if found.len() * MANY > self.keys.len() {
             self.rebuild_without(places, found);
             return;
@@ -108,7 +126,7 @@ impl Edges {
     }
 
     /// Takes out what was found, by putting all others in order anew.
-    fn rebuild_without(&mut self, places: &mut Places, found: &[u32]) {
+    fn rebuild_without(&mut self, places: &mut [impl Placed], found: &[u32]) {
         for &place in found {
             *self.place(places, self.holdings[place as usize]) = ABSENT;
         }
@@ -128,15 +146,15 @@ impl Edges {
     }
 
     /// The key of a holding.
-    pub(super) fn key(&self, places: &Places, holding: u32) -> Option<i64> {
-        match places[holding as usize][self.edge as usize] {
+    pub(super) fn key(&self, places: &[impl Placed], holding: u32) -> Option<i64> {
+        match places[holding as usize].places()[self.edge as usize] {
             ABSENT => None,
             place => Some(self.keys[place as usize]),
         }
     }
 
     /// Inserts a holding, or moves it to another key.
-    pub(super) fn set(&mut self, places: &mut Places, holding: u32, key: i64) {
+    pub(super) fn set(&mut self, places: &mut [impl Placed], holding: u32, key: i64) {
         let place = *self.place(places, holding);
         if place == ABSENT {
             self.keys.push(key);
@@ -154,7 +172,7 @@ impl Edges {
     }
 
     /// Sets the key of a holding, or takes it out; whether that did anything.
-    pub(super) fn put_at(&mut self, places: &mut Places, holding: u32, key: Option<i64>) -> bool {
+    pub(super) fn put_at(&mut self, places: &mut [impl Placed], holding: u32, key: Option<i64>) -> bool {
         match key {
             Some(key) => {
                 self.set(places, holding, key);
@@ -165,7 +183,7 @@ impl Edges {
     }
 
     /// Takes a holding out, if it is there; whether it was.
-    pub(super) fn remove(&mut self, places: &mut Places, holding: u32) -> bool {
+    pub(super) fn remove(&mut self, places: &mut [impl Placed], holding: u32) -> bool {
         let place = *self.place(places, holding);
         if place == ABSENT {
             return false;
@@ -183,7 +201,7 @@ impl Edges {
         true
     }
 
-    fn rise(&mut self, places: &mut Places, mut place: usize) {
+    fn rise(&mut self, places: &mut [impl Placed], mut place: usize) {
         let (key, holding) = (self.keys[place], self.holdings[place]);
         while place > 0 {
             let parent = (place - 1) / ARITY;
@@ -196,7 +214,7 @@ impl Edges {
         self.put(places, place, key, holding);
     }
 
-    fn sink(&mut self, places: &mut Places, mut place: usize) {
+    fn sink(&mut self, places: &mut [impl Placed], mut place: usize) {
         let (key, holding) = (self.keys[place], self.holdings[place]);
         loop {
             let first = place * ARITY + 1;
@@ -211,7 +229,7 @@ impl Edges {
         self.put(places, place, key, holding);
     }
 
-    fn put(&mut self, places: &mut Places, place: usize, key: i64, holding: u32) {
+    fn put(&mut self, places: &mut [impl Placed], place: usize, key: i64, holding: u32) {
         self.keys[place] = key;
         self.holdings[place] = holding;
         *self.place(places, holding) = place as u32;
@@ -222,6 +240,16 @@ impl Edges {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    impl Placed for [u32; 2] {
+        fn places(&self) -> &[u32; 2] {
+            self
+        }
+
+        fn places_mut(&mut self) -> &mut [u32; 2] {
+            self
+        }
+    }
 
     #[test]
     fn behaves_as_an_ordered_set() {

@@ -28,7 +28,6 @@ impl Shard {
                 self.look_at(market, pool, findings);
             }
         }
-        self.storm = false;
     }
 
     /// Reads what evaluating these pools will read, one stage for all of them after the other. The loads of a stage do not
@@ -38,16 +37,12 @@ impl Shard {
         for (at, &pool) in at.iter_mut().zip(batch) {
             *at = self.pools[pool as usize].first_holding;
         }
-        let sets_edges = self.finder.sets_edges() && !self.storm;
         let mut read = 0;
         loop {
             let mut left = false;
             for at in &mut at[..batch.len()] {
                 if let Some(holding) = self.holdings.get(*at as usize) {
                     read ^= holding.position.cost as u32;
-                    if sets_edges {
-                        read ^= self.bands.place(*at);
-                    }
                     *at = holding.next;
                     left = true;
                 }
@@ -123,7 +118,7 @@ impl Shard {
                 self.enter_sweep(market, pool, margin);
             }
             Finder::Strategy(Strategy::Bands | Strategy::Adaptive) => {
-                if self.storm && self.enter_sweep(market, pool, margin) {
+                if self.storm && self.has_room_in_sweep() && self.enter_sweep(market, pool, margin) {
                     return;
                 }
                 self.leave_sweep(pool);

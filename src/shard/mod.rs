@@ -275,8 +275,8 @@ impl Shard {
             long_lots: Vec::new(),
             lots_at_time: Vec::new(),
             in_flight: Vec::new(),
-            bands: Bands::new(capacity.positions),
-            sweep: Sweep::default(),
+            bands: Bands::default(),
+            sweep: Sweep::with_room(adaptive::ROOM, 0),
             storm: false,
             calm_marks: 0,
             legs: Vec::new(),
@@ -301,7 +301,8 @@ impl Shard {
             exact_orders: 0,
         };
         if shard.finder.sweeps() {
-            shard.sweep = Sweep::with_capacity(capacity.accounts);
+            let part = if strategy == Strategy::Sweep { 1 } else { adaptive::ROOM };
+            shard.sweep = Sweep::with_room(part, capacity.accounts);
         }
         shard
     }

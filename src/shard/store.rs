@@ -129,7 +129,11 @@ pub(super) struct Holding {
     pub(super) holder: u32,
     /// Its open orders, once it had any.
     pub(super) book: u32,
+    /// Where its edges stand, below and above.
+    pub(super) edges: [u32; 2],
 }
+
+const _: () = assert!(size_of::<Holding>() == 64, "one cache line");
 
 /// The open orders of a holding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,8 +283,8 @@ impl Shard {
             leverage: NOT_SET,
             holder: ABSENT,
             book: NONE,
+            edges: [ABSENT; 2],
         });
-        self.bands.add_holding();
         self.holdings_in[instrument.index()] += 1;
         if self.finder.sets_edges() {
             let holdings = self.holdings_in[instrument.index()];

@@ -26,7 +26,7 @@
 //! **Changes.** A payment moves `x`. Whatever changes a position voids the slot: its entries carry an epoch, are out of date
 //! from then on, and go when a mark next passes them. A mark that leaves its column's interval voids all in it.
 
-use super::margin::{Margin, excess_at, rounded_terms};
+use super::margin::{Leg, Margin, excess_at, rounded_terms};
 use super::memory::room;
 use super::store::{NONE, UNCERTIFIED};
 use super::{Finder, Shard, Strategy};
@@ -78,7 +78,7 @@ struct Slot {
 }
 
 /// The columns, and the pools that stand in them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sweep {
     columns: Vec<Column>,
     slots: Vec<Slot>,
@@ -87,6 +87,8 @@ pub(super) struct Sweep {
     free: Vec<u32>,
     /// Slots before this one are still to be asked whether they can go back to bands.
     cooling: usize,
+    /// There is room for one in so many of the pools, and of an instrument's positions.
+    part: usize,
     /// Kept for its room: slopes of the pool that enters.
     slopes: Vec<(InstrumentId, i64)>,
     swept: u64,
@@ -109,13 +111,22 @@ impl Column {
 }
 
 impl Sweep {
-    pub(super) fn with_capacity(pools: usize) -> Self {
-        Self {
-            slots: Vec::with_capacity(pools),
-            shifts: Vec::with_capacity(pools),
-            free: Vec::with_capacity(pools),
-            ..Self::default()
+    /// With room for one in `part` of so many pools.
+    pub(super) fn with_room(part: usize, pools: usize) -> Self {
+        let mut sweep = Self {
+            columns: Vec::new(),
+            slots: Vec::new(),
+            shifts: Vec::new(),
+            free: Vec::new(),
+            cooling: 0,
+            part,
+            slopes: Vec::new(),
+            swept: 0,
+        };
+        if pools > 0 {
+            sweep.reserve_slots(pools);
         }
+        sweep
     }
 
     /// Makes room for one more instrument, of which a pool may hold both legs.
@@ -124,16 +135,18 @@ impl Sweep {
         self.slopes.reserve(self.columns.len() * 2);
     }
 
-    /// Makes room for the entries of so many positions, with some that are out of date among them.
+    /// Makes room for the entries of its part of so many positions, with some that are out of date among them.
     pub(super) fn reserve(&mut self, instrument: InstrumentId, holders: usize) {
+        let holders = holders / self.part;
         let entries = &mut self.columns[instrument.index()].entries;
         if entries.capacity() < holders + holders / 16 + 16 {
             entries.reserve_exact(holders + holders / 8 + 32 - entries.len());
         }
     }
 
-    /// Makes room for so many pools.
+    /// Makes room for its part of so many pools.
     pub(super) fn reserve_slots(&mut self, pools: usize) {
+        let pools = pools / self.part + 1;
         if self.slots.capacity().min(self.shifts.capacity()).min(self.free.capacity()) < pools {
             let room = pools + pools / 8 + 8;
             self.slots.reserve_exact(room - self.slots.len());
@@ -260,6 +273,13 @@ impl Sweep {
         self.void(slot);
         self.slots[slot as usize].pool = NONE;
         self.free.push(slot);
+    }
+
+    /// Whether a pool with these positions can enter without making room.
+    fn has_room(&self, legs: &[Leg]) -> bool {
+        let column = |leg: &Leg| &self.columns[leg.instrument.index()].entries;
+        let slot = !self.free.is_empty() || self.slots.len() < self.slots.capacity().min(self.shifts.capacity());
+        slot && legs.iter().all(|leg| column(leg).len() + 1 < column(leg).capacity()) // both legs of hedge mode
     }
 
     /// Sets a pool's `x` and its entries, those in `slopes`.
@@ -396,6 +416,11 @@ impl Shard {
         true
     }
 
+    /// Whether the pool whose legs are noted can be swept without making room.
+    pub(super) fn has_room_in_sweep(&self) -> bool {
+        self.sweep.has_room(&self.legs)
+    }
+
     fn is_irregular(&self, pool: u32) -> bool {
         let slot = self.pools[pool as usize].slot();
         slot.is_some_and(|slot| self.sweep.shifts[slot as usize] == IRREGULAR)
@@ -503,7 +528,7 @@ mod tests {
     /// An entry whose pool left, or came back with others, moves nothing, and goes; epochs that are used up confuse nobody.
     #[test]
     fn entries_that_are_out_of_date_go() {
-        let mut sweep = Sweep::default();
+        let mut sweep = Sweep::with_room(1, 0);
         let id = InstrumentId(0);
         sweep.add_instrument();
         sweep.columns[0].begin(100);
