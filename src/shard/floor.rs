@@ -111,6 +111,7 @@ impl Shard {
             let reach = mark / RANGE_DIVISOR;
             let highest = (LIMIT - 1) as Price;
             self.ranges.ends[id.index()] = [(mark - reach).max(1), mark.saturating_add(reach).min(highest).max(mark)];
+            self.bands.reaches.clear(id); // it was within the range that is left
             self.begin_epoch();
         }
     }

@@ -37,6 +37,11 @@ impl Reaches {
         self.narrow(instrument, nearest);
     }
 
+    /// To be found anew.
+    pub(super) fn clear(&mut self, instrument: InstrumentId) {
+        self.0[instrument.index()] = EMPTY;
+    }
+
     #[inline]
     fn has(&self, instrument: InstrumentId, mark: Price) -> bool {
         let [low, high] = self.0[instrument.index()];
