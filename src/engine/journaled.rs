@@ -61,13 +61,7 @@ impl Engine {
     }
 
     pub(super) fn append_place(&mut self, entry: Entry) {
-        let seq = match &entry {
-            Entry::Command { seq, .. }
-            | Entry::Book { seq, .. }
-            | Entry::Declare { seq, .. }
-            | Entry::Correct { seq, .. } => Some(*seq),
-            Entry::Start | Entry::Pass { .. } | Entry::Decide { .. } => None,
-        };
+        let seq = entry.seq();
         self.append(Frame::Entry(entry));
         let Some(journal) = &mut self.journal else { return };
         if let Some(seq) = seq {

@@ -70,6 +70,19 @@ pub enum Entry {
 
 #[cfg(feature = "journal")]
 impl Entry {
+    /// Its number among the client's inputs, or, of what the kernel gives itself, that of the last before it; none of a place
+    /// that is no input.
+    #[cfg(feature = "journal")]
+    pub(crate) fn seq(&self) -> Option<u64> {
+        match self {
+            Self::Command { seq, .. }
+            | Self::Book { seq, .. }
+            | Self::Declare { seq, .. }
+            | Self::Correct { seq, .. } => Some(*seq),
+            Self::Start | Self::Pass { .. } | Self::Decide { .. } => None,
+        }
+    }
+
     /// The checks that need no state: what a file may hold at all.
     ///
     /// # Errors

@@ -124,9 +124,12 @@ impl WorkerOutbox {
     #[inline]
     pub(super) fn take_in(&mut self, desk: &mut Desk, place: u64, slot: &Slot) {
         match slot.kind {
-            Kind::Command(Command::Mark { instrument, price } | Command::MarkFrom { instrument, price, .. })
-                if desk.take_quiet_mark(instrument, price, slot.ts_ns) => {}
-            Kind::Command(ref command) => self.carry_out(desk, place, slot, command),
+            Kind::Command(ref command) => {
+                let given = command.given_mark();
+                if !given.is_some_and(|(instrument, price)| desk.take_quiet_mark(instrument, price, slot.ts_ns)) {
+                    self.carry_out(desk, place, slot, command);
+                }
+            }
             Kind::Book { instrument, top } => self.take_book(desk, place, slot, instrument, top),
             Kind::Pass => desk.market.see_time(slot.ts_ns),
             Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask | Kind::Stop => {}

@@ -5,7 +5,6 @@ use super::encode::Encoder;
 use super::line::{Line, push};
 use super::shown::{index, position_side_word, rate, side_word};
 use crate::command::{Command, Fill, Liquidity, MarginMode, Order, OrderName, OrderOwner, PositionMode, PositionSide};
-use crate::controls::Scope;
 use crate::correction::{Correction, Remedy};
 use crate::decimal::Grid;
 use crate::engine::{Depth, Entry};
@@ -153,15 +152,7 @@ impl Encoder<'_> {
                 .end(),
             Command::Time { ts_ns } => begin(out, "time").bare("ts", ts_ns).end(),
             Command::Mode { scope, mode } => {
-                let mut line = begin(out, "mode");
-                match scope {
-                    Scope::All => &mut line,
-                    Scope::Instrument(id) => line.quoted("symbol", self.symbol(id)),
-                    Scope::Account(account) => line.bare("account", account),
-                    Scope::Fund(fund) => line.quoted("fund", &self.market.fund(fund).name),
-                }
-                .quoted("mode", mode.as_str())
-                .end();
+                self.scope(&mut begin(out, "mode"), scope).quoted("mode", mode.as_str()).end();
             }
             Command::Funding { instrument, rate_ppb } => {
                 begin(out, "funding").quoted("symbol", self.symbol(instrument)).quoted("rate", rate(rate_ppb)).end();

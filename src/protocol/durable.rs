@@ -10,6 +10,7 @@
 
 use super::session::{Noted, Session};
 use super::{Rejection, TierTables, declarations};
+use crate::command::Command;
 use crate::driver::{Driver, Recorder};
 use crate::engine::Entry;
 use crate::journal::{
@@ -334,13 +335,8 @@ const PRESET: &str = "{\"op\":\"preset\",\"preset\":\"";
 
 /// The number of an input, if the entry is one.
 fn number_of(entry: &Entry) -> Option<u64> {
-    match entry {
-        Entry::Command { seq, command, .. } => {
-            (!matches!(command, crate::command::Command::Chunk { .. })).then_some(*seq)
-        }
-        Entry::Book { seq, .. } | Entry::Declare { seq, .. } | Entry::Correct { seq, .. } => Some(*seq),
-        Entry::Start | Entry::Pass { .. } | Entry::Decide { .. } => None,
-    }
+    let is_piece = matches!(entry, Entry::Command { command: Command::Chunk { .. }, .. });
+    if is_piece { None } else { entry.seq() }
 }
 
 /// Takes over what only the session knows.

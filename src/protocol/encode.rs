@@ -288,18 +288,20 @@ impl<'a> Encoder<'a> {
         }
     }
 
+    /// What a mode is of.
+    pub(super) fn scope<'l, 'b>(self, line: &'b mut Line<'l>, scope: Scope) -> &'b mut Line<'l> {
+        match scope {
+            Scope::All => line,
+            Scope::Instrument(id) => line.quoted("symbol", self.symbol(id)),
+            Scope::Account(account) => line.bare("account", account),
+            Scope::Fund(fund) => line.quoted("fund", &self.market.fund(fund).name),
+        }
+    }
+
     /// The events of what holds the market in.
     fn control(self, seq: u64, event: &Event, out: &mut String) {
         if let Event::Mode { scope, mode } = *event {
-            let mut line = Line::begin(out, "mode", seq);
-            match scope {
-                Scope::All => &mut line,
-                Scope::Instrument(id) => line.quoted("symbol", self.symbol(id)),
-                Scope::Account(account) => line.bare("account", account),
-                Scope::Fund(fund) => line.quoted("fund", &self.market.fund(fund).name),
-            }
-            .quoted("mode", mode.as_str())
-            .end();
+            self.scope(&mut Line::begin(out, "mode", seq), scope).quoted("mode", mode.as_str()).end();
         }
         if let Event::MarginCall { account, pool, equity, maintenance_margin, level_ppb } = *event {
             Line::begin(out, "margin_call", seq)

@@ -2,7 +2,7 @@
 //!
 //! By instrument a shard keeps a *reach*: an interval of marks that crosses no edge and leaves no range of floors. It is found anew
 //! by a mark outside of it that crosses nothing, and only made narrower by edges that are set meanwhile: what is taken out, or
-//! moved away, leaves it narrower than it could be. So a mark inside it is quiet as long as nobody is swept, and no pool
+//! moved away, leaves it narrower than it could be. A range that is set anew takes it away. So a mark inside it is quiet as long as nobody is swept, and no pool
 //! waits to be looked at.
 
 use super::Shard;
