@@ -25,11 +25,21 @@ pub enum Case {
     Funding,
     Load,
     Stages,
+    Journal,
 }
 
 impl Case {
-    pub const ALL: [Self; 8] =
-        [Self::Cold, Self::Warm, Self::Inline, Self::Calm, Self::Checks, Self::Funding, Self::Load, Self::Stages];
+    pub const ALL: [Self; 9] = [
+        Self::Cold,
+        Self::Warm,
+        Self::Inline,
+        Self::Calm,
+        Self::Checks,
+        Self::Funding,
+        Self::Load,
+        Self::Stages,
+        Self::Journal,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -41,11 +51,12 @@ impl Case {
             Self::Funding => "funding",
             Self::Load => "load",
             Self::Stages => "stages",
+            Self::Journal => "journal",
         }
     }
 }
 
-type Failed = Box<dyn Error + Send + Sync>;
+pub type Failed = Box<dyn Error + Send + Sync>;
 
 /// Bare exchanges in a round.
 const HOPS: Duration = Duration::from_millis(150);
@@ -81,10 +92,10 @@ pub struct Run {
 
 /// One case over all rounds.
 #[derive(Default)]
-struct Series(Vec<Histogram<u64>>);
+pub struct Series(pub Vec<Histogram<u64>>);
 
 impl Series {
-    fn quantiles(&self, quantile: f64) -> Vec<f64> {
+    pub fn quantiles(&self, quantile: f64) -> Vec<f64> {
         self.0.iter().map(|times| times.value_at_quantile(quantile) as f64).collect()
     }
 
@@ -128,7 +139,7 @@ impl Run {
         let crossed: Vec<InstrumentId> =
             (0..CROSSED.min(count)).map(|at| InstrumentId((at * count / CROSSED.min(count)) as u32)).collect();
         let begun = Instant::now();
-        let each = rounds as usize * samples * 4 / crossed.len().max(1) + 1;
+        let each = rounds as usize * samples * 5 / crossed.len().max(1) + 1;
         let crossings = latency::crossings(&world.kernel, &crossed, each);
         eprintln!("{} crossings in {} instruments: {:.1?}", crossings.len(), crossed.len(), begun.elapsed());
         let mut askers = [const { Vec::new() }; 3];
@@ -207,7 +218,10 @@ impl Run {
         }
         if wants(Case::Stages) {
             kernel = stages(kernel, cores, &outline, take(&mut queue, samples), (fills, idle), output)?;
-            stages(kernel, cores, &outline, take(&mut queue, samples), (0, idle), output)?;
+            kernel = stages(kernel, cores, &outline, take(&mut queue, samples), (0, idle), output)?;
+        }
+        if wants(Case::Journal) {
+            crate::journal::journal(kernel, cores, &outline, &mut queue, output)?;
         }
         let stalls = apart(|| machine::stalls(cores.near, Duration::from_secs(1)).map_err(Failed::from))?;
         let read = apart(|| machine::read(cores.near, Duration::from_millis(500)).map_err(Failed::from))?;
@@ -228,18 +242,23 @@ impl Run {
     }
 }
 
-fn take<'a>(queue: &mut &'a [Crossing], count: usize) -> &'a [Crossing] {
+pub fn take<'a>(queue: &mut &'a [Crossing], count: usize) -> &'a [Crossing] {
     let (taken, rest) = queue.split_at(count.min(queue.len()));
     *queue = rest;
     taken
 }
 
 /// On a thread of its own: who is pinned sees but one core, and an engine must see two.
-fn apart<T: Send>(work: impl FnOnce() -> Result<T, Failed> + Send) -> Result<T, Failed> {
+pub fn apart<T: Send>(work: impl FnOnce() -> Result<T, Failed> + Send) -> Result<T, Failed> {
     thread::scope(|scope| scope.spawn(work).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
 }
 
 fn start(kernel: Kernel, cores: Cores, trace: usize) -> Result<Desk, Failed> {
+    Ok(Desk::new(Engine::start(kernel, &EngineSettings { trace, ..settings(cores) })?))
+}
+
+/// One worker on a core of its own, the caller with the arbiter on the other; both spin.
+pub fn settings(cores: Cores) -> EngineSettings {
     let pinning = Pinning::Cores(vec![cores.near, cores.far]);
     let layout = Layout { workers: Some(1), apart: Some(false), wait: Some(Wait::Spin), pinning };
     let memory = match setting("MEMORY", 0) {
@@ -249,10 +268,10 @@ fn start(kernel: Kernel, cores: Cores, trace: usize) -> Result<Desk, Failed> {
     };
     let default = EngineSettings::default();
     let ring = setting("RING", default.ring as u64) as usize;
-    Ok(Desk::new(Engine::start(kernel, &EngineSettings { layout, trace, memory, ring, ..default })?))
+    EngineSettings { layout, memory, ring, ..default }
 }
 
-fn finished(desk: Desk) -> Result<Kernel, Failed> {
+pub fn finished(desk: Desk) -> Result<Kernel, Failed> {
     let finished = desk.stop();
     match (finished.kernel, finished.failure) {
         (Some(kernel), None) => Ok(kernel),

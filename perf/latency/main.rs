@@ -11,6 +11,7 @@
 //! | `funding` | ticks while a settlement of the first instrument is booked, beside ticks without one |
 //! | `load` | ticks and crossings at planned times, at rates up to the one that collapses |
 //! | `stages` | published → taken → decided → queued → order out, and the arbiter: stamped, so slower than it is |
+//! | `journal` | calm ticks, tick to order and input to acknowledgement without a journal and with one of each durability |
 //!
 //! `cargo bench --bench latency [-- CASE...]`; without a name all of them. Settings by environment:
 //! `TERRACE_BENCH_ACCOUNTS` (1 000 000), `_ROUNDS` (5), `_SAMPLES` a round (400), `_FILLS` before each crossing (256),
@@ -18,6 +19,7 @@
 //! `.hgrm`, rounds as an interval log `.hlog`, both as HdrHistogram reads them.
 
 mod cases;
+mod journal;
 mod output;
 
 use cases::{Case, Run};

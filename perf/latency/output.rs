@@ -11,7 +11,7 @@ use std::error::Error;
 use std::fmt;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 use terrace::bench::latency::Offered;
@@ -60,6 +60,11 @@ impl Output {
         let mut output = Self { folder, figures: Vec::new(), lines: Vec::new(), intervals: Vec::new(), begun, date };
         output.environment()?;
         Ok(output)
+    }
+
+    /// Where results go, and what is written for a measurement.
+    pub fn directory(&self) -> &Path {
+        &self.folder
     }
 
     /// A line for people.
