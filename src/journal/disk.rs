@@ -52,6 +52,14 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// What the system says.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Writes bytes once more over those of a file that are the same already, so that the system takes them for changed and forces them to the
+    /// disk again.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn write_again(&self, file: &Path, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
     /// Removes a file.
     ///
     /// # Errors
@@ -165,6 +173,12 @@ impl Disk for RealDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
+    }
+
+    fn write_again(&self, file: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).open(file)?;
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(bytes)
     }
 
     fn remove(&self, file: &Path) -> io::Result<()> {

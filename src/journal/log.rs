@@ -49,10 +49,19 @@ pub enum NotLogged {
 #[derive(Debug)]
 pub struct Log {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    writing: Writing,
     settings: JournalSettings,
     /// Frames so far.
     appended: u64,
+}
+
+/// Who writes.
+#[derive(Debug)]
+enum Writing {
+    Thread(JoinHandle<()>),
+    /// Whoever steps it.
+    ByHand(Box<Scribe>),
+    Ended,
 }
 
 #[derive(Debug)]
@@ -77,20 +86,33 @@ impl Log {
     ///
     /// The system starts no thread.
     pub fn start(writer: Writer, settings: JournalSettings) -> Result<Self, JournalError> {
-        let shared = Arc::new(Shared {
-            queue: ArrayQueue::new(settings.queue.max(2)),
-            kept: CachePadded::new(AtomicU64::new(0)),
-            ended: AtomicBool::new(false),
-            failed: AtomicBool::new(false),
-            failure: OnceLock::new(),
-            writer: Bell::new(Wait::Park),
-            caller: Bell::new(Wait::Park),
-        });
-        let of_thread = Arc::clone(&shared);
-        let run = move || Scribe { writer, shared: of_thread, durability: settings.durability, taken: 0 }.run();
-        let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(run);
+        let (shared, scribe) = Scribe::new(writer, settings);
+        let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || scribe.run());
         let failed = |source| JournalError::Io { file: PathBuf::from("the journal's thread"), what: "started", source };
-        Ok(Self { shared, thread: Some(thread.map_err(failed)?), settings, appended: 0 })
+        Ok(Self { shared, writing: Writing::Thread(thread.map_err(failed)?), settings, appended: 0 })
+    }
+
+    /// Without a thread: what the thread would do is done in [`Log::step`], and where the caller would wait for it. So a simulation says when.
+    #[must_use]
+    pub fn by_hand(writer: Writer, settings: JournalSettings) -> Self {
+        let (shared, scribe) = Scribe::new(writer, settings);
+        Self { shared, writing: Writing::ByHand(Box::new(scribe)), settings, appended: 0 }
+    }
+
+    /// Of a log [by hand](Log::by_hand): takes what is there, writes it, and says so; whether there was anything. Under [`Durability::Async`] it is forced
+    /// to the disk if nothing was there.
+    pub fn step(&mut self) -> bool {
+        let Writing::ByHand(scribe) = &mut self.writing else { return false };
+        if self.shared.failed.load(Ordering::Acquire) {
+            return false;
+        }
+        match scribe.step(|| false) {
+            Ok(stepped) => matches!(stepped, Stepped::Wrote { .. }),
+            Err(error) => {
+                self.shared.fail(error);
+                false
+            }
+        }
     }
 
     /// How it is written.
@@ -130,6 +152,7 @@ impl Log {
     ///
     /// [`NotLogged::Failed`].
     pub fn append(&mut self, frame: Frame) -> Result<u64, NotLogged> {
+        while self.shared.queue.is_full() && self.step() {}
         let shared = &self.shared;
         shared.caller.wait(|| !shared.queue.is_full() || shared.failed.load(Ordering::Acquire));
         self.try_append(frame)
@@ -161,7 +184,8 @@ impl Log {
     /// # Errors
     ///
     /// [`NotLogged::Failed`]: it may be lost.
-    pub fn wait(&self, number: u64) -> Result<(), NotLogged> {
+    pub fn wait(&mut self, number: u64) -> Result<(), NotLogged> {
+        while !self.may_acknowledge(number) && self.step() {}
         self.shared.caller.wait(|| self.may_acknowledge(number) || self.has_failed());
         if self.settings.durability == Durability::Sync && self.kept() >= number {
             return Ok(()); // whatever failed later
@@ -200,12 +224,16 @@ impl Log {
     fn end(&mut self) {
         self.shared.ended.store(true, Ordering::Release);
         self.shared.writer.ring();
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            if thread.join().is_err() {
-                let file = PathBuf::from("the journal's thread");
-                self.shared.fail(JournalError::Io { file, what: "ended", source: io::Error::other("it panicked") });
+        match std::mem::replace(&mut self.writing, Writing::Ended) {
+            Writing::Thread(thread) => {
+                thread.thread().unpark();
+                if thread.join().is_err() {
+                    let file = PathBuf::from("the journal's thread");
+                    self.shared.fail(JournalError::Io { file, what: "ended", source: io::Error::other("it panicked") });
+                }
             }
+            Writing::ByHand(scribe) if !self.has_failed() => scribe.run(), // to the end, which is told
+            Writing::ByHand(_) | Writing::Ended => {}
         }
     }
 }
@@ -225,16 +253,42 @@ impl Shared {
     }
 }
 
-/// The thread that writes.
+/// Who writes: a thread, or whoever steps it.
+#[derive(Debug)]
 struct Scribe {
     writer: Writer,
     shared: Arc<Shared>,
     durability: Durability,
     /// Frames taken from the queue.
     taken: u64,
+    /// Those of them that were told to be kept.
+    kept: u64,
+}
+
+/// What a step came to.
+enum Stepped {
+    /// What was there is written, and perhaps forced to the disk.
+    Wrote { forced: bool },
+    /// Nothing was there; all is forced to the disk, if anything is to be.
+    Idle,
+    /// Nothing is there, and nothing will be.
+    Ended,
 }
 
 impl Scribe {
+    fn new(writer: Writer, settings: JournalSettings) -> (Arc<Shared>, Self) {
+        let shared = Arc::new(Shared {
+            queue: ArrayQueue::new(settings.queue.max(2)),
+            kept: CachePadded::new(AtomicU64::new(0)),
+            ended: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            failure: OnceLock::new(),
+            writer: Bell::new(Wait::Park),
+            caller: Bell::new(Wait::Park),
+        });
+        (Arc::clone(&shared), Self { writer, shared, durability: settings.durability, taken: 0, kept: 0 })
+    }
+
     fn run(mut self) {
         let written = self.write();
         let Self { writer, shared, taken, .. } = self;
@@ -246,39 +300,48 @@ impl Scribe {
 
     fn write(&mut self) -> Result<(), JournalError> {
         let mut synced = Instant::now();
-        let mut kept = 0;
         loop {
-            // Before the last look at the queue: what was appended before the end is seen after it.
-            let ended = self.shared.ended.load(Ordering::Acquire);
-            let is_full = self.take()?;
-            if self.taken > kept {
-                kept = self.taken;
-                match self.durability {
-                    Durability::Sync => self.writer.sync()?,
-                    Durability::Async if synced.elapsed() >= SYNC_EVERY => {
-                        self.writer.sync()?;
-                        synced = Instant::now();
-                    }
-                    _ => self.writer.flush()?,
-                }
-                self.shared.tell_kept(kept);
-            } else if ended {
-                return Ok(());
-            } else if !is_full {
-                self.writer.sync()?; // nothing to do but this
-                self.rest();
+            match self.step(|| synced.elapsed() >= SYNC_EVERY)? {
+                Stepped::Wrote { forced: true } => synced = Instant::now(),
+                Stepped::Wrote { forced: false } => {}
+                Stepped::Idle => self.rest(),
+                Stepped::Ended => return Ok(()),
             }
         }
     }
 
-    /// Takes what is there, up to a batch; whether there is more.
-    fn take(&mut self) -> Result<bool, JournalError> {
+    /// Takes what is there, writes it, and says so; `is_due`: whether it is time to force it to the disk, under
+    /// [`Durability::Async`].
+    fn step(&mut self, is_due: impl FnOnce() -> bool) -> Result<Stepped, JournalError> {
+        // Before the last look at the queue: what was appended before the end is seen after it.
+        let ended = self.shared.ended.load(Ordering::Acquire);
+        self.take()?;
+        if self.taken > self.kept {
+            let forced = match self.durability {
+                Durability::Sync => true,
+                Durability::Async => is_due(),
+                Durability::None => false,
+            };
+            if forced { self.writer.sync() } else { self.writer.flush() }?;
+            self.kept = self.taken;
+            self.shared.tell_kept(self.kept);
+            return Ok(Stepped::Wrote { forced });
+        }
+        if ended {
+            return Ok(Stepped::Ended);
+        }
+        self.writer.sync()?; // nothing to do but this
+        Ok(Stepped::Idle)
+    }
+
+    /// Takes what is there, up to a batch.
+    fn take(&mut self) -> Result<(), JournalError> {
         for _ in 0..BATCH {
-            let Some(frame) = self.shared.queue.pop() else { return Ok(false) };
+            let Some(frame) = self.shared.queue.pop() else { break };
             self.writer.frame(&frame)?;
             self.taken += 1;
         }
-        Ok(true)
+        Ok(())
     }
 
     fn rest(&self) {

@@ -8,6 +8,7 @@
 use super::disk::{Disk, DiskFile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -26,6 +27,8 @@ pub struct Faults {
     pub fails_at: Option<u64>,
     /// At this operation the machine stops, in the middle of it: it and everything after fails.
     pub crashes_at: Option<u64>,
+    /// The disk lies: forcing a file succeeds, and forces nothing. No journal can do anything against it; a simulation must see it.
+    pub lies: bool,
 }
 
 /// A disk in memory. Clones are the same disk.
@@ -56,8 +59,17 @@ struct Platter {
 struct Content {
     written: Vec<u8>,
     forced: Vec<u8>,
-    /// Forcing failed: what was written until then will never be forced, whatever is said later.
-    lost: bool,
+    /// Parts that were written when forcing failed: they will never be forced, whatever is said later. The system shows them until it stops.
+    lost: Vec<Range<usize>>,
+}
+
+impl Content {
+    /// What is on the disk once all is forced that ever will be.
+    fn forcible(&self) -> Vec<u8> {
+        let mut bytes = self.written.clone();
+        self.lost.iter().for_each(|lost| bytes[lost.clone()].fill(0));
+        bytes
+    }
 }
 
 impl SimulatedDisk {
@@ -114,6 +126,13 @@ impl SimulatedDisk {
         Self::of(Platter { faults: Faults::default(), operations: 0, syncs: 0, crashed: false, ..platter })
     }
 
+    /// How many bytes of a file the disk keeps whatever happens.
+    #[must_use]
+    pub fn forced_bytes(&self, file: &Path) -> Option<usize> {
+        let platter = self.platter();
+        platter.names.get(file).map(|&at| platter.files[at].forced.len())
+    }
+
     /// The bytes of a file, as they are read.
     #[must_use]
     pub fn bytes(&self, file: &Path) -> Option<Vec<u8>> {
@@ -124,7 +143,7 @@ impl SimulatedDisk {
     /// Puts a file there, or another content into it, forced.
     pub fn put(&self, file: &Path, bytes: &[u8]) {
         let mut platter = self.platter();
-        let content = Content { written: bytes.to_vec(), forced: bytes.to_vec(), lost: false };
+        let content = Content { written: bytes.to_vec(), forced: bytes.to_vec(), lost: Vec::new() };
         platter.directories.extend(file.parent().map(Path::to_path_buf));
         platter.files.push(content);
         let at = platter.files.len() - 1;
@@ -205,13 +224,15 @@ impl Platter {
 
     fn sync(&mut self, at: usize) -> io::Result<()> {
         if let Err(error) = self.begin() {
-            self.files[at].lost = true;
+            let content = &mut self.files[at];
+            let same = content.forcible().iter().zip(&content.forced).take_while(|(a, b)| a == b).count();
+            content.lost.push(same..content.written.len());
             return Err(error);
         }
         self.syncs += 1;
-        let content = &mut self.files[at];
-        if !content.lost {
-            content.forced.clone_from(&content.written);
+        if !self.faults.lies {
+            let content = &mut self.files[at];
+            content.forced = content.forcible();
         }
         Ok(())
     }
@@ -219,9 +240,9 @@ impl Platter {
     /// The machine stops: what was not forced is lost, or torn.
     fn lose(&mut self) {
         for at in 0..self.files.len() {
-            let Content { written, forced, .. } = self.files[at].clone();
+            let (written, forced) = (self.files[at].forcible(), self.files[at].forced.clone());
             let left = self.left(&written, &forced);
-            self.files[at] = Content { written: left.clone(), forced: left, lost: false };
+            self.files[at] = Content { written: left.clone(), forced: left, lost: Vec::new() };
         }
         let names: BTreeSet<PathBuf> = self.names.keys().chain(self.forced.keys()).cloned().collect();
         for name in names {
@@ -322,6 +343,24 @@ impl Disk for SimulatedDisk {
         Ok(())
     }
 
+    fn write_again(&self, file: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut platter = self.platter();
+        let at = platter.find(file)?;
+        platter.begin()?;
+        let start = usize::try_from(offset).map_err(io::Error::other)?;
+        let again = start..start + bytes.len();
+        let content = &mut platter.files[at];
+        if content.written.get(again.clone()) != Some(bytes) {
+            return Err(io::Error::other("not the bytes that are there"));
+        }
+        let parts = content
+            .lost
+            .iter()
+            .flat_map(|lost| [lost.start..lost.end.min(again.start), lost.start.max(again.end)..lost.end]);
+        content.lost = parts.filter(|part| !part.is_empty()).collect();
+        Ok(())
+    }
+
     fn remove(&self, file: &Path) -> io::Result<()> {
         let mut platter = self.platter();
         platter.find(file)?;
@@ -371,7 +410,12 @@ impl DiskFile for SimulatedFile {
         let mut platter = self.disk.platter();
         platter.begin()?;
         let length = usize::try_from(bytes).map_err(io::Error::other)?;
-        platter.files[self.at].written.resize(length, 0);
+        let content = &mut platter.files[self.at];
+        content.written.resize(length, 0);
+        for lost in &mut content.lost {
+            lost.end = lost.end.min(length); // what is written there anew is another matter
+        }
+        content.lost.retain(|lost| !lost.is_empty());
         Ok(())
     }
 

@@ -179,9 +179,26 @@ impl<D: Driver + Recorder> Opened<D> {
     ///
     /// The system starts no thread, the disk refuses, or the kernel refuses the preset.
     pub fn start(self, tables: TierTables) -> Result<DurableSession<D>, DurableError> {
+        self.start_with(tables, Log::start)
+    }
+
+    /// As [`Opened::start`], with a log [by hand](Log::by_hand) in place of the thread: [`DurableSession::step_journal`] says when it writes.
+    ///
+    /// # Errors
+    ///
+    /// The disk refuses, or the kernel refuses the preset.
+    pub fn start_by_hand(self, tables: TierTables) -> Result<DurableSession<D>, DurableError> {
+        self.start_with(tables, |writer, settings| Ok(Log::by_hand(writer, settings)))
+    }
+
+    fn start_with(
+        self,
+        tables: TierTables,
+        log: impl FnOnce(Writer, JournalSettings) -> Result<Log, JournalError>,
+    ) -> Result<DurableSession<D>, DurableError> {
         let Self { mut session, writer, settings, chain, preset, .. } = self;
         session.use_tier_tables(tables);
-        let log = Log::start(writer, settings)?;
+        let log = log(writer, settings)?;
         let mut session = DurableSession { session, log, chain, every: settings.check_every, places: 0, failed: false };
         if let Some((rules, begins)) = preset.rest {
             session.prepare(rules, begins, preset.lines)?;
@@ -236,6 +253,24 @@ impl<D: Driver + Recorder> DurableSession<D> {
     /// The journal has failed, and may not keep them.
     pub fn wait(&mut self) -> Result<(), NotLogged> {
         self.log.wait(self.log.appended())
+    }
+
+    /// The number of the last frame: what a line led to may be told once the journal keeps all up to here
+    /// ([`DurableSession::may_acknowledge`]).
+    #[must_use]
+    pub fn appended(&self) -> u64 {
+        self.log.appended()
+    }
+
+    /// Whether the journal keeps all frames up to this one as safely as asked.
+    #[must_use]
+    pub fn may_acknowledge(&self, frame: u64) -> bool {
+        self.log.may_acknowledge(frame)
+    }
+
+    /// Where the log is by hand: it writes what is there; whether there was anything.
+    pub fn step_journal(&mut self) -> bool {
+        self.log.step()
     }
 
     /// The number of the last line.
