@@ -138,7 +138,12 @@ impl Writer {
             file.truncate(length).map_err(failed("cut"))?;
         }
         if settings.durability != Durability::None {
-            // What was read may never have been forced to the disk; from now on it is relied on.
+            // What was read may never have been forced to the disk; from now on it is relied on. Where forcing it failed before, the system
+            // takes it for written: it is forced only if it is written again.
+            let bytes = file.read_all().map_err(failed("read"))?;
+            let kept = Mark::furthest(end.first, &bytes).and_then(|kept| usize::try_from(kept).ok()).unwrap_or(0);
+            let doubtful = bytes.get(kept..).unwrap_or_default();
+            disk.write_again(&segment.file, kept as u64, doubtful).map_err(failed("written"))?;
             file.sync().map_err(failed("forced to the disk"))?;
             disk.sync_directory(&directory).map_err(failed("forced to the disk"))?;
         }

@@ -1,0 +1,57 @@
+//! Sessions that end and go on, on a disk that fails: what simulations (`terrace simulate`) found, as small as it gets.
+
+use std::path::Path;
+use terrace::journal::{Durability, Faults, JournalSettings, SimulatedDisk};
+use terrace::presets::Preset;
+use terrace::protocol::{DurableSession, Opened, TierTables};
+use terrace::{Kernel, Settings};
+
+fn open(disk: &SimulatedDisk, preset: Option<&'static Preset>) -> DurableSession {
+    let settings = JournalSettings { durability: Durability::Sync, ..JournalSettings::default() };
+    let opened = Opened::open(disk.clone(), Path::new("/journal"), settings, Kernel::new(Settings::default()), preset);
+    opened.expect("the journal is gone on with").start_by_hand(TierTables::default()).expect("it starts")
+}
+
+/// Carries lines out; what was said, once it is kept.
+fn carry_out(session: &mut DurableSession, lines: &[&str]) -> String {
+    let mut said = String::new();
+    for line in lines {
+        let _ = session.line(line.as_bytes(), &mut said); // a refusal is said too
+    }
+    session.wait().expect("the disk keeps it");
+    said
+}
+
+const MARKET: &[&str] = &[
+    r#"{"op":"asset","asset":"USDT","decimals":2}"#,
+    r#"{"op":"instrument","symbol":"P","kind":"linear_perp","underlying":"P","settle":"USDT","tick":"1","lot":"1","tiers":[{"cap":"1000000","mmr":"0.05","max_leverage":10}],"reduce":["all"],"pacing":{"lots":"1"}}"#,
+    r#"{"op":"mark","symbol":"P","price":"100"}"#,
+    r#"{"op":"deposit","account":1,"asset":"USDT","amount":"600"}"#,
+    r#"{"op":"deposit","account":2,"asset":"USDT","amount":"60000"}"#,
+    r#"{"op":"fund_deposit","fund":"USDT","amount":"60000"}"#,
+];
+
+/// An fsync that failed, another process that goes on and is answered, then the machine stops. The second fsync succeeds whatever the first has lost.
+#[test]
+fn what_a_failed_fsync_lost_is_written_again() {
+    for fails_at in 1..60 {
+        let disk = SimulatedDisk::new(fails_at);
+        disk.set_faults(Faults { fails_at: Some(fails_at), ..Faults::default() });
+        let settings = JournalSettings { durability: Durability::Sync, ..JournalSettings::default() };
+        let kernel = Kernel::new(Settings::default());
+        if let Ok(opened) = Opened::open(disk.clone(), Path::new("/journal"), settings, kernel, None) {
+            let mut session = opened.start_by_hand(TierTables::default()).expect("it starts");
+            for line in MARKET {
+                let _ = session.line(line.as_bytes(), &mut String::new());
+                let _ = session.wait(); // it fails some time
+            }
+        }
+        let disk = disk.killed();
+        let mut session = open(&disk, None);
+        carry_out(&mut session, &[r#"{"op":"time","ts":5}"#]);
+        let answered = session.seq();
+        for seed in 0..4 {
+            assert_eq!(open(&disk.restarted(seed), None).seq(), answered, "operation {fails_at} failed");
+        }
+    }
+}
