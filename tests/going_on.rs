@@ -55,3 +55,19 @@ fn what_a_failed_fsync_lost_is_written_again() {
         }
     }
 }
+
+/// A liquidation goes on with every decision; a command that is refused is followed by none, also where a process ends behind it.
+#[test]
+fn nothing_is_decided_after_a_refusal() {
+    let disk = SimulatedDisk::new(1);
+    let mut session = open(&disk, None);
+    carry_out(&mut session, MARKET);
+    let fill = r#"{"op":"fill","account":1,"counterparty":2,"symbol":"P","side":"buy","qty":"50","price":"100"}"#;
+    let said = carry_out(&mut session, &[fill, r#"{"op":"mark","symbol":"P","price":"92"}"#]);
+    assert!(said.contains("liquidation_started"), "{said}");
+    let said = carry_out(&mut session, &[r#"{"op":"withdraw","account":1,"asset":"USDT","amount":"1"}"#]);
+    assert!(said.contains("\"code\":\"locked\""), "{said}");
+    let state = session.kernel().account(1).expect("an account");
+    assert!(state.pools[0].locked && !state.positions.is_empty(), "the liquidation is under way");
+    assert_eq!(open(&disk.killed(), None).kernel().account(1), Ok(state));
+}

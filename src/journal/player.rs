@@ -67,6 +67,8 @@ pub struct Player {
     /// Whether the last place is to be completed ([`Player::complete`]).
     completes: bool,
     ending: Ending,
+    /// Whether an input was accepted that no decision has followed yet.
+    lacks_decision: bool,
     /// What the decisions came to that have no outcome in the journal.
     found: Vec<Decision>,
 }
@@ -88,6 +90,7 @@ impl Player {
             checked: (Check::default(), 0),
             completes: false,
             ending: Ending::Whole,
+            lacks_decision: false,
             found: Vec::new(),
         }
     }
@@ -218,12 +221,23 @@ impl Player {
         });
         let decided_next = self.ending == Ending::LacksDecision || matches!(next, Some(Entry::Decide { .. }));
         let Self { steps, chain, trail, .. } = self;
+        let mut refused = false;
         let found = steps.step(kernel, entry, decided_next, &mut |output| {
+            refused |= matches!(output, Output::Refused { .. });
             chain.add(&output);
             trail.push_back(chain.check().hash);
             log(output);
         })?;
         self.found.extend(found);
+        self.lacks_decision = match entry {
+            Entry::Decide { .. } => false,
+            Entry::Pass { .. } | Entry::Start => self.lacks_decision,
+            _ => self.lacks_decision || !refused,
+        };
+        // What is refused is followed by nothing of its own.
+        if refused && !self.lacks_decision && self.ending == Ending::LacksDecision {
+            self.ending = if kernel.market().jobs.is_empty() { Ending::Whole } else { Ending::Decided };
+        }
         Ok(())
     }
 
