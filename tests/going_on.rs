@@ -71,3 +71,27 @@ fn nothing_is_decided_after_a_refusal() {
     assert!(state.pools[0].locked && !state.positions.is_empty(), "the liquidation is under way");
     assert_eq!(open(&disk.killed(), None).kernel().account(1), Ok(state));
 }
+
+/// A question may tell the time. A line is there with all that it did, or not at all.
+#[test]
+fn a_question_is_kept_with_the_time_that_it_told() {
+    let disk = SimulatedDisk::new(1);
+    let calm = {
+        let mut session = open(&disk, None);
+        carry_out(&mut session, MARKET);
+        disk.operations()
+    };
+    for crashes_at in calm..calm + 12 {
+        for seed in 0..8 {
+            let disk = SimulatedDisk::new(1);
+            let mut session = open(&disk, None);
+            carry_out(&mut session, MARKET);
+            disk.set_faults(Faults { crashes_at: Some(crashes_at), ..Faults::default() });
+            let _ = session.line(br#"{"op":"get","what":"totals","ts":7}"#, &mut String::new());
+            let _ = session.wait(); // the machine stops, or not yet
+            let after = open(&disk.restarted(seed), None);
+            let asked = after.seq() > MARKET.len() as u64;
+            assert_eq!(after.kernel().now_ns(), if asked { 7 } else { 0 }, "operation {crashes_at}, seed {seed}");
+        }
+    }
+}

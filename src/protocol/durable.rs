@@ -335,6 +335,8 @@ impl<D: Driver + Recorder> DurableSession<D> {
     fn keep(&mut self, seq: u64, line: &[u8], noted: Noted, rejection: Option<&Rejection>) -> Result<(), NotLogged> {
         let mut entries = self.session.kernel_mut().take_record();
         let own = entries.iter().position(|entry| number_of(entry).is_some());
+        // A question that told a time has no number, and a place all the same.
+        let own = own.or_else(|| entries.iter().position(|entry| matches!(entry, Entry::Pass { .. })));
         self.places += entries.len() as u64;
         if let Some(number) = own.and_then(|own| number_of(&entries[own])) {
             if rejection.is_some() {
