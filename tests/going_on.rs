@@ -95,3 +95,20 @@ fn a_question_is_kept_with_the_time_that_it_told() {
         }
     }
 }
+
+/// A journal that was begun with a preset and ended before anything of it was kept.
+#[test]
+fn what_ended_before_it_began_begins_anew() {
+    let preset = Preset::named("bybit").expect("a preset");
+    let disk = SimulatedDisk::new(1);
+    let settings = JournalSettings { durability: Durability::Sync, ..JournalSettings::default() };
+    let kernel = Kernel::new(Settings::default());
+    let opened = Opened::open(disk.clone(), Path::new("/journal"), settings, kernel, Some(preset)).expect("it begins");
+    opened.close().expect("it ends");
+    let disk = disk.killed();
+    let mut session = open(&disk, Some(preset));
+    let line = r#"{"op":"time","ts":5,"ack":true}"#;
+    assert_eq!(carry_out(&mut session, &[line]), "{\"ev\":\"ok\",\"seq\":1}\n");
+    let again = Opened::open(disk.killed(), Path::new("/journal"), settings, Kernel::new(Settings::default()), None);
+    assert_eq!(again.expect("it goes on").recovery().map(|recovery| recovery.last_line), Some(1));
+}

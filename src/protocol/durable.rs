@@ -127,14 +127,19 @@ impl Opened {
             return Ok(Self { session, writer, settings, chain: Chain::default(), recovery: None, preset });
         };
         let mut player = Player::to_go_on(reader, session.kernel_mut());
-        let mut prepared = Prepared::default();
+        let (mut prepared, mut is_empty) = (Prepared::default(), true);
         while let Some(played) = player.step(session.kernel_mut(), &mut |_| ())? {
+            is_empty = false;
             recover(&mut session, &mut prepared, played)?;
         }
         let places = player.reader().place();
         let (end, frames) = player.complete(session.kernel_mut(), &mut |_| ());
         session.learn_names();
-        check_preset(&mut prepared, preset)?;
+        if is_empty {
+            prepared.rest = preset.map(|preset| (preset, true)); // it ended before anything was kept: it begins anew
+        } else {
+            check_preset(&mut prepared, preset)?;
+        }
         let mut writer = Writer::resume(disk, directory, settings, &end)?;
         for frame in &frames {
             writer.frame(frame)?;
