@@ -37,6 +37,7 @@
 //! - `ticks` (feature `cli`): readers of market data.
 //! - `protocol` (feature): commands and events as JSON Lines.
 //! - `bench` (feature `cli`): aged populations at scale, workloads over them, and what they cost.
+//! - `simulate` (feature `cli`): the whole system on a simulated clock and disk, with everything going wrong that may.
 //! - `presets` (feature `cli`): the rules of venues, in protocol form.
 //! - `ffi` (feature `c-api`): the threaded driver for matching engines in C.
 
@@ -77,6 +78,8 @@ mod ring;
 mod rounds;
 mod sequencer;
 mod shard;
+#[cfg(feature = "cli")]
+pub mod simulate;
 pub mod slope;
 #[cfg(feature = "cli")]
 pub mod ticks;

@@ -5,6 +5,7 @@ mod exec;
 mod journal;
 mod presets;
 mod replay;
+mod simulate;
 mod threads;
 
 use clap::{Parser, Subcommand};
@@ -40,6 +41,8 @@ enum Command {
     Recover(journal::Args),
     /// Replay market data over a population of accounts, and sum up what happened.
     Replay(replay::Args),
+    /// Simulate the whole system from a seed, with crashes and faults of disk, network, feeds and venue.
+    Simulate(simulate::Args),
 }
 
 /// [`Strategy`], as it is typed.
@@ -77,6 +80,7 @@ pub fn run() -> ExitCode {
         Some(Command::Presets(args)) => presets::run(args),
         Some(Command::Recover(args)) => journal::recover(args),
         Some(Command::Replay(args)) => replay::run(args),
+        Some(Command::Simulate(args)) => simulate::run(args),
         None => replay::run(&cli.replay),
     };
     match result {

@@ -60,6 +60,8 @@ pub use lock::WriteLock;
 pub use log::{Log, NotLogged};
 pub use player::{PlayError, Played, Player};
 pub use reader::{Cut, Reader, Sequence, Totals, read, read_from};
+#[cfg(feature = "cli")]
+pub(crate) use segment::kept_before;
 pub use simulated::{Faults, SimulatedDisk};
 pub(crate) use stored::{StoredGrid, StoredTiers};
 pub use writer::{End, Writer};

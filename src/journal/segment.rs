@@ -46,6 +46,15 @@ impl Segment {
     }
 }
 
+/// How much of the last segment its marks say is kept: what is changed there is damage.
+#[cfg(feature = "cli")]
+pub(crate) fn kept_before(file: &Path, bytes: &[u8]) -> usize {
+    let name = file.file_name().and_then(|name| name.to_str());
+    let first = name.and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
+    let kept = first.and_then(|first| super::frame::Mark::furthest(first, bytes));
+    kept.and_then(|kept| usize::try_from(kept).ok()).unwrap_or(0)
+}
+
 /// What a segment begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {

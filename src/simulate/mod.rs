@@ -1,0 +1,105 @@
+//! The whole system on a simulated clock, disk, network and venue, in one thread, from one seed, with everything going wrong that may.
+//!
+//! ```text
+//!            ┌───────────────────────── Agenda: what happens when ─────────────────────────┐
+//!  Clients ──┴─► network ─► [ DurableSession ─► Log ─► Writer ] ─► SimulatedDisk           │
+//!     ▲  late, twice, lost        production code       torn, lost, full, failing          │
+//!     │                               │ held back until kept                               │
+//!     └──────── answers ◄─────────────┴──────► Oracle: never interrupted ──► invariants ───┘
+//! ```
+//!
+//! A **step** is one thing that happens: a client speaks, a line arrives, the journal writes, answers are told, the process ends or
+//! starts. Everything is drawn from the seed; there is no other clock, no thread and no other source of chance, so a seed and a number of steps say
+//! all of a run.
+//!
+//! **What is checked.** After each line, the invariants of `model.md`, section 8, on the state of the process. Of each line that is answered, and of
+//! each that survived a crash unanswered, that a session that was never interrupted says the same, byte for byte, with another number of shards and another
+//! strategy. After each crash: every answered line is there; the state is that of the uninterrupted session; whoever sends a line again that
+//! has taken effect gets its first answer. Turned bits are refused where they were kept, with the name of the file, and cut where they were
+//! not. The slow reference model stands beside it in the tests (`tests/simulate.rs`).
+//!
+//! **What is not simulated**: failovers, and durabilities other than `sync`.
+
+mod agenda;
+mod clients;
+mod dice;
+mod faults;
+mod feed;
+mod invariants;
+mod lines;
+mod lives;
+mod oracle;
+mod process;
+mod report;
+mod run;
+mod scene;
+mod send;
+mod traffic;
+mod venue;
+mod world;
+
+pub use report::{Report, Violation};
+
+use run::Simulation;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// From which everything is drawn.
+    pub seed: u64,
+    /// So many things happen.
+    pub steps: u64,
+    /// Whether some worlds have the rules of a venue, as `exec --preset` gives them.
+    pub presets: bool,
+    /// A fault that nothing can withstand, to see that it is seen.
+    pub planted: Planted,
+}
+
+/// Steps of a simulation, unless asked otherwise.
+pub const STEPS: u64 = 4_000;
+
+impl Settings {
+    /// As usual, from a seed.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> Self {
+        Self { seed, steps: STEPS, presets: true, planted: Planted::Nothing }
+    }
+}
+
+/// What is wrong on purpose and must be reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Planted {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The disk says that it has forced files, and has not.
+    LyingDisk,
+}
+
+/// Who is shown every line that took effect, in order, and what it led to; an error is a violation.
+pub type Witness<'a> = &'a mut dyn FnMut(&str, &str) -> Result<(), String>;
+
+/// Simulates until the steps are done or something is violated, and says what it came to.
+pub fn run(settings: Settings, witness: Witness<'_>) -> Report {
+    let mut report = Report { seeds: 1, ..Report::default() };
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        let mut simulation = Simulation::new(settings, &mut report, witness)?;
+        while simulation.steps() < settings.steps {
+            simulation.step()?;
+        }
+        simulation.finish()
+    }));
+    let violated = match ended {
+        Ok(ended) => ended.err(),
+        Err(panic) => Some(format!("a panic: {}", message(&*panic))),
+    };
+    let (seed, step) = (settings.seed, report.steps);
+    report.violations.extend(violated.map(|what| Violation { seed, step, what }));
+    report
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word")
+}

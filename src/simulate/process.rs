@@ -1,0 +1,114 @@
+//! The process under test: a durable session on the simulated disk, with what it holds back until the journal keeps it.
+
+use super::clients::Sender;
+use crate::journal::{Disk, JournalSettings, SimulatedDisk};
+use crate::kernel::{Kernel, Settings};
+use crate::presets::Preset;
+use crate::protocol::{DurableError, DurableSession, Opened, Recovery, TierTables};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+/// Where the journal lies on the simulated disk.
+pub(super) fn directory() -> &'static Path {
+    Path::new("/journal")
+}
+
+/// A line that was carried out and not yet answered.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) line: String,
+    pub(super) sender: Sender,
+    pub(super) seq: u64,
+    /// Unknown where the process failed over it.
+    pub(super) answer: Option<String>,
+    /// What the journal must keep before it is answered.
+    frame: u64,
+}
+
+/// How it is run: the same in all its lives but for what never shows.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    pub(super) journal: JournalSettings,
+    pub(super) preset: Option<&'static Preset>,
+}
+
+/// One life of the process.
+#[derive(Debug)]
+pub(super) struct Process {
+    session: DurableSession,
+    held: VecDeque<Held>,
+}
+
+impl Process {
+    /// Begins a journal, or goes on from it; and what it found.
+    pub(super) fn start(
+        disk: &SimulatedDisk,
+        setup: &Setup,
+        kernel: Settings,
+    ) -> Result<(Self, Option<Recovery>), DurableError> {
+        let opened = Opened::open(disk.clone(), directory(), setup.journal, Kernel::new(kernel), setup.preset)?;
+        let recovery = opened.recovery().cloned();
+        let session = opened.start_by_hand(TierTables::default())?;
+        Ok((Self { session, held: VecDeque::new() }, recovery))
+    }
+
+    pub(super) fn kernel(&self) -> &Kernel {
+        self.session.kernel()
+    }
+
+    /// The number of the last line.
+    pub(super) fn seq(&self) -> u64 {
+        self.session.seq()
+    }
+
+    /// Whether its journal has failed: it carries out nothing more and is about to end.
+    pub(super) fn has_failed(&self) -> bool {
+        self.session.has_failed()
+    }
+
+    /// Carries a line out, and holds its answer back; none if it has failed before.
+    pub(super) fn line(&mut self, line: String, sender: Sender) -> Option<&Held> {
+        if self.session.has_failed() {
+            return None;
+        }
+        let mut answer = String::new();
+        let refused = self.session.line(line.as_bytes(), &mut answer).err();
+        let stopped = refused.is_some_and(|rejection| rejection.has_stopped());
+        let (answer, frame) = ((!stopped).then_some(answer), self.session.appended());
+        self.held.push_back(Held { line, sender, seq: self.session.seq(), answer, frame });
+        self.held.back()
+    }
+
+    /// The journal writes what is there.
+    pub(super) fn step_journal(&mut self) {
+        self.session.step_journal();
+    }
+
+    /// Waits until the journal keeps everything.
+    pub(super) fn wait(&mut self) {
+        let _ = self.session.wait(); // who asks sees that it has failed
+    }
+
+    /// The next answer that may be told.
+    pub(super) fn tell(&mut self) -> Option<Held> {
+        self.held.pop_front_if(|held| held.answer.is_some() && self.session.may_acknowledge(held.frame))
+    }
+
+    /// What was not told when it ended.
+    pub(super) fn into_held(self) -> VecDeque<Held> {
+        self.held
+    }
+
+    /// Ends it with everything in the journal; whether that succeeded.
+    pub(super) fn finish(self) -> Result<(), crate::journal::JournalError> {
+        self.session.finish()
+    }
+}
+
+/// The files of the journal, in their order.
+pub(super) fn segments(disk: &SimulatedDisk) -> Vec<PathBuf> {
+    let mut files = disk.list(directory()).unwrap_or_default();
+    files.retain(|name| name.starts_with("sequence-"));
+    files.sort_unstable();
+    files.into_iter().map(|name| directory().join(name)).collect()
+}
