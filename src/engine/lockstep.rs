@@ -9,6 +9,7 @@ use crate::event::Event;
 use crate::kernel::{Declaration, Overview};
 use crate::market::{InstrumentId, Market};
 use crate::refusal::Refusal;
+use crate::ring::sync::threads;
 use crate::venue::BookUpdate;
 
 impl Engine {
@@ -68,7 +69,7 @@ impl Driver for Engine {
             if self.check_open().is_err() {
                 return; // the next call says so
             }
-            std::thread::yield_now(); // the journal is behind
+            threads::yield_now(); // the journal is behind
         }
         self.publish(Slot { seq: self.seq, ts_ns: Some(ts_ns), kind: Kind::Pass, off_grid: OffGrid::NONE });
         self.now_ns = ts_ns;

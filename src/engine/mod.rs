@@ -72,6 +72,7 @@ use crate::market::{InstrumentId, Market};
 use crate::number::{Price, Quantity};
 use crate::prices::PriceInput;
 use crate::refusal::Refusal;
+use crate::ring::sync::threads::{self, JoinHandle};
 use crate::ring::{Bell, Receiver, Writer};
 use crate::rounds::time_of;
 use crate::sequencer;
@@ -84,7 +85,6 @@ use slot::{Aside, Asked, Kind, Outgoing, OwnedBook, Slot};
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use trace::Trace;
 
@@ -817,7 +817,7 @@ impl Engine {
             || self.arbiter.as_ref().is_some_and(|arbiter| !arbiter.is_finished())
         {
             self.work();
-            std::thread::yield_now();
+            threads::yield_now();
         }
         let mut desks = Vec::new();
         for worker in self.workers.drain(..) {

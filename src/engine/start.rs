@@ -12,12 +12,12 @@ use super::{Engine, Heartbeat};
 use crate::kernel::Kernel;
 use crate::map::Set;
 use crate::market::{InstrumentId, Market};
+use crate::ring::sync::mpsc;
+use crate::ring::sync::threads::{self, JoinHandle};
 use crate::ring::{Bell, Reader, Receiver, broadcast, queue};
 use crossbeam::queue::ArrayQueue;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How an engine is built.
@@ -323,7 +323,7 @@ fn spawn<T: Send + 'static>(
         if may_run { run() } else { None }
     };
     let failed = |reason: String| StartError::Thread { thread: name.to_owned(), reason };
-    let handle = std::thread::Builder::new().name(name.to_owned()).spawn(body);
+    let handle = threads::Builder::new().name(name.to_owned()).spawn(body);
     let handle = handle.map_err(|error| failed(error.to_string()))?;
     told.recv().map_err(|error| failed(error.to_string()))??;
     Ok(handle)

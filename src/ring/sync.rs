@@ -1,15 +1,29 @@
-//! The atomics, cells and threads of the ring and of the engine: the standard library's, or loom's under `--cfg loom`, so
-//! that the model checker sees the same source.
+//! The atomics, cells and threads of the ring and of the engine: the standard library's, or loom's under `--cfg loom` and
+//! shuttle's under `--cfg shuttle`, so that those who check see the same source. Loom is given single protocols in all their
+//! interleavings; shuttle whole engines, in interleavings drawn at random.
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic;
 #[cfg(loom)]
 pub(super) use loom::{cell::UnsafeCell, hint, thread};
 
-#[cfg(not(loom))]
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::{Mutex, atomic, mpsc};
+#[cfg(shuttle)]
+pub(super) use shuttle::{hint, thread};
+
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::sync::atomic;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(super) use std::{hint, thread};
+
+/// The threads of an engine, and what starts them: loom starts none.
+#[cfg(not(shuttle))]
+pub(crate) use std::{sync::mpsc, thread as threads};
+
+#[cfg(not(shuttle))]
+#[expect(clippy::disallowed_types, reason = "`Wait::Park` alone locks: who sleeps and who wakes has no hurry")]
+pub(crate) type Mutex<T> = std::sync::Mutex<T>;
 
 #[cfg(not(loom))]
 pub(crate) use crossbeam::queue::ArrayQueue;
@@ -77,5 +91,58 @@ impl<T> UnsafeCell<T> {
     #[inline]
     pub(super) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
         write(self.0.get())
+    }
+}
+
+/// Shuttle's threads, which do not say whether they have finished: these do.
+#[cfg(shuttle)]
+pub(crate) mod threads {
+    use shuttle::sync::Arc;
+    use shuttle::sync::atomic::{AtomicBool, Ordering};
+    use shuttle::thread;
+    use std::io;
+
+    pub(crate) use shuttle::thread::yield_now;
+
+    pub(crate) struct Builder(thread::Builder);
+
+    impl Builder {
+        pub(crate) fn new() -> Self {
+            Self(thread::Builder::new())
+        }
+
+        pub(crate) fn name(self, name: String) -> Self {
+            Self(self.0.name(name))
+        }
+
+        pub(crate) fn spawn<T: Send + 'static>(
+            self,
+            body: impl FnOnce() -> T + Send + 'static,
+        ) -> io::Result<JoinHandle<T>> {
+            let finished = Arc::new(AtomicBool::new(false));
+            let at_its_end = Arc::clone(&finished);
+            let thread = self.0.spawn(move || {
+                let led_to = body();
+                at_its_end.store(true, Ordering::Release);
+                led_to
+            })?;
+            Ok(JoinHandle { thread, finished })
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct JoinHandle<T> {
+        thread: thread::JoinHandle<T>,
+        finished: Arc<AtomicBool>,
+    }
+
+    impl<T> JoinHandle<T> {
+        pub(crate) fn is_finished(&self) -> bool {
+            self.finished.load(Ordering::Acquire)
+        }
+
+        pub(crate) fn join(self) -> std::thread::Result<T> {
+            self.thread.join()
+        }
     }
 }

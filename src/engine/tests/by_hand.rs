@@ -1,6 +1,6 @@
 //! An engine without threads: a test moves each worker and the arbiter, so that one of them is late where it says so.
 
-use super::small::{commands, instrument, kernel};
+use super::world::{commands, instrument, kernel};
 use crate::engine::seat::{Seat, Step};
 use crate::engine::slot::Outgoing;
 use crate::engine::start::{Crew, build};

@@ -2,5 +2,5 @@
 
 #[cfg(loom)]
 pub(crate) mod model;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 mod threads;
