@@ -53,7 +53,7 @@ impl Arbiter {
     /// Asks the opposite side, ranked once: each position is reduced by at most its size.
     fn deleverage(&mut self, market: &Market, shards: &mut [Box<Shard>], offer: &Offer, events: &mut Events) -> Taken {
         let against_longs = offer.quantity < 0;
-        let queue = self.queues.begin(market, shards, (offer.instrument, against_longs), self.decision);
+        let mut queue = self.queues.begin(market, shards, (offer.instrument, against_longs), self.decision);
         let mut taken = Taken::default();
         let mut pending = None;
         if market.instrument(offer.instrument).spec.adl.rank == AdlRank::ProRata {

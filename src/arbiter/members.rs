@@ -1,17 +1,22 @@
 //! Who stands on one side of an instrument, and the most that each one's score can be.
 //!
 //! A member is *hot*: estimated anew whenever marks have moved; or *cold*: it has a bound of its score, which holds while the
-//! marks of all instruments of its pool stay in the ranges of its level ([`MarkLevels`]) and nothing else of the pool changes.
-//! Estimates and bounds lie in a heap each, highest first; the members of a level in a list, so that they are found when a
-//! mark leaves its range.
+//! marks of all instruments of its pool stay in the ranges of its level ([`MarkLevels`]) and nothing else of the pool changes; or it
+//! loses until its mark goes beyond an edge.
+//! Estimates and bounds lie in a heap each, highest first; the members of a level in a list ([`LevelLists`]), so that they are
+//! found when a mark leaves its range.
 //!
 //! [`MarkLevels`]: crate::shard::MarkLevels
 
-use crate::shard::{Bounded, Grade, LEVELS};
+use super::level_lists::{Entry, LevelLists};
+use crate::shard::{Behind, Bits, Bounded, Edge, Grade, LEVELS, Ranked};
 use std::collections::BinaryHeap;
 
-/// The end of a list.
-const END: u32 = u32::MAX;
+/// The level that a bound is looked for from, of whom nothing is known yet.
+const MIDDLE: u8 = LEVELS as u8 / 2;
+
+/// No score of a position that loses is of a higher grade.
+const HIGHEST_LOSS: Grade = 0;
 
 /// The heap is cleared of bounds that hold no longer when they outnumber the others, and so many more.
 const SLACK: usize = 64;
@@ -30,18 +35,19 @@ pub(super) enum Standing {
     Stale,
     /// Bounded within this level.
     Cold(u8),
+    /// Cold, because it loses.
+    Losing,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Member {
-    /// The bits of the instruments of its pool.
-    holds: u64,
-    shard: u32,
-    holding: u32,
+    of: Ranked,
     /// Of its estimate or bound: one of an earlier version holds no longer.
     version: u32,
-    previous: u32,
-    next: u32,
+    /// Its place in the list of its level, while it is cold.
+    at: u32,
+    /// That it was bounded within last.
+    level: u8,
     standing: Standing,
 }
 
@@ -50,6 +56,14 @@ struct Member {
 pub(super) struct Bound {
     pub(super) grade: Grade,
     pub(super) member: u32,
+    version: u32,
+}
+
+/// A member that loses until its mark goes beyond an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct AtEdge {
+    edge: Edge,
+    member: u32,
     version: u32,
 }
 
@@ -63,7 +77,7 @@ pub(super) enum Highest {
 }
 
 /// The members of a queue.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Members {
     records: Vec<Member>,
     free: Vec<u32>,
@@ -72,23 +86,11 @@ pub(super) struct Members {
     hot: usize,
     /// Of the cold ones.
     bounds: BinaryHeap<Bound>,
-    /// By level: the first of its members.
-    heads: [u32; LEVELS],
+    by_level: LevelLists,
     cold: usize,
-}
-
-impl Default for Members {
-    fn default() -> Self {
-        Self {
-            records: Vec::new(),
-            free: Vec::new(),
-            estimates: BinaryHeap::new(),
-            hot: 0,
-            bounds: BinaryHeap::new(),
-            heads: [END; LEVELS],
-            cold: 0,
-        }
-    }
+    /// Of those who lose: the one whose mark comes first to where it may gain.
+    edges: BinaryHeap<AtEdge>,
+    losing: usize,
 }
 
 impl Members {
@@ -97,6 +99,8 @@ impl Members {
         self.records.reserve(members.saturating_sub(self.records.len()));
         self.free.reserve(members.saturating_sub(self.free.len()));
         self.estimates.reserve((2 * members + SLACK + 1).saturating_sub(self.estimates.len()));
+        self.by_level.reserve(members);
+        self.edges.reserve((2 * members + SLACK + 1).saturating_sub(self.edges.len()));
         self.bounds.reserve((2 * members + SLACK + 1).saturating_sub(self.bounds.len()));
     }
 
@@ -105,7 +109,9 @@ impl Members {
         self.free.clear();
         self.estimates.clear();
         self.bounds.clear();
-        (self.heads, self.cold, self.hot) = ([END; LEVELS], 0, 0);
+        self.by_level.clear();
+        self.edges.clear();
+        (self.cold, self.losing, self.hot) = (0, 0, 0);
     }
 
     /// How many there are.
@@ -114,9 +120,9 @@ impl Members {
         self.records.len() - self.free.len()
     }
 
-    /// Adds a holding of a shard.
-    pub(super) fn add(&mut self, (shard, holding): (u32, u32)) -> u32 {
-        let new = Member { holds: 0, shard, holding, version: 0, previous: END, next: END, standing: Standing::Loose };
+    /// Adds a position.
+    pub(super) fn add(&mut self, of: Ranked) -> u32 {
+        let new = Member { of, version: 0, at: 0, level: MIDDLE, standing: Standing::Loose };
         if let Some(at) = self.free.pop() {
             let version = self.records[at as usize].version;
             self.records[at as usize] = Member { version, ..new };
@@ -137,13 +143,24 @@ impl Members {
     /// The shards and holdings of all.
     pub(super) fn holdings(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         let living = self.records.iter().filter(|member| member.standing != Standing::Free);
-        living.map(|member| (member.shard, member.holding))
+        living.map(|member| (member.of.shard, member.of.holding))
     }
 
-    /// The shard and the holding of a member.
-    pub(super) fn place(&self, at: u32) -> (u32, u32) {
-        let member = &self.records[at as usize];
-        (member.shard, member.holding)
+    /// The position of a member.
+    #[inline]
+    pub(super) fn ranked(&self, at: u32) -> Ranked {
+        self.records[at as usize].of
+    }
+
+    /// A member's position is in another pool, maybe.
+    pub(super) fn set_ranked(&mut self, at: u32, of: Ranked) {
+        self.records[at as usize].of = of;
+    }
+
+    /// The level that it was bounded within last.
+    #[inline]
+    pub(super) fn level(&self, at: u32) -> u8 {
+        self.records[at as usize].level
     }
 
     pub(super) fn standing(&self, at: u32) -> Standing {
@@ -162,18 +179,14 @@ impl Members {
 
     /// A member has neither estimate nor bound from now on.
     pub(super) fn loosen(&mut self, at: u32) {
-        let Member { previous, next, standing, .. } = self.records[at as usize];
-        match standing {
+        match self.standing(at) {
             Standing::Cold(level) => {
-                match previous {
-                    END => self.heads[usize::from(level)] = next,
-                    previous => self.records[previous as usize].next = next,
-                }
-                if next != END {
-                    self.records[next as usize].previous = previous;
-                }
+                let place = self.records[at as usize].at;
+                let moved = self.by_level.remove(level, place);
+                self.records[moved as usize].at = place;
                 self.cold -= 1;
             }
+            Standing::Losing => self.losing -= 1,
             Standing::Hot => self.hot -= 1,
             Standing::Free | Standing::Loose | Standing::Scored | Standing::Stale => {}
         }
@@ -224,18 +237,52 @@ impl Members {
         self.estimates = BinaryHeap::from(estimates);
     }
 
-    /// A loose member is cold from now on, and bounded within a level.
-    pub(super) fn cool(&mut self, at: u32, Bounded { level, holds, grade }: Bounded) {
-        debug_assert_eq!(self.standing(at), Standing::Loose, "bounded twice: a kernel bug");
-        let first = std::mem::replace(&mut self.heads[usize::from(level)], at);
-        if first != END {
-            self.records[first as usize].previous = at;
+    /// A member that is loose, or cold, is cold from now on.
+    pub(super) fn cool(&mut self, at: u32, behind: Behind) {
+        match behind {
+            Behind::Bounded(bounded) => self.cool_within(at, bounded),
+            Behind::Losing(edge) => self.cool_losing(at, edge),
         }
+    }
+
+    /// A member is bounded within a level. A bound that was at least as high, of the same level, stays.
+    fn cool_within(&mut self, at: u32, Bounded { level, holds, grade }: Bounded) {
+        if self.standing(at) == Standing::Cold(level) {
+            let entry = self.by_level.entry(self.records[at as usize].at);
+            entry.holds = holds;
+            if grade <= entry.grade {
+                return;
+            }
+            entry.grade = grade;
+            let member = &mut self.records[at as usize];
+            member.version = member.version.wrapping_add(1);
+        } else {
+            self.loosen(at);
+            let place = self.by_level.push(level, Entry { holds, grade, member: at });
+            let member = &mut self.records[at as usize];
+            (member.at, member.level, member.standing) = (place, level, Standing::Cold(level));
+            self.cold += 1;
+        }
+        self.put_bound(at, grade);
+    }
+
+    /// A member loses until its mark goes beyond an edge.
+    fn cool_losing(&mut self, at: u32, edge: Edge) {
+        self.loosen(at);
         let member = &mut self.records[at as usize];
-        (member.previous, member.next) = (END, first);
-        (member.holds, member.standing) = (holds, Standing::Cold(level));
-        self.cold += 1;
-        if self.bounds.len() > 2 * self.cold + SLACK {
+        member.standing = Standing::Losing;
+        let version = member.version;
+        self.losing += 1;
+        if self.edges.len() > 2 * self.losing + SLACK {
+            let records = &self.records;
+            self.edges.retain(|at| records[at.member as usize].version == at.version);
+        }
+        self.edges.push(AtEdge { edge, member: at, version });
+        self.put_bound(at, HIGHEST_LOSS);
+    }
+
+    fn put_bound(&mut self, at: u32, grade: Grade) {
+        if self.bounds.len() > 2 * (self.cold + self.losing) + SLACK {
             let records = &self.records;
             self.bounds.retain(|bound| is_living(records, bound));
         }
@@ -260,19 +307,24 @@ impl Members {
         Some(at)
     }
 
-    /// Loosens those whose bounds hold no longer: of each level who holds any of the instruments whose marks have left their
-    /// ranges.
-    pub(super) fn loosen_exited(&mut self, exited: &[u64; LEVELS], loosened: &mut Vec<u32>) {
-        for (level, &exited) in exited.iter().enumerate().filter(|(_, exited)| **exited != 0) {
-            let mut at = self.heads[level];
-            while at != END {
-                let Member { next, holds, .. } = self.records[at as usize];
-                if holds & exited != 0 {
-                    self.loosen(at);
-                    loosened.push(at);
-                }
-                at = next;
+    /// Tells who may have begun to gain, since its mark is here now.
+    pub(super) fn collect_gaining(&mut self, mark: Edge, members: &mut Vec<u32>) {
+        while let Some(&first) = self.edges.peek()
+            && first.edge > mark
+        {
+            self.edges.pop();
+            if self.records[first.member as usize].version == first.version {
+                self.loosen(first.member);
+                members.push(first.member);
             }
+        }
+    }
+
+    /// Tells who must be bounded anew: of each level who depends on any of the instruments whose marks have left their ranges.
+    pub(super) fn collect_exited(&self, exited: &[Bits; LEVELS], members: &mut Vec<u32>) {
+        for (level, &exited) in exited.iter().enumerate().filter(|(_, exited)| **exited != 0) {
+            let depends = |entry: &&Entry| entry.holds & exited != 0;
+            members.extend(self.by_level.of(level).filter(depends).map(|entry| entry.member));
         }
     }
 }

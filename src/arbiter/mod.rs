@@ -6,6 +6,7 @@
 mod adl;
 mod drawdown;
 mod ledger;
+mod level_lists;
 mod members;
 mod pro_rata;
 mod queue;

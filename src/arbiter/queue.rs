@@ -2,7 +2,8 @@
 //!
 //! To score everybody costs milliseconds, and a crash asks for every bankrupt pool. So of most members a queue knows only the
 //! most that their score can be ([`Members`]), each within ranges of the marks as wide as keep it well below those who are
-//! asked: who is far from the head is looked at again only when marks have gone far. The few near the head are hot: estimated
+//! asked: who is far from the head is looked at again only when marks have gone far; and who loses, not before its own mark has come to where it may
+//! gain. The few near the head are hot: estimated
 //! anew whenever marks have moved. Whoever is asked for the next in rank takes the best of those that are scored exactly while
 //! it is above all estimates and bounds, and else scores the one with the highest estimate, or heats those with the highest
 //! bounds. While marks stand still, scores stay from claim to claim, but for pools that have changed.
@@ -11,8 +12,10 @@
 
 use super::members::{Bound, Highest, Members, Standing};
 use super::queues::Places;
-use crate::market::{AdlRank, InstrumentId, Market};
-use crate::shard::{Candidate, Grade, LEVELS, MarkLevels, Shard, fetch};
+use crate::market::{InstrumentId, Market};
+use crate::shard::{
+    Behind, Candidate, Edge, Grade, LEVELS, MarkLevels, Portfolios, Ranked, Ranking, Shard, is_profitable,
+};
 
 /// How many are better hot, at least. Few where the order is checked, so that tests with few accounts go by the bounds too.
 const HOT: usize = if cfg!(debug_assertions) { 2 } else { 16 };
@@ -27,6 +30,26 @@ const BATCH: usize = 16;
 #[cfg(debug_assertions)]
 const FEW: usize = 64;
 
+/// All that is ranked.
+#[derive(Debug)]
+pub(super) struct World<'a> {
+    pub(super) market: &'a Market,
+    pub(super) shards: &'a [Box<Shard>],
+    pub(super) portfolios: &'a mut Portfolios,
+}
+
+impl World<'_> {
+    /// A position, to be ranked.
+    fn rank(&self, (shard, holding): (u32, u32)) -> Ranked {
+        self.shards[shard as usize].ranked(holding)
+    }
+
+    /// Has the portfolio of a position at hand.
+    fn ensure(&mut self, of: Ranked) {
+        self.portfolios.ensure(self.market, &self.shards[of.shard as usize], of.pool);
+    }
+}
+
 /// A member, as it was scored.
 #[derive(Clone, Copy, Debug)]
 struct Scored {
@@ -38,8 +61,10 @@ struct Scored {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     /// By what it ranks; none: nobody has asked yet.
-    rank_by: Option<AdlRank>,
+    ranking: Option<Ranking>,
     levels: MarkLevels,
+    /// Its side.
+    long: bool,
     members: Members,
     /// The decision of the last pass, from 1.
     decision: u64,
@@ -69,7 +94,7 @@ pub(super) struct Queue {
 impl Queue {
     /// Whether it was asked before, and must hear of changes.
     pub(super) fn is_live(&self) -> bool {
-        self.rank_by.is_some()
+        self.ranking.is_some()
     }
 
     /// The pool of a holding has changed.
@@ -80,41 +105,40 @@ impl Queue {
     /// Begins a pass from the head of the queue of one side of an instrument.
     pub(super) fn begin(
         &mut self,
-        market: &Market,
-        shards: &[Box<Shard>],
+        world: &mut World<'_>,
         side: (InstrumentId, bool),
         decision: u64,
         places: &mut Places,
     ) {
-        let rank_by = market.instrument(side.0).spec.adl.rank;
+        let ranking = Ranking::of(world.market, side.0);
         let renewed = std::mem::replace(&mut self.decision, decision) != decision;
         self.work.clear();
         let mut culled = false;
-        if self.rank_by == Some(rank_by) {
-            self.take_changes(market, shards, side.1, places);
+        if self.ranking == Some(ranking) {
+            self.take_changes(world, ranking, side.1, places);
             if renewed {
-                culled = self.follow_marks(market, shards);
+                culled = self.follow_marks(world, ranking);
             }
         } else {
-            self.rank_by = Some(rank_by);
-            self.build(market, shards, side, places);
+            self.ranking = Some(ranking);
+            self.build(world, ranking, side, places);
             culled = true;
         }
-        self.bound_work(market, shards);
+        self.bound_work(world, ranking);
         if culled {
             self.most_hot = 2 * self.members.hot().max(self.wanted());
         }
         self.next = self.start;
         #[cfg(debug_assertions)]
-        self.score_few(market, shards, side);
+        self.score_few(world, side);
     }
 
     #[cfg(debug_assertions)]
-    fn score_few(&mut self, market: &Market, shards: &[Box<Shard>], (instrument, long): (InstrumentId, bool)) {
+    fn score_few(&mut self, world: &World<'_>, (instrument, long): (InstrumentId, bool)) {
         self.expected.clear();
         if self.members.len() <= FEW {
-            for shard in shards {
-                shard.collect_queue(market, instrument, long, &mut self.expected);
+            for shard in world.shards {
+                shard.collect_queue(world.market, instrument, long, &mut self.expected);
             }
             self.expected.sort_unstable_by_key(Candidate::rank_key);
             debug_assert_eq!(self.expected.len(), self.members.len(), "somebody is missing: a kernel bug");
@@ -124,11 +148,12 @@ impl Queue {
     /// Enters everybody.
     fn build(
         &mut self,
-        market: &Market,
-        shards: &[Box<Shard>],
+        world: &mut World<'_>,
+        ranking: Ranking,
         (instrument, long): (InstrumentId, bool),
         places: &mut Places,
     ) {
+        let World { market, shards, .. } = *world;
         for &holding in &self.told {
             places.look(holding, long);
         }
@@ -152,24 +177,26 @@ impl Queue {
         for shard in shards {
             for &at in shard.holders(instrument).iter().filter(|&&at| shard.is_on(at, long)) {
                 let holding = (shard.number(), at);
-                let member = self.members.add(holding);
+                let member = self.members.add(world.rank(holding));
                 places.set(holding, long, Some(member));
                 self.work.push(member);
             }
         }
         let mut exited = [0; LEVELS];
+        self.levels = MarkLevels::new(instrument);
+        self.long = long;
         self.levels.follow(market, &mut exited);
         self.reach = 0;
-        self.guess_cut(market, shards);
+        self.guess_cut(world, ranking);
     }
 
     /// Guesses from a sample of all members where those end who are asked for.
-    fn guess_cut(&mut self, market: &Market, shards: &[Box<Shard>]) {
+    fn guess_cut(&mut self, world: &mut World<'_>, ranking: Ranking) {
         let all = self.work.len();
         let mut sample = [0; SAMPLE];
         let mut count = 0;
         for (grade, &member) in sample.iter_mut().zip(self.work.iter().step_by(all.div_ceil(SAMPLE).max(1))) {
-            *grade = estimate(&self.members, market, shards, member);
+            *grade = self.estimate(world, ranking, member);
             count += 1;
         }
         let place = (count * HOT / all.max(1)).max(1).min(count.saturating_sub(1));
@@ -178,19 +205,20 @@ impl Queue {
     }
 
     /// Takes in which pools have changed: who has left, who has come, whose score or bound holds no longer.
-    fn take_changes(&mut self, market: &Market, shards: &[Box<Shard>], long: bool, places: &mut Places) {
+    fn take_changes(&mut self, world: &mut World<'_>, ranking: Ranking, long: bool, places: &mut Places) {
         let mut stale = 0;
         for &holding in &self.told {
             places.look(holding, long);
-            let stands = shards[holding.0 as usize].is_on(holding.1, long);
+            let stands = world.shards[holding.0 as usize].is_on(holding.1, long);
             let Some(member) = places.member(holding, long) else {
                 if stands {
-                    let member = self.members.add(holding);
+                    let member = self.members.add(world.rank(holding));
                     places.set(holding, long, Some(member));
                     self.work.push(member);
                 }
                 continue;
             };
+            self.members.set_ranked(member, world.rank(holding));
             let standing = self.members.standing(member);
             if standing == Standing::Scored {
                 self.members.set_stale(member);
@@ -199,7 +227,7 @@ impl Queue {
             if !stands {
                 places.set(holding, long, None);
                 self.gone.push(member);
-            } else if matches!(standing, Standing::Cold(_)) {
+            } else if matches!(standing, Standing::Cold(_) | Standing::Losing) {
                 self.members.loosen(member);
                 self.work.push(member);
             } else {
@@ -211,9 +239,9 @@ impl Queue {
         for member in self.gone.drain(..) {
             self.members.remove(member);
         }
-        for member in self.changed.drain(..) {
+        while let Some(member) = self.changed.pop() {
             self.members.loosen(member);
-            let grade = estimate(&self.members, market, shards, member);
+            let grade = self.estimate(world, ranking, member);
             self.members.heat(member, grade);
         }
     }
@@ -241,20 +269,22 @@ impl Queue {
     /// Marks may have moved: who is hot is estimated anew, and whose bound holds no longer is to be bounded anew. Where far more
     /// are hot than passes need, the last are to be bounded too. A pass that went far is forgotten in time, and so is that many
     /// could not be bounded.
-    fn follow_marks(&mut self, market: &Market, shards: &[Box<Shard>]) -> bool {
+    fn follow_marks(&mut self, world: &mut World<'_>, ranking: Ranking) -> bool {
         self.reach -= self.reach.div_ceil(8);
         self.most_hot -= self.most_hot / 64;
         let mut exited = [0; LEVELS];
-        if !self.levels.follow(market, &mut exited) {
+        if !self.levels.follow(world.market, &mut exited) {
             return false;
         }
-        self.members.loosen_exited(&exited, &mut self.work);
+        let mark = self.levels.now()[self.levels.instrument() as usize].low;
+        self.members.collect_gaining(Edge::of(self.long, mark), &mut self.work);
+        self.members.collect_exited(&exited, &mut self.work);
         let start = std::mem::take(&mut self.start);
         let mut estimates = self.members.take_estimates(self.scored.drain(..).skip(start).map(|scored| scored.member));
         for batch in estimates.chunks_mut(BATCH) {
-            self.fetch(shards, batch.iter().map(|bound| bound.member));
+            self.fetch(world, batch.iter().map(|bound| bound.member));
             for bound in batch {
-                bound.grade = estimate(&self.members, market, shards, bound.member);
+                bound.grade = self.estimate(world, ranking, bound.member);
             }
         }
         let wanted = self.wanted();
@@ -281,47 +311,73 @@ impl Queue {
     }
 
     /// Bounds the members of `work` anew, or heats them.
-    fn bound_work(&mut self, market: &Market, shards: &[Box<Shard>]) {
+    fn bound_work(&mut self, world: &mut World<'_>, ranking: Ranking) {
         let work = std::mem::take(&mut self.work);
         for batch in work.chunks(BATCH) {
             if batch.len() > 1 {
-                self.fetch(shards, batch.iter().copied());
+                self.fetch(world, batch.iter().copied());
             }
             for &member in batch {
-                self.place(market, shards, member);
+                self.place(world, ranking, member);
             }
         }
         self.work = work;
     }
 
-    /// Has the records of some members fetched from memory, all at once.
-    fn fetch(&self, shards: &[Box<Shard>], batch: impl ExactSizeIterator<Item = u32>) {
+    /// Has what some members are ranked by fetched from memory, all at once.
+    fn fetch(&self, world: &World<'_>, batch: impl ExactSizeIterator<Item = u32>) {
         let mut at = [(0, 0); BATCH];
         let count = batch.len();
         for (at, member) in at.iter_mut().zip(batch) {
-            *at = self.members.place(member);
+            let of = self.members.ranked(member);
+            *at = (of.shard, of.pool);
         }
-        fetch::<BATCH>(shards, &at[..count]);
+        world.portfolios.fetch::<BATCH>(&at[..count]);
     }
 
-    /// Bounds a loose member below those who are asked for; where it is too near to them, it is hot.
-    fn place(&mut self, market: &Market, shards: &[Box<Shard>], member: u32) {
-        let (shard, holding) = self.members.place(member);
-        let bounded = self.cut.and_then(|cut| shards[shard as usize].bound_below(market, holding, cut, &self.levels));
-        if let Some(bounded) = bounded {
+    /// Bounds a member below those who are asked for; where it is too near to them, it is hot.
+    fn place(&mut self, world: &mut World<'_>, ranking: Ranking, member: u32) {
+        if let Some(behind) = self.cut.and_then(|cut| self.behind(world, ranking, member, cut)) {
             debug_assert!(
-                bounded.grade >= score(&self.members, market, shards, member).candidate.grade(),
+                {
+                    let is = score(&self.members, world, member).candidate;
+                    match behind {
+                        Behind::Bounded(bounded) => is.grade() <= bounded.grade,
+                        Behind::Losing(_) => !is.profitable,
+                    }
+                },
                 "a score beyond its bound: a kernel bug"
             );
-            self.members.cool(member, bounded);
+            self.members.cool(member, behind);
         } else {
-            let grade = estimate(&self.members, market, shards, member);
+            self.members.loosen(member);
+            let grade = self.estimate(world, ranking, member);
             self.members.heat(member, grade);
         }
     }
 
+    /// Why a member is behind those who are asked for, if it is far enough.
+    fn behind(&self, world: &mut World<'_>, ranking: Ranking, member: u32, cut: Grade) -> Option<Behind> {
+        let (of, level) = (self.members.ranked(member), self.members.level(member));
+        if is_profitable(cut)
+            && let Some(edge) = world.shards[of.shard as usize].losing(world.market, of.holding)
+        {
+            return Some(Behind::Losing(edge));
+        }
+        world.ensure(of);
+        world.portfolios.bound_below(of, cut, level, &self.levels, &ranking).map(Behind::Bounded)
+    }
+
+    /// What the score of a member does not exceed at the present marks.
+    fn estimate(&self, world: &mut World<'_>, ranking: Ranking, member: u32) -> Grade {
+        let of = self.members.ranked(member);
+        world.ensure(of);
+        let most = world.portfolios.most(of, self.levels.now(), &ranking);
+        most.unwrap_or_else(|| score(&self.members, world, member).candidate.grade())
+    }
+
     /// The next candidate by rank, and its rank from 1.
-    pub(super) fn next(&mut self, market: &Market, shards: &[Box<Shard>]) -> Option<(Candidate, u32)> {
+    pub(super) fn next(&mut self, world: &mut World<'_>) -> Option<(Candidate, u32)> {
         let next = loop {
             let best = self.scored.get(self.next).map(|scored| scored.candidate);
             let Some(highest) = self.members.highest() else { break best };
@@ -330,8 +386,8 @@ impl Queue {
                 break best; // a tie goes by account
             }
             match highest {
-                Highest::Estimate(_) => self.score_highest(market, shards),
-                Highest::Bound(_) => self.heat_more(market, shards),
+                Highest::Estimate(_) => self.score_highest(world),
+                Highest::Bound(_) => self.heat_more(world),
             }
         };
         #[cfg(debug_assertions)]
@@ -346,9 +402,9 @@ impl Queue {
     }
 
     /// Scores the one with the highest estimate, and puts it in order with the others.
-    fn score_highest(&mut self, market: &Market, shards: &[Box<Shard>]) {
+    fn score_highest(&mut self, world: &mut World<'_>) {
         let Some(Bound { grade, member, .. }) = self.members.score_highest() else { return };
-        let scored = score(&self.members, market, shards, member);
+        let scored = score(&self.members, world, member);
         debug_assert!(scored.candidate.grade() <= grade, "a score beyond its estimate: a kernel bug");
         let key = scored.candidate.rank_key();
         // What the pass has gone by comes before.
@@ -364,7 +420,8 @@ impl Queue {
     }
 
     /// Estimates those with the highest bounds: ever more, the further a pass goes.
-    fn heat_more(&mut self, market: &Market, shards: &[Box<Shard>]) {
+    fn heat_more(&mut self, world: &mut World<'_>) {
+        let Some(ranking) = self.ranking else { return };
         self.work.clear();
         let wanted = (HOT / 2).max((self.next - self.start) / 2);
         while self.work.len() < wanted
@@ -374,9 +431,9 @@ impl Queue {
         }
         let work = std::mem::take(&mut self.work);
         for batch in work.chunks(BATCH) {
-            self.fetch(shards, batch.iter().copied());
+            self.fetch(world, batch.iter().copied());
             for &member in batch {
-                let grade = estimate(&self.members, market, shards, member);
+                let grade = self.estimate(world, ranking, member);
                 self.members.heat(member, grade);
             }
         }
@@ -384,16 +441,10 @@ impl Queue {
     }
 }
 
-/// What the score of a member does not exceed at the present marks.
-fn estimate(members: &Members, market: &Market, shards: &[Box<Shard>], member: u32) -> Grade {
-    let (shard, holding) = members.place(member);
-    shards[shard as usize].estimate(market, holding)
-}
-
 /// The exact score of a member.
-fn score(members: &Members, market: &Market, shards: &[Box<Shard>], member: u32) -> Scored {
-    let (shard, holding) = members.place(member);
-    Scored { candidate: shards[shard as usize].candidate(market, holding), member }
+fn score(members: &Members, world: &World<'_>, member: u32) -> Scored {
+    let of = members.ranked(member);
+    Scored { candidate: world.shards[of.shard as usize].candidate(world.market, of.holding), member }
 }
 
 /// The whole queue of one side of an instrument, first to be deleveraged first.

@@ -3,9 +3,9 @@
 //! A queue lives from the first time that somebody asks it. From then on it must hear of every pool that changes: shards note
 //! them, and before any queue is asked, all of them are told.
 
-use super::queue::Queue;
+use super::queue::{Queue, World};
 use crate::market::{InstrumentId, Market};
-use crate::shard::Shard;
+use crate::shard::{Candidate, Portfolios, Shard};
 
 /// Whether a queue was told that a holding changed, and has not looked yet.
 const TOLD: u32 = 1 << 31;
@@ -56,8 +56,23 @@ pub(super) struct Queues {
     /// Of the shorts, and of the longs.
     by_instrument: Vec<[Queue; 2]>,
     places: Places,
+    portfolios: Portfolios,
     /// Whether any was ever asked.
     live: bool,
+}
+
+/// A pass through a queue.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    queue: &'a mut Queue,
+    portfolios: &'a mut Portfolios,
+}
+
+impl Pass<'_> {
+    /// The next candidate by rank, and its rank from 1.
+    pub(super) fn next(&mut self, market: &Market, shards: &[Box<Shard>]) -> Option<(Candidate, u32)> {
+        self.queue.next(&mut World { market, shards, portfolios: self.portfolios })
+    }
 }
 
 impl Queues {
@@ -72,7 +87,7 @@ impl Queues {
         shards: &mut [Box<Shard>],
         side: (InstrumentId, bool),
         decision: u64,
-    ) -> &mut Queue {
+    ) -> Pass<'_> {
         if !self.live {
             self.live = true;
             for shard in shards.iter_mut() {
@@ -80,18 +95,20 @@ impl Queues {
             }
         }
         self.places.follow(shards);
-        self.tell_changes(shards);
+        self.portfolios.follow(market, shards);
+        self.tell_changes(market, shards);
         let queue = &mut self.by_instrument[side.0.index()][usize::from(side.1)];
-        queue.begin(market, shards, side, decision, &mut self.places);
-        queue
+        let mut world = World { market, shards, portfolios: &mut self.portfolios };
+        queue.begin(&mut world, side, decision, &mut self.places);
+        Pass { queue, portfolios: &mut self.portfolios }
     }
 
     /// Tells the queues whose pools have changed.
-    fn tell_changes(&mut self, shards: &mut [Box<Shard>]) {
-        let Self { by_instrument, places, .. } = self;
+    fn tell_changes(&mut self, market: &Market, shards: &mut [Box<Shard>]) {
+        let Self { by_instrument, places, portfolios, .. } = self;
         for shard in shards {
             let number = shard.number();
-            shard.take_changes(|instrument, holding, quantity| {
+            shard.take_changes(market, portfolios, |instrument, holding, quantity| {
                 for long in [false, true] {
                     let queue = &mut by_instrument[instrument.index()][usize::from(long)];
                     let place = places.at((number, holding), long);

@@ -18,6 +18,8 @@ pub struct Instrument {
     pub(crate) given_ns: u64,
     /// While its rules change: the same under those that go, for accounts that have not gone over yet.
     pub(crate) before: Option<Box<Self>>,
+    /// How often its rules were changed.
+    pub(crate) changes: u32,
     /// What keeps the mark frozen.
     pub frozen: Frozen,
     /// By its rules a mark that is given is set at once: it is not computed, grows not old, and passes no airlock.
@@ -51,6 +53,7 @@ impl Instrument {
             mark: None,
             given_ns: 0,
             before: None,
+            changes: 0,
             frozen,
             sets_at_once: sets_at_once(&spec),
             mode: Mode::Normal,
@@ -92,6 +95,7 @@ impl Instrument {
     pub(crate) fn change_rules(&mut self, spec: InstrumentSpec, now_ns: u64) -> bool {
         let before = Box::new(Self { before: None, ..self.clone() });
         self.spec = spec;
+        self.changes = self.changes.wrapping_add(1);
         let (from, to) = (&before.spec.prices, &self.spec.prices);
         if from.mark.is_computed() && !to.mark.is_computed() {
             self.given_ns = now_ns; // a mark that was computed counts as given now

@@ -1,8 +1,8 @@
 //! Auto-deleveraging, as far as it concerns one shard: who stands on the other side, at what score, and their trades.
 
 use super::scores::{pnl_leverage, pnl_margin_ratio, profit_notional};
-use super::store::{Holding, NONE};
-use super::{Margin, Shard};
+use super::store::Holding;
+use super::{Margin, Portfolios, Ranked, Shard};
 use crate::contract::Valuation;
 use crate::event::Events;
 use crate::market::{AdlRank, InstrumentId, Market};
@@ -52,30 +52,16 @@ pub(super) fn grade(profitable: bool, score: I64F64) -> Grade {
     signed_grade(profitable, if score < 0 { !graded } else { graded })
 }
 
+/// Whether a grade is of a profitable position.
+#[inline]
+pub(crate) fn is_profitable(grade: Grade) -> bool {
+    grade > 0
+}
+
 /// Whoever gains is before whoever does not.
 #[inline]
 pub(super) fn signed_grade(profitable: bool, graded: i64) -> Grade {
     if profitable { graded - (i64::MIN >> 1) } else { graded + (i64::MIN >> 1) }
-}
-
-/// Has the records that some scores depend on fetched from memory, those of one kind for all at once.
-pub(crate) fn fetch<const N: usize>(shards: &[Box<Shard>], places: &[(u32, u32)]) {
-    const POSITIONS: usize = 3;
-    let mut at = [0; N];
-    for (at, &(shard, holding)) in at.iter_mut().zip(places) {
-        *at = shards[shard as usize].holdings[holding as usize].pool;
-    }
-    for (at, &(shard, _)) in at.iter_mut().zip(places) {
-        let pool = &shards[shard as usize].pools[*at as usize];
-        *at = std::hint::black_box((pool.collateral, pool.first_holding)).1;
-    }
-    for _ in 0..POSITIONS {
-        for (at, &(shard, _)) in at.iter_mut().zip(places) {
-            let holding = shards[shard as usize].holdings.get(*at as usize);
-            *at = holding.map_or(NONE, |holding| std::hint::black_box((holding.position.cost, holding.next)).1);
-        }
-    }
-    std::hint::black_box(at);
 }
 
 impl Shard {
@@ -125,15 +111,27 @@ impl Shard {
         }
     }
 
-    /// Visits the holdings of all pools that have changed since the last time, with their instruments and signed lots.
-    pub(crate) fn take_changes(&mut self, mut visit: impl FnMut(InstrumentId, u32, Quantity)) {
+    /// Visits the holdings of all pools that have changed since the last time, with their instruments and signed lots, and makes
+    /// their portfolios anew.
+    pub(crate) fn take_changes(
+        &mut self,
+        market: &Market,
+        portfolios: &mut Portfolios,
+        mut visit: impl FnMut(InstrumentId, u32, Quantity),
+    ) {
         while let Some(pool) = self.changed.pop() {
             self.pools[pool as usize].changed = false;
+            portfolios.refresh(market, self, pool);
             for at in self.holdings_of(pool) {
                 let holding = &self.holdings[at as usize];
                 visit(holding.instrument, at, holding.position.quantity);
             }
         }
+    }
+
+    /// A position, to be ranked.
+    pub(crate) fn ranked(&self, holding: u32) -> Ranked {
+        Ranked { shard: self.number, holding, pool: self.holdings[holding as usize].pool }
     }
 
     /// A position's place in the queue of its side, at the present marks.

@@ -1,289 +1,294 @@
-//! How far a score can go while no mark leaves a range: what an index of the queue of deleveraging is ordered by.
+//! How high a score can be while no mark leaves a range: at the present marks an estimate, within wider ranges a bound.
 //!
-//! Every factor of a score rises or falls with amounts that are monotone in each mark, or nearly so. With each amount at the
-//! end of its range that makes the score highest, the same formula gives a bound: exact in the same arithmetic, so that a
-//! score that reaches it is equal to it, never above.
+//! Floats do it, over copies of the pools ([`Portfolios`]), and decide nothing: each amount is taken at the end of its range that
+//! makes the score highest, and rounded up by more than floats can err. An estimate is hardly ever above its score by what tells
+//! two positions apart; whoever is chosen is scored exactly.
+//!
+//! What a position has gained is part of the equity behind it, so both are taken at the same end of its own range. With the
+//! rest of the pool at its worst, result over share is a quotient `g / (e + g)` for a constant `e`, so it is highest at one of
+//! the ends, as long as the share is more than a quantum; else the highest result over a quantum bounds it.
 
 use super::deleverage::grade;
-use super::margin::maintenance;
-use super::score_estimates::{profitable_score, real};
-use super::scores::{pnl_leverage, pnl_margin_ratio, profit_notional};
+use super::mark_levels::{Bits, LEVELS, MarkLevels, Range, instrument_bit};
+use super::portfolios::{Leg, Portfolios, real, slope};
+use super::score_estimates::{grade_of_loss, grade_of_most, profitable_score};
+use super::score_rates::ERROR;
 use super::store::Holding;
-use super::{Grade, Margin, Shard};
-use crate::contract::Valuation;
+use super::{Grade, Shard};
 use crate::market::{AdlRank, InstrumentId, Market};
-use crate::number::{Price, mul_div_floor};
 use fixed::types::I64F64;
 
-/// By how much a margin can run against its notional, in quanta: its terms are rounded by themselves ([`rounding_loss`]).
-///
-/// [`rounding_loss`]: super::margin::rounding_loss
-const MARGIN_ROUNDING: i128 = 2;
+/// The least that a factor of a score can be, or lose to truncation.
+const FACTOR_STEP: f64 = 1.0 / (1u64 << 32) as f64;
 
-/// How many widths of ranges there are: from about 0.1 % of a mark to 75 %, two to each doubling.
-pub(crate) const LEVELS: usize = 20;
+/// Of the score of those who are asked, so much may a bound come to: it is not to be met at once when that falls.
+const GOAL: f64 = 0.9;
 
-/// The narrowest level goes a mark divided by two to this power up and down, the next half as much again.
-const NARROWEST: usize = 10;
-
-/// Of the part that a mark may go, so much is the half width of its range: somewhere in it, it can go further to one side.
-const TYPICAL: f64 = 0.9;
-
-/// The instrument's bit among those of a pool; instruments may share one.
-#[inline]
-pub(crate) fn instrument_bit(instrument: InstrumentId) -> u64 {
-    1 << (instrument.index() % 64)
+/// What a side is ranked by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Ranking {
+    rank: AdlRank,
+    /// Of the settlement asset, in quanta.
+    whole_unit: f64,
 }
 
-/// By instrument and level: the marks for which bounds hold. Without a mark both ends are 0.
-#[derive(Debug, Default)]
-pub(crate) struct MarkLevels {
-    /// As of the last look.
-    marks: Vec<Price>,
-    ranges: Vec<[(Price, Price); LEVELS]>,
-}
-
-impl MarkLevels {
-    /// The widest level that mostly stays within a part of the marks; none: not even the narrowest does.
-    fn within(part: f64) -> Option<u8> {
-        let times = part * TYPICAL * f64::from(1u32 << NARROWEST);
-        // Two levels to each power of two: the exponent, and whether one half or more is added.
-        let level = || (times.to_bits() >> 51) - (1023 << 1);
-        (times >= 1.0).then(|| level().min(LEVELS as u64 - 1) as u8) // not a number: none
-    }
-
-    fn range_around(mark: Price, level: usize) -> (Price, Price) {
-        let power = mark >> (NARROWEST - level / 2);
-        let width = if level.is_multiple_of(2) { power } else { power + power / 2 };
-        (mark - width, mark.saturating_add(width))
-    }
-
-    /// Follows the marks: where one has left its range, that range is made anew around it, and with it, at that level, all
-    /// others that are about to. Adds, by level, the bits of the instruments whose ranges are others now.
-    /// Whether any mark moved.
-    pub(crate) fn follow(&mut self, market: &Market, exited: &mut [u64; LEVELS]) -> bool {
-        let mut moved = false;
-        for (at, instrument) in market.instruments.iter().enumerate() {
-            let mark = instrument.mark.unwrap_or(0);
-            if at == self.marks.len() {
-                self.marks.push(mark);
-                self.ranges.push(std::array::from_fn(|level| Self::range_around(mark, level)));
-            } else if self.marks[at] != mark {
-                self.marks[at] = mark;
-                moved = true;
-                for (level, &(low, high)) in self.ranges[at].iter().enumerate() {
-                    if !(low..=high).contains(&mark) {
-                        exited[level] |= instrument_bit(InstrumentId(at as u32));
-                    }
-                }
-            }
-        }
-        for (level, exited) in exited.iter_mut().enumerate().filter(|(_, exited)| **exited != 0) {
-            for (at, (&mark, ranges)) in self.marks.iter().zip(&mut self.ranges).enumerate() {
-                let (low, high) = ranges[level];
-                let spare = (high - low) / 16;
-                if mark < low + spare || mark > high - spare {
-                    ranges[level] = Self::range_around(mark, level);
-                    *exited |= instrument_bit(InstrumentId(at as u32));
-                }
-            }
-        }
-        moved
+impl Ranking {
+    pub(crate) fn of(market: &Market, instrument: InstrumentId) -> Self {
+        let spec = &market.instrument(instrument).spec;
+        let whole_unit = real(10i128.pow(market.asset(spec.settle).decimals));
+        Self { rank: spec.adl.rank, whole_unit }
     }
 }
 
-/// What a member of a queue can be bounded by.
+/// A position that is ranked, and its pool; both by their numbers in the shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ranked {
+    pub(crate) shard: u32,
+    pub(crate) holding: u32,
+    pub(crate) pool: u32,
+}
+
+/// Why a member of a queue is behind those who are asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Behind {
+    /// It loses, until its mark goes beyond this: the further one is towards whom it serves, the sooner it comes.
+    Losing(Edge),
+    /// By a bound of its score.
+    Bounded(Bounded),
+}
+
+/// A mark beyond which a losing position may gain: of two of one side, the greater one is reached first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Edge(i64);
+
+impl Edge {
+    /// Of a side: beyond it are higher marks for longs, lower ones for shorts.
+    #[inline]
+    pub(crate) fn of(long: bool, mark: f64) -> Self {
+        let bits = mark.max(0.0).to_bits() as i64; // in the order of floats that are not negative
+        Self(if long { !bits } else { bits })
+    }
+}
+
+/// A bound that holds within the ranges of a level.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounded {
     pub(crate) level: u8,
     /// The bits of the instruments whose marks the bound depends on.
-    pub(crate) holds: u64,
+    pub(crate) holds: Bits,
     pub(crate) grade: Grade,
 }
 
-/// How fast a score can grow, estimated: it is about `gained · factor / equity`. When all marks go by a part `w` in the
-/// position's favour, or against the rest of its pool, `gained` grows by `w · growth`, and `equity` shrinks by `w · gross`.
-///
-/// Floats decide here which level is tried, and nothing else.
+/// A position at both ends of the range of its mark.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    values: [f64; 2],
+    notionals: [f64; 2],
+}
+
+impl Ends {
+    #[inline]
+    fn of(leg: &Leg, inverse: bool, range: Range) -> Self {
+        let values = if range.low == 0.0 {
+            [leg.cost; 2] // without a mark
+        } else if inverse {
+            [leg.slope / range.low, leg.slope / range.high]
+        } else {
+            [leg.slope * range.low, leg.slope * range.high]
+        };
+        Self { values, notionals: values.map(f64::abs) }
+    }
+
+    #[inline]
+    fn most_notional(&self) -> f64 {
+        self.notionals[0].max(self.notionals[1])
+    }
+}
+
+/// What a position can have gained, and what is behind it.
 struct Outlook {
-    gained: f64,
-    growth: f64,
-    factor: f64,
-    equity: f64,
-    gross: f64,
-    /// The bits of the instruments of the pool.
-    holds: u64,
+    /// At either end of its own range.
+    gained: [f64; 2],
+    /// The equity of its pool there, at least.
+    equity: [f64; 2],
+    values: [f64; 2],
+    least_notional: f64,
+    most_notional: f64,
+    cost: f64,
+    collateral: f64,
+    /// What it requires itself, from and to, and what the others do at most.
+    part: [f64; 2],
+    others: f64,
 }
 
 impl Outlook {
-    fn score(&self) -> f64 {
-        if self.equity > 0.0 { self.gained * self.factor / self.equity } else { f64::INFINITY }
+    fn most_gained(&self) -> f64 {
+        self.gained[0].max(self.gained[1])
     }
 
-    /// The part by which all marks can go until the score is about `goal`.
-    fn width(&self, goal: f64) -> f64 {
-        let per_factor = goal / self.factor;
-        (per_factor * self.equity - self.gained) / (self.growth + per_factor * self.gross)
+    fn least_equity(&self) -> f64 {
+        self.equity[0].min(self.equity[1])
+    }
+
+    /// The most that the result over a falling function of the equity can be; `steady` where that is a constant anywhere.
+    fn most_over(&self, steady: bool, over: impl Fn(f64) -> f64) -> f64 {
+        if steady {
+            return self.most_gained() * over(self.least_equity());
+        }
+        let at = |end: usize| self.gained[end].max(0.0) * over(self.equity[end]);
+        at(0).max(at(1))
+    }
+
+    fn grade(&self, ranking: &Ranking) -> Grade {
+        let profitable = self.most_gained() > 0.0;
+        let score = match ranking.rank {
+            AdlRank::PnlLeverage | AdlRank::ProRata => return self.pnl_leverage(),
+            AdlRank::PnlMarginRatio if !profitable => return grade(false, I64F64::ZERO),
+            AdlRank::PnlMarginRatio => {
+                let maintenance = self.others + self.part[1];
+                let ratio = |equity: f64| maintenance / equity.max(1.0);
+                self.most_over(self.least_equity() <= 1.0, ratio) / self.collateral.max(ranking.whole_unit)
+            }
+            AdlRank::ProfitNotional => {
+                let (value, cost) = (self.values.map(f64::abs), self.cost.abs());
+                // Its value and cost are the higher, the further up, or, where they fall with the price, down it is: a value
+                // above zero is a linear long's or an inverse short's.
+                let went = if self.values[0] > 0.0 || self.values[1] > 0.0 {
+                    (value[0].max(value[1]) + 1.0) / cost.max(1.0)
+                } else {
+                    cost / (value[0].min(value[1]) - 1.0).max(1.0)
+                };
+                went * (self.most_notional / self.least_equity().max(1.0))
+            }
+        };
+        grade_of_most(profitable, score * (1.0 + ERROR))
+    }
+
+    fn pnl_leverage(&self) -> Grade {
+        // The notional over a share of equity `E`: `N / (E · MM_i / MM)` is `(N · others / MM_i + N) / E`, and `N / MM_i` is the
+        // higher, the smaller the notional is. The share is rounded down to a whole quantum, and at least one.
+        let least = (self.least_notional * (1.0 - ERROR) - 1.0).max(0.0);
+        let per_part = if self.part[0] > 0.0 { (self.least_notional + 1.0) / self.part[0] } else { f64::MAX };
+        let whole = (per_part * self.others + self.most_notional) * (1.0 + ERROR);
+        let is_steady = |equity: f64| whole >= least * equity * (1.0 - ERROR);
+        let leverage = |equity: f64| {
+            if is_steady(equity) {
+                return self.most_notional;
+            }
+            let exact = whole / equity;
+            exact * least / (least - exact)
+        };
+        let cost = self.cost.abs().max(1.0) * (1.0 - ERROR);
+        if self.most_gained() > 0.0 {
+            let score = self.most_over(is_steady(self.least_equity()), leverage) / cost;
+            return grade_of_most(true, score * (1.0 + ERROR));
+        }
+        let lost = (-self.most_gained() / (cost * (1.0 + 2.0 * ERROR)) * (1.0 - ERROR) - FACTOR_STEP).max(0.0);
+        grade_of_loss(lost / leverage(self.least_equity()).max(FACTOR_STEP) * (1.0 - 2.0 * ERROR))
     }
 }
 
-/// The least and the most that an amount can be, in quanta.
-#[derive(Clone, Copy, Debug)]
-struct Range {
-    least: i128,
-    most: i128,
-}
-
-impl Range {
-    fn of(a: i128, b: i128) -> Self {
-        Self { least: a.min(b), most: a.max(b) }
+impl Portfolios {
+    /// A grade that a position's score does not exceed while all marks stay in their ranges; none: its rules are being
+    /// changed.
+    #[inline]
+    pub(crate) fn most(&self, of: Ranked, ranges: &[Range], ranking: &Ranking) -> Option<Grade> {
+        self.outlook(of, ranges).map(|outlook| outlook.grade(ranking))
     }
 
-    /// Of its size, where it keeps its sign.
-    fn size(self) -> Self {
-        Self::of(self.least.abs(), self.most.abs())
+    fn outlook(&self, of: Ranked, ranges: &[Range]) -> Option<Outlook> {
+        let (collateral, legs) = self.of((of.shard, of.pool));
+        let (mut rest, mut gross, mut others, mut in_change) = (collateral, collateral.abs(), 0.0, false);
+        let mut own = (Ends::default(), &Leg::default(), [0.0; 2]);
+        for leg in legs {
+            let rates = self.rates.of(leg.instrument);
+            let ends = Ends::of(leg, rates.inverse, ranges[leg.instrument as usize]);
+            let (most, cost) = (ends.most_notional(), leg.cost);
+            in_change |= rates.in_change;
+            gross += most + cost.abs();
+            if leg.holding == of.holding {
+                let least = ends.notionals[0].min(ends.notionals[1]);
+                own = (ends, leg, [rates.least(least, leg.added_rate), rates.most(most, leg.added_rate)]);
+            } else {
+                rest += ends.values[0].min(ends.values[1]) - cost;
+                others += rates.most(most, leg.added_rate);
+            }
+        }
+        if in_change {
+            return None;
+        }
+        // Each term is rounded, and each sum; the value of an inverse contract to a whole quantum.
+        let error = gross * (legs.len() as f64 + 16.0) * f64::EPSILON + legs.len() as f64;
+        let (ends, leg, part) = own;
+        let gained = ends.values.map(|value| value - leg.cost);
+        Some(Outlook {
+            gained: gained.map(|gained| gained + error),
+            equity: gained.map(|gained| rest + gained - error),
+            values: ends.values,
+            least_notional: ends.notionals[0].min(ends.notionals[1]),
+            most_notional: ends.most_notional() * (1.0 + ERROR) + 1.0,
+            cost: leg.cost,
+            collateral,
+            part,
+            others,
+        })
     }
-}
 
-/// What a position can be worth and require.
-struct Ranges {
-    value: Range,
-    notional: Range,
-    maintenance: Range,
+    /// Bounds the score of a position below `cut`, within the widest level that keeps it well below, looked for from `near` on;
+    /// none: it is too near, or cannot be bounded at present.
+    pub(crate) fn bound_below(
+        &self,
+        of: Ranked,
+        cut: Grade,
+        near: u8,
+        levels: &MarkLevels,
+        ranking: &Ranking,
+    ) -> Option<Bounded> {
+        let goal = match profitable_score(cut) {
+            Some(score) => grade_of_most(true, score * GOAL),
+            None => cut,
+        };
+        let most = |level: u8| self.most(of, levels.ranges(level), ranking);
+        let mut level = near.min(LEVELS as u8 - 1);
+        let mut grade = most(level)?;
+        if grade < goal {
+            while usize::from(level) + 1 < LEVELS {
+                let wider = most(level + 1)?;
+                if wider >= goal {
+                    break;
+                }
+                (level, grade) = (level + 1, wider);
+            }
+        } else {
+            while grade >= goal && level > 0 {
+                level -= 1;
+                grade = most(level)?;
+            }
+        }
+        let (_, legs) = self.of((of.shard, of.pool));
+        let holds = || legs.iter().map(|leg| instrument_bit(levels.instrument(), leg.instrument)).fold(0, |a, b| a | b);
+        (grade < cut).then(|| Bounded { level, holds: holds(), grade })
+    }
 }
 
 impl Shard {
-    /// Bounds the score of a position below `cut`, within the widest level that probably does; none: it is too near.
-    pub(crate) fn bound_below(&self, market: &Market, at: u32, cut: Grade, levels: &MarkLevels) -> Option<Bounded> {
-        let widest = if let Some(most) = profitable_score(cut) {
-            if let Some(bounded) = self.bound_loss(market, at, levels) {
-                return Some(bounded);
-            }
-            let outlook = self.outlook(market, at);
-            // Who is far below keeps half of that distance, so that not everybody stands close when it falls.
-            let own = outlook.score().max(0.0);
-            let goal = (2.0 * own).clamp(most / 16.0, most).max((own * most).sqrt());
-            let level = if outlook.score() < most { MarkLevels::within(outlook.width(goal)) } else { None };
-            level.map(|level| (level, outlook.holds))
-        } else {
-            Some((LEVELS as u8 / 2, self.outlook(market, at).holds)) // nobody gains: the order hardly ever matters
-        };
-        let (widest, holds) = widest?;
-        let bound = |level| Bounded { level, holds, grade: self.bound(market, at, levels, level) };
-        [widest, widest.saturating_sub(1)].into_iter().map(bound).find(|bound| bound.grade < cut)
-    }
-
-    /// A position that loses so much that it goes on losing within a level ranks behind all that gain: the rest of its pool
-    /// does not matter.
-    fn bound_loss(&self, market: &Market, at: u32, levels: &MarkLevels) -> Option<Bounded> {
-        let holding = &self.holdings[at as usize];
-        let Valuation { value, notional } = holding.position.valuation(market.instrument(holding.instrument));
-        let loss = holding.position.cost - value;
-        if loss <= 0 {
-            return None;
-        }
-        let level = MarkLevels::within(real(loss) / real(notional))?;
-        let ranges = self.ranges(market, holding, (levels, usize::from(level)));
-        let goes_on = ranges.value.most <= holding.position.cost;
-        let grade = grade(false, I64F64::MAX);
-        goes_on.then(|| Bounded { level, holds: instrument_bit(holding.instrument), grade })
-    }
-
-    fn outlook(&self, market: &Market, at: u32) -> Outlook {
-        let own = &self.holdings[at as usize];
-        let collateral = self.pools[own.pool as usize].collateral;
-        let (mut margin, mut holds, mut gross) = (Margin::of(collateral), 0, 0);
-        for other in self.holdings_of(own.pool) {
-            let holding = &self.holdings[other as usize];
-            if holding.position.quantity != 0 {
-                gross += self.add_position(market, holding, &mut margin).0.notional;
-                holds |= instrument_bit(holding.instrument);
-            }
-        }
-        let instrument = self.rules(market, own);
-        let Valuation { value, notional } = own.position.valuation(instrument);
-        let (gained, notional, cost) = (real(value - own.position.cost), real(notional), real(own.position.cost));
-        let (equity, gross, all) = (real(margin.equity), real(gross), real(margin.maintenance));
-        let (gained, growth, factor) = match instrument.spec.adl.rank {
-            AdlRank::PnlLeverage | AdlRank::ProRata => {
-                let part = real(maintenance(instrument, &own.position));
-                (gained, notional, notional / cost.abs().max(1.0) * (all / part))
-            }
-            AdlRank::PnlMarginRatio => {
-                let whole_unit = 10i128.pow(market.asset(instrument.spec.settle).decimals);
-                (gained, notional, all / real(collateral.max(whole_unit)))
-            }
-            AdlRank::ProfitNotional => {
-                let (value, cost) = (real(value).abs().max(1.0), cost.abs().max(1.0));
-                let by_value = (own.position.quantity > 0) != instrument.spec.unit.is_inverse();
-                let went = if by_value { value / cost } else { cost / value };
-                (went * notional, 2.0 * went * notional, 1.0)
-            }
-        };
-        Outlook { gained, growth, factor, equity, gross, holds }
-    }
-
-    /// The grade of the most that a position's score can be within a level.
-    fn bound(&self, market: &Market, at: u32, levels: &MarkLevels, level: u8) -> Grade {
-        let (profitable, score) = self.score_bound(market, at, (levels, usize::from(level)));
-        grade(profitable, score)
-    }
-
-    fn score_bound(&self, market: &Market, at: u32, marks: (&MarkLevels, usize)) -> (bool, I64F64) {
-        let holding = &self.holdings[at as usize];
-        let position = &holding.position;
-        let own = self.ranges(market, holding, marks);
-        let pool = &self.pools[holding.pool as usize];
-        let mut equity = pool.collateral;
-        let mut maintenance = 0;
-        for other in self.holdings_of(holding.pool).map(|other| &self.holdings[other as usize]) {
-            if other.position.quantity != 0 {
-                let ranges = self.ranges(market, other, marks);
-                equity += ranges.value.least - other.position.cost;
-                maintenance += ranges.maintenance.most;
-            }
-        }
-        let unrealised = own.value.most - position.cost;
-        let instrument = market.instrument(holding.instrument);
-        let score = match instrument.spec.adl.rank {
-            AdlRank::PnlLeverage | AdlRank::ProRata => {
-                // The share is least where the position's own margin is, and the others' are not.
-                let part = own.maintenance.least;
-                let whole = maintenance - own.maintenance.most + part;
-                let share = if whole == 0 { equity } else { mul_div_floor(equity.max(0), part, whole) };
-                pnl_leverage(unrealised, position.cost, own.notional.most, share)
-            }
-            AdlRank::PnlMarginRatio => {
-                let whole_unit = 10i128.pow(market.asset(instrument.spec.settle).decimals);
-                pnl_margin_ratio(unrealised, (pool.collateral, whole_unit), maintenance, equity)
-            }
-            AdlRank::ProfitNotional => {
-                let by_value = (position.quantity > 0) != instrument.spec.unit.is_inverse();
-                let value = own.value.size();
-                let (gained, given) = if by_value { (value.most, position.cost) } else { (position.cost, value.least) };
-                profit_notional(gained, given, own.notional.most, equity)
-            }
-        };
-        (unrealised > 0, score)
-    }
-
-    fn ranges(&self, market: &Market, holding: &Holding, (marks, level): (&MarkLevels, usize)) -> Ranges {
-        let instrument = self.rules(market, holding);
-        let position = &holding.position;
-        let [at_low, at_high] = match marks.ranges[holding.instrument.index()][level] {
-            (low @ 1.., high) => [low, high].map(|mark| instrument.valuation(position.quantity, mark)),
-            _ => [Valuation { value: position.cost, notional: position.cost.abs() }; 2],
-        };
-        let notional = Range::of(at_low.notional, at_high.notional);
-        let required = |notional| instrument.maintenance_margin(position.quantity, notional);
-        Ranges {
-            value: Range::of(at_low.value, at_high.value),
-            notional,
-            maintenance: Range {
-                least: (required(notional.least) - MARGIN_ROUNDING).max(0),
-                most: required(notional.most) + MARGIN_ROUNDING,
-            },
-        }
+    /// Where a position that loses may begin to gain: until then it ranks behind all that gain, and the rest of its pool does
+    /// not matter.
+    pub(crate) fn losing(&self, market: &Market, at: u32) -> Option<Edge> {
+        let Holding { position, instrument, .. } = &self.holdings[at as usize];
+        let instrument = market.instrument(*instrument);
+        let (unit, now) = (instrument.spec.unit, instrument.mark? as f64);
+        let (inverse, long) = (unit.is_inverse(), position.quantity > 0);
+        let slope = slope(unit, position.quantity);
+        let (size, cost) = (slope.abs(), real(position.cost) * slope.signum());
+        let error = cost.abs() * ERROR + 2.0;
+        // Its value is a multiple of the mark, or of one over it. A linear long and an inverse short are worth more than nothing, and
+        // lose below their cost; the others lose beyond it.
+        let worth = (if slope > 0.0 { cost - error } else { cost + error }).max(0.0);
+        let at = if inverse { size / worth } else { worth / size };
+        let at = if long { at * (1.0 - ERROR) } else { at * (1.0 + ERROR) };
+        let loses = if long { now <= at } else { now >= at };
+        loses.then(|| Edge::of(long, at))
     }
 }
 
@@ -296,34 +301,36 @@ mod tests {
     use crate::kernel::{Kernel, Settings};
     use crate::market::{AdlPolicy, AssetId, FundId, InstrumentSpec};
     use crate::shard::Shards;
+    use crate::slope::{SizeStep, Slope};
     use crate::tiers::{TierRow, TierRule, TierTable};
     use proptest::prelude::*;
 
     const ACCOUNTS: u64 = 12;
     const START: i64 = 1_000;
 
-    /// Three contracts of each kind of margin: linear ones and an inverse one.
+    /// Contracts of each kind of margin, linear ones and inverse ones.
     fn instruments(rank: AdlRank) -> Vec<InstrumentSpec> {
         let grid = Grid::new("1".parse().unwrap()).unwrap();
         let row = |cap, mmr_ppb| TierRow { cap, mmr_ppb, max_leverage: 100, deduction: None };
         let rows = [row(9_000, 13_000_001), row(30_000, 77_000_003), row(1 << 50, 210_000_007)];
-        let spec = |symbol: &str, unit, rule| InstrumentSpec {
+        let table = |rule| TierTable::new(rule, &rows).unwrap();
+        let by_size = |step| {
+            let slope = Slope { base_ppb: 13_000_001, slope_ppb: 1_700_003, im_base_ppb: 20_000_000, step };
+            TierTable::linear(slope).unwrap()
+        };
+        let spec = |symbol: &str, unit, tiers: TierTable| InstrumentSpec {
             taker_fee_ppb: 1_000_003,
             adl: AdlPolicy { rank, ..AdlPolicy::default() },
-            close_fee_in_mm: rule == TierRule::Step,
-            ..InstrumentSpec::new(
-                symbol,
-                AssetId(0),
-                FundId(0),
-                (grid, grid),
-                unit,
-                TierTable::new(rule, &rows).unwrap(),
-            )
+            close_fee_in_mm: tiers.rule() == TierRule::Step,
+            ..InstrumentSpec::new(symbol, AssetId(0), FundId(0), (grid, grid), unit, tiers)
         };
+        let inverse = Unit::Inverse { numerator: 7_000_000, denominator: 3 };
         vec![
-            spec("A", Unit::Linear(1), TierRule::Marginal),
-            spec("B", Unit::Linear(3), TierRule::Step),
-            spec("C", Unit::Inverse { numerator: 7_000_000, denominator: 3 }, TierRule::Marginal),
+            spec("A", Unit::Linear(1), table(TierRule::Marginal)),
+            spec("B", Unit::Linear(3), table(TierRule::Step)),
+            spec("C", inverse, table(TierRule::Marginal)),
+            spec("D", Unit::Linear(2), by_size(SizeStep { numerator: 3, denominator: 2 })),
+            spec("E", inverse, by_size(SizeStep { numerator: 1, denominator: 1_000 })),
         ]
     }
 
@@ -378,40 +385,75 @@ mod tests {
         #[test]
         fn no_score_exceeds_its_bound_while_marks_stay_in_their_ranges(
             draws in prop::collection::vec(any::<u16>(), 60),
-            level in 0..LEVELS,
+            level in 0..LEVELS as u8,
             rank in prop::sample::select(vec![AdlRank::PnlLeverage, AdlRank::PnlMarginRatio, AdlRank::ProfitNotional]),
-            moves in prop::collection::vec(prop::array::uniform3(0..=4i64), 12),
+            moves in prop::collection::vec(prop::array::uniform5(0..=4i64), 12),
         ) {
             let (mut market, shards) = world(rank, &draws);
-            let mut marks = MarkLevels::default();
-            let mut exited = [0; LEVELS];
-            marks.follow(&market, &mut exited);
-            for instrument in [0, 1, 2].map(InstrumentId) {
+            let mut portfolios = Portfolios::default();
+            portfolios.follow(&market, &shards);
+            for instrument in [0, 1, 2, 3, 4].map(InstrumentId) {
+                let (mut marks, mut exited) = (MarkLevels::new(instrument), [0; LEVELS]);
+                marks.follow(&market, &mut exited);
+                let ranking = Ranking::of(&market, instrument);
                 let bounds: Vec<_> = shards[0]
                     .holders(instrument)
                     .iter()
-                    .map(|&at| (at, shards[0].score_bound(&market, at, (&marks, level)), shards[0].bound(&market, at, &marks, level as u8)))
+                    .map(|&at| {
+                        let of = shards[0].ranked(at);
+                        portfolios.ensure(&market, &shards[0], of.pool);
+                        let cut = shards[0].candidate(&market, at).grade() + (1 << 50);
+                        let below = match shards[0].losing(&market, at) {
+                            Some(edge) => Some(Behind::Losing(edge)),
+                            None => portfolios.bound_below(of, cut, level, &marks, &ranking).map(Behind::Bounded),
+                        };
+                        (of, portfolios.most(of, marks.ranges(level), &ranking).unwrap(), below)
+                    })
                     .collect();
                 for steps in &moves {
-                    for ((at, ranges), step) in market.instruments.iter_mut().zip(&marks.ranges).zip(steps) {
-                        let (low, high) = ranges[level];
-                        at.mark = Some(low + (high - low) * step / 4);
-                    }
-                    marks.follow(&market, &mut exited);
-                    prop_assert_eq!(exited[level], 0);
-                    exited = [0; LEVELS];
-                    for &(at, bound, grade) in &bounds {
-                        let is = shards[0].candidate(&market, at);
-                        prop_assert!((is.profitable, is.score) <= bound, "{rank:?} {instrument:?}: {is:?} beyond {bound:?}");
-                        prop_assert!(is.grade() <= grade);
-                        prop_assert!(is.grade() <= shards[0].estimate(&market, at), "{rank:?} {instrument:?}: {is:?}");
+                    for within in [Some(level), None] {
+                        for ((at, mark), step) in market.instruments.iter_mut().enumerate().zip(steps) {
+                            // All within the level; then each within that of somebody who was bounded.
+                            let of = bounds.get(*step as usize).and_then(|bound| match bound.2 {
+                                Some(Behind::Bounded(bounded)) => Some(bounded.level),
+                                _ => None,
+                            });
+                            let Range { low, high } = marks.ranges(within.or(of).unwrap_or(0))[at];
+                            mark.mark = Some(low as i64 + (high - low) as i64 * step / 4);
+                        }
+                        let mut now = MarkLevels::new(instrument);
+                        now.follow(&market, &mut exited);
+                        let holds = |bits: u128, level: u8| {
+                            let stays = |at: usize| {
+                                let Range { low, high } = marks.ranges(level)[at];
+                                low <= now.now()[at].low && now.now()[at].low <= high
+                            };
+                            (0..5).all(|at| instrument_bit(instrument.0, at as u32) & bits == 0 || stays(at))
+                        };
+                        for &(of, bound, below) in &bounds {
+                            let is = shards[0].candidate(&market, of.holding);
+                            if within.is_some() {
+                                prop_assert!(is.grade() <= bound, "{rank:?} {instrument:?}: {is:?} beyond {bound:?}");
+                            }
+                            let mark = now.now()[instrument.index()].low;
+                            let long = shards[0].is_on(of.holding, true);
+                            match below {
+                                Some(Behind::Bounded(Bounded { level, holds: bits, grade })) if holds(bits, level) => {
+                                    prop_assert!(is.grade() <= grade, "{rank:?} {instrument:?}: {is:?} beyond {grade:?}");
+                                }
+                                Some(Behind::Losing(edge)) if edge <= Edge::of(long, mark) => {
+                                    prop_assert!(!is.profitable, "{rank:?} {instrument:?}: {is:?} beyond {edge:?}");
+                                }
+                                _ => {}
+                            }
+                            let estimate = portfolios.most(of, now.now(), &ranking).unwrap();
+                            prop_assert!(is.grade() <= estimate, "{rank:?} {instrument:?}: {is:?}");
+                        }
                     }
                 }
                 for at in &mut market.instruments {
                     at.mark = Some(START);
                 }
-                marks = MarkLevels::default();
-                marks.follow(&market, &mut exited);
             }
         }
     }
@@ -419,7 +461,7 @@ mod tests {
     #[test]
     fn a_range_is_left_when_its_mark_goes_beyond_it_and_who_is_about_to_goes_with_it() {
         let (mut market, _) = world(AdlRank::PnlLeverage, &[7]);
-        let (mut marks, mut exited) = (MarkLevels::default(), [0; LEVELS]);
+        let (mut marks, mut exited) = (MarkLevels::new(InstrumentId(1)), [0; LEVELS]);
         let mut to = |prices: [i64; 3]| {
             for (at, price) in market.instruments.iter_mut().zip(prices) {
                 at.mark = Some(price);
@@ -428,8 +470,7 @@ mod tests {
             let moved = marks.follow(&market, &mut exited);
             (moved, exited)
         };
-        let bits =
-            |instruments: &[u32]| -> u64 { instruments.iter().map(|&at| instrument_bit(InstrumentId(at))).sum() };
+        let bits = |instruments: &[u32]| -> u128 { instruments.iter().map(|&at| instrument_bit(1, at)).sum() };
         assert!(!to([START; 3]).0);
         // Level 8 goes 1000 / 64 = 15 up and down, level 7 goes 10, level 6 goes 7.
         let (moved, exited) = to([START + 15, START - 8, START]);
@@ -438,15 +479,5 @@ mod tests {
         assert_eq!(exited[8], bits(&[0, 1]), "the first is at its end");
         let (_, exited) = to([START + 30, START + 31, START + 8]);
         assert_eq!(exited[8], 0, "the ranges lie around where the marks were");
-    }
-
-    #[test]
-    fn the_widest_level_within_a_part_of_the_marks() {
-        let level = |part: f64| MarkLevels::within(part / TYPICAL);
-        let wide = [0.49, 0.51, 0.76, 7.0, f64::INFINITY].map(level);
-        assert_eq!(wide, [Some(17), Some(18), Some(19), Some(19), Some(19)]);
-        let narrow = [1.501, 1.499, 1.001].map(|times| level(times / 1024.0));
-        assert_eq!(narrow, [Some(1), Some(0), Some(0)]);
-        assert_eq!([0.999 / 1024.0, 0.0, -1.0, f64::NAN].map(level), [None; 4]);
     }
 }
