@@ -260,6 +260,10 @@ impl Sweep {
         self.void(slot);
         self.slots[slot as usize].pool = NONE;
         self.free.push(slot);
+        if self.pools() == 0 {
+            // From now on marks go by without a sweep, and the marks at which the columns stand are those of no `x`.
+            self.columns.iter_mut().for_each(|column| column.entries.clear());
+        }
     }
 
     /// Sets a pool's `x` and its entries, those in `slopes`.
@@ -530,7 +534,12 @@ mod tests {
         below.clear();
         sweep.pass(id, 152, &mut below);
         assert_eq!((below.as_slice(), sweep.entries(id), sweep.is_certified(slot)), (&[7][..], 0, false));
+        enter(&mut sweep, 1, 10);
         sweep.release(slot);
-        assert_eq!((sweep.pools(), sweep.take_slot(9)), (0, slot));
+        assert_eq!(
+            (sweep.pools(), sweep.entries(id), sweep.take_slot(9)),
+            (0, 0, slot),
+            "the next to enter begins a column"
+        );
     }
 }
