@@ -118,9 +118,9 @@ impl Simulation<'_> {
             Err(error) if self.fate.has_faults() => {
                 let stops = self.disk.has_crashed() || self.draws.faults.chance(50);
                 let forced = |file: PathBuf| Some((file.clone(), self.disk.forced_bytes(&file)?));
+                self.past.forced = segments(&self.disk).into_iter().filter_map(forced).collect();
+                self.past.machine_stopped = stops;
                 if stops {
-                    self.past.forced = segments(&self.disk).into_iter().filter_map(forced).collect();
-                    self.past.machine_stopped = true;
                     self.disk = self.disk.restarted(self.draws.faults.roll());
                 } else {
                     self.disk = self.disk.killed();

@@ -77,7 +77,8 @@ pub enum Planted {
     LyingDisk,
 }
 
-/// Who is shown every line that took effect, in order, and what it led to; an error is a violation.
+/// Who is shown every line that took effect, in order, and what it led to; an error is a violation. After a violation it is shown what the process had carried
+/// out and not told, too.
 pub type Witness<'a> = &'a mut dyn FnMut(&str, &str) -> Result<(), String>;
 
 /// Simulates until the steps are done or something is violated, and says what it came to.
@@ -85,10 +86,11 @@ pub fn run(settings: Settings, witness: Witness<'_>) -> Report {
     let mut report = Report { seeds: 1, ..Report::default() };
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let mut simulation = Simulation::new(settings, &mut report, witness)?;
-        while simulation.steps() < settings.steps {
-            simulation.step()?;
+        let done = simulation.go_on_to(settings.steps);
+        if done.is_err() {
+            simulation.show_held();
         }
-        simulation.finish()
+        done
     }));
     let violated = match ended {
         Ok(ended) => ended.err(),

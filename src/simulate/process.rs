@@ -94,6 +94,11 @@ impl Process {
         self.held.pop_front_if(|held| held.answer.is_some() && self.session.may_acknowledge(held.frame))
     }
 
+    /// What it has carried out and not told.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Held> {
+        self.held.iter()
+    }
+
     /// What was not told when it ended.
     pub(super) fn into_held(self) -> VecDeque<Held> {
         self.held

@@ -140,16 +140,27 @@ impl<'a> Simulation<'a> {
         self.agenda.after(0, Act::Tell);
     }
 
-    pub(super) fn steps(&self) -> u64 {
-        self.report.steps
-    }
-
-    /// The next thing that happens.
+    /// So many steps in all, and the end.
     ///
     /// # Errors
     ///
     /// What must not happen.
-    pub(super) fn step(&mut self) -> Result<(), String> {
+    pub(super) fn go_on_to(&mut self, steps: u64) -> Result<(), String> {
+        while self.report.steps < steps {
+            self.step()?;
+        }
+        self.finish()
+    }
+
+    /// Shows what the process has carried out and not told.
+    pub(super) fn show_held(&mut self) {
+        for held in self.process.iter().flat_map(Process::held) {
+            let _ = (self.witness)(&held.line, held.answer.as_deref().unwrap_or_default()); // it is violated already
+        }
+    }
+
+    /// The next thing that happens.
+    fn step(&mut self) -> Result<(), String> {
         self.report.steps += 1;
         let Some(act) = self.agenda.next() else { return Err("nothing happens any more".to_owned()) };
         self.report.simulated_ns = self.agenda.now_ns() - START_NS;
@@ -169,11 +180,7 @@ impl<'a> Simulation<'a> {
     }
 
     /// The end of all: nothing goes wrong any more, everything is told, and it is all there once more.
-    ///
-    /// # Errors
-    ///
-    /// As [`Simulation::step`].
-    pub(super) fn finish(&mut self) -> Result<(), String> {
+    fn finish(&mut self) -> Result<(), String> {
         self.settings.planted = Planted::Nothing;
         if self.process.is_some() {
             self.disk.set_faults(Faults::default());
