@@ -17,6 +17,7 @@ use crate::number::Price;
 
 /// A mark that waits in the airlock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Held {
     pub(crate) price: Price,
     source: MarkSource,
@@ -31,6 +32,12 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// Whether it was said to be held, and its verdict is taken: between decisions every one is so.
+    #[cfg(feature = "journal")]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.told && !self.undecided
+    }
+
     /// Something else froze the mark again.
     pub(crate) fn forget_gone(&mut self) {
         self.gone = None;

@@ -210,6 +210,7 @@ impl CorrectionOffGrid {
 
 /// The texts of a correction that has its place: its event names them by number, since events are of fixed size.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct Remark {
     /// Why it was made.
     pub reason: String,

@@ -47,6 +47,7 @@ pub enum Part {
 
 /// A job under way: the same for every shard and the arbiter.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Job {
     pub(crate) name: JobName,
     /// Of a settlement: in parts per billion.

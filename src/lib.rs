@@ -81,6 +81,8 @@ mod shard;
 #[cfg(feature = "cli")]
 pub mod simulate;
 pub mod slope;
+#[cfg(feature = "journal")]
+pub mod snapshot;
 #[cfg(feature = "cli")]
 pub mod ticks;
 pub mod tiers;

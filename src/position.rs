@@ -9,6 +9,7 @@ use crate::number::{Price, Quantity, mul_div_ceil};
 
 /// Signed size and signed cost; long is positive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct Position {
     /// `Σ V(fill)` of what is held, in quanta.
     pub cost: i128,

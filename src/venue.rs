@@ -133,6 +133,7 @@ impl BookUpdate<'_> {
 }
 
 #[derive(Debug, Default)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 struct Book {
     bid: Option<Price>,
     ask: Option<Price>,
@@ -143,6 +144,7 @@ struct Book {
 
 /// The simulated venue.
 #[derive(Debug, Default)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Venue {
     books: Vec<Book>,
 }
@@ -150,6 +152,19 @@ pub(crate) struct Venue {
 impl Venue {
     pub(crate) fn add_instrument(&mut self) {
         self.books.push(Book::default());
+    }
+
+    /// How many instruments have a book.
+    #[cfg(feature = "journal")]
+    pub(crate) fn len(&self) -> usize {
+        self.books.len()
+    }
+
+    /// Bids and asks of an instrument, best first.
+    #[cfg(feature = "journal")]
+    pub(crate) fn levels(&self, instrument: InstrumentId) -> [Vec<Level>; 2] {
+        let book = &self.books[instrument.index()];
+        [&book.bids, &book.asks].map(|levels| levels.iter().rev().copied().collect())
     }
 
     /// Best bid and ask, in ticks.

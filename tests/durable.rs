@@ -187,6 +187,53 @@ fn what_cannot_be_read_is_refused_with_its_place() {
     assert!(complaint(&below_a_file).contains("sequence-00000000000000000000"));
 }
 
+/// A snapshot is made while another process writes the journal, and the next begins from it; a damaged one is named and passed over.
+#[test]
+fn the_next_process_begins_from_a_snapshot() {
+    let home = TempDir::new().unwrap();
+    let mut writing = program();
+    writing.args(["exec", "-", "--journal"]).arg(home.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut writing = writing.spawn().unwrap();
+    let (mut input, mut answers) = (writing.stdin.take().unwrap(), BufReader::new(writing.stdout.take().unwrap()));
+    let mut answer = String::new();
+    input.write_all(WORLD.as_bytes()).unwrap();
+    while !answer.contains("rejected") {
+        answers.read_line(&mut answer).unwrap();
+    }
+    let made = succeed(journal(&["snapshot"], home.path()));
+    assert!(made.contains("from the start") && made.contains("snapshot-0000000000000000000"), "{made}");
+    input.write_all(b"{\"op\":\"deposit\",\"account\":1,\"asset\":\"USDT\",\"amount\":\"2\",\"ack\":true}\n").unwrap();
+    answer.clear();
+    answers.read_line(&mut answer).unwrap();
+    assert!(answer.contains("\"ev\":\"ok\",\"seq\":4"), "{answer}");
+    drop(input);
+    assert!(writing.wait().unwrap().success());
+    let verified = succeed(journal(&["journal", "verify"], home.path()));
+    let made = succeed(journal(&["snapshot", "--prune"], home.path()));
+    let hash = made.lines().find(|line| line.starts_with("hash")).unwrap();
+    assert!(made.contains("places from ") && verified.contains(hash.split(',').next().unwrap()), "{made}{verified}");
+    assert!(!made.contains("removed"), "both are needed: {made}");
+    let stat = succeed(journal(&["journal", "stat"], home.path()));
+    assert_eq!(stat.lines().filter(|line| line.starts_with("snapshot")).count(), 2, "{stat}");
+    let ask = "{\"op\":\"get\",\"what\":\"account\",\"account\":1}\n";
+    let (_, repeats) = WORLD.split_once('\n').unwrap();
+    let asked = exec(&(ask.to_owned() + repeats), home.path(), &["--shards", "3", "--driver", "threaded"]);
+    assert!(text(&asked.stderr).contains("gone through from ") && text(&asked.stderr).contains("snapshot-"));
+    let said = succeed(asked);
+    assert!(said.contains("\"seq\":5") && said.contains("\"balances\":{\"USDT\":\"3\"}"), "{said}");
+    assert!(said.contains("\"ev\":\"ok\",\"seq\":2"), "the first answer to a repeat: {said}");
+    let mut snapshots: Vec<PathBuf> = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    snapshots.retain(|file| file.to_string_lossy().contains("snapshot-"));
+    snapshots.sort();
+    let mut damaged = fs::read(&snapshots[1]).unwrap();
+    let at = damaged.len() / 2;
+    damaged[at] ^= 4;
+    fs::write(&snapshots[1], damaged).unwrap();
+    let recovered = succeed(journal(&["recover"], home.path()));
+    assert!(recovered.contains(&format!("passed over {}: at byte", snapshots[1].display())), "{recovered}");
+    assert!(recovered.contains(&format!("from {}, up to line 7", snapshots[0].display())), "{recovered}");
+}
+
 #[test]
 fn one_process_writes_at_a_time() {
     let home = TempDir::new().unwrap();

@@ -16,6 +16,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 
 /// The largest equity of a fund over a window.
 #[derive(Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 struct Peaks {
     /// Of a bucket, in nanoseconds.
     width_ns: u64,
@@ -29,6 +30,15 @@ struct Peaks {
 impl Peaks {
     fn new(width_ns: u64, buckets: u64) -> Self {
         Self { width_ns, buckets, maxima: VecDeque::with_capacity(buckets as usize + 1), equity: 0 }
+    }
+
+    /// Whether maxima that were read are ones that noting can have led to.
+    #[cfg(feature = "journal")]
+    fn is_sound(&self, width_ns: u64, buckets: u64) -> bool {
+        (self.width_ns, self.buckets) == (width_ns, buckets)
+            && crate::snapshot::is_sum(self.equity)
+            && self.maxima.iter().all(|&(_, largest)| crate::snapshot::is_sum(largest))
+            && self.maxima.iter().zip(self.maxima.iter().skip(1)).all(|(one, next)| one.0 < next.0 && one.1 > next.1)
     }
 
     fn bucket(&self, now_ns: u64) -> u64 {
@@ -73,6 +83,7 @@ impl Peaks {
 
 /// What is known of the equity of a fund over the window of its drawdown.
 #[derive(Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Watch {
     rule: DrawdownRule,
     peaks: Peaks,
@@ -97,6 +108,11 @@ impl Watch {
 
     pub(super) fn rule(&self) -> DrawdownRule {
         self.rule
+    }
+
+    #[cfg(feature = "journal")]
+    pub(super) fn is_sound(&self) -> bool {
+        self.rule.check().is_ok() && self.peaks.is_sound(self.rule.window_ns.div_ceil(BUCKETS), BUCKETS)
     }
 
     /// Whether time alone may end the drawdown: maxima may have left the window since the last look.
@@ -126,6 +142,7 @@ impl Watch {
 
 /// What a fund has lost within the last minute, and how much of that it may.
 #[derive(Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct MinuteLoss {
     most: i128,
     peaks: Peaks,
@@ -137,6 +154,17 @@ pub(super) struct MinuteLoss {
 impl MinuteLoss {
     pub(super) fn new(most: i128) -> Self {
         Self { most, peaks: Peaks::new(SECOND_NS, SECONDS), exceeded: false, stale: true }
+    }
+
+    /// What it may lose.
+    #[cfg(feature = "journal")]
+    pub(super) fn most(&self) -> i128 {
+        self.most
+    }
+
+    #[cfg(feature = "journal")]
+    pub(super) fn is_sound(&self) -> bool {
+        self.peaks.is_sound(SECOND_NS, SECONDS)
     }
 
     /// From now on it may lose so much; what it has lost stays known.

@@ -7,6 +7,7 @@ use crate::position::Position;
 
 /// The sums that belong to no account, by asset or by instrument.
 #[derive(Debug, Default)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Ledger {
     /// By asset, in quanta: payments into the funds.
     pub(crate) deposits: Vec<i128>,
@@ -17,6 +18,7 @@ pub(crate) struct Ledger {
     /// By instrument: the external venue account's positions.
     pub(crate) venue_positions: Vec<Position>,
     /// By instrument: long lots of the external venue account and of the inventory.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(crate) long_lots: Vec<i64>,
     /// The same as it was at the last `time`.
     pub(crate) lots_at_time: Vec<i64>,
@@ -35,6 +37,28 @@ impl Ledger {
         self.venue_positions.push(Position::default());
         self.long_lots.push(0);
         self.lots_at_time.push(0);
+    }
+
+    #[cfg(feature = "journal")]
+    pub(super) fn has_lengths(&self, assets: usize, instruments: usize) -> bool {
+        [&self.deposits, &self.fees, &self.venue_balances].into_iter().all(|column| column.len() == assets)
+            && [self.venue_positions.len(), self.lots_at_time.len()] == [instruments; 2]
+    }
+
+    /// Whether what was read is what inputs can have led to.
+    #[cfg(feature = "journal")]
+    pub(super) fn is_sound(&self) -> bool {
+        let sums = [&self.deposits, &self.fees, &self.venue_balances];
+        sums.into_iter().flatten().all(|&sum| crate::snapshot::is_sum(sum))
+            && self.venue_positions.iter().all(crate::shard::is_position)
+            && self.lots_at_time.iter().all(|lots| (0..crate::number::LIMIT).contains(&i128::from(*lots)))
+    }
+
+    /// Counts the long lots of an instrument, of which the inventory has so many; in the order of instruments.
+    #[cfg(feature = "journal")]
+    pub(super) fn count_long(&mut self, id: InstrumentId, inventory: Quantity) {
+        debug_assert_eq!(self.long_lots.len(), id.index(), "counted out of order: a kernel bug");
+        self.long_lots.push(inventory + self.venue_positions[id.index()].quantity.max(0));
     }
 
     /// A `time` has come: the open interest that limits count is that of now.

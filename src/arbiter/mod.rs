@@ -12,6 +12,8 @@ mod pro_rata;
 mod queue;
 mod queues;
 mod settlement;
+#[cfg(feature = "journal")]
+mod snapshot;
 mod socialise;
 mod unwind;
 mod waterfall;
@@ -32,44 +34,56 @@ use unwind::UnwindState;
 
 /// What a fund holds of an instrument.
 #[derive(Debug, Default)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Inventory {
     pub(crate) position: Position,
     pub(crate) unwinding: UnwindState,
     /// What of the unrealised result of its fund is its own, in quanta, as it was counted last.
+    #[cfg_attr(feature = "journal", serde(skip))]
     gain: i128,
 }
 
 /// The funds and their inventory.
 #[derive(Debug, Default)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Arbiter {
     /// By fund, in quanta.
     balances: Vec<i128>,
     /// By fund: the unrealised result of all inventory, in quanta. Each claim asks for it, and there may be hundreds of
     /// instruments.
+    #[cfg_attr(feature = "journal", serde(skip))]
     gains: Vec<i128>,
     /// By instrument; each has one fund.
     inventory: Vec<Inventory>,
     /// How many instruments have inventory: none, and a tick has no business here.
+    #[cfg_attr(feature = "journal", serde(skip))]
     held: usize,
     pub(crate) ledger: Ledger,
     /// Whether the last try to deleverage inventory reached nobody, and nothing has changed since that could matter.
+    #[cfg_attr(feature = "journal", serde(skip))]
     exhausted: bool,
     /// By instrument: what inventory and external venue account held when funding was last ordered, in lots.
     to_settle: Vec<[Quantity; 2]>,
+    #[cfg_attr(feature = "journal", serde(skip))]
     queues: Queues,
     /// Who is asked for a share; kept for its room.
+    #[cfg_attr(feature = "journal", serde(skip))]
     asked: Vec<Allotment>,
     /// The number of the decision, from 1.
+    #[cfg_attr(feature = "journal", serde(skip))]
     decision: u64,
     /// By fund: its equity over the window of its drawdown rule, if it has one.
     watches: Vec<Option<Watch>>,
     /// By fund: what it has lost within a minute, if that is bounded.
     losses: Vec<Option<MinuteLoss>>,
     /// Funds that came beyond their bound of losses, or back within, and whose instruments have not followed yet.
+    #[cfg_attr(feature = "journal", serde(skip))]
     turned: Vec<(FundId, bool)>,
     /// Whether any fund has such a rule: none, and a tick has no business here.
+    #[cfg_attr(feature = "journal", serde(skip))]
     watched: bool,
     /// The time of the decision that is under way; none between decisions.
+    #[cfg_attr(feature = "journal", serde(skip))]
     deciding_ns: Option<u64>,
 }
 

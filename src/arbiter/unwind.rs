@@ -11,6 +11,7 @@ use crate::shard::ENDED_KEPT;
 
 /// An unwinding order at the venue.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct UnwindOrder {
     /// The how-manieth of the instrument's inventory.
     pub(crate) nth: u32,
@@ -28,6 +29,7 @@ pub(crate) struct UnwindOrder {
 
 /// When inventory of an instrument may be unwound next.
 #[derive(Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct UnwindState {
     pub(crate) order: Option<UnwindOrder>,
     /// Orders that stand no longer, though the venue may have filled more of them.
@@ -70,6 +72,30 @@ impl UnwindState {
         if order.rest == 0 {
             self.remember(order);
         }
+    }
+
+    /// Whether what was read is what inputs can have led to, where the inventory is so much.
+    #[cfg(feature = "journal")]
+    pub(super) fn is_sound(&self, quantity: Quantity) -> bool {
+        let is_amount = |amount: i64| (1..crate::number::LIMIT).contains(&i128::from(amount));
+        let known = |order: &UnwindOrder| {
+            (1..=self.orders_sent).contains(&order.nth) && is_amount(order.open) && is_amount(order.limit)
+        };
+        let standing = self.order.is_none_or(|order| {
+            let closes = order.side == Side::closing(quantity) && (1..=quantity.abs()).contains(&order.rest);
+            closes && order.rest <= order.open
+        });
+        standing
+            && self.orders_sent < 1 << 31
+            && self.ended.len() <= ENDED_KEPT
+            && self.order.iter().chain(&self.ended).all(known)
+            && self.ended.iter().all(|order| is_amount(order.open) && order.rest >= 0)
+    }
+
+    /// Makes the room that it ever needs.
+    #[cfg(feature = "journal")]
+    pub(super) fn reserve(&mut self) {
+        self.ended.reserve_exact(ENDED_KEPT - self.ended.len());
     }
 
     fn remember(&mut self, order: UnwindOrder) {

@@ -6,10 +6,14 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use terrace::engine::{Entry, Output};
 use terrace::journal::{
-    Cut, Frame, JournalError, JournalSettings, PlayError, Played, Player, Reader, RealDisk, Totals, WriteLock,
+    Cut, Frame, JournalError, JournalSettings, Passed, PlayError, Played, Player, Reader, RealDisk, SnapshotError,
+    SnapshotFile, Totals, WriteLock,
 };
-use terrace::protocol::{Encoder, Opened, Recovery};
+use terrace::protocol::{Encoder, Opened, Recovery, Snapshot};
 use terrace::{Kernel, Settings};
+
+/// Snapshots that `--prune` leaves.
+const KEPT: usize = 2;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -36,9 +40,23 @@ pub(super) struct Args {
 }
 
 impl Args {
-    fn kernel(&self) -> Kernel {
-        Kernel::new(Settings { shards: self.shards, strategy: self.strategy.into(), ..Settings::default() })
+    fn settings(&self) -> Settings {
+        Settings { shards: self.shards, strategy: self.strategy.into(), ..Settings::default() }
     }
+
+    fn kernel(&self) -> Kernel {
+        Kernel::new(self.settings())
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SnapshotArgs {
+    #[command(flatten)]
+    of: Args,
+
+    /// Then remove all snapshots but the two newest, and the segments that neither of them needs.
+    #[arg(long)]
+    prune: bool,
 }
 
 pub(super) fn run(command: &Command) -> Result<(), String> {
@@ -65,6 +83,8 @@ enum Failure {
     Play(#[from] PlayError),
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     #[error("cannot write: {0}")]
     Write(#[from] io::Error),
 }
@@ -144,15 +164,50 @@ fn stat(directory: &Path, out: &mut impl Write) -> Result<(), Failure> {
     writeln!(out, "undecided   {undecided}")?;
     writeln!(out, "lines       {lines}")?;
     writeln!(out, "checks      {checks}")?;
+    for snapshot in SnapshotFile::list(&RealDisk, directory)? {
+        match snapshot.verify(&RealDisk) {
+            Ok((stand, bytes)) => writeln!(
+                out,
+                "snapshot    {}, {bytes} bytes, after {} places and {} events, hash {:016x}",
+                snapshot.file.display(),
+                stand.places,
+                stand.check.outputs,
+                stand.check.hash
+            )?,
+            Err(error) => writeln!(out, "snapshot    {error}")?,
+        }
+    }
     write!(out, "{}", told(reader.cut()))?;
     Ok(())
+}
+
+/// `terrace snapshot`: goes through a journal, from the newest snapshot that there is, and saves the state at its end.
+pub(super) fn snapshot(args: &SnapshotArgs) -> Result<(), String> {
+    let directory = &args.of.directory;
+    let made = Snapshot::make(&RealDisk, directory, args.of.settings()).map_err(|error| error.to_string())?;
+    let Snapshot { snapshot, bytes, stand, last_line, places, from, passed } = &made;
+    let mut said: Vec<String> = passed.iter().map(|Passed { error, .. }| format!("passed over {error}\n")).collect();
+    let from = from.as_ref().map_or_else(|| "the start".to_owned(), |from| from.file.display().to_string());
+    said.push(format!("gone through {places} places from {from}, up to line {last_line}\n"));
+    said.push(match bytes {
+        Some(bytes) => format!("snapshot    {}, {bytes} bytes\n", snapshot.file.display()),
+        None => format!("snapshot    {} is of the same place\n", snapshot.file.display()),
+    });
+    said.push(format!("hash        {:016x}, of {} events\n", stand.check.hash, stand.check.outputs));
+    if args.prune {
+        let removed = SnapshotFile::prune(&RealDisk, directory, KEPT).map_err(|error| error.to_string())?;
+        said.extend(removed.iter().map(|file| format!("removed     {}\n", file.display())));
+    }
+    super::print(&said.concat())
 }
 
 /// `terrace recover`: goes through a journal, cuts its torn tail, and carries out what the crash had interrupted.
 pub(super) fn recover(args: &Args) -> Result<(), String> {
     let directory = &args.directory;
     // Nothing is made where there is nothing to recover.
-    Reader::open(directory).map_err(|error| error.to_string())?;
+    if SnapshotFile::list(&RealDisk, directory).map_err(|error| error.to_string())?.is_empty() {
+        Reader::open(directory).map_err(|error| error.to_string())?;
+    }
     let _lock = WriteLock::take(directory).map_err(|error| error.to_string())?;
     let opened = Opened::open(RealDisk, directory, JournalSettings::default(), args.kernel(), None);
     let opened = opened.map_err(|error| error.to_string())?;
@@ -163,9 +218,11 @@ pub(super) fn recover(args: &Args) -> Result<(), String> {
 
 /// What was found, for people.
 pub(super) fn summary(directory: &Path, recovery: &Recovery) -> String {
-    let Recovery { places, last_line, completed, ref cut, .. } = *recovery;
-    let mut parts =
-        vec![format!("journal {}: {places} places gone through, up to line {last_line}\n", directory.display())];
+    let Recovery { places, last_line, completed, ref cut, ref snapshot, ref passed, .. } = *recovery;
+    let mut parts: Vec<String> = passed.iter().map(|why| format!("passed over {why}\n")).collect();
+    let from = snapshot.as_ref().map_or_else(String::new, |from| format!(" from {}", from.file.display()));
+    parts
+        .push(format!("journal {}: {places} places gone through{from}, up to line {last_line}\n", directory.display()));
     if completed > 0 {
         parts.push(format!("completed what had been interrupted: {completed} entries added\n"));
     }

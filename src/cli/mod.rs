@@ -39,6 +39,8 @@ enum Command {
     Presets(presets::Args),
     /// Go through a journal, cut what a crash tore, and carry out what it interrupted.
     Recover(journal::Args),
+    /// Save the state at the end of a journal beside it, from which recovery then begins; the journal may be written meanwhile.
+    Snapshot(journal::SnapshotArgs),
     /// Replay market data over a population of accounts, and sum up what happened.
     Replay(replay::Args),
     /// Simulate the whole system from a seed, with crashes and faults of disk, network, feeds and venue.
@@ -79,6 +81,7 @@ pub fn run() -> ExitCode {
         Some(Command::Journal(command)) => journal::run(command),
         Some(Command::Presets(args)) => presets::run(args),
         Some(Command::Recover(args)) => journal::recover(args),
+        Some(Command::Snapshot(args)) => journal::snapshot(args),
         Some(Command::Replay(args)) => replay::run(args),
         Some(Command::Simulate(args)) => simulate::run(args),
         None => replay::run(&cli.replay),

@@ -24,7 +24,7 @@ pub enum JournalError {
     Io {
         /// The file or directory.
         file: PathBuf,
-        /// What was to be done: `created`, `listed`, `opened`, `read`, `written`, `forced to the disk`, `cut`, `removed` or `locked`.
+        /// What was to be done: `created`, `listed`, `opened`, `read`, `written`, `forced to the disk`, `cut`, `renamed`, `removed` or `locked`.
         what: &'static str,
         /// What the system said.
         source: io::Error,
@@ -62,6 +62,14 @@ pub enum JournalError {
     NoJournal {
         /// The directory.
         directory: PathBuf,
+    },
+    /// A snapshot goes on where the journal does not come by.
+    #[error("{}: at byte {offset}: the snapshot would go on here, and the journal does not", file.display())]
+    Elsewhere {
+        /// The segment.
+        file: PathBuf,
+        /// Where in it.
+        offset: u64,
     },
     /// Named like a segment, but not quite.
     #[error("{}: not the name of a segment: expected \"sequence-\" and 20 digits", file.display())]

@@ -49,6 +49,7 @@ mod player;
 mod reader;
 mod segment;
 mod simulated;
+mod snapshot;
 mod stored;
 mod writer;
 
@@ -59,10 +60,13 @@ pub use frame::{Check, Frame, Line, Mark};
 pub use lock::WriteLock;
 pub use log::{Log, NotLogged};
 pub use player::{PlayError, Played, Player};
+#[cfg(feature = "protocol")]
+pub(crate) use reader::is_there;
 pub use reader::{Cut, Reader, Sequence, Totals, read, read_from};
 #[cfg(feature = "cli")]
 pub(crate) use segment::kept_before;
 pub use simulated::{Faults, SimulatedDisk};
+pub use snapshot::{Passed, SNAPSHOT_VERSION, SnapshotError, SnapshotFile, SnapshotWriter, Stand, Start};
 pub(crate) use stored::{StoredGrid, StoredTiers};
 pub use writer::{End, Writer};
 

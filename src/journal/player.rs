@@ -3,7 +3,8 @@
 use super::chain::Chain;
 use super::error::JournalError;
 use super::frame::{Check, Frame, Line};
-use super::reader::{Cut, Reader};
+use super::reader::{Cut, Position, Reader};
+use super::snapshot::Stand;
 use super::writer::End;
 use crate::engine::{Decision, Divergence, Entry, Output, Steps};
 use crate::kernel::Kernel;
@@ -47,11 +48,20 @@ enum Ending {
 /// Goes through a journal, place by place; every outcome and every check is recomputed and compared. Of the journal no more is
 /// held than a segment, and what comes before the outcome of a decision under way.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "two say what is wanted, two what was found, each by itself")]
 pub struct Player {
     reader: Reader,
     steps: Steps,
-    /// Read, and not gone through.
-    pending: VecDeque<Played>,
+    /// Read, and not gone through; each with where its frame ends, and who wrote it.
+    pending: VecDeque<(Played, (Position, u64))>,
+    /// Where the frame of the last that was gone through ends.
+    at: (Position, u64),
+    /// Outcomes that are still to come of decisions before the snapshot that this goes on from: they were compared then.
+    owed: u32,
+    /// Of outcomes that came by themselves: when its decision is gone through, so many are; and so many were read before it.
+    decided: VecDeque<(u64, u64)>,
+    /// Whether nothing is gone through before all is known that it leads to.
+    follows: bool,
     /// Places among them.
     places: usize,
     /// Decisions among them that have no outcome yet: as many frames from the beginning of the journal on.
@@ -73,11 +83,20 @@ pub struct Player {
     found: Vec<Decision>,
 }
 
+/// Whether all is known that a place needs: of a decision, what it came to.
+fn is_known(entry: &Entry) -> bool {
+    !matches!(entry, Entry::Decide { outcome: None })
+}
+
 impl Player {
     /// Goes through all that is there, and leaves it at that.
     #[must_use]
     pub fn new(reader: Reader) -> Self {
         Self {
+            at: reader.position(),
+            owed: 0,
+            decided: VecDeque::new(),
+            follows: false,
             reader,
             steps: Steps::default(),
             pending: VecDeque::new(),
@@ -98,8 +117,55 @@ impl Player {
     /// Goes through it to go on from there: at the end [`Player::complete`] carries out what a crash has interrupted.
     #[must_use]
     pub fn to_go_on(reader: Reader, kernel: &mut Kernel) -> Self {
+        Self::new(reader).completing(kernel)
+    }
+
+    /// Goes on from a snapshot, with the reader where that stands and the kernel as it was.
+    pub(super) fn from(reader: Reader, stand: &Stand) -> Self {
+        let place = usize::try_from(stand.places).unwrap_or(usize::MAX);
+        let ending = if stand.decided { Ending::Decided } else { Ending::Whole };
+        Self {
+            steps: Steps { place, seq: stand.seq },
+            chain: Chain::from(stand.check),
+            checked: (stand.check, place),
+            owed: stand.owed,
+            ending,
+            lacks_decision: stand.lacks_decision,
+            ..Self::new(reader)
+        }
+    }
+
+    /// From now on it goes no further than the journal tells all that a place led to: it may be written meanwhile.
+    #[must_use]
+    pub fn following(self) -> Self {
+        Self { follows: true, ..self }
+    }
+
+    /// At the end [`Player::complete`] will carry out what a crash has interrupted.
+    #[must_use]
+    pub fn completing(self, kernel: &mut Kernel) -> Self {
         kernel.keep_answers(); // a decision without an outcome gets it from them
-        Self { completes: true, ..Self::new(reader) }
+        Self { completes: true, ..self }
+    }
+
+    /// Where the kernel stands, if it is at rest.
+    #[must_use]
+    pub fn stand(&mut self, kernel: &Kernel) -> Option<Stand> {
+        kernel.at_rest()?;
+        let gone = self.gone;
+        while self.decided.pop_front_if(|(_, before)| *before < gone).is_some() {}
+        let behind = self.decided.iter().take_while(|(decision, _)| *decision <= gone).count();
+        let (position, term) = self.at;
+        Some(Stand {
+            places: self.steps.place as u64,
+            seq: self.steps.seq,
+            term,
+            check: self.chain.check(),
+            position,
+            owed: self.owed + behind as u32,
+            decided: self.ending == Ending::Decided,
+            lacks_decision: self.lacks_decision,
+        })
     }
 
     /// Goes one step further; none at the end.
@@ -109,9 +175,13 @@ impl Player {
     /// The journal cannot be read, or the kernel comes to something else.
     pub fn step(&mut self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) -> Result<Option<Played>, PlayError> {
         while !self.is_ready() {
+            if self.read_all {
+                return Ok(None); // there is more, but not all that it led to
+            }
             self.read()?;
         }
-        let Some(played) = self.pending.pop_front() else { return Ok(None) };
+        let Some((played, at)) = self.pending.pop_front() else { return Ok(None) };
+        self.at = at;
         self.gone += 1;
         match &played {
             Played::Place(entry, _) => {
@@ -168,10 +238,20 @@ impl Player {
     fn is_ready(&self) -> bool {
         let is_decided = self.undecided.front() != Some(&self.gone);
         match self.pending.front() {
-            _ if self.read_all => true,
-            Some(Played::Place(..)) => is_decided && self.places > 1,
-            front => front.is_some(),
+            _ if self.read_all && !self.follows => true,
+            Some((Played::Place(Entry::Decide { .. }, _), _)) if self.follows => is_decided,
+            Some((Played::Place(..), _)) if self.follows => self.next_place().is_some_and(is_known),
+            Some((Played::Place(..), _)) => is_decided && self.places > 1,
+            front => front.is_some() || self.read_all,
         }
+    }
+
+    /// The place after the first that is pending.
+    fn next_place(&self) -> Option<&Entry> {
+        self.pending.iter().skip(1).find_map(|(played, _)| match played {
+            Played::Place(entry, _) => Some(entry),
+            _ => None,
+        })
     }
 
     fn read(&mut self) -> Result<(), JournalError> {
@@ -179,23 +259,30 @@ impl Player {
             self.read_all = true;
             return Ok(());
         };
+        let at = self.reader.position();
         match frame {
             Frame::Entry(entry) => {
                 if matches!(entry, Entry::Decide { outcome: None }) {
                     self.undecided.push_back(self.gone + self.pending.len() as u64);
                 }
                 self.places += 1;
-                self.pending.push_back(Played::Place(entry, None));
+                self.pending.push_back((Played::Place(entry, None), at));
             }
             Frame::Line(line, Some(entry)) => {
                 self.places += 1;
-                self.pending.push_back(Played::Place(entry, Some(line)));
+                self.pending.push_back((Played::Place(entry, Some(line)), at));
             }
-            Frame::Line(line, None) => self.pending.push_back(Played::Line(line)),
-            Frame::Check(check) => self.pending.push_back(Played::Check(check)),
+            Frame::Line(line, None) => self.pending.push_back((Played::Line(line), at)),
+            Frame::Check(check) => self.pending.push_back((Played::Check(check), at)),
+            Frame::Outcome(_) if self.owed > 0 => {
+                self.owed -= 1;
+                self.decided.push_back((0, self.gone + self.pending.len() as u64));
+            }
             Frame::Outcome(decision) => {
-                let at = self.undecided.pop_front().and_then(|at| usize::try_from(at - self.gone).ok());
-                let Some(Played::Place(entry, _)) = at.and_then(|at| self.pending.get_mut(at)) else {
+                let at = self.undecided.pop_front();
+                self.decided.extend(at.map(|at| (at + 1, self.gone + self.pending.len() as u64)));
+                let at = at.and_then(|at| usize::try_from(at - self.gone).ok());
+                let Some((Played::Place(entry, _), _)) = at.and_then(|at| self.pending.get_mut(at)) else {
                     return Err(self.reader.outcome_without_decision());
                 };
                 *entry = Entry::Decide { outcome: Some(decision) };
@@ -207,15 +294,13 @@ impl Player {
 
     fn place(&mut self, kernel: &mut Kernel, entry: &Entry, log: &mut impl FnMut(Output)) -> Result<(), Divergence> {
         let is_last = self.places == 0;
-        if is_last {
-            self.ending = match entry {
-                Entry::Decide { .. } => Ending::Decided,
-                Entry::Pass { .. } | Entry::Start => Ending::Whole,
-                _ if self.completes => Ending::LacksDecision,
-                _ => Ending::Whole,
-            };
-        }
-        let next = self.pending.iter().find_map(|next| match next {
+        self.ending = match entry {
+            Entry::Decide { .. } => Ending::Decided,
+            Entry::Pass { .. } | Entry::Start => Ending::Whole,
+            _ if self.completes && is_last => Ending::LacksDecision,
+            _ => Ending::Whole,
+        };
+        let next = self.pending.iter().find_map(|(next, _)| match next {
             Played::Place(entry, _) => Some(entry),
             _ => None,
         });
@@ -244,6 +329,9 @@ impl Player {
     /// Compares with what the events came to when so many had been told; the kernel may be further.
     fn check(&mut self, check: Check) -> Result<(), Divergence> {
         let (before, from) = self.checked;
+        if check.outputs < before.outputs {
+            return Ok(()); // of what came before the snapshot that this goes on from
+        }
         let past = check.outputs.checked_sub(before.outputs).and_then(|past| usize::try_from(past).ok());
         let found = match past {
             Some(0) => Some(before.hash),

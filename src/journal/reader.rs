@@ -87,6 +87,16 @@ pub fn read_from(mut reader: Reader) -> Result<Sequence, JournalError> {
     Ok(Sequence { entries, lines, cut: reader.cut })
 }
 
+/// Whether there is a journal in a directory, or what goes on from one.
+///
+/// # Errors
+///
+/// The system refuses to list it, or there is one of an earlier version.
+#[cfg(feature = "protocol")]
+pub(crate) fn is_there(disk: &dyn Disk, directory: &Path) -> Result<bool, JournalError> {
+    Ok(!Segment::list(disk, directory)?.is_empty())
+}
+
 /// A journal that is being read.
 #[derive(Debug)]
 pub struct Reader {
@@ -110,6 +120,19 @@ pub struct Reader {
     cut: Option<Cut>,
     /// Whether there is no further frame, or none that could be trusted.
     ended: bool,
+}
+
+/// A place in a journal between two frames: what was read before it is not needed to go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// The first place of the segment.
+    pub(crate) segment: u64,
+    /// Bytes of it before the next frame.
+    pub(crate) offset: u64,
+    /// The checksum so far.
+    pub(crate) check: u32,
+    /// Places so far.
+    pub(crate) place: u64,
 }
 
 /// What was read so far.
@@ -151,6 +174,41 @@ impl Reader {
         reader.bytes = reader.load()?;
         reader.begin_segment(None)?;
         Ok(reader)
+    }
+
+    /// Opens the journal in a directory at a position, to which its segment is gone through by its checksums alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::open`], or the journal is another or does not reach there.
+    pub(super) fn open_at(disk: Box<dyn Disk>, directory: &Path, position: &Position) -> Result<Self, JournalError> {
+        let mut segments = VecDeque::from(Segment::list(&*disk, directory)?);
+        segments.retain(|segment| segment.first >= position.segment);
+        let (file, offset) = (Segment::new(directory, position.segment).file, position.offset);
+        let elsewhere = || JournalError::Elsewhere { file: file.clone(), offset };
+        let segment = segments.pop_front().filter(|segment| segment.first == position.segment);
+        let mut reader = Self::new(disk, segments, segment.ok_or_else(elsewhere)?, Vec::new());
+        reader.bytes = reader.load()?;
+        let header = Header::read(&reader.segment.file, &reader.bytes)?.map(|(header, _)| header);
+        reader.check = header.ok_or_else(elsewhere)?.before;
+        reader.place = position.segment;
+        reader.begin_segment(None)?;
+        while (reader.offset as u64) < offset {
+            let length = reader.frame_length().ok_or_else(elsewhere)?;
+            reader.check = reader.frame_check(length).ok_or_else(elsewhere)?;
+            reader.offset += length;
+        }
+        if (reader.offset as u64, reader.check) != (offset, position.check) {
+            return Err(elsewhere());
+        }
+        (reader.frame, reader.place, reader.read) = (reader.offset, position.place, Totals::default());
+        Ok(reader)
+    }
+
+    /// Where the next frame begins, and who wrote what comes before it.
+    pub(super) fn position(&self) -> (Position, u64) {
+        let (segment, offset) = (self.segment.first, self.offset as u64);
+        (Position { segment, offset, check: self.check, place: self.place }, self.term)
     }
 
     /// Reads bytes as the only segment of a journal; `file` names it in errors.
@@ -321,6 +379,14 @@ impl Reader {
         right.then(|| HEAD + CHECK + number_at(head, 0) as usize)
     }
 
+    /// The checksum after the frame at hand, if that is there and right.
+    fn frame_check(&self, length: usize) -> Option<u32> {
+        let frame = self.bytes.get(self.offset..self.offset + length)?;
+        let head = crc32c::crc32c_append(self.check, &frame[..4]);
+        let check = crc32c::crc32c_append(head, &frame[HEAD + CHECK..]);
+        (check == number_at(frame, HEAD)).then_some(check)
+    }
+
     fn next_frame(&mut self) -> Result<Option<Frame>, JournalError> {
         self.frame = self.offset;
         if self.cut.is_some() || self.offset == self.bytes.len() {
@@ -335,15 +401,11 @@ impl Reader {
             let (file, offset) = (self.segment.file.clone(), self.frame as u64);
             return Err(JournalError::Length { file, offset, bytes: bytes as u32 });
         }
-        let whole = self.bytes.get(self.offset..self.offset + length).and_then(|frame| {
-            let head = crc32c::crc32c_append(self.check, &frame[..4]);
-            let check = crc32c::crc32c_append(head, &frame[HEAD + CHECK..]);
-            (check == number_at(frame, HEAD)).then(|| (check, decode(&frame[HEAD + CHECK..])))
-        });
-        let Some((check, frame)) = whole else {
+        let Some(check) = self.frame_check(length) else {
             self.torn()?;
             return Ok(None);
         };
+        let frame = decode(&self.bytes[self.offset + HEAD + CHECK..self.offset + length]);
         let frame = frame.map_err(|reason| self.undecodable(reason))?;
         self.check = check;
         self.place += u64::from(matches!(frame, Frame::Entry(_) | Frame::Line(_, Some(_))));

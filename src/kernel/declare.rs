@@ -184,17 +184,68 @@ fn check_instrument(market: &Market, spec: &InstrumentSpec) -> Result<(), Refusa
     Ok(())
 }
 
+/// Checks what a market was declared with, as if each came again in its turn.
+///
+/// # Errors
+///
+/// As [`Declaration::check`], of the first that is not so.
+#[cfg(feature = "journal")]
+pub(crate) fn check_declared(market: &Market) -> Result<(), Refusal> {
+    let mut built = Market::default();
+    for (at, fund) in market.funds.iter().enumerate() {
+        if built.fund_id(&fund.name).is_some() {
+            return Err(Refusal::DuplicateName { what: "of the fund" });
+        }
+        if let Some(asset) = market.assets.get(built.assets.len()).filter(|asset| asset.fund.index() == at) {
+            if asset.name != fund.name || fund.asset.index() != built.assets.len() {
+                return Err(Refusal::BadDeclaration { what: "the fund of an asset has another name" });
+            }
+            let declaration = Declaration::Asset { name: asset.name.clone(), decimals: asset.decimals };
+            declaration.check(&built)?;
+            declaration.enter(&mut built, 0);
+        }
+        let declaration = Declaration::Fund(fund.clone());
+        declaration.check(&built)?;
+        declaration.enter(&mut built, 0);
+    }
+    if built.assets.len() != market.assets.len() {
+        return Err(Refusal::BadDeclaration { what: "an asset without a fund" });
+    }
+    for instrument in &market.instruments {
+        let declaration = Declaration::Instrument(Box::new(instrument.spec.clone()));
+        declaration.check(&built)?;
+        declaration.enter(&mut built, 0);
+    }
+    Declaration::Venue(market.venue).check(&built)
+}
+
+/// Checks the rules that an instrument goes over from: those that it could be given anew.
+///
+/// # Errors
+///
+/// As [`Declaration::check`].
+#[cfg(feature = "journal")]
+pub(crate) fn check_rules_before(present: &InstrumentSpec, before: &InstrumentSpec) -> Result<(), Refusal> {
+    check_unchanged(present, before)?;
+    before.check()
+}
+
 /// What positions and books rest on stays as it is; one change at a time.
 fn check_rules(market: &Market, id: InstrumentId, spec: &InstrumentSpec) -> Result<(), Refusal> {
     let present = &market.instruments.get(id.index()).ok_or(Refusal::UnknownInstrument(id.0))?.spec;
+    check_unchanged(present, spec)?;
+    spec.check()?;
+    if market.has_job(JobName { instrument: id, kind: JobKind::Rules }) {
+        return Err(Refusal::Busy { what: "a change of rules" });
+    }
+    Ok(())
+}
+
+fn check_unchanged(present: &InstrumentSpec, spec: &InstrumentSpec) -> Result<(), Refusal> {
     let grids = |spec: &InstrumentSpec| (spec.tick.step(), spec.lot.step(), spec.unit);
     let names = |spec: &InstrumentSpec| (spec.symbol.clone(), spec.underlying.clone(), spec.settle, spec.fund);
     if grids(present) != grids(spec) || names(present) != names(spec) {
         return Err(Refusal::BadDeclaration { what: "names, grids, unit and fund of an instrument cannot be changed" });
-    }
-    spec.check()?;
-    if market.has_job(JobName { instrument: id, kind: JobKind::Rules }) {
-        return Err(Refusal::Busy { what: "a change of rules" });
     }
     Ok(())
 }

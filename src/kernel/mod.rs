@@ -13,13 +13,19 @@ mod floors;
 mod freezing;
 mod health;
 mod overview;
+#[cfg(feature = "journal")]
+mod snapshot;
 mod work;
 
 pub(crate) use correct::correct;
 pub use declare::Declaration;
 pub(crate) use declare::declare;
+#[cfg(feature = "journal")]
+pub(crate) use declare::{check_declared, check_rules_before};
 pub use health::{Health, WaitState, WaitingPool};
 pub use overview::{AssetTotals, FundView, InstrumentTotals, InventoryView, Overview, QueueEntry};
+#[cfg(feature = "journal")]
+pub use snapshot::{AtRest, Loading};
 
 use crate::command::{Command, OffGrid, OrderName};
 use crate::engine::{Decision, Depth, Entry, hash_of};
@@ -371,6 +377,14 @@ impl Kernel {
     /// The number of the last input since the log began.
     pub(crate) fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// How it was built, but for its room.
+    #[cfg(feature = "journal")]
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let strategy = self.shards.first().map(|shard| shard.strategy()).unwrap_or_default();
+        Settings { shards: self.shards.len() as u32, strategy, capacity: Capacity::default() }
     }
 
     /// The next input gets the number after this one.

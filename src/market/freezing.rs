@@ -2,6 +2,7 @@
 
 /// Why a mark is frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum FreezeCause {
     /// Its index is: too few venues are left.
@@ -32,6 +33,7 @@ impl FreezeCause {
 
 /// What keeps a mark frozen; several causes may hold at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct Frozen(pub(super) u8);
 
 impl Frozen {
@@ -40,6 +42,13 @@ impl Frozen {
     #[inline]
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// Whether it names causes that there are.
+    #[cfg(feature = "journal")]
+    pub(super) fn is_sound(self) -> bool {
+        let all = FreezeCause::ALL.into_iter().fold(Self::default(), Self::with);
+        self.0 & !all.0 == 0
     }
 
     /// Whether this does.

@@ -9,6 +9,7 @@ use crate::prices::Prices;
 
 /// An instrument and what is known of its prices. What a quiet mark reads and writes comes first, in one cache line.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 #[repr(C, align(64))]
 pub struct Instrument {
     /// The mark price at which positions are valued; none until the first, and as long the instrument counts as frozen.
@@ -17,12 +18,14 @@ pub struct Instrument {
     /// When a mark was given last.
     pub(crate) given_ns: u64,
     /// While its rules change: the same under those that go, for accounts that have not gone over yet.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(crate) before: Option<Box<Self>>,
     /// How often its rules were changed.
     pub(crate) changes: u32,
     /// What keeps the mark frozen.
     pub frozen: Frozen,
     /// By its rules a mark that is given is set at once: it is not computed, grows not old, and passes no airlock.
+    #[cfg_attr(feature = "journal", serde(skip))]
     sets_at_once: bool,
     /// What may be done in it.
     pub mode: Mode,
@@ -35,6 +38,7 @@ pub struct Instrument {
     /// The mark that waits in the airlock.
     pub(crate) held: Option<Held>,
     /// In the copy of who learns no verdict, the sequencer's: all marks that may be in force or wait lie between these.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(crate) bounds: Option<(Price, Price)>,
     /// Its open interest in lots as of the last `time`, where its limits ask for it.
     pub(crate) open_interest: Quantity,
@@ -104,6 +108,23 @@ impl Instrument {
         self.sets_at_once = sets_at_once(&self.spec);
         self.before = Some(before);
         froze
+    }
+
+    /// The rules that go, while they change.
+    #[cfg(feature = "journal")]
+    pub(super) fn rules_before(&self) -> Option<&InstrumentSpec> {
+        self.before.as_ref().map(|before| &before.spec)
+    }
+
+    /// Takes over what was read: what follows from its rules, and those that go if they are being changed.
+    #[cfg(feature = "journal")]
+    pub(super) fn restore(&mut self, before: Option<InstrumentSpec>) {
+        self.sets_at_once = sets_at_once(&self.spec);
+        self.prices.restore(&self.spec.prices, self.spec.tick);
+        self.before = before.map(|spec| {
+            let sets_at_once = sets_at_once(&spec);
+            Box::new(Self { before: None, spec, sets_at_once, ..self.clone() })
+        });
     }
 
     /// Takes the open interest down.

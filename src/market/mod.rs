@@ -6,6 +6,8 @@ mod freezing;
 mod instrument;
 mod names;
 mod rules;
+#[cfg(feature = "journal")]
+mod snapshot;
 
 pub(crate) use freezing::MarkChange;
 pub use freezing::{FreezeCause, Frozen};
@@ -31,6 +33,7 @@ use std::sync::Arc;
 
 /// All assets, funds and instruments, and how the venue answers.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct Market {
     /// What may be done anywhere.
     pub mode: Mode,
@@ -41,6 +44,7 @@ pub struct Market {
     /// By [`InstrumentId`].
     pub instruments: Vec<Instrument>,
     /// The instruments whose funding happens by itself.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(crate) self_funding: Vec<InstrumentId>,
     /// Where liquidation orders go.
     pub venue: VenueRules,
@@ -52,10 +56,12 @@ pub struct Market {
     /// The texts of corrections, by the number that their events tell. Workers' copies are not given any.
     pub(crate) remarks: Vec<Arc<Remark>>,
     /// Whether this is the sequencer's copy, which learns no verdict and knows marks behind an airlock within bounds only.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(crate) only_bounds: bool,
     /// Where a mark in an airlock waits for its verdict.
     pub(crate) undecided: Vec<InstrumentId>,
     /// When the first of the held marks times out; none: none does.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(crate) timeout_ns: Option<u64>,
     /// The latest time that any place of the sequence told.
     pub(crate) seen_ns: u64,

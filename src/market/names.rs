@@ -55,6 +55,7 @@ impl InstrumentId {
 
 /// An asset in which money is kept.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct Asset {
     /// Its name, such as `USDT`.
     pub name: String,

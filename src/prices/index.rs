@@ -6,6 +6,7 @@ use ethnum::I256;
 
 /// What a venue said last, in steps of 10^-8; 0: nothing yet.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Quote {
     pub(super) price: i64,
     pub(super) at_ns: u64,

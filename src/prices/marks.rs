@@ -10,6 +10,7 @@ use fixed::types::I64F64;
 
 /// What a computed mark was made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 #[expect(missing_docs, reason = "the fields are those of the protocol, under their names, in whole units")]
 pub enum MarkInputs {
     /// The index in steps of 10^-8, the candidates and the last price in ticks; none: it was missing.

@@ -70,6 +70,7 @@ pub(crate) struct Change {
 
 /// A fixed number of samples, the oldest making room.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 struct Window {
     samples: Vec<i64>,
     next: usize,
@@ -104,12 +105,15 @@ fn tick_in_steps(rules: &PriceRules, tick: Grid) -> i64 {
 
 /// The present prices of an instrument beside its mark, and what was sampled of them.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Prices {
     /// The tick in steps of 10^-8; 0 where prices in ticks are not compared with the index.
+    #[cfg_attr(feature = "journal", serde(skip))]
     tick: i64,
     /// By venue of the index.
     quotes: Vec<Quote>,
     /// As many places as venues: room to put them in order.
+    #[cfg_attr(feature = "journal", serde(skip))]
     room: Vec<Counted>,
     /// In steps of 10^-8; while it is frozen the last that lived.
     index: Option<i64>,
@@ -255,6 +259,48 @@ impl Prices {
             self.told = None; // the first that is computed is told
         }
         self.take(to, PriceInput::Time, now_ns)
+    }
+
+    /// Makes what follows from the rules, of prices that were read.
+    #[cfg(feature = "journal")]
+    pub(crate) fn restore(&mut self, rules: &PriceRules, tick: Grid) {
+        self.tick = tick_in_steps(rules, tick);
+        self.room = vec![Counted::NONE; rules.index.venues.len()];
+        let most = Window::of(&rules.mark).samples.capacity();
+        self.window.samples.reserve_exact(most.saturating_sub(self.window.samples.len()));
+    }
+
+    /// Whether prices that were read are ones that inputs under these rules can have led to.
+    #[cfg(feature = "journal")]
+    pub(crate) fn is_sound(&self, rules: &PriceRules) -> bool {
+        let is_price = |price: i64| (1..crate::number::LIMIT).contains(&i128::from(price));
+        let most = if rules.mark.rule == MarkRule::Median { rules.mark.samples as usize } else { 0 };
+        let Window { samples, next, sum } = &self.window;
+        let window = samples.len() <= most
+            && (*next == 0 || *next < samples.len() && samples.len() == most)
+            && samples.iter().all(|sample| sample.unsigned_abs() < INDEX_LIMIT.unsigned_abs())
+            && samples.iter().map(|&sample| i128::from(sample)).sum::<i128>() == *sum;
+        let quotes = self.quotes.iter().all(|quote| (0..INDEX_LIMIT).contains(&quote.price));
+        let index = self.index.is_none_or(|index| (1..=INDEX_LIMIT).contains(&index));
+        let told = [self.last, self.bid, self.ask, self.impact_bid, self.impact_ask, self.told];
+        let ema = self.ema.is_none_or(|ema| ema.to_num::<i64>().unsigned_abs() <= INDEX_LIMIT.unsigned_abs());
+        let is_mid = |mid: i128| (0..=crate::number::LIMIT * crate::number::LIMIT).contains(&mid);
+        let premiums = self.premiums.unsigned_abs() <= u128::from(self.premium_count) * u128::from(crate::number::PPB);
+        let rate = self.rate_ppb.unsigned_abs() <= crate::number::PPB;
+        let first = self.first_premium_ns.is_none_or(|first| first > 0);
+        let lives = self.index.is_some() || !self.index_lives;
+        self.quotes.len() == rules.index.venues.len()
+            && window
+            && quotes
+            && index
+            && told.into_iter().flatten().all(is_price)
+            && ema
+            && self.twice_mid.is_none_or(is_mid)
+            && premiums
+            && self.premium_count < 1 << 62
+            && rate
+            && first
+            && lives
     }
 
     fn take_top(&mut self, top: Top, now_ns: u64) {

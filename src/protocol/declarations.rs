@@ -20,17 +20,17 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
     Ok(Answer::Events)
 }
 
-/// Takes over `defaults` that were accepted before a restart.
+/// Takes over `defaults` that were accepted before a restart; false: it is another line.
 #[cfg(feature = "journal")]
-pub(super) fn remember_defaults<D: Driver>(desk: &mut Desk<D>, text: &str) -> Result<(), Rejection> {
+pub(super) fn remember_defaults<D: Driver>(desk: &mut Desk<D>, text: &str) -> Result<bool, Rejection> {
     let mut fields = Fields::read(text)?;
     if fields.peek("op") != Some("defaults") {
-        return Ok(()); // it has left its trace in the kernel
+        return Ok(false); // it has left its trace in the kernel
     }
     for name in ["op", "source", "client_seq", "ack"] {
         fields.take(name);
     }
-    instruments::defaults(desk, fields).map(drop)
+    instruments::defaults(desk, fields).map(|_| true)
 }
 
 fn asset<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejection> {

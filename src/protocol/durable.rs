@@ -8,18 +8,19 @@
 //! A line and the place that it got stand in one frame; so after a restart a repeat is known for one exactly if its first time has
 //! taken effect.
 
+use super::recovery::{self, GoingThrough, PRESET, Prepared, Purpose};
 use super::session::{Noted, Session};
-use super::{Rejection, TierTables, declarations};
+use super::{Rejection, TierTables};
 use crate::command::Command;
 use crate::driver::{Driver, Recorder};
 use crate::engine::Entry;
 use crate::journal::{
-    Chain, Cut, Disk, Frame, JournalError, JournalSettings, Line, Log, NotLogged, PlayError, Played, Player, Reader,
-    Writer,
+    Chain, Cut, Disk, Frame, JournalError, JournalSettings, Line, Log, NotLogged, PlayError, SnapshotError,
+    SnapshotFile, Writer,
 };
-use crate::kernel::{Declaration, Kernel};
+use crate::kernel::Kernel;
 use crate::presets::Preset;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use std::path::Path;
 
 /// Why a session could not be begun or gone on with.
@@ -32,6 +33,12 @@ pub enum DurableError {
     /// The journal cannot be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A snapshot cannot be written.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// There is no place yet after which everything was decided.
+    #[error("there is no place in the journal yet after which everything was decided")]
+    NeverAtRest,
     /// The journal has failed while it was written.
     #[error("{reason}")]
     Failed {
@@ -71,7 +78,7 @@ fn begun_with(preset: Option<&str>) -> String {
 /// What was found in a journal.
 #[derive(Clone, Debug, Default)]
 pub struct Recovery {
-    /// Places of the sequence.
+    /// Places of the sequence that were gone through.
     pub places: u64,
     /// The number of the last line.
     pub last_line: u64,
@@ -79,6 +86,10 @@ pub struct Recovery {
     pub completed: u64,
     /// What followed the last whole frame, and was cut.
     pub cut: Option<Cut>,
+    /// The snapshot that was begun from; none: the start of the journal.
+    pub snapshot: Option<SnapshotFile>,
+    /// Why newer snapshots were passed over.
+    pub passed: Vec<String>,
 }
 
 /// A session over its journal that is open and not under way yet: the kernel may still be put on threads.
@@ -90,15 +101,6 @@ pub struct Opened<D = Kernel> {
     chain: Chain,
     recovery: Option<Recovery>,
     preset: Prepared,
-}
-
-/// How far the lines of a preset are carried out.
-#[derive(Debug, Default)]
-struct Prepared {
-    name: Option<String>,
-    lines: usize,
-    /// Its lines that are still to be carried out.
-    rest: Option<(&'static Preset, bool)>,
 }
 
 impl Opened {
@@ -114,25 +116,16 @@ impl Opened {
         kernel: Kernel,
         preset: Option<&'static Preset>,
     ) -> Result<Self, DurableError> {
-        let mut session = Session::over(kernel);
-        let reader = match Reader::open_on(disk.clone(), directory) {
-            // Also where the directory is not there yet; what else is wrong with it, creating it says too.
-            Err(JournalError::NoJournal { .. } | JournalError::Io { what: "listed", .. }) => None,
-            reader => Some(reader?),
-        };
-        let Some(reader) = reader else {
+        if !recovery::is_there(&disk, directory)? {
+            let mut session = Session::over(kernel);
             session.kernel_mut().keep_record();
             let writer = Writer::create_on(disk, directory, settings)?;
             let preset = Prepared { rest: preset.map(|preset| (preset, true)), ..Prepared::default() };
             return Ok(Self { session, writer, settings, chain: Chain::default(), recovery: None, preset });
-        };
-        let mut player = Player::to_go_on(reader, session.kernel_mut());
-        let (mut prepared, mut is_empty) = (Prepared::default(), true);
-        while let Some(played) = player.step(session.kernel_mut(), &mut |_| ())? {
-            is_empty = false;
-            recover(&mut session, &mut prepared, played)?;
         }
-        let places = player.reader().place();
+        let mut passed = Vec::new();
+        let through = GoingThrough::newest(&disk, directory, kernel.settings(), Purpose::GoOn, &mut passed);
+        let (GoingThrough { mut session, mut prepared, mut player, snapshot, places, is_empty }, _) = through?;
         let (end, frames) = player.complete(session.kernel_mut(), &mut |_| ());
         session.learn_names();
         if is_empty {
@@ -145,8 +138,14 @@ impl Opened {
             writer.frame(frame)?;
         }
         writer.sync()?;
-        let recovery =
-            Recovery { places, last_line: session.seq(), completed: frames.len() as u64, cut: player.cut().cloned() };
+        let recovery = Recovery {
+            places,
+            last_line: session.seq(),
+            completed: frames.len() as u64,
+            cut: player.cut().cloned(),
+            snapshot,
+            passed: passed.iter().map(|passed| passed.error.to_string()).collect(),
+        };
         let (chain, recovery) = (player.chain(), Some(recovery));
         Ok(Self { session, writer, settings, chain, recovery, preset: prepared })
     }
@@ -372,49 +371,10 @@ impl<D: Driver + Recorder> DurableSession<D> {
     }
 }
 
-/// How the first frame begins where there is a preset.
-const PRESET: &str = "{\"op\":\"preset\",\"preset\":\"";
-
 /// The number of an input, if the entry is one.
 fn number_of(entry: &Entry) -> Option<u64> {
     let is_piece = matches!(entry, Entry::Command { command: Command::Chunk { .. }, .. });
     if is_piece { None } else { entry.seq() }
-}
-
-/// Takes over what only the session knows.
-fn recover(session: &mut Session, prepared: &mut Prepared, played: Played) -> Result<(), DurableError> {
-    let (entry, line) = match played {
-        Played::Place(entry, line) => (Some(entry), line),
-        Played::Line(line) => (None, Some(line)),
-        Played::Check(_) => return Ok(()),
-    };
-    if let Some(Entry::Declare { declaration: Declaration::Fund(spec), .. }) = &entry {
-        session.know_declared_fund(&spec.name);
-    }
-    let Some(Line { seq, source, rejected, text }) = line else { return Ok(()) };
-    let wrong = |reason: String| DurableError::Line { seq, reason };
-    if let Some(name) = text.as_deref().and_then(|text| text.strip_prefix(PRESET)?.strip_suffix("\"}")) {
-        prepared.name = Some(name.to_owned());
-        return Ok(());
-    }
-    prepared.lines += usize::from(seq == 0);
-    if seq > 0 {
-        session.number_next_line(seq + 1);
-    }
-    if let Some(text) = text.filter(|_| entry.is_none()) {
-        declarations::remember_defaults(session.desk_mut(), &text).map_err(|rejection| wrong(rejection.reason))?;
-    }
-    if let Some((source, _)) = source {
-        let rejection = match rejected {
-            None => None,
-            Some((code, reason)) => {
-                let code = Code::named(&code).ok_or_else(|| wrong(format!("there is no code {code:?}")))?;
-                Some(Rejection::new(code, reason))
-            }
-        };
-        session.keep_answer(&source, seq, rejection);
-    }
-    Ok(())
 }
 
 /// Whether the preset asked for is the one that the journal was begun with, and what of that is still to be carried out.

@@ -20,6 +20,8 @@ mod line;
 mod operations;
 mod price_rules;
 mod reasons;
+#[cfg(feature = "journal")]
+mod recovery;
 mod rules;
 mod session;
 mod shown;
@@ -30,6 +32,8 @@ mod tier_tables;
 #[cfg(feature = "journal")]
 pub use durable::{DurableError, DurableSession, Opened, Recovery};
 pub use encode::Encoder;
+#[cfg(feature = "journal")]
+pub use recovery::Snapshot;
 pub use session::Session;
 pub use tier_tables::{TierTables, TierTablesError};
 

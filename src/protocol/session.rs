@@ -116,6 +116,24 @@ impl<D: Driver> Session<D> {
         self.sources.keep(source, FirstAnswer { seq, rejection });
     }
 
+    /// What must be kept of it that the kernel does not know: the funds that lines declared, and the answers to repeats.
+    #[cfg(feature = "journal")]
+    pub(super) fn to_be_kept(&self) -> (Vec<crate::market::FundId>, Vec<super::sources::SavedSource>) {
+        (self.desk.declared_funds.clone(), self.sources.saved())
+    }
+
+    /// Takes over what was kept; none if an answer cannot have been given.
+    #[cfg(feature = "journal")]
+    pub(super) fn take_kept(
+        &mut self,
+        declared_funds: Vec<crate::market::FundId>,
+        sources: Vec<super::sources::SavedSource>,
+    ) -> Option<()> {
+        self.desk.declared_funds = declared_funds;
+        self.sources = Sources::restored(sources)?;
+        Some(())
+    }
+
     /// The number of the last line, from 1.
     #[must_use]
     pub fn seq(&self) -> u64 {

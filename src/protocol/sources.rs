@@ -71,6 +71,49 @@ impl Sources {
     }
 }
 
+/// A source, as it is saved: its name, the highest number used, and the answers that are kept, each with code and reason if it
+/// was a refusal.
+#[cfg(feature = "journal")]
+pub(super) type SavedSource = (String, u64, Vec<(u64, Option<(String, String)>)>);
+
+#[cfg(feature = "journal")]
+impl Sources {
+    /// All sources, by name.
+    pub(super) fn saved(&self) -> Vec<SavedSource> {
+        let answer = |answer: &FirstAnswer| {
+            let rejection = answer.rejection.as_ref();
+            (answer.seq, rejection.map(|rejection| (rejection.code.to_string(), rejection.reason.clone())))
+        };
+        let source = |(name, source): (&String, &Source)| {
+            (name.clone(), source.last, source.answers.iter().map(answer).collect())
+        };
+        let mut saved: Vec<SavedSource> = self.by_name.iter().map(source).collect();
+        saved.sort_unstable();
+        saved
+    }
+
+    /// From what was saved; none if a code is unknown, or more answers are kept than numbers were used.
+    pub(super) fn restored(saved: Vec<SavedSource>) -> Option<Self> {
+        let mut sources = Self::default();
+        for (name, last, answers) in saved {
+            let mut kept = VecDeque::with_capacity(answers.len());
+            for (seq, rejected) in answers {
+                let rejection = match rejected {
+                    None => None,
+                    Some((code, reason)) => Some(Rejection::new(Code::named(&code)?, reason)),
+                };
+                kept.push_back(FirstAnswer { seq, rejection });
+            }
+            let sound = kept.len() <= KEPT && kept.len() as u64 <= last && last < u64::MAX;
+            sources.by_name.insert(name, Source { last, answers: kept });
+            if !sound {
+                return None;
+            }
+        }
+        Some(sources)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,6 +20,24 @@ pub(crate) struct Airlocks {
     released: bool,
 }
 
+#[cfg(feature = "journal")]
+impl Airlocks {
+    /// Whether who is in breach is still to be looked for.
+    pub(super) fn puts_off(&self) -> bool {
+        self.put_off
+    }
+
+    /// Since how many inputs a mark waits.
+    pub(super) fn asked(&self) -> Option<u64> {
+        self.asked
+    }
+
+    /// As between decisions.
+    pub(super) fn asked_at(asked: Option<u64>) -> Self {
+        Self { asked, ..Self::default() }
+    }
+}
+
 impl Rounds {
     /// What an input, or a fill of the simulated venue, did in an airlock.
     #[cold]

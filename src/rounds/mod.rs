@@ -17,6 +17,8 @@ mod decide;
 mod numbers;
 mod pacing;
 mod quiet;
+#[cfg(feature = "journal")]
+mod snapshot;
 
 pub(crate) use airlock::Airlocks;
 pub use decide::VenueAnswer;

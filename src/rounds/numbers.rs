@@ -10,6 +10,7 @@ const MIN_PRUNED: usize = 1_024;
 
 /// An order that went out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Numbered {
     /// From 1, in the order of the log.
     pub(crate) number: u64,
@@ -45,6 +46,38 @@ impl OrderNumbers {
         numbers.by_name.reserve(orders);
         numbers.by_number.reserve(orders);
         numbers
+    }
+
+    /// How many orders had a number so far.
+    #[cfg(feature = "journal")]
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// All orders that are known here.
+    #[cfg(feature = "journal")]
+    pub(super) fn orders(&self) -> impl Iterator<Item = (OrderName, Numbered)> {
+        self.by_name.iter().map(|(&order, &numbered)| (order, numbered)).chain(self.last)
+    }
+
+    /// Since when pools wait, or waited, for their cancellation.
+    #[cfg(feature = "journal")]
+    pub(super) fn cancelling(&self) -> impl Iterator<Item = ((u64, PoolName), u64)> {
+        self.cancelling.iter().map(|(&name, &since_ns)| (name, since_ns))
+    }
+
+    /// Takes over what was read.
+    #[cfg(feature = "journal")]
+    pub(super) fn restore(
+        &mut self,
+        sent: u64,
+        orders: Vec<(OrderName, Numbered)>,
+        cancelling: Vec<((u64, PoolName), u64)>,
+    ) {
+        self.sent = sent;
+        self.by_number.extend(orders.iter().map(|&(order, numbered)| (numbered.number, order)));
+        self.by_name.extend(orders);
+        self.cancelling.extend(cancelling);
     }
 
     /// Gives an order the next number.

@@ -13,23 +13,23 @@ use std::collections::BinaryHeap;
 /// Who waits for room, by instrument, and what this decision has sent.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    instruments: Vec<Lane>,
+    pub(super) instruments: Vec<Lane>,
     /// How many pools wait for room: none, and nobody has to look.
-    waiting: usize,
+    pub(super) waiting: usize,
     /// Whether this decision has asked for room anywhere: else no lane is to be cleared.
-    asked: bool,
+    pub(super) asked: bool,
     /// Whether an input since the last decision can have made room where orders are answered by commands.
     pub(super) freed: bool,
 }
 
 /// One instrument.
 #[derive(Debug, Default)]
-struct Lane {
-    queue: BinaryHeap<Reverse<(Urgency, Attention)>>,
+pub(super) struct Lane {
+    pub(super) queue: BinaryHeap<Reverse<(Urgency, Attention)>>,
     /// Lots that this decision has sent to the simulated venue.
-    sent: Quantity,
+    pub(super) sent: Quantity,
     /// The bound, once it was asked for in this decision.
-    bound: Option<Quantity>,
+    pub(super) bound: Option<Quantity>,
 }
 
 impl Pace {

@@ -164,7 +164,7 @@ impl Shard {
         result
     }
 
-    fn enter_holders(&mut self, holding: u32, instrument: InstrumentId) {
+    pub(super) fn enter_holders(&mut self, holding: u32, instrument: InstrumentId) {
         let holders = &mut self.holders[instrument.index()];
         self.holdings[holding as usize].holder = holders.len() as u32;
         if holders.len() == holders.capacity() {

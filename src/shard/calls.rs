@@ -112,7 +112,7 @@ impl Room {
 
 impl Shard {
     /// The levels that a pool watches.
-    fn levels<'a>(&'a self, market: &'a Market, pool: u32) -> impl Iterator<Item = u32> + 'a {
+    pub(super) fn levels<'a>(&'a self, market: &'a Market, pool: u32) -> impl Iterator<Item = u32> + 'a {
         self.holdings_of(pool).flat_map(move |at| {
             let holding = &self.holdings[at as usize];
             let levels = &self.rules(market, holding).spec.controls.margin_calls;

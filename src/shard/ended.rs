@@ -12,6 +12,7 @@ pub(crate) const ENDED_KEPT: usize = 16;
 
 /// An order that stands no longer, though the venue may have filled more of it.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Ended {
     pub(super) nth: u32,
     pub(super) holding: u32,
@@ -64,6 +65,13 @@ impl EndedOrders {
     pub(super) fn find(&self, account: u32, nth: u32) -> Option<u32> {
         let first = self.lists.get(&account).map_or(NONE, |list| list.first);
         self.from(first).find(|&at| self[at].nth == nth)
+    }
+
+    /// Those of an account, ended first first.
+    #[cfg(feature = "journal")]
+    pub(super) fn of(&self, account: u32) -> impl Iterator<Item = &Ended> {
+        let first = self.lists.get(&account).map_or(NONE, |list| list.first);
+        self.from(first).map(|at| &self[at])
     }
 
     fn from(&self, first: u32) -> impl Iterator<Item = u32> {

@@ -27,6 +27,14 @@ struct Group {
     accounts: Vec<u32>,
 }
 
+impl Groups {
+    /// The id of the group at a place; none where there is none.
+    #[cfg(feature = "journal")]
+    pub(super) fn id(&self, at: u32) -> Option<u64> {
+        self.members.get(at as usize).map(|group| group.id)
+    }
+}
+
 impl Shard {
     /// An account is declared somewhere: it is added, if it is to live here.
     pub(super) fn declare_account(&mut self, id: u64, positions: PositionMode, group: Option<u64>) {

@@ -15,13 +15,13 @@ const TOGETHER: usize = 16;
 /// What a shard keeps of a job.
 #[derive(Debug)]
 pub(super) struct JobShare {
-    name: JobName,
+    pub(super) name: JobName,
     /// Accounts that were booked before their turn.
-    early: Set<u32>,
+    pub(super) early: Set<u32>,
     /// Of a settlement, in quanta: what payers paid.
-    paid: i128,
+    pub(super) paid: i128,
     /// What receivers received.
-    received: i128,
+    pub(super) received: i128,
 }
 
 impl Shard {

@@ -20,7 +20,8 @@ use ethnum::I256;
 use std::cmp::Ordering;
 
 /// The state of a locked pool.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Liquidation {
     /// The order that stands at the venue.
     pub(super) standing: Option<Standing>,
@@ -28,21 +29,32 @@ pub(super) struct Liquidation {
     pub(super) unfilled: Option<Unfilled>,
     pub(super) cancelling: Cancelling,
     /// Whether it stands in the list of those to walk at the next decision.
-    undecided: bool,
+    #[cfg_attr(feature = "journal", serde(skip))]
+    pub(super) undecided: bool,
     /// Whether it waits for room at the venue.
-    queued: bool,
+    #[cfg_attr(feature = "journal", serde(skip))]
+    pub(super) queued: bool,
     /// Whether a mode held its next step back: it is looked at again with the next input or round.
     pub(super) held_back: bool,
     /// As it was when the pool was locked.
-    urgency: Urgency,
+    pub(super) urgency: Urgency,
 }
 
 /// In which order pools wait for room, fixed when they are locked: equity at or below zero first, the largest deficit
 /// before all, then by the ratio of maintenance margin to equity, the highest first.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Urgency {
     equity: i128,
     maintenance: i128,
+}
+
+#[cfg(feature = "journal")]
+impl Urgency {
+    /// Whether both amounts are ones that commands can have led to.
+    pub(super) fn is_sound(&self) -> bool {
+        crate::snapshot::is_sum(self.equity) && crate::snapshot::is_sum(self.maintenance)
+    }
 }
 
 impl Ord for Urgency {
@@ -74,6 +86,7 @@ impl Eq for Urgency {}
 
 /// How far the cancelling of a locked pool's orders is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(super) enum Cancelling {
     #[default]
     NotYet,
@@ -88,6 +101,7 @@ pub(super) enum Cancelling {
 
 /// A liquidation order at the venue.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Standing {
     /// The how-manieth of its account.
     pub(super) nth: u32,
@@ -106,6 +120,7 @@ pub(super) struct Standing {
 
 /// What was left of an order that expired.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Unfilled {
     pub(super) nth: u32,
     pub(super) holding: u32,

@@ -36,6 +36,8 @@ mod score_bounds;
 mod score_estimates;
 mod score_rates;
 mod scores;
+#[cfg(feature = "journal")]
+mod snapshot;
 mod store;
 mod sweep;
 mod turns;
@@ -58,6 +60,8 @@ pub(crate) use preview::Breaches;
 pub use preview::{Preview, PreviewPool};
 pub(crate) use reports::{OrderFill, Outbox, Report};
 pub(crate) use score_bounds::{Behind, Bounded, Edge, Ranked, Ranking};
+#[cfg(feature = "journal")]
+pub(crate) use snapshot::{Declared, Holds, SavedJob, is_position};
 pub(crate) use store::AssetSums;
 pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
 pub use work::Work;

@@ -157,6 +157,20 @@ impl Shard {
         *self.order_book_mut(holding) = OrderBook { first, last: index, ..after };
     }
 
+    /// Enters an order that was read, the last of its holding, with its notional at its price.
+    #[cfg(feature = "journal")]
+    pub(super) fn append_read_order(&mut self, index: u32, holding: u32, read: OpenOrder, notional: i128) {
+        let mut after = *self.order_book(holding);
+        reserve(&mut after, read.side, read.reduce_only, read.rest, notional);
+        let previous = std::mem::replace(&mut after.last, index);
+        match self.orders.get_mut(previous as usize) {
+            None => after.first = index,
+            Some(previous) => previous.next = index,
+        }
+        self.orders.push(OpenOrder { holding, previous, next: NONE, ..read });
+        *self.order_book_mut(holding) = after;
+    }
+
     /// Takes an order off the list of its holding and off the books.
     fn remove_order(&mut self, account: u32, index: u32) {
         let OpenOrder { id, holding, previous, next, .. } = self.orders[index as usize];

@@ -33,6 +33,7 @@ pub(super) fn slack_of(left: i128) -> i64 {
 
 /// A level of margin calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Level(NonZeroU32);
 
 impl Level {
@@ -47,10 +48,12 @@ impl Level {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Account {
     pub(super) id: u64,
     /// Head of its pools, in the order of [`PoolName`].
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) first_pool: u32,
     /// What it may do.
     pub(super) mode: Mode,
@@ -61,31 +64,43 @@ pub(super) struct Account {
     /// Set for good when it is made.
     pub(super) positions: PositionMode,
     /// Its group, by place among those of the shard, or [`NONE`].
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) group: u32,
 }
 
 /// What is evaluated as one: a cross pool or an isolated position.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Pool {
     /// The balance of a cross pool, the margin of an isolated one; in quanta.
     pub(super) collateral: i128,
     /// What the certificate has left above the rounding envelope; negative: there is none. Below [`UNCERTIFIED`] it tells the
     /// slot where the pool is swept instead.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) slack: i64,
     /// Of a cross pool: what its holdings take at worst while marks stay in their ranges ([`super::floor`]), in quanta.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) floor_unrealised: i64,
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) floor_required: i64,
     /// The epoch that these are of.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) floor_epoch: u32,
     pub(super) name: PoolName,
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) account: u32,
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) next: u32,
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) first_holding: u32,
     /// Its liquidation, while it is locked.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) liquidation: u32,
     /// Whether it stands in the list of touched pools.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) touched: bool,
     /// Whether it stands in the list of changed pools.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) changed: bool,
     /// Whether its breach without a living mark has been announced.
     pub(super) suppressed: bool,
@@ -113,12 +128,15 @@ impl Pool {
 /// An account in an instrument: its position, if any, and its settings. In hedge mode there is one for each leg: both are
 /// made together, the long one first, and lie side by side. Each is one cache line.
 #[derive(Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 #[repr(align(64))]
 pub(super) struct Holding {
     pub(super) position: Position,
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) account: u32,
     pub(super) pool: u32,
     /// Next of the same pool.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) next: u32,
     pub(super) instrument: InstrumentId,
     /// Which leg it is; none in one-way mode.
@@ -126,8 +144,10 @@ pub(super) struct Holding {
     /// In hundredths, or [`NOT_SET`]; the same of both legs. Ask [`leverage_of`].
     pub(super) leverage: u32,
     /// Its place among the holders of the instrument, while it has a position.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) holder: u32,
     /// Its open orders, once it had any.
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) book: u32,
 }
 
@@ -156,21 +176,41 @@ impl OrderBook {
 
 /// What came into the accounts of a shard, left them, and is put aside; of an asset, in quanta.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct AssetSums {
     pub(crate) deposits: i128,
     pub(crate) withdrawals: i128,
     pub(crate) held: i128,
 }
 
-#[derive(Debug)]
+#[cfg(feature = "journal")]
+impl AssetSums {
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self { deposits, withdrawals, held } = other;
+        self.deposits += deposits;
+        self.withdrawals += withdrawals;
+        self.held += held;
+    }
+
+    /// Whether what was read is what commands can have led to.
+    pub(crate) fn is_sound(&self) -> bool {
+        [self.deposits, self.withdrawals, self.held].into_iter().all(crate::snapshot::is_sum)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct OpenOrder {
     pub(super) id: u64,
     /// Number of the acceptance: orders of an account are shown and cancelled in this order.
     pub(super) accepted: u64,
     pub(super) price: Price,
     pub(super) rest: Quantity,
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) holding: u32,
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) previous: u32,
+    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) next: u32,
     pub(super) side: Side,
     pub(super) reduce_only: bool,

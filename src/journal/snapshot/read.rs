@@ -1,0 +1,224 @@
+//! Reading snapshots: the newest that is whole, and the journal from there on.
+
+use super::list::SnapshotFile;
+use super::{END, HEADER, KIND, PART_HEAD, SNAPSHOT_VERSION, SnapshotError, Stand};
+use crate::journal::player::Player;
+use crate::journal::reader::Reader;
+use crate::journal::{Disk, DiskFile, JournalError, MAGIC, RULES, number_at};
+use crate::kernel::{Kernel, Loading, Settings};
+use crate::snapshot::{Part, Unfit};
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::Xxh3Default;
+
+/// A snapshot that was passed over.
+#[derive(Debug)]
+pub struct Passed {
+    /// The file.
+    pub file: PathBuf,
+    /// Why.
+    pub error: SnapshotError,
+}
+
+/// Where going through a journal begins.
+#[derive(Debug)]
+pub struct Start {
+    /// The state there.
+    pub kernel: Kernel,
+    /// What goes on from there.
+    pub player: Player,
+    /// The snapshot that it is from; none: the journal from its start.
+    pub snapshot: Option<SnapshotFile>,
+    /// What is kept of a dialogue there, if it is from a snapshot of one.
+    pub session: Option<Vec<u8>>,
+}
+
+impl Start {
+    /// Begins at the newest snapshot of a journal that is whole and fits it, older than `before` if that is given; else at the start of
+    /// the journal, with a kernel of these settings. Those that cannot be used are added to `passed`.
+    ///
+    /// # Errors
+    ///
+    /// There is no journal, or none of this version, or the system refuses.
+    pub fn newest(
+        disk: &(impl Disk + Clone + 'static),
+        directory: &Path,
+        settings: Settings,
+        before: Option<u64>,
+        passed: &mut Vec<Passed>,
+    ) -> Result<Self, JournalError> {
+        let files = SnapshotFile::list(disk, directory).unwrap_or_default(); // where none are listed, there is no journal either
+        for snapshot in files.into_iter().filter(|file| before.is_none_or(|before| file.places < before)) {
+            match Self::at(disk, directory, settings, &snapshot) {
+                Ok(start) => return Ok(start),
+                Err(error) => passed.push(Passed { file: snapshot.file, error }),
+            }
+        }
+        let player = Player::new(Reader::open_on(disk.clone(), directory)?);
+        Ok(Self { kernel: Kernel::new(settings), player, snapshot: None, session: None })
+    }
+
+    /// Begins at a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// It is damaged, no state of a kernel, or not of this journal.
+    pub fn at(
+        disk: &(impl Disk + Clone + 'static),
+        directory: &Path,
+        settings: Settings,
+        snapshot: &SnapshotFile,
+    ) -> Result<Self, SnapshotError> {
+        let mut file = SnapshotReader::open(disk, &snapshot.file)?;
+        let stand = file.stand;
+        if stand.places != snapshot.places {
+            return Err(file.damaged("it stands under the name of another"));
+        }
+        // First whether the journal goes on there: that is cheap to find out.
+        let reader = Reader::open_at(Box::new(disk.clone()), directory, &stand.position)?;
+        let mut loading = Loading::new(settings, file.length);
+        let mut session = None;
+        let mut payload = Vec::new();
+        while let Some(part) = file.part(&mut payload)? {
+            if part == Part::Session {
+                session = Some(payload.clone());
+            } else {
+                loading.part(part, &payload).map_err(|unfit| file.unfit(unfit))?;
+            }
+        }
+        let mut kernel = loading.finish().map_err(|unfit| file.unfit(unfit))?;
+        kernel.count_from(stand.seq);
+        let player = Player::from(reader, &stand);
+        Ok(Self { kernel, player, snapshot: Some(snapshot.clone()), session })
+    }
+}
+
+impl SnapshotFile {
+    /// Where its kernel stands in the journal, and its bytes, if it is whole.
+    ///
+    /// # Errors
+    ///
+    /// It is damaged, or the system refuses.
+    pub fn verify(&self, disk: &dyn Disk) -> Result<(Stand, u64), SnapshotError> {
+        let mut file = SnapshotReader::open(disk, &self.file)?;
+        let mut payload = Vec::new();
+        while file.part(&mut payload)?.is_some() {}
+        Ok((file.stand, file.length))
+    }
+}
+
+/// A file that is being read, part by part.
+struct SnapshotReader {
+    name: PathBuf,
+    file: Box<dyn DiskFile>,
+    length: u64,
+    stand: Stand,
+    /// Where the part at hand begins.
+    offset: u64,
+    check: u32,
+    whole: Box<Xxh3Default>,
+    ended: bool,
+}
+
+impl SnapshotReader {
+    fn open(disk: &dyn Disk, name: &Path) -> Result<Self, SnapshotError> {
+        let failed = |what| move |source| JournalError::Io { file: name.to_owned(), what, source };
+        let mut file = disk.open(name).map_err(failed("opened"))?;
+        let length = file.length().map_err(failed("read"))?;
+        let mut header = [0; HEADER];
+        let mut reader = Self {
+            name: name.to_owned(),
+            file,
+            length,
+            stand: Stand::default(),
+            offset: 0,
+            check: 0,
+            whole: Box::default(),
+            ended: false,
+        };
+        reader.read(0, &mut header)?;
+        let expected = |offset, expected: String, found: String| SnapshotError::Other {
+            file: name.to_owned(),
+            offset,
+            expected,
+            found,
+        };
+        if header[..8] != MAGIC || header[8..16] != KIND {
+            return Err(reader.damaged("it begins like no snapshot"));
+        }
+        let (version, rules) = (number_at(&header, 16), number_at(&header, 20));
+        if version != SNAPSHOT_VERSION {
+            return Err(expected(16, format!("version {SNAPSHOT_VERSION} of snapshots"), version.to_string()));
+        }
+        reader.check = crc32c::crc32c(&header[..HEADER - 4]);
+        if reader.check != number_at(&header, HEADER - 4) {
+            return Err(reader.damaged("the checksum of the header is wrong"));
+        }
+        if rules != RULES {
+            return Err(expected(20, format!("version {RULES} of the rules"), rules.to_string()));
+        }
+        reader.stand = Stand::of(&header);
+        reader.whole.update(&header);
+        reader.offset = HEADER as u64;
+        Ok(reader)
+    }
+
+    /// Reads the next part; none at the end, with everything as it was written.
+    fn part(&mut self, payload: &mut Vec<u8>) -> Result<Option<Part>, SnapshotError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let mut head = [0; PART_HEAD];
+        self.read(self.offset, &mut head)?;
+        let (what, length) = (number_at(&head, 0), number_at(&head, 4));
+        let check = crc32c::crc32c_append(self.check, &head[..8]);
+        let end = self.offset + PART_HEAD as u64 + u64::from(length);
+        if check != number_at(&head, 8) {
+            return Err(self.damaged("the checksum of a part's head is wrong"));
+        }
+        if end > self.length {
+            return Err(self.damaged("it ends within a part"));
+        }
+        payload.resize(length as usize, 0);
+        self.read(self.offset + PART_HEAD as u64, payload)?;
+        let check = crc32c::crc32c_append(check, payload);
+        if check != number_at(&head, 12) {
+            return Err(self.damaged("the checksum of a part is wrong"));
+        }
+        if what == END {
+            let whole = self.whole.digest().to_le_bytes();
+            if payload[..] != whole || end != self.length {
+                return Err(self.damaged("it does not end where and as it was written"));
+            }
+            self.ended = true;
+            return Ok(None);
+        }
+        let part = Part::numbered(what).ok_or_else(|| self.damaged("a part of no kind that there is"))?;
+        self.whole.update(&head);
+        self.whole.update(payload);
+        (self.offset, self.check) = (end, check);
+        Ok(Some(part))
+    }
+
+    fn read(&mut self, offset: u64, into: &mut [u8]) -> Result<(), SnapshotError> {
+        let mut filled = 0;
+        while filled < into.len() {
+            match self.file.read(offset + filled as u64, &mut into[filled..]) {
+                Ok(0) => return Err(self.damaged("it ends too early")),
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(source) => {
+                    return Err(JournalError::Io { file: self.name.clone(), what: "read", source }.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, what: &'static str) -> SnapshotError {
+        SnapshotError::Damaged { file: self.name.clone(), offset: self.offset, what }
+    }
+
+    fn unfit(&self, unfit: Unfit) -> SnapshotError {
+        SnapshotError::Unfit { file: self.name.clone(), unfit }
+    }
+}

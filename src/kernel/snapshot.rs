@@ -1,0 +1,256 @@
+//! A kernel to bytes, and back.
+
+use super::{Kernel, Settings};
+use crate::market::{AssetId, InstrumentId, Market};
+use crate::number::Quantity;
+use crate::rounds::Rounds;
+use crate::sequencer;
+use crate::shard::{AssetSums, Capacity, Declared, Holds, SavedJob, Shards, locate};
+use crate::snapshot::{Loader, Part, Saver, Unfit, is_sum};
+
+/// Accounts of a part.
+const ACCOUNTS: usize = 1 << 15;
+
+/// A kernel between two inputs: everything is told that has happened, nothing waits for a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct AtRest<'a>(&'a Kernel);
+
+impl Kernel {
+    /// The kernel, if all that has happened is decided: as it is after every input that is accepted, and in a record after every
+    /// decision. An input that is refused may have booked what was due for its account, which the next one decides.
+    #[must_use]
+    pub fn at_rest(&self) -> Option<AtRest<'_>> {
+        let rests = self.rounds.is_at_rest() && self.shards.iter().all(|shard| shard.is_at_rest());
+        rests.then_some(AtRest(self))
+    }
+}
+
+impl AtRest<'_> {
+    /// Hands over the state in parts, in the order in which [`Loading`] takes them. They are the same for every number of shards, and
+    /// for every strategy; one is held at a time.
+    ///
+    /// # Errors
+    ///
+    /// Those of `each`.
+    pub fn save<E>(&self, each: &mut impl FnMut(Part, &[u8]) -> Result<(), E>) -> Result<(), E> {
+        let Kernel { rounds, shards, inputs, seq, reports: _, record: _ } = self.0;
+        let market = &rounds.market;
+        let mut into = Saver::default();
+        into.put(&count(shards));
+        market.save(&mut into);
+        each(Part::Market, into.bytes())?;
+        into.clear();
+        into.put(&(inputs, seq));
+        rounds.save(shards, &mut into);
+        each(Part::Rounds, into.bytes())?;
+        into.clear();
+        let holds: Vec<Holds> = shards.iter().map(|shard| shard.holds()).collect();
+        let mut turns: Vec<_> = shards.iter().map(|shard| shard.turns().peekable()).collect();
+        let mut count = 0;
+        loop {
+            let next = turns.iter_mut().enumerate().filter_map(|(at, turns)| Some((turns.peek()?.0, at))).min();
+            let Some((at, (_, account))) = next.and_then(|(_, at)| Some((at, turns[at].next()?))) else { break };
+            shards[at].save_account(market, account, &holds[at], &mut into);
+            count += 1;
+            if count % ACCOUNTS == 0 {
+                each(Part::Accounts, into.bytes())?;
+                into.clear();
+            }
+        }
+        if !into.bytes().is_empty() {
+            each(Part::Accounts, into.bytes())?;
+            into.clear();
+        }
+        save_beside(rounds, shards, &mut into);
+        each(Part::Beside, into.bytes())
+    }
+}
+
+/// Accounts, holdings and open orders over all shards.
+fn count(shards: &Shards) -> [u64; 3] {
+    let mut counts = [0; 3];
+    for shard in shards {
+        counts.iter_mut().zip(shard.counts()).for_each(|(sum, count)| *sum += count as u64);
+    }
+    counts
+}
+
+/// What belongs to all accounts together.
+fn save_beside(rounds: &Rounds, shards: &Shards, into: &mut Saver) {
+    let market = &rounds.market;
+    let mut sums = vec![AssetSums::default(); market.assets.len()];
+    for (index, sum) in sums.iter_mut().enumerate() {
+        for shard in shards {
+            sum.add(&shard.sums(AssetId(index as u32)));
+        }
+    }
+    let lots =
+        |index: usize| -> Quantity { shards.iter().map(|shard| shard.lots_at_time(InstrumentId(index as u32))).sum() };
+    let lots: Vec<Quantity> = (0..market.instruments.len()).map(lots).collect();
+    let mut jobs: Vec<SavedJob> = Vec::new();
+    for shard in shards {
+        for (at, job) in shard.saved_jobs().enumerate() {
+            match jobs.get_mut(at) {
+                None => jobs.push(job),
+                Some(all) => {
+                    all.paid += job.paid;
+                    all.received += job.received;
+                    all.early.extend(job.early);
+                }
+            }
+        }
+    }
+    for job in &mut jobs {
+        job.early.sort_unstable();
+    }
+    into.put(&(sums, lots, jobs));
+    rounds.save_lanes(into);
+}
+
+/// A kernel that is being made from the parts of a snapshot.
+#[derive(Debug)]
+pub struct Loading {
+    settings: Settings,
+    /// Bytes of all parts: no more records are there than these can hold.
+    bytes: u64,
+    market: Option<(Market, Capacity)>,
+    /// Accounts, holdings and open orders that there are to be.
+    counts: [u64; 3],
+    kernel: Option<Kernel>,
+    last: Option<u64>,
+    /// Whether what comes after the accounts was there.
+    whole: bool,
+}
+
+impl Loading {
+    /// Begins a kernel of these settings; `bytes` is how many the parts have together, at most.
+    #[must_use]
+    pub fn new(settings: Settings, bytes: u64) -> Self {
+        Self { settings, bytes, market: None, counts: [0; 3], kernel: None, last: None, whole: false }
+    }
+
+    /// Takes the next part.
+    ///
+    /// # Errors
+    ///
+    /// It is not the one that follows, or not as [`AtRest::save`] writes it, or no kernel can come into such a state.
+    pub fn part(&mut self, part: Part, bytes: &[u8]) -> Result<(), Unfit> {
+        let mut from = Loader::new(part, bytes);
+        match (part, &self.market, &mut self.kernel) {
+            (Part::Market, None, None) => {
+                let counts: [u64; 3] = from.take()?;
+                // An account takes eight bytes at least, and every other record no less than six.
+                let fits = counts.iter().all(|&count| count <= self.bytes / 6);
+                from.expect(fits, "more accounts than bytes")?;
+                self.counts = counts;
+                let [accounts, positions, orders] = counts.map(|count| count as usize);
+                let Capacity { accounts: least, positions: fewest, orders: smallest } = self.settings.capacity;
+                let capacity = Capacity {
+                    accounts: accounts.max(least),
+                    positions: positions.max(fewest),
+                    orders: orders.max(smallest),
+                };
+                self.market = Some((Market::load(&mut from)?, capacity));
+            }
+            (Part::Rounds, Some(_), None) => {
+                let (inputs, seq): (u64, u64) = from.take()?;
+                from.expect(inputs < 1 << 62 && seq < 1 << 62, "more inputs than can be")?;
+                let Some((market, capacity)) = self.market.take() else { return Err(from.unfit("no market")) };
+                let rounds = Rounds::load(market, capacity.accounts, &mut from)?;
+                let mut shards = Settings { capacity, ..self.settings }.make_shards();
+                for shard in &mut shards {
+                    rounds.market.assets.iter().for_each(|_| shard.add_asset());
+                    rounds.market.instruments.iter().for_each(|_| shard.add_instrument());
+                }
+                self.kernel = Some(Kernel { seq, ..Kernel::from_parts(rounds, shards, inputs) });
+            }
+            (Part::Accounts, _, Some(kernel)) if !self.whole => {
+                while !from.is_at_end() {
+                    let declared = Declared::read(&mut from)?;
+                    let id = declared.id();
+                    from.expect(self.last.is_none_or(|last| last < id), "accounts out of order")?;
+                    self.last = Some(id);
+                    declared.declare(&mut kernel.shards);
+                    let at = locate(&kernel.shards, id).ok_or_else(|| from.unfit("an account that lives nowhere"))?;
+                    let shard = &mut kernel.shards[at.0];
+                    let loaded = declared.load(&kernel.rounds.market, (shard, at.1), &mut from);
+                    loaded.map_err(|unfit| Unfit { reason: format!("account {id}: {}", unfit.reason), ..unfit })?;
+                }
+            }
+            (Part::Beside, _, Some(kernel)) if !self.whole => {
+                load_beside(kernel, &mut from)?;
+                self.whole = true;
+            }
+            _ => return Err(from.unfit("not the part that comes next")),
+        }
+        from.end()
+    }
+
+    /// The kernel, with everybody watched.
+    ///
+    /// # Errors
+    ///
+    /// Parts are missing, the books do not balance, or a pool is in breach that is not in liquidation.
+    pub fn finish(self) -> Result<Kernel, Unfit> {
+        let unfit = |reason: &str| Unfit::new(Part::Beside, reason);
+        let mut kernel = self.kernel.filter(|_| self.whole).ok_or_else(|| unfit("parts are missing"))?;
+        if count(&kernel.shards) != self.counts {
+            return Err(unfit("fewer or more accounts than were saved"));
+        }
+        kernel.check_books().map_err(unfit)?;
+        let Kernel { rounds, shards, .. } = &mut kernel;
+        for shard in shards {
+            shard.begin_watching(&rounds.market).map_err(unfit)?;
+        }
+        Ok(kernel)
+    }
+}
+
+fn load_beside(kernel: &mut Kernel, from: &mut Loader<'_>) -> Result<(), Unfit> {
+    let Kernel { rounds, shards, .. } = kernel;
+    let market = &rounds.market;
+    let (sums, lots, jobs): (Vec<AssetSums>, Vec<Quantity>, Vec<SavedJob>) = from.take()?;
+    let mut held = vec![0; market.assets.len()];
+    for shard in &*shards {
+        shard.count_held(&mut held);
+    }
+    let holds = sums.len() == held.len() && sums.iter().zip(&held).all(|(sum, held)| sum.held == *held);
+    from.expect(holds && sums.iter().all(AssetSums::is_sound), "sums that cannot be")?;
+    let counted = lots.len() == market.instruments.len() && lots.iter().all(|&lots| lots >= 0);
+    from.expect(counted, "lots of other instruments")?;
+    if let Some(first) = shards.first_mut() {
+        first.load_sums(sums, lots);
+    }
+    let names = jobs.iter().map(|job| job.name).eq(market.jobs.iter().map(|job| job.name));
+    from.expect(names, "other jobs than are under way")?;
+    for job in &jobs {
+        from.expect(is_sum(job.paid) && is_sum(job.received), "payments that cannot be")?;
+        let known = job.early.iter().all(|&id| locate(shards, id).is_some()) && job.early.is_sorted();
+        from.expect(known, "a job of accounts that are not there")?;
+        for (at, shard) in shards.iter_mut().enumerate() {
+            shard.load_job(job, at == 0);
+        }
+    }
+    rounds.load_lanes(shards, from)
+}
+
+impl Kernel {
+    /// That all long and short lots are even and within their bounds, and that no money has come from nowhere.
+    fn check_books(&self) -> Result<(), &'static str> {
+        let overview = self.overview();
+        let totals = overview.instrument_totals();
+        for (index, (instrument, totals)) in self.market().instruments.iter().zip(totals).enumerate() {
+            let id = InstrumentId(index as u32);
+            if totals.long != totals.short {
+                return Err("long and short lots are not even");
+            }
+            let lots = sequencer::open_interest(&self.shards, &self.rounds.arbiter, id);
+            let price = instrument.dearest(instrument.mark.unwrap_or(1));
+            if instrument.admitted_value(lots.max(1), price).is_none() {
+                return Err("more open interest than can be");
+            }
+        }
+        let even = overview.asset_totals().iter().all(|totals| totals.difference() == 0);
+        if even { Ok(()) } else { Err("the books do not balance") }
+    }
+}

@@ -1,0 +1,292 @@
+//! A dialogue from its journal again: from the newest snapshot that is whole, or from the start.
+
+use super::durable::DurableError;
+use super::session::Session;
+use super::sources::SavedSource;
+use super::{Rejection, declarations};
+use crate::engine::Entry;
+use crate::journal::{
+    Disk, JournalError, Line, Passed, PlayError, Played, Player, SnapshotError, SnapshotFile, SnapshotWriter, Stand,
+    Start,
+};
+use crate::kernel::{Declaration, Settings};
+use crate::market::FundId;
+use crate::presets::Preset;
+use crate::refusal::Code;
+use crate::snapshot::Part;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// How the first frame begins where there is a preset.
+pub(super) const PRESET: &str = "{\"op\":\"preset\",\"preset\":\"";
+
+/// How far the lines of a preset are carried out.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    pub(super) name: Option<String>,
+    pub(super) lines: usize,
+    /// Its lines that are still to be carried out.
+    pub(super) rest: Option<(&'static Preset, bool)>,
+    /// The lines of `defaults` so far.
+    pub(super) defaults: Vec<String>,
+}
+
+/// What only the session knows, as it is saved.
+#[derive(Default, Serialize, Deserialize)]
+struct SavedSession {
+    /// The number of the last line.
+    seq: u64,
+    preset: Option<String>,
+    preset_lines: u64,
+    declared_funds: Vec<FundId>,
+    defaults: Vec<String>,
+    sources: Vec<SavedSource>,
+}
+
+/// A session that is gone through again.
+#[derive(Debug)]
+pub(super) struct GoingThrough {
+    pub(super) session: Session,
+    pub(super) prepared: Prepared,
+    pub(super) player: Player,
+    /// Where it began, if not at the start of the journal.
+    pub(super) snapshot: Option<SnapshotFile>,
+    /// Places that were gone through.
+    pub(super) places: u64,
+    /// Whether nothing is kept at all.
+    pub(super) is_empty: bool,
+}
+
+/// How a journal is gone through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To go on with it.
+    GoOn,
+    /// As far as it is known what came of each place, and no further than so many places: it may be written meanwhile.
+    Follow { until: Option<u64> },
+}
+
+impl GoingThrough {
+    /// Goes through the journal in a directory, with a kernel of these settings. Snapshots that cannot be used are added to `passed`.
+    pub(super) fn newest(
+        disk: &(impl Disk + Clone + 'static),
+        directory: &Path,
+        settings: Settings,
+        purpose: Purpose,
+        passed: &mut Vec<Passed>,
+    ) -> Result<(Self, Option<u64>), DurableError> {
+        let mut before = None;
+        loop {
+            let start = Start::newest(disk, directory, settings, before, passed)?;
+            let snapshot = start.snapshot.clone();
+            let gone = Self::begin(start, purpose).and_then(|mut through| {
+                let rested = through.go_to_the_end(purpose)?;
+                Ok((through, rested))
+            });
+            match (gone, snapshot) {
+                // What is damaged in the journal is so wherever one begins.
+                (Err(error), Some(SnapshotFile { places, file })) if !error.is_of_files() => {
+                    let error = SnapshotError::Diverged { file: file.clone(), reason: error.to_string() };
+                    passed.push(Passed { file, error });
+                    before = Some(places);
+                }
+                (gone, _) => return gone,
+            }
+        }
+    }
+
+    fn begin(start: Start, purpose: Purpose) -> Result<Self, DurableError> {
+        let Start { mut kernel, player, snapshot, session: kept } = start;
+        let player = match purpose {
+            Purpose::GoOn => player.completing(&mut kernel),
+            Purpose::Follow { .. } => player.following(),
+        };
+        let (session, prepared) = (Session::over(kernel), Prepared::default());
+        let is_empty = snapshot.is_none();
+        let mut through = Self { session, prepared, player, snapshot, places: 0, is_empty };
+        if let Some(kept) = kept {
+            through.take_kept(&kept)?;
+        }
+        Ok(through)
+    }
+
+    /// Returns the last place after which the kernel was at rest, where that is asked for.
+    fn go_to_the_end(&mut self, purpose: Purpose) -> Result<Option<u64>, DurableError> {
+        let mut rested = None;
+        loop {
+            if let Purpose::Follow { until } = purpose {
+                let stand = self.player.stand(self.session.kernel()).map(|stand| stand.places);
+                rested = stand.or(rested);
+                if until.is_some() && stand == until {
+                    break;
+                }
+            }
+            let Some(played) = self.player.step(self.session.kernel_mut(), &mut |_| ())? else { break };
+            self.is_empty = false;
+            self.places += u64::from(matches!(played, Played::Place(..)));
+            self.recover(played)?;
+        }
+        Ok(rested)
+    }
+
+    /// Takes over what only the session knows.
+    fn recover(&mut self, played: Played) -> Result<(), DurableError> {
+        let Self { session, prepared, .. } = self;
+        let (entry, line) = match played {
+            Played::Place(entry, line) => (Some(entry), line),
+            Played::Line(line) => (None, Some(line)),
+            Played::Check(_) => return Ok(()),
+        };
+        if let Some(Entry::Declare { declaration: Declaration::Fund(spec), .. }) = &entry {
+            session.know_declared_fund(&spec.name);
+        }
+        let Some(Line { seq, source, rejected, text }) = line else { return Ok(()) };
+        let wrong = |reason: String| DurableError::Line { seq, reason };
+        if let Some(name) = text.as_deref().and_then(|text| text.strip_prefix(PRESET)?.strip_suffix("\"}")) {
+            prepared.name = Some(name.to_owned());
+            return Ok(());
+        }
+        prepared.lines += usize::from(seq == 0);
+        if seq > 0 {
+            session.number_next_line(seq + 1);
+        }
+        if let Some(text) = text.filter(|_| entry.is_none()) {
+            let taken = declarations::remember_defaults(session.desk_mut(), &text);
+            if taken.map_err(|rejection| wrong(rejection.reason))? {
+                prepared.defaults.push(text);
+            }
+        }
+        if let Some((source, _)) = source {
+            let rejection = match rejected {
+                None => None,
+                Some((code, reason)) => {
+                    let code = Code::named(&code).ok_or_else(|| wrong(format!("there is no code {code:?}")))?;
+                    Some(Rejection::new(code, reason))
+                }
+            };
+            session.keep_answer(&source, seq, rejection);
+        }
+        Ok(())
+    }
+
+    /// What only the session knows, as bytes.
+    fn kept(&self) -> Vec<u8> {
+        let Self { session, prepared, .. } = self;
+        let Prepared { name, lines, rest: _, defaults } = prepared;
+        let (declared_funds, sources) = session.to_be_kept();
+        let saved = SavedSession {
+            seq: session.seq(),
+            preset: name.clone(),
+            preset_lines: *lines as u64,
+            declared_funds,
+            defaults: defaults.clone(),
+            sources,
+        };
+        postcard::to_stdvec(&saved).unwrap_or_default() // into memory: nothing that can fail
+    }
+
+    fn take_kept(&mut self, bytes: &[u8]) -> Result<(), DurableError> {
+        let wrong = |reason: String| DurableError::Line { seq: 0, reason };
+        let saved: SavedSession = postcard::from_bytes(bytes).map_err(|error| wrong(error.to_string()))?;
+        let SavedSession { seq, preset, preset_lines, declared_funds, defaults, sources } = saved;
+        let funds = self.session.kernel().market().funds.len();
+        if declared_funds.iter().any(|fund| fund.index() >= funds) {
+            return Err(wrong("an unknown fund was declared".to_owned()));
+        }
+        self.session.number_next_line(seq.saturating_add(1));
+        self.session.learn_names(); // which `defaults` may name
+        for text in &defaults {
+            let taken = declarations::remember_defaults(self.session.desk_mut(), text);
+            taken.map_err(|rejection| wrong(rejection.reason))?;
+        }
+        let kept = self.session.take_kept(declared_funds, sources);
+        kept.ok_or_else(|| wrong("an answer with an unknown code".to_owned()))?;
+        self.prepared =
+            Prepared { name: preset, lines: usize::try_from(preset_lines).unwrap_or(0), rest: None, defaults };
+        Ok(())
+    }
+}
+
+/// A snapshot that was made.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Its file.
+    pub snapshot: SnapshotFile,
+    /// Its bytes; none: there was one of that place already.
+    pub bytes: Option<u64>,
+    /// Where it stands in the journal.
+    pub stand: Stand,
+    /// The number of the last line that went into it.
+    pub last_line: u64,
+    /// Places that were gone through for it.
+    pub places: u64,
+    /// The snapshot from which they were gone through; none: from the start of the journal.
+    pub from: Option<SnapshotFile>,
+    /// Snapshots that could not be used.
+    pub passed: Vec<Passed>,
+}
+
+impl Snapshot {
+    /// Makes a snapshot of the last place of a journal of which it is known what it led to. The journal may be written meanwhile, and
+    /// whoever writes it does not notice.
+    ///
+    /// # Errors
+    ///
+    /// The journal cannot be gone through, or the system refuses.
+    pub fn make(
+        disk: &(impl Disk + Clone + 'static),
+        directory: &Path,
+        settings: Settings,
+    ) -> Result<Self, DurableError> {
+        let mut passed = Vec::new();
+        let follow = |until, passed: &mut Vec<Passed>| {
+            GoingThrough::newest(disk, directory, settings, Purpose::Follow { until }, passed)
+        };
+        let (mut through, rested) = follow(None, &mut passed)?;
+        let mut stand = through.player.stand(through.session.kernel());
+        if stand.is_none() {
+            // The last places wait for a decision that is not there yet: back to where all was decided.
+            (through, _) = follow(rested, &mut Vec::new())?;
+            stand = through.player.stand(through.session.kernel());
+        }
+        let stand = stand.ok_or(DurableError::NeverAtRest)?;
+        let GoingThrough { ref session, ref snapshot, places, .. } = through;
+        let made = |snapshot, bytes| Self {
+            snapshot,
+            bytes,
+            stand,
+            last_line: session.seq(),
+            places,
+            from: through.snapshot.clone(),
+            passed,
+        };
+        if let Some(same) = snapshot.as_ref().filter(|snapshot| snapshot.places == stand.places) {
+            return Ok(made(same.clone(), None));
+        }
+        let mut writer = SnapshotWriter::begin(disk, directory, stand)?;
+        let resting = session.kernel().at_rest().ok_or(DurableError::NeverAtRest)?;
+        resting.save(&mut |part, bytes| writer.part(part, bytes))?;
+        writer.part(Part::Session, &through.kept())?;
+        let (file, bytes) = writer.finish()?;
+        Ok(made(file, Some(bytes)))
+    }
+}
+
+impl DurableError {
+    /// Whether the files of the journal are to blame, and not what they say.
+    fn is_of_files(&self) -> bool {
+        matches!(self, Self::Play(PlayError::Journal(_)) | Self::Journal(_) | Self::Snapshot(_))
+    }
+}
+
+/// Whether there is a journal to go on with.
+pub(super) fn is_there(disk: &impl Disk, directory: &Path) -> Result<bool, DurableError> {
+    match crate::journal::is_there(disk, directory) {
+        Ok(true) => Ok(true),
+        // Where snapshots are, the journal is missing: none is begun beside them.
+        Ok(false) => Ok(!SnapshotFile::list(disk, directory)?.is_empty()),
+        // Also where the directory is not there yet; what else is wrong with it, creating it says too.
+        Err(JournalError::Io { what: "listed", .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,311 @@
+//! Snapshots in files: recovery from the newest that is whole comes to what the whole journal comes to, from every place, whatever
+//! byte is damaged and wherever the machine stops.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use terrace::journal::{
+    Durability, Faults, Frame, JournalSettings, Played, Player, Reader, SimulatedDisk, SnapshotFile, SnapshotWriter,
+    Start, Writer,
+};
+use terrace::protocol::{Opened, Recovery, Snapshot, TierTables};
+use terrace::snapshot::Part;
+use terrace::{Kernel, Settings, Strategy};
+
+/// What a kernel comes to, if it is at rest.
+type State = Option<Vec<(Part, Vec<u8>)>>;
+
+const DIRECTORY: &str = "journal";
+
+fn directory() -> &'static Path {
+    Path::new(DIRECTORY)
+}
+
+fn journal_settings() -> JournalSettings {
+    let durability = Durability::Sync;
+    JournalSettings { durability, segment_bytes: 700, check_every: 8, ..JournalSettings::default() }
+}
+
+fn settings(at: usize) -> Settings {
+    let shards = [1, 3, 2][at % 3];
+    Settings { shards, strategy: Strategy::ALL[at % Strategy::ALL.len()], ..Settings::default() }
+}
+
+fn scripts() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exec");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut scripts: Vec<PathBuf> = files.filter(|file| file.extension().is_some_and(|ext| ext == "jsonl")).collect();
+    scripts.sort();
+    assert!(scripts.len() > 20);
+    scripts
+}
+
+fn script(name: &str) -> Vec<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/exec/{name}.jsonl"));
+    fs::read_to_string(file).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The state of a kernel, if it is at rest.
+fn state(kernel: &Kernel) -> State {
+    let mut parts = Vec::new();
+    let saved: Result<(), ()> = kernel.at_rest()?.save(&mut |part, bytes| {
+        parts.push((part, bytes.to_owned()));
+        Ok(())
+    });
+    saved.unwrap();
+    Some(parts)
+}
+
+/// Goes on with the journal on a disk; what was found, what the lines said, and the state at the end.
+fn go_on(disk: &SimulatedDisk, lines: &[String], at: usize) -> (Option<Recovery>, String, State) {
+    let kernel = Kernel::new(settings(at));
+    let opened = Opened::open(disk.clone(), directory(), journal_settings(), kernel, None);
+    let opened = opened.unwrap_or_else(|error| panic!("{error}"));
+    let recovery = opened.recovery().cloned();
+    let mut session = opened.start(TierTables::default()).unwrap();
+    let mut said = String::new();
+    for line in lines {
+        let _ = session.line(line.as_bytes(), &mut said);
+    }
+    session.wait().unwrap();
+    let state = state(session.kernel());
+    session.finish().unwrap();
+    (recovery, said, state)
+}
+
+fn snapshot(disk: &SimulatedDisk, at: usize) -> Snapshot {
+    Snapshot::make(disk, directory(), settings(at)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The same disk without any snapshot.
+fn without_snapshots(disk: &SimulatedDisk) -> SimulatedDisk {
+    let other = disk.killed();
+    for SnapshotFile { file, .. } in SnapshotFile::list(&other, directory()).unwrap() {
+        terrace::journal::Disk::remove(&other, &file).unwrap();
+    }
+    other
+}
+
+/// The hash of all events of the journal, gone through from its start.
+fn hash(disk: &SimulatedDisk) -> u64 {
+    hash_after(disk, u64::MAX)
+}
+
+/// The same after so many places.
+fn hash_after(disk: &SimulatedDisk, mut places: u64) -> u64 {
+    let mut kernel = Kernel::new(Settings::default());
+    let mut player = Player::new(Reader::open_on(disk.clone(), directory()).unwrap());
+    while places > 0
+        && let Some(played) = player.step(&mut kernel, &mut |_| ()).unwrap()
+    {
+        places -= u64::from(matches!(played, Played::Place(..)));
+    }
+    player.chain().check().hash
+}
+
+/// Every script in parts, a snapshot after each: what each process says is what one says that has all lines, and the journal gone
+/// through from its start comes to the same state.
+#[test]
+fn every_script_goes_on_from_its_snapshots() {
+    let mut from_snapshots = 0;
+    for (n, file) in scripts().iter().enumerate() {
+        let text = fs::read_to_string(file).unwrap();
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let (_, expected, _) = go_on(&SimulatedDisk::new(1), &lines, 0);
+        let disk = SimulatedDisk::new(2);
+        let mut said = String::new();
+        for (part, lines) in lines.chunks(lines.len().div_ceil(6)).enumerate() {
+            let (recovery, answered, state) = go_on(&disk, lines, n + part);
+            from_snapshots += usize::from(recovery.is_some_and(|recovery| recovery.snapshot.is_some()));
+            said += &answered;
+            let (_, _, again) = go_on(&without_snapshots(&disk), &[], n);
+            assert_eq!(again, state, "{}: the state after part {part}", file.display());
+            let made = snapshot(&disk, n + part);
+            assert!(made.passed.is_empty(), "{:?}", made.passed);
+            assert_eq!(made.stand.check.hash, hash_after(&disk, made.stand.places), "{}", file.display());
+            let (recovery, _, again) = go_on(&disk, &[], n + part + 1);
+            let recovery = recovery.unwrap();
+            assert_eq!(again, state, "{}: the state from the snapshot after part {part}", file.display());
+            assert_eq!(recovery.snapshot, Some(made.snapshot), "{}", file.display());
+        }
+        assert_eq!(said, expected, "{}", file.display());
+    }
+    assert!(from_snapshots > 100, "{from_snapshots}");
+}
+
+/// A journal whose decisions are told later than they were taken, as on threads: from every place at which the kernel is at rest a
+/// snapshot is gone on from to the same end.
+#[test]
+fn every_place_of_a_stream_can_be_gone_on_from() {
+    for name in ["waterfall", "handshake", "funding", "rankings"] {
+        let inline = SimulatedDisk::new(3);
+        go_on(&inline, &script(name), 0);
+        let disk = SimulatedDisk::new(4);
+        let mut writer = Writer::create_on(disk.clone(), directory(), journal_settings()).unwrap();
+        let mut reader = Reader::open_on(inline.clone(), directory()).unwrap();
+        let mut late = std::collections::VecDeque::new();
+        let mut frames = 0;
+        while let Some(frame) = reader.frame().unwrap() {
+            frames += 1;
+            let frame = match frame {
+                Frame::Entry(terrace::engine::Entry::Decide { outcome: Some(outcome) }) => {
+                    late.push_back((frames + 1 + frames % 4, outcome));
+                    Frame::Entry(terrace::engine::Entry::Decide { outcome: None })
+                }
+                frame => frame,
+            };
+            writer.frame(&frame).unwrap();
+            while let Some((_, outcome)) = late.pop_front_if(|(due, _)| *due <= frames) {
+                writer.frame(&Frame::Outcome(outcome)).unwrap();
+            }
+        }
+        for (_, outcome) in late {
+            writer.frame(&Frame::Outcome(outcome)).unwrap();
+        }
+        writer.finish().unwrap();
+        let end = hash(&disk);
+        assert_eq!(end, hash(&inline), "{name}: when outcomes are told changes nothing");
+        let (mut kernel, reader) = (Kernel::new(settings(1)), Reader::open_on(disk.clone(), directory()).unwrap());
+        let mut player = Player::new(reader).following();
+        let (mut places, mut resting) = (0, 0);
+        while let Some(played) = player.step(&mut kernel, &mut |_| ()).unwrap() {
+            if !matches!(played, Played::Place(..)) {
+                continue;
+            }
+            places += 1;
+            let Some(stand) = player.stand(&kernel) else { continue };
+            resting += 1;
+            let mut snapshot = SnapshotWriter::begin(&disk, directory(), stand).unwrap();
+            kernel.at_rest().unwrap().save(&mut |part, bytes| snapshot.part(part, bytes)).unwrap();
+            let (file, _) = snapshot.finish().unwrap();
+            let start = Start::at(&disk, directory(), settings(places), &file).unwrap();
+            let (mut kernel, mut player) = (start.kernel, start.player);
+            while player.step(&mut kernel, &mut |_| ()).unwrap().is_some() {}
+            assert_eq!(player.chain().check().hash, end, "{name}: from place {places}");
+        }
+        assert!(resting * 2 > places && places > 20, "{name}: {resting} of {places}");
+    }
+}
+
+/// Two snapshots, and a journal that goes on after them.
+fn two_snapshots() -> (SimulatedDisk, [SnapshotFile; 2], State) {
+    let disk = SimulatedDisk::new(5);
+    let lines = script("waterfall");
+    let third = lines.len() / 3;
+    go_on(&disk, &lines[..third], 0);
+    let first = snapshot(&disk, 0).snapshot;
+    go_on(&disk, &lines[third..2 * third], 0);
+    let second = snapshot(&disk, 0).snapshot;
+    let (_, _, state) = go_on(&disk, &lines[2 * third..], 0);
+    (disk, [first, second], state)
+}
+
+#[test]
+fn a_damaged_snapshot_is_passed_over_for_the_one_before() {
+    let (disk, [first, second], state) = two_snapshots();
+    let whole = disk.bytes(&second.file).unwrap();
+    let damaged = |recovery: &Recovery, file: &SnapshotFile, what: &str| {
+        let names = |why: &String| why.starts_with(&format!("{}: at byte", file.file.display()));
+        assert!(recovery.passed.iter().any(names), "{what}: {:?}", recovery.passed);
+    };
+    for byte in 0..whole.len() {
+        let other = disk.killed();
+        other.flip(&second.file, byte, byte as u32);
+        let (recovery, _, again) = go_on(&other, &[], byte);
+        let recovery = recovery.unwrap();
+        damaged(&recovery, &second, &format!("byte {byte}"));
+        assert_eq!(recovery.snapshot.as_ref(), Some(&first), "byte {byte}");
+        assert!(again == state, "byte {byte}: another state");
+    }
+    for length in (0..whole.len()).step_by(7).chain([whole.len() - 1]) {
+        let other = disk.killed();
+        other.put(&second.file, &whole[..length]);
+        let (recovery, _, again) = go_on(&other, &[], length);
+        let recovery = recovery.unwrap();
+        damaged(&recovery, &second, &format!("cut to {length}"));
+        assert!(recovery.snapshot.as_ref() == Some(&first) && again == state, "cut to {length}");
+    }
+    // None is whole: the journal from its start.
+    let other = disk.killed();
+    other.flip(&second.file, 200, 1);
+    other.put(&first.file, b"");
+    let (recovery, _, again) = go_on(&other, &[], 0);
+    let recovery = recovery.unwrap();
+    assert!(recovery.snapshot.is_none() && recovery.passed.len() == 2 && again == state, "{recovery:?}");
+    // Of another journal: longer than this one, or another.
+    let (short, _) = (SimulatedDisk::new(6), go_on(&disk, &[], 0));
+    go_on(&short, &script("waterfall")[..4], 0);
+    short.put(&second.file, &whole);
+    let (recovery, ..) = go_on(&short, &[], 0);
+    let recovery = recovery.unwrap();
+    assert!(recovery.snapshot.is_none() && recovery.passed[0].contains("the journal does not"), "{recovery:?}");
+}
+
+#[test]
+fn wherever_the_machine_stops_there_is_the_old_snapshot_or_the_new_one() {
+    let (disk, [_, second], state) = two_snapshots();
+    let calm = disk.killed();
+    let new = snapshot(&calm, 0).snapshot;
+    let operations = calm.operations();
+    assert!(operations >= 8, "{operations}");
+    let mut found = [0, 0];
+    for crashes_at in 1..=operations {
+        for seed in 0..4 {
+            let crashing = disk.killed();
+            crashing.set_faults(Faults {
+                crashes_at: Some(crashes_at),
+                short_writes: seed % 2 == 1,
+                ..Faults::default()
+            });
+            let made = Snapshot::make(&crashing, directory(), settings(0));
+            assert!(made.is_err() || seed % 2 == 1, "it stops at {crashes_at}");
+            for after in [crashing.restarted(seed), crashing.killed()] {
+                let (recovery, _, again) = go_on(&after, &[], 1);
+                let recovery = recovery.unwrap();
+                assert!(recovery.passed.is_empty(), "{crashes_at}: {:?}", recovery.passed);
+                let from = recovery.snapshot.unwrap();
+                assert!(from == second || from == new, "{crashes_at}: {from:?}");
+                found[usize::from(from == new)] += 1;
+                assert!(again == state, "{crashes_at}: another state");
+                // What was left aside is no hindrance, and goes.
+                snapshot(&after, 0);
+                assert!(after.files().iter().all(|file| !file.to_string_lossy().ends_with(".new")));
+            }
+        }
+    }
+    for fails_at in 1..=operations {
+        let failing = disk.killed();
+        failing.set_faults(Faults { fails_at: Some(fails_at), ..Faults::default() });
+        let made = Snapshot::make(&failing, directory(), settings(0));
+        assert!(made.is_err(), "operation {fails_at} fails and nobody says so");
+        let (_, _, again) = go_on(&failing.killed(), &[], 1);
+        assert!(again == state, "{fails_at}: another state");
+    }
+    assert!(found[0] > 20 && found[1] > 0, "{found:?}");
+}
+
+#[test]
+fn pruned_is_what_the_two_newest_do_not_need() {
+    let (disk, [first, second], state) = two_snapshots();
+    assert!(SnapshotFile::prune(&disk, directory(), 2).unwrap().iter().all(|file| *file != first.file));
+    let third = snapshot(&disk, 0).snapshot;
+    // A damaged one does not count.
+    let other = disk.killed();
+    other.flip(&third.file, 300, 0);
+    assert!(!SnapshotFile::prune(&other, directory(), 2).unwrap().contains(&first.file));
+    let removed = SnapshotFile::prune(&disk, directory(), 2).unwrap();
+    assert!(removed.contains(&first.file) && removed.iter().any(|file| file.to_string_lossy().contains("sequence-")));
+    for (file, from) in [(None, &third), (Some(&third.file), &second)] {
+        let other = disk.killed();
+        file.iter().for_each(|file| other.flip(file, 300, 0));
+        let (recovery, _, again) = go_on(&other, &[], 0);
+        assert_eq!(recovery.unwrap().snapshot.as_ref(), Some(from));
+        assert!(again == state);
+    }
+    // Nothing whole is left: an error that names what is missing, and nothing is begun anew.
+    for file in [&second.file, &third.file] {
+        disk.flip(file, 300, 0);
+    }
+    let opened = Opened::open(disk.clone(), directory(), journal_settings(), Kernel::new(settings(0)), None);
+    let error = opened.expect_err("nothing to begin from").to_string();
+    assert!(error.contains("sequence-00000000000000000000: the segment is missing"), "{error}");
+}
