@@ -66,7 +66,7 @@ pub(crate) struct MarkLevels {
     /// Where no range of an instrument ends.
     inner: Vec<Range>,
     ranges: [Vec<Range>; LEVELS],
-    /// Kept for its room: instruments with ranges that were made anew.
+    /// Kept for its room: instruments whose range of a level was made anew.
     renewed: Vec<usize>,
 }
 
@@ -118,9 +118,9 @@ impl MarkLevels {
         }
         for (level, exited) in exited.iter_mut().enumerate().filter(|(_, exited)| **exited != 0) {
             *exited |= self.set_anew(level);
-        }
-        while let Some(at) = self.renewed.pop() {
-            self.narrow(at);
+            while let Some(at) = self.renewed.pop() {
+                self.narrow(at);
+            }
         }
         moved
     }
@@ -135,6 +135,7 @@ impl MarkLevels {
             ranges.push(Range::around(mark, level));
         }
         self.narrow(self.marks.len() - 1);
+        self.renewed.reserve(self.marks.len()); // following marks allocates nothing
     }
 
     /// Makes the ranges of a level anew that marks have left, or are about to; the bits of the instruments.
