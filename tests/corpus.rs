@@ -1,6 +1,7 @@
 //! Goes through what the fuzzer has kept: `tests/fuzz/corpus`, a folder for each target, and the scripts of `exec`. What once
 //! broke something is in there too.
 
+mod exec_scripts;
 mod reference;
 #[allow(dead_code, reason = "the differential tests ask more of it")]
 mod script;
@@ -32,10 +33,7 @@ fn what_the_fuzzer_has_kept_holds() {
 
 #[test]
 fn scripts_of_exec_hold() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exec");
-    let scripts =
-        files(&root).into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
-    for script in scripts {
+    for script in exec_scripts::scripts() {
         println!("{}", script.display());
         targets::protocol(&fs::read(script).expect("a script"));
     }

@@ -1,6 +1,8 @@
 //! The program with a journal: nothing that was answered is lost or done twice, wherever it is killed; what cannot be read is
 //! refused with its place.
 
+mod exec_scripts;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -10,15 +12,6 @@ use tempfile::TempDir;
 
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_terrace"))
-}
-
-fn scripts() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exec");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut scripts: Vec<PathBuf> = files.filter(|file| file.extension().is_some_and(|ext| ext == "jsonl")).collect();
-    scripts.sort();
-    assert!(scripts.len() > 20);
-    scripts
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -51,7 +44,7 @@ fn succeed(output: Output) -> String {
 /// Every script, cut into parts that each a process of its own carries out: together they say what one says that has no journal.
 #[test]
 fn a_script_is_gone_on_with_by_the_next_process() {
-    for (n, script) in scripts().iter().enumerate() {
+    for (n, script) in exec_scripts::scripts().iter().enumerate() {
         let whole = fs::read_to_string(script).unwrap();
         let lines: Vec<&str> = whole.lines().collect();
         let expected = succeed(program().arg("exec").arg(script).output().unwrap());

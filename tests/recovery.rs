@@ -1,8 +1,10 @@
 //! Snapshots in files: recovery from the newest that is whole comes to what the whole journal comes to, from every place, whatever
 //! byte is damaged and wherever the machine stops.
 
+mod exec_scripts;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use terrace::journal::{
     Durability, Faults, Frame, JournalSettings, Played, Player, Reader, SimulatedDisk, SnapshotFile, SnapshotWriter,
     Start, Writer,
@@ -28,15 +30,6 @@ fn journal_settings() -> JournalSettings {
 fn settings(at: usize) -> Settings {
     let shards = [1, 3, 2][at % 3];
     Settings { shards, strategy: Strategy::ALL[at % Strategy::ALL.len()], ..Settings::default() }
-}
-
-fn scripts() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exec");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut scripts: Vec<PathBuf> = files.filter(|file| file.extension().is_some_and(|ext| ext == "jsonl")).collect();
-    scripts.sort();
-    assert!(scripts.len() > 20);
-    scripts
 }
 
 fn script(name: &str) -> Vec<String> {
@@ -107,7 +100,7 @@ fn hash_after(disk: &SimulatedDisk, mut places: u64) -> u64 {
 #[test]
 fn every_script_goes_on_from_its_snapshots() {
     let mut from_snapshots = 0;
-    for (n, file) in scripts().iter().enumerate() {
+    for (n, file) in exec_scripts::scripts().iter().enumerate() {
         let text = fs::read_to_string(file).unwrap();
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         let (_, expected, _) = go_on(&SimulatedDisk::new(1), &lines, 0);

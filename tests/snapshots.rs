@@ -1,6 +1,7 @@
 //! Snapshots: a kernel made from the saved state of another goes on as that does, whatever its shards and its strategy; what is
 //! saved is the same bytes for the same state; what cannot be a state is refused.
 
+mod exec_scripts;
 mod reference;
 mod script;
 
@@ -9,7 +10,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use reference::Reference;
 use script::{BUILT, Writer};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use terrace::kernel::Loading;
 use terrace::protocol::Session;
 use terrace::snapshot::{Part, Unfit};
@@ -115,18 +116,9 @@ fn fail(log: &[String], what: &str) -> TestCaseError {
     TestCaseError::fail(format!("after the script\n{}\n{what}", log.join("\n")))
 }
 
-fn exec_scripts() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exec");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut scripts: Vec<PathBuf> = files.filter(|file| file.extension().is_some_and(|ext| ext == "jsonl")).collect();
-    scripts.sort();
-    assert!(scripts.len() > 20);
-    scripts
-}
-
 #[test]
 fn every_place_of_every_script_can_be_gone_on_from() {
-    for script in exec_scripts() {
+    for script in exec_scripts::scripts() {
         let mut carried = Carried::new();
         for line in fs::read_to_string(&script).unwrap().lines() {
             let done = carried.line(line).and_then(|()| carried.carry_over());
