@@ -4,7 +4,7 @@ use std::process::Command as Program;
 use std::time::Duration;
 use terrace::bench::{RaceSettings, Rival, Workload, World, WorldSettings, october, race};
 use terrace::event::Event;
-use terrace::market::InstrumentId;
+use terrace::market::{FundId, InstrumentId};
 use terrace::{Command, Strategy};
 
 fn settings(accounts: u64) -> WorldSettings {
@@ -52,6 +52,13 @@ fn a_world_follows_from_its_settings_alone() {
     assert_eq!(one, shown(&settings(300)));
     assert_eq!(one, shown(&WorldSettings { shards: 3, strategy: Strategy::Dense, ..settings(300) }));
     assert_ne!(one.0, shown(&WorldSettings { seed: 2, ..settings(300) }).0);
+}
+
+#[test]
+fn a_fund_has_at_most_what_a_balance_may_be() {
+    let World { kernel, outline } = build(&WorldSettings { fund_ppm: 1_000_000_000_000, ..settings(300) });
+    assert!(outline.totals.open_interest * 1_000_000 > 1 << 62);
+    assert_eq!(kernel.fund(FundId(0)).unwrap().balance, 1 << 61);
 }
 
 #[test]

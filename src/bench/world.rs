@@ -19,7 +19,7 @@ use crate::decimal::{Decimal, OnGrid};
 use crate::event::Event;
 use crate::kernel::{self, Kernel};
 use crate::market::{AssetId, FundId, InstrumentId, Market};
-use crate::number::{LEVERAGE_ONE, PPB, Price, Quantity, mul_div_floor};
+use crate::number::{LEVERAGE_ONE, LIMIT, PPB, Price, Quantity, mul_div_floor};
 use crate::refusal::Refusal;
 use crate::replay::instruments::{Terms, declare};
 use crate::replay::population::{FREE_PERCENT, Need, draw_notional};
@@ -70,7 +70,7 @@ pub struct WorldSettings {
     pub instruments: u32,
     /// Of all draws.
     pub seed: u64,
-    /// What the fund has, in parts per million of the open interest at the marks.
+    /// What the fund has, in parts per million of the open interest at the marks; at most 2^61 quanta.
     pub fund_ppm: u64,
     /// How far pools are from liquidation, in percent of what is drawn.
     pub distance_percent: u64,
@@ -375,6 +375,7 @@ impl Loader {
             self.kernel.apply(&mark).map_err(BenchError::refused("a mark"))?;
         }
         let funds = mul_div_floor(self.totals.open_interest, i128::from(self.settings.fund_ppm), 1_000_000);
+        let funds = funds.min(LIMIT / 2); // a balance is below the limit, also with what it earns
         if funds > 0 {
             let amount = amount(funds).map_err(BenchError::refused("the fund"))?;
             let deposit = Command::FundDeposit { fund: FUND, amount };
