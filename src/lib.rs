@@ -97,7 +97,7 @@ pub use refusal::{Code, Refusal};
 pub use ring::{UnknownWait, Wait};
 pub use shard::{
     AccountView, Capacity, Foresight, LadderRung, Margin, Memory, OrderView, PoolView, PositionView, Preview,
-    PreviewPool, Strategy, Work,
+    PreviewPool, Statement, Strategy, Work,
 };
 
 /// The ring for `perf/hops.rs`, which is compiled as a crate of its own and measures what no user calls. Not an interface.

@@ -40,7 +40,11 @@ pub(super) struct Args {
 }
 
 impl Args {
-    fn settings(&self) -> Settings {
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(super) fn settings(&self) -> Settings {
         Settings { shards: self.shards, strategy: self.strategy.into(), ..Settings::default() }
     }
 

@@ -4,6 +4,7 @@ mod bench;
 mod exec;
 mod journal;
 mod presets;
+mod reconcile;
 mod replay;
 mod simulate;
 mod threads;
@@ -30,6 +31,8 @@ struct Cli {
 enum Command {
     /// Measure what the kernel costs on this machine, beside the machine's limits.
     Bench(bench::Args),
+    /// Tell what the accounts of a journal have, as one digest for each range of accounts, which a ledger can make too.
+    Digest(reconcile::DigestArgs),
     /// Carry out a script of commands, one JSON object a line.
     Exec(exec::Args),
     /// Look into a journal: print, verify, stat.
@@ -37,6 +40,8 @@ enum Command {
     Journal(journal::Command),
     /// Tell which rules of venues are built in, and what they do not follow.
     Presets(presets::Args),
+    /// Compare what the accounts of a journal have with an exchange's ledger.
+    Reconcile(reconcile::Args),
     /// Go through a journal, cut what a crash tore, and carry out what it interrupted.
     Recover(journal::Args),
     /// Save the state at the end of a journal beside it, from which recovery then begins; the journal may be written meanwhile.
@@ -77,9 +82,11 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse(); // exits with 2 on a usage error
     let result = match &cli.command {
         Some(Command::Bench(args)) => bench::run(args),
+        Some(Command::Digest(args)) => reconcile::digest(args),
         Some(Command::Exec(args)) => exec::run(args),
         Some(Command::Journal(command)) => journal::run(command),
         Some(Command::Presets(args)) => presets::run(args),
+        Some(Command::Reconcile(args)) => reconcile::run(args),
         Some(Command::Recover(args)) => journal::recover(args),
         Some(Command::Snapshot(args)) => journal::snapshot(args),
         Some(Command::Replay(args)) => replay::run(args),

@@ -10,7 +10,7 @@ use crate::position::Position;
 use crate::refusal::Refusal;
 use crate::rounds::Rounds;
 use crate::sequencer::{self, Found};
-use crate::shard::{AccountView, Candidate, LadderRung, Margin, Preview, Shard, locate};
+use crate::shard::{AccountView, Candidate, LadderRung, Margin, Preview, Shard, Statement, for_each_statement, locate};
 use fixed::types::I64F64;
 use std::collections::BTreeMap;
 
@@ -214,6 +214,15 @@ impl<'a> Overview<'a> {
         let mut ids: Vec<u64> = self.shards.iter().flat_map(|shard| shard.account_ids()).collect();
         ids.sort_unstable();
         ids
+    }
+
+    /// Visits what every account has, in the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// Those of `visit`, which ends it.
+    pub fn for_each_statement<E>(&self, visit: impl FnMut(&Statement) -> Result<(), E>) -> Result<(), E> {
+        for_each_statement(self.shards, visit)
     }
 
     /// Everything of an account.

@@ -20,6 +20,7 @@ mod line;
 mod operations;
 mod price_rules;
 mod reasons;
+pub mod reconcile;
 #[cfg(feature = "journal")]
 mod recovery;
 mod rules;
@@ -33,7 +34,7 @@ mod tier_tables;
 pub use durable::{DurableError, DurableSession, Opened, Recovery};
 pub use encode::Encoder;
 #[cfg(feature = "journal")]
-pub use recovery::Snapshot;
+pub use recovery::{Followed, Snapshot};
 pub use session::Session;
 pub use tier_tables::{TierTables, TierTablesError};
 

@@ -9,7 +9,7 @@ use crate::journal::{
     Disk, JournalError, Line, Passed, PlayError, Played, Player, SnapshotError, SnapshotFile, SnapshotWriter, Stand,
     Start,
 };
-use crate::kernel::{Declaration, Settings};
+use crate::kernel::{Declaration, Kernel, Settings};
 use crate::market::FundId;
 use crate::presets::Preset;
 use crate::refusal::Code;
@@ -226,14 +226,21 @@ pub struct Snapshot {
     pub passed: Vec<Passed>,
 }
 
-impl Snapshot {
-    /// Makes a snapshot of the last place of a journal of which it is known what it led to. The journal may be written meanwhile, and
-    /// whoever writes it does not notice.
+/// A dialogue at the last place of its journal of which it is known what it led to, to look at. Whoever writes the journal does not notice.
+#[derive(Debug)]
+pub struct Followed {
+    through: GoingThrough,
+    stand: Stand,
+    passed: Vec<Passed>,
+}
+
+impl Followed {
+    /// Goes through the journal in a directory, from the newest snapshot that is whole; it may be written meanwhile.
     ///
     /// # Errors
     ///
-    /// The journal cannot be gone through, or the system refuses.
-    pub fn make(
+    /// The journal cannot be gone through, or nothing in it is decided yet.
+    pub fn newest(
         disk: &(impl Disk + Clone + 'static),
         directory: &Path,
         settings: Settings,
@@ -250,6 +257,53 @@ impl Snapshot {
             stand = through.player.stand(through.session.kernel());
         }
         let stand = stand.ok_or(DurableError::NeverAtRest)?;
+        Ok(Self { through, stand, passed })
+    }
+
+    /// The state there.
+    #[must_use]
+    pub fn kernel(&self) -> &Kernel {
+        self.through.session.kernel()
+    }
+
+    /// The number of the last line.
+    #[must_use]
+    pub fn last_line(&self) -> u64 {
+        self.through.session.seq()
+    }
+
+    /// Where it stands in the journal.
+    #[must_use]
+    pub fn stand(&self) -> &Stand {
+        &self.stand
+    }
+
+    /// Places that were gone through, and the snapshot from which; none: from the start of the journal.
+    #[must_use]
+    pub fn gone_through(&self) -> (u64, Option<&SnapshotFile>) {
+        (self.through.places, self.through.snapshot.as_ref())
+    }
+
+    /// Snapshots that could not be used.
+    #[must_use]
+    pub fn passed(&self) -> &[Passed] {
+        &self.passed
+    }
+}
+
+impl Snapshot {
+    /// Makes a snapshot of the last place of a journal of which it is known what it led to. The journal may be written meanwhile, and
+    /// whoever writes it does not notice.
+    ///
+    /// # Errors
+    ///
+    /// The journal cannot be gone through, or the system refuses.
+    pub fn make(
+        disk: &(impl Disk + Clone + 'static),
+        directory: &Path,
+        settings: Settings,
+    ) -> Result<Self, DurableError> {
+        let Followed { through, stand, passed } = Followed::newest(disk, directory, settings)?;
         let GoingThrough { ref session, ref snapshot, places, .. } = through;
         let made = |snapshot, bytes| Self {
             snapshot,

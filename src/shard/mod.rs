@@ -38,6 +38,7 @@ mod score_rates;
 mod scores;
 #[cfg(feature = "journal")]
 mod snapshot;
+mod statement;
 mod store;
 mod sweep;
 mod turns;
@@ -62,6 +63,8 @@ pub(crate) use reports::{OrderFill, Outbox, Report};
 pub(crate) use score_bounds::{Behind, Bounded, Edge, Ranked, Ranking};
 #[cfg(feature = "journal")]
 pub(crate) use snapshot::{Declared, Holds, SavedJob, is_position};
+pub use statement::Statement;
+pub(crate) use statement::for_each_statement;
 pub(crate) use store::AssetSums;
 pub use view::{AccountView, LadderRung, OrderView, PoolView, PositionView};
 pub use work::Work;
