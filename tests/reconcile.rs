@@ -107,7 +107,7 @@ fn rows_are_what_a_ledger_would_write() {
     }
     let with_costs = rows(books(1).kernel().overview(), true);
     assert!(with_costs.contains("3,balance,USDT,,900.5\n3,cost,P,long,10000\n3,margin,P,long,100\n"), "{with_costs}");
-    assert!(with_costs.contains("100,cost,I,short,-0.03\n100,cost,P,short,-10000\n"), "{with_costs}");
+    assert!(with_costs.contains("100,cost,I,short,0.03\n100,cost,P,short,-10000\n"), "{with_costs}");
     assert_eq!(
         with_costs.lines().filter(|row| !row.contains("cost")).collect::<Vec<_>>(),
         ROWS.lines().collect::<Vec<_>>()

@@ -4,11 +4,12 @@ use super::StrategyArg;
 use super::threads::{DriverArg, ThreadArgs};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use terrace::engine::{Engine, EngineSettings};
 use terrace::journal::{Durability, JournalSettings, RealDisk, WriteLock};
 use terrace::presets::Preset;
-use terrace::protocol::{DurableSession, Opened, Rejection, Session, TierTables};
+use terrace::protocol::{DurableSession, Made, Opened, Rejection, Session, Snapshots, TierTables};
 use terrace::{Driver, Kernel, Recorder, Settings};
 
 /// The longest line that is read; a longer one is no command.
@@ -49,6 +50,10 @@ pub(super) struct Args {
     /// When the journal is forced to the disk: `none`, `async` (in the background) or `sync` (before a line is answered).
     #[arg(long, value_name = "HOW", requires = "journal", default_value_t = Durability::Sync)]
     durability: Durability,
+
+    /// Save the state beside the journal every N places, by a thread that follows it; the two newest snapshots stay.
+    #[arg(long, value_name = "N", requires = "journal")]
+    snapshot_every: Option<NonZeroU64>,
 
     /// Stop at the first command that is refused, with exit status 1.
     #[arg(long)]
@@ -179,18 +184,32 @@ fn durable(
     if let Some(recovery) = opened.recovery() {
         eprint!("terrace: {}", super::journal::summary(directory, recovery));
     }
+    let mut snapshots = args.snapshot_every.map(|every| save_by_the_way(directory, settings, every)).transpose()?;
     let done = match args.driver {
         DriverArg::Inline => {
             let session = opened.start(tables).map_err(|error| error.to_string())?;
-            carry_out_durably(session, args.strict, input, output)
+            carry_out_durably(session, args.strict, input, output, &mut snapshots)
         }
         DriverArg::Threaded => {
             let opened = opened.place(|kernel| over_threads(args, kernel, true))?;
             let session = opened.start(tables).map_err(|error| error.to_string())?;
-            carry_out_durably(session, args.strict, input, output)
+            carry_out_durably(session, args.strict, input, output, &mut snapshots)
         }
     };
     ended(done, name)
+}
+
+/// Starts what makes snapshots; what comes of each is said, and ends nothing.
+fn save_by_the_way(directory: &Path, settings: Settings, every: NonZeroU64) -> Result<Snapshots, String> {
+    let tell = |made: Made| match made {
+        Ok(made) if made.bytes.is_some() => {
+            eprintln!("terrace: snapshot {}, up to line {}", made.snapshot.file.display(), made.last_line);
+        }
+        Ok(_) => {}
+        Err(error) => eprintln!("terrace: no snapshot was made: {error}"),
+    };
+    let started = Snapshots::start(RealDisk, directory.to_owned(), settings, (every, super::journal::KEPT), tell);
+    started.map_err(|error| format!("cannot start the thread that makes snapshots: {error}"))
 }
 
 /// Most bytes of answers that are held back before they are waited for.
@@ -202,6 +221,7 @@ fn carry_out_durably(
     strict: bool,
     mut input: Input,
     output: &mut impl Write,
+    snapshots: &mut Option<Snapshots>,
 ) -> Result<(), Stop> {
     let mut line = Vec::new();
     let mut held = String::new();
@@ -209,6 +229,7 @@ fn carry_out_durably(
         let more = input.buffer().contains(&b'\n');
         if !more || held.len() >= HELD {
             answer(&mut session, &mut held, output)?;
+            snapshots.iter_mut().for_each(|snapshots| snapshots.reached(session.places()));
         }
         line.clear();
         if input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).map_err(Stop::Read)? == 0 {

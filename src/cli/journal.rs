@@ -13,7 +13,7 @@ use terrace::protocol::{Encoder, Opened, Recovery, Snapshot};
 use terrace::{Kernel, Settings};
 
 /// Snapshots that `--prune` leaves.
-const KEPT: usize = 2;
+pub(super) const KEPT: usize = 2;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -203,7 +203,8 @@ impl<D: Driver + Recorder> Opened<D> {
         let Self { mut session, writer, settings, chain, preset, .. } = self;
         session.use_tier_tables(tables);
         let log = log(writer, settings)?;
-        let mut session = DurableSession { session, log, chain, every: settings.check_every, places: 0, failed: false };
+        let mut session =
+            DurableSession { session, log, chain, every: settings.check_every, places: 0, written: 0, failed: false };
         if let Some((rules, begins)) = preset.rest {
             session.prepare(rules, begins, preset.lines)?;
         }
@@ -221,6 +222,8 @@ pub struct DurableSession<D = Kernel> {
     every: u64,
     /// Places since that was written.
     places: u64,
+    /// Places of the session.
+    written: u64,
     failed: bool,
 }
 
@@ -283,6 +286,12 @@ impl<D: Driver + Recorder> DurableSession<D> {
         self.session.seq()
     }
 
+    /// Places that it has appended to the journal since it was started.
+    #[must_use]
+    pub fn places(&self) -> u64 {
+        self.written
+    }
+
     /// The kernel behind it.
     #[must_use]
     pub fn kernel(&self) -> &D {
@@ -342,6 +351,7 @@ impl<D: Driver + Recorder> DurableSession<D> {
         // A question that told a time has no number, and a place all the same.
         let own = own.or_else(|| entries.iter().position(|entry| matches!(entry, Entry::Pass { .. })));
         self.places += entries.len() as u64;
+        self.written += entries.len() as u64;
         if let Some(number) = own.and_then(|own| number_of(&entries[own])) {
             if rejection.is_some() {
                 self.chain.refused(number);

@@ -26,6 +26,8 @@ mod recovery;
 mod rules;
 mod session;
 mod shown;
+#[cfg(feature = "journal")]
+mod snapshots;
 mod sources;
 mod tier_fields;
 mod tier_tables;
@@ -36,6 +38,8 @@ pub use encode::Encoder;
 #[cfg(feature = "journal")]
 pub use recovery::{Followed, Snapshot};
 pub use session::Session;
+#[cfg(feature = "journal")]
+pub use snapshots::{Made, Snapshots};
 pub use tier_tables::{TierTables, TierTablesError};
 
 use crate::command::Command;

@@ -55,9 +55,26 @@ impl SnapshotFile {
     ///
     /// The system refuses; some may be removed.
     pub fn prune(disk: &dyn Disk, directory: &Path, kept: usize) -> Result<Vec<PathBuf>, SnapshotError> {
-        let files = Self::list(disk, directory)?;
+        let Some((mut old, needed)) = Self::older(disk, directory, kept)? else { return Ok(Vec::new()) };
+        let segments = Segment::list(disk, directory)?;
+        old.extend(segments.into_iter().filter(|segment| segment.first < needed).map(|segment| segment.file));
+        remove(disk, directory, old)
+    }
+
+    /// As [`SnapshotFile::prune`], and leaves all segments: the journal can be gone through from its start.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses; some may be removed.
+    pub fn thin(disk: &dyn Disk, directory: &Path, kept: usize) -> Result<Vec<PathBuf>, SnapshotError> {
+        let Some((old, _)) = Self::older(disk, directory, kept)? else { return Ok(Vec::new()) };
+        remove(disk, directory, old)
+    }
+
+    /// The snapshots behind so many of the newest that are whole, and the first segment that those go on with; none if fewer are whole.
+    fn older(disk: &dyn Disk, directory: &Path, kept: usize) -> Result<Option<(Vec<PathBuf>, u64)>, SnapshotError> {
         let (mut whole, mut needed, mut old) = (0, u64::MAX, Vec::new());
-        for snapshot in files {
+        for snapshot in Self::list(disk, directory)? {
             if whole >= kept.max(1) {
                 old.push(snapshot.file);
             } else if let Ok((stand, _)) = snapshot.verify(disk) {
@@ -65,18 +82,7 @@ impl SnapshotFile {
                 needed = needed.min(stand.position.segment);
             }
         }
-        if whole < kept.max(1) {
-            return Ok(Vec::new());
-        }
-        let segments = Segment::list(disk, directory)?;
-        old.extend(segments.into_iter().filter(|segment| segment.first < needed).map(|segment| segment.file));
-        for file in &old {
-            let removed = disk.remove(file);
-            removed.map_err(|source| JournalError::Io { file: file.clone(), what: "removed", source })?;
-        }
-        let synced = disk.sync_directory(directory);
-        synced.map_err(|source| JournalError::Io { file: directory.to_owned(), what: "forced to the disk", source })?;
-        Ok(old)
+        Ok((whole >= kept.max(1)).then_some((old, needed)))
     }
 
     /// Removes what is left of snapshots that were never finished.
@@ -90,6 +96,16 @@ impl SnapshotFile {
         }
         Ok(())
     }
+}
+
+fn remove(disk: &dyn Disk, directory: &Path, old: Vec<PathBuf>) -> Result<Vec<PathBuf>, SnapshotError> {
+    for file in &old {
+        let removed = disk.remove(file);
+        removed.map_err(|source| JournalError::Io { file: file.clone(), what: "removed", source })?;
+    }
+    let synced = disk.sync_directory(directory);
+    synced.map_err(|source| JournalError::Io { file: directory.to_owned(), what: "forced to the disk", source })?;
+    Ok(old)
 }
 
 fn names(disk: &dyn Disk, directory: &Path) -> Result<Vec<String>, SnapshotError> {
