@@ -4,6 +4,8 @@ use crate::command::{Command, OffGrid};
 use crate::correction::{Correction, CorrectionOffGrid};
 use crate::engine::Entry;
 use crate::event::Event;
+#[cfg(feature = "journal")]
+use crate::kernel::Loading;
 use crate::kernel::{Declaration, Kernel, Overview};
 use crate::market::{InstrumentId, Market};
 use crate::refusal::Refusal;
@@ -57,6 +59,29 @@ pub trait Driver {
         off_grid: CorrectionOffGrid,
         present: u64,
     ) -> Result<(), Refusal>;
+
+    /// Begins a kernel of the same settings from a saved state, to be given to [`Driver::restore`].
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::BadDeclaration`]: it is not empty, its sequence is kept, or it is none that can be exchanged.
+    #[cfg(feature = "journal")]
+    fn begin_restoring(&self) -> Result<Loading, Refusal> {
+        Err(Refusal::BadDeclaration {
+            what: "restore: on threads no state is restored; `terrace import` begins a journal with it",
+        })
+    }
+
+    /// Goes on as this kernel, if [`Driver::begin_restoring`] is not refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::begin_restoring`].
+    #[cfg(feature = "journal")]
+    fn restore(&mut self, state: Kernel) -> Result<(), Refusal> {
+        drop(state);
+        self.begin_restoring().map(drop)
+    }
 
     /// Looks at the whole state.
     ///
@@ -118,6 +143,25 @@ impl Driver for Kernel {
         present: u64,
     ) -> Result<(), Refusal> {
         self.correct_at(ts_ns, correction, off_grid, present)
+    }
+
+    #[cfg(feature = "journal")]
+    fn begin_restoring(&self) -> Result<Loading, Refusal> {
+        let bad = |what| Err(Refusal::BadDeclaration { what });
+        if self.keeps_record() {
+            return bad("restore: a journal is begun with a state by `terrace import`");
+        }
+        if !self.is_empty() {
+            return bad("restore: a state is restored before anything else, and something has happened");
+        }
+        Ok(Loading::of_unknown_length(self.settings()))
+    }
+
+    #[cfg(feature = "journal")]
+    fn restore(&mut self, state: Kernel) -> Result<(), Refusal> {
+        self.begin_restoring()?;
+        *self = state;
+        Ok(())
     }
 
     fn ask<T: Send + 'static>(

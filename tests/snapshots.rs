@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use terrace::kernel::Loading;
 use terrace::protocol::Session;
-use terrace::snapshot::{Part, Unfit};
+use terrace::snapshot::{Form, Part, Unfit};
 use terrace::{Kernel, Settings, Strategy as Finding};
 
 /// Every number of shards, and every strategy.
@@ -44,6 +44,14 @@ fn load(parts: &Parts, settings: Settings) -> Result<Kernel, Unfit> {
     for (part, bytes) in parts {
         loading.part(*part, bytes)?;
     }
+    loading.finish()
+}
+
+/// The kernel that is made of the state as text, as an export holds it.
+fn load_text(kernel: &Kernel, settings: Settings) -> Result<Kernel, Unfit> {
+    let mut loading = Loading::of_unknown_length(settings);
+    let resting = kernel.at_rest().expect("at rest");
+    resting.save_as(Form::Text, &mut |part, text| loading.part_as(Form::Text, part, text))?;
     loading.finish()
 }
 
@@ -90,7 +98,9 @@ impl Carried {
                 return Err(fail(&self.log, &format!("the saved bytes of {part} are others")));
             }
             self.loads += 1;
-            let loaded = load(&saved, settings(self.loads + at));
+            let settings = settings(self.loads + at);
+            let loaded =
+                if self.loads % 3 == 0 { load_text(session.kernel(), settings) } else { load(&saved, settings) };
             let loaded = loaded.map_err(|unfit| fail(&self.log, &format!("what was saved is refused: {unfit}")))?;
             if let Some(part) = differing(&saved, &save(&loaded).expect("at rest")) {
                 return Err(fail(&self.log, &format!("saved again, the bytes of {part} are others")));

@@ -1,7 +1,7 @@
 //! `terrace exec`: a script through the real kernel.
 
-use super::StrategyArg;
 use super::threads::{DriverArg, ThreadArgs};
+use super::{MAX_LINE, StrategyArg};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::num::NonZeroU64;
@@ -11,9 +11,6 @@ use terrace::journal::{Durability, JournalSettings, RealDisk, WriteLock};
 use terrace::presets::Preset;
 use terrace::protocol::{DurableSession, Made, Opened, Rejection, Session, Snapshots, TierTables};
 use terrace::{Driver, Kernel, Recorder, Settings};
-
-/// The longest line that is read; a longer one is no command.
-const MAX_LINE: u64 = 16 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -9,7 +9,7 @@ use terrace::journal::{
     Cut, Frame, JournalError, JournalSettings, Passed, PlayError, Played, Player, Reader, RealDisk, SnapshotError,
     SnapshotFile, Totals, WriteLock,
 };
-use terrace::protocol::{Encoder, Opened, Recovery, Snapshot};
+use terrace::protocol::{Encoder, Followed, Opened, Recovery, Snapshot};
 use terrace::{Kernel, Settings};
 
 /// Snapshots that `--prune` leaves.
@@ -40,11 +40,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn directory(&self) -> &Path {
-        &self.directory
-    }
-
-    pub(super) fn settings(&self) -> Settings {
+    fn settings(&self) -> Settings {
         Settings { shards: self.shards, strategy: self.strategy.into(), ..Settings::default() }
     }
 
@@ -183,6 +179,20 @@ fn stat(directory: &Path, out: &mut impl Write) -> Result<(), Failure> {
     }
     write!(out, "{}", told(reader.cut()))?;
     Ok(())
+}
+
+/// Goes to the end of the journal; what is said of it goes to standard error, beside what is compared.
+pub(super) fn follow(of: &Args) -> Result<Followed, String> {
+    let directory = &of.directory;
+    let followed = Followed::newest(&RealDisk, directory, of.settings()).map_err(|error| error.to_string())?;
+    for Passed { error, .. } in followed.passed() {
+        eprintln!("terrace: passed over {error}");
+    }
+    let (places, from) = followed.gone_through();
+    let from = from.map_or_else(|| "the start".to_owned(), |from| from.file.display().to_string());
+    let line = followed.last_line();
+    eprintln!("terrace: journal {}: {places} places gone through from {from}, up to line {line}", directory.display());
+    Ok(followed)
 }
 
 /// `terrace snapshot`: goes through a journal, from the newest snapshot that there is, and saves the state at its end.

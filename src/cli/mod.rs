@@ -7,12 +7,16 @@ mod presets;
 mod reconcile;
 mod replay;
 mod simulate;
+mod state;
 mod threads;
 
 use clap::{Parser, Subcommand};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use terrace::Strategy;
+
+/// The longest line that is read; a longer one is no command.
+const MAX_LINE: u64 = 16 << 20;
 
 /// A low-latency risk kernel for exchanges that trade perpetual contracts.
 ///
@@ -35,6 +39,10 @@ enum Command {
     Digest(reconcile::DigestArgs),
     /// Carry out a script of commands, one JSON object a line.
     Exec(exec::Args),
+    /// Write the whole state at the end of a journal as lines, which `exec` and `import` take.
+    Export(journal::Args),
+    /// Begin a journal with a state that was exported.
+    Import(state::ImportArgs),
     /// Look into a journal: print, verify, stat.
     #[command(subcommand)]
     Journal(journal::Command),
@@ -84,6 +92,8 @@ pub fn run() -> ExitCode {
         Some(Command::Bench(args)) => bench::run(args),
         Some(Command::Digest(args)) => reconcile::digest(args),
         Some(Command::Exec(args)) => exec::run(args),
+        Some(Command::Export(args)) => state::export(args),
+        Some(Command::Import(args)) => state::import(args),
         Some(Command::Journal(command)) => journal::run(command),
         Some(Command::Presets(args)) => presets::run(args),
         Some(Command::Reconcile(args)) => reconcile::run(args),

@@ -1,11 +1,9 @@
 //! `terrace digest` and `terrace reconcile`: whether the accounts of a journal have what the exchange's ledger says.
 
-use super::journal::Args as Of;
+use super::journal::{Args as Of, follow};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use terrace::journal::{Passed, RealDisk};
-use terrace::protocol::Followed;
 use terrace::protocol::reconcile::{
     Broken, Compared, LedgerReader, Range, RangeDigest, Reconciliation, Rows, differing, digests, ranges, read_digests,
     reconcile,
@@ -60,20 +58,6 @@ pub(super) struct Args {
     /// Write the commands that make the accounts `reduce_only`, to be sent to the primary.
     #[arg(long, value_name = "FILE")]
     modes: Option<PathBuf>,
-}
-
-/// Goes to the end of the journal; what is said of it goes to standard error, beside what is compared.
-fn follow(of: &Of) -> Result<Followed, String> {
-    let directory = of.directory();
-    let followed = Followed::newest(&RealDisk, directory, of.settings()).map_err(|error| error.to_string())?;
-    for Passed { error, .. } in followed.passed() {
-        eprintln!("terrace: passed over {error}");
-    }
-    let (places, from) = followed.gone_through();
-    let from = from.map_or_else(|| "the start".to_owned(), |from| from.file.display().to_string());
-    let line = followed.last_line();
-    eprintln!("terrace: journal {}: {places} places gone through from {from}, up to line {line}", directory.display());
-    Ok(followed)
 }
 
 pub(super) fn digest(args: &DigestArgs) -> Result<(), String> {

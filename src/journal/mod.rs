@@ -66,7 +66,7 @@ pub use reader::{Cut, Reader, Sequence, Totals, read, read_from};
 #[cfg(feature = "cli")]
 pub(crate) use segment::kept_before;
 pub use simulated::{Faults, SimulatedDisk};
-pub use snapshot::{Passed, SNAPSHOT_VERSION, SnapshotError, SnapshotFile, SnapshotWriter, Stand, Start};
+pub use snapshot::{Origin, Passed, SNAPSHOT_VERSION, SnapshotError, SnapshotFile, SnapshotWriter, Stand, Start};
 pub(crate) use stored::{StoredGrid, StoredTiers};
 pub use writer::{End, Writer};
 

@@ -3,6 +3,7 @@
 use super::disk::{Disk, DiskFile, RealDisk};
 use super::error::JournalError;
 use super::frame::{Check, Frame, Line, Mark};
+use super::reader::Position;
 use super::segment::{Header, Segment};
 use super::{CHECK, Durability, HEAD, HEADER, JournalSettings, MAX_PAYLOAD, RULES};
 use crate::engine::{Decision, Entry};
@@ -89,7 +90,16 @@ impl Writer {
         directory: impl AsRef<Path>,
         settings: JournalSettings,
     ) -> Result<Self, JournalError> {
-        let directory = directory.as_ref();
+        Self::create_at(disk, directory.as_ref(), settings, 0)
+    }
+
+    /// As [`Writer::create_on`], of a journal whose first place is this one: a snapshot holds what came before.
+    pub(super) fn create_at(
+        disk: impl Disk + 'static,
+        directory: &Path,
+        settings: JournalSettings,
+        place: u64,
+    ) -> Result<Self, JournalError> {
         let created = disk.create_directory(directory);
         created.map_err(|source| JournalError::Io { file: directory.to_owned(), what: "created", source })?;
         if settings.durability != Durability::None
@@ -107,7 +117,12 @@ impl Writer {
         if let Some(Segment { file, .. }) = Segment::list(&disk, directory)?.pop() {
             return Err(JournalError::Exists { file });
         }
-        Self::begin(Box::new(disk), directory.to_owned(), settings, (0, 0), 0)
+        Self::begin(Box::new(disk), directory.to_owned(), settings, (place, 0), 0)
+    }
+
+    /// Where it begins, if nothing was written yet.
+    pub(super) fn origin(&self) -> Position {
+        Position { segment: self.segment.first, offset: HEADER as u64, check: self.check, place: self.place }
     }
 
     /// Goes on with a journal that was read to its end: cuts what is torn, and begins a new segment if there is none that

@@ -387,6 +387,20 @@ impl Kernel {
         Settings { shards: self.shards.len() as u32, strategy, capacity: Capacity::default() }
     }
 
+    /// Whether nothing has happened yet.
+    #[cfg(feature = "journal")]
+    pub(crate) fn is_empty(&self) -> bool {
+        let market = &self.rounds.market;
+        let none = market.assets.is_empty() && self.shards.iter().all(|shard| shard.counts() == [0; 3]);
+        none && (self.inputs, self.rounds.now_ns, market.seen_ns) == (0, 0, 0)
+    }
+
+    /// Whether its sequence is kept.
+    #[cfg(feature = "journal")]
+    pub(crate) fn keeps_record(&self) -> bool {
+        self.record.is_some()
+    }
+
     /// The next input gets the number after this one.
     #[cfg(feature = "journal")]
     pub(crate) fn count_from(&mut self, seq: u64) {

@@ -6,10 +6,16 @@ use crate::number::Quantity;
 use crate::rounds::Rounds;
 use crate::sequencer;
 use crate::shard::{AssetSums, Capacity, Declared, Holds, SavedJob, Shards, locate};
-use crate::snapshot::{Loader, Part, Saver, Unfit, is_sum};
+use crate::snapshot::{Form, Loader, Part, Saver, Unfit, is_sum};
 
 /// Accounts of a part.
-const ACCOUNTS: usize = 1 << 15;
+fn accounts_of_part(form: Form) -> usize {
+    match form {
+        Form::Compact => 1 << 15,
+        #[cfg(feature = "protocol")]
+        Form::Text => 1 << 6, // so that a line is not too long
+    }
+}
 
 /// A kernel between two inputs: everything is told that has happened, nothing waits for a decision.
 #[derive(Clone, Copy, Debug)]
@@ -33,9 +39,18 @@ impl AtRest<'_> {
     ///
     /// Those of `each`.
     pub fn save<E>(&self, each: &mut impl FnMut(Part, &[u8]) -> Result<(), E>) -> Result<(), E> {
+        self.save_as(Form::Compact, each)
+    }
+
+    /// As [`AtRest::save`], with the values in that form.
+    ///
+    /// # Errors
+    ///
+    /// Those of `each`.
+    pub fn save_as<E>(&self, form: Form, each: &mut impl FnMut(Part, &[u8]) -> Result<(), E>) -> Result<(), E> {
         let Kernel { rounds, shards, inputs, seq, reports: _, record: _ } = self.0;
         let market = &rounds.market;
-        let mut into = Saver::default();
+        let mut into = Saver::new(form);
         into.put(&count(shards));
         market.save(&mut into);
         each(Part::Market, into.bytes())?;
@@ -52,7 +67,7 @@ impl AtRest<'_> {
             let Some((at, (_, account))) = next.and_then(|(_, at)| Some((at, turns[at].next()?))) else { break };
             shards[at].save_account(market, account, &holds[at], &mut into);
             count += 1;
-            if count % ACCOUNTS == 0 {
+            if count % accounts_of_part(form) == 0 {
                 each(Part::Accounts, into.bytes())?;
                 into.clear();
             }
@@ -111,8 +126,8 @@ fn save_beside(rounds: &Rounds, shards: &Shards, into: &mut Saver) {
 #[derive(Debug)]
 pub struct Loading {
     settings: Settings,
-    /// Bytes of all parts: no more records are there than these can hold.
-    bytes: u64,
+    /// Bytes of all parts, if that is known: no more records are there than these can hold, and for so many room is made at once.
+    bytes: Option<u64>,
     market: Option<(Market, Capacity)>,
     /// Accounts, holdings and open orders that there are to be.
     counts: [u64; 3],
@@ -126,6 +141,16 @@ impl Loading {
     /// Begins a kernel of these settings; `bytes` is how many the parts have together, at most.
     #[must_use]
     pub fn new(settings: Settings, bytes: u64) -> Self {
+        Self::begin(settings, Some(bytes))
+    }
+
+    /// As [`Loading::new`], where it is not known how many bytes there will be: no room is made before something comes.
+    #[must_use]
+    pub fn of_unknown_length(settings: Settings) -> Self {
+        Self::begin(settings, None)
+    }
+
+    fn begin(settings: Settings, bytes: Option<u64>) -> Self {
         Self { settings, bytes, market: None, counts: [0; 3], kernel: None, last: None, whole: false }
     }
 
@@ -135,15 +160,24 @@ impl Loading {
     ///
     /// It is not the one that follows, or not as [`AtRest::save`] writes it, or no kernel can come into such a state.
     pub fn part(&mut self, part: Part, bytes: &[u8]) -> Result<(), Unfit> {
-        let mut from = Loader::new(part, bytes);
+        self.part_as(Form::Compact, part, bytes)
+    }
+
+    /// As [`Loading::part`], with the values in that form.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loading::part`].
+    pub fn part_as(&mut self, form: Form, part: Part, bytes: &[u8]) -> Result<(), Unfit> {
+        let mut from = Loader::new(part, form, bytes);
         match (part, &self.market, &mut self.kernel) {
             (Part::Market, None, None) => {
                 let counts: [u64; 3] = from.take()?;
                 // An account takes eight bytes at least, and every other record no less than six.
-                let fits = counts.iter().all(|&count| count <= self.bytes / 6);
-                from.expect(fits, "more accounts than bytes")?;
+                let fits = |bytes: u64| counts.iter().all(|&count| count <= bytes / 6);
+                from.expect(self.bytes.is_none_or(fits), "more accounts than bytes")?;
                 self.counts = counts;
-                let [accounts, positions, orders] = counts.map(|count| count as usize);
+                let [accounts, positions, orders] = counts.map(|count| self.bytes.map_or(0, |_| count as usize));
                 let Capacity { accounts: least, positions: fewest, orders: smallest } = self.settings.capacity;
                 let capacity = Capacity {
                     accounts: accounts.max(least),

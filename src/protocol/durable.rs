@@ -39,6 +39,9 @@ pub enum DurableError {
     /// There is no place yet after which everything was decided.
     #[error("there is no place in the journal yet after which everything was decided")]
     NeverAtRest,
+    /// No state was restored, or lines have followed it.
+    #[error("it holds no whole state, or more than one")]
+    NothingRestored,
     /// The journal has failed while it was written.
     #[error("{reason}")]
     Failed {

@@ -23,6 +23,8 @@ mod reasons;
 pub mod reconcile;
 #[cfg(feature = "journal")]
 mod recovery;
+#[cfg(feature = "journal")]
+mod restore;
 mod rules;
 mod session;
 mod shown;
@@ -36,7 +38,9 @@ mod tier_tables;
 pub use durable::{DurableError, DurableSession, Opened, Recovery};
 pub use encode::Encoder;
 #[cfg(feature = "journal")]
-pub use recovery::{Followed, Snapshot};
+pub use recovery::{Followed, Imported, Snapshot};
+#[cfg(feature = "journal")]
+pub use restore::ExportError;
 pub use session::Session;
 #[cfg(feature = "journal")]
 pub use snapshots::{Made, Snapshots};

@@ -4,10 +4,11 @@ use super::durable::DurableError;
 use super::session::Session;
 use super::sources::SavedSource;
 use super::{Rejection, declarations};
+use crate::driver::Driver;
 use crate::engine::Entry;
 use crate::journal::{
-    Disk, JournalError, Line, Passed, PlayError, Played, Player, SnapshotError, SnapshotFile, SnapshotWriter, Stand,
-    Start,
+    Disk, JournalError, JournalSettings, Line, Origin, Passed, PlayError, Played, Player, SnapshotError, SnapshotFile,
+    SnapshotWriter, Stand, Start,
 };
 use crate::kernel::{Declaration, Kernel, Settings};
 use crate::market::FundId;
@@ -32,8 +33,8 @@ pub(super) struct Prepared {
 }
 
 /// What only the session knows, as it is saved.
-#[derive(Default, Serialize, Deserialize)]
-struct SavedSession {
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct SavedSession {
     /// The number of the last line.
     seq: u64,
     preset: Option<String>,
@@ -41,6 +42,33 @@ struct SavedSession {
     declared_funds: Vec<FundId>,
     defaults: Vec<String>,
     sources: Vec<SavedSource>,
+}
+
+/// Where a restored state stood in its sequence, and what only its session knew, as it is kept.
+pub(super) type RestoredFrom = (Origin, Vec<u8>);
+
+impl SavedSession {
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).unwrap_or_default() // into memory: nothing that can fail
+    }
+
+    /// A session over a kernel that it fits takes it over; what is wrong with it, if it cannot be.
+    pub(super) fn give_to<D: Driver>(self, session: &mut Session<D>) -> Result<Prepared, String> {
+        let Self { seq, preset, preset_lines, declared_funds, defaults, sources } = self;
+        let funds = session.kernel().market().funds.len();
+        if declared_funds.iter().any(|fund| fund.index() >= funds) {
+            return Err("an unknown fund was declared".to_owned());
+        }
+        session.number_next_line(seq.saturating_add(1));
+        session.learn_names(); // which `defaults` may name
+        for text in &defaults {
+            let taken = declarations::remember_defaults(session.desk_mut(), text);
+            taken.map_err(|rejection| rejection.reason)?;
+        }
+        let kept = session.take_kept(declared_funds, sources);
+        kept.ok_or("an answer with an unknown code")?;
+        Ok(Prepared { name: preset, lines: usize::try_from(preset_lines).unwrap_or(0), rest: None, defaults })
+    }
 }
 
 /// A session that is gone through again.
@@ -169,40 +197,25 @@ impl GoingThrough {
         Ok(())
     }
 
-    /// What only the session knows, as bytes.
-    fn kept(&self) -> Vec<u8> {
+    /// What only the session knows.
+    fn kept(&self) -> SavedSession {
         let Self { session, prepared, .. } = self;
         let Prepared { name, lines, rest: _, defaults } = prepared;
         let (declared_funds, sources) = session.to_be_kept();
-        let saved = SavedSession {
+        SavedSession {
             seq: session.seq(),
             preset: name.clone(),
             preset_lines: *lines as u64,
             declared_funds,
             defaults: defaults.clone(),
             sources,
-        };
-        postcard::to_stdvec(&saved).unwrap_or_default() // into memory: nothing that can fail
+        }
     }
 
     fn take_kept(&mut self, bytes: &[u8]) -> Result<(), DurableError> {
         let wrong = |reason: String| DurableError::Line { seq: 0, reason };
         let saved: SavedSession = postcard::from_bytes(bytes).map_err(|error| wrong(error.to_string()))?;
-        let SavedSession { seq, preset, preset_lines, declared_funds, defaults, sources } = saved;
-        let funds = self.session.kernel().market().funds.len();
-        if declared_funds.iter().any(|fund| fund.index() >= funds) {
-            return Err(wrong("an unknown fund was declared".to_owned()));
-        }
-        self.session.number_next_line(seq.saturating_add(1));
-        self.session.learn_names(); // which `defaults` may name
-        for text in &defaults {
-            let taken = declarations::remember_defaults(self.session.desk_mut(), text);
-            taken.map_err(|rejection| wrong(rejection.reason))?;
-        }
-        let kept = self.session.take_kept(declared_funds, sources);
-        kept.ok_or_else(|| wrong("an answer with an unknown code".to_owned()))?;
-        self.prepared =
-            Prepared { name: preset, lines: usize::try_from(preset_lines).unwrap_or(0), rest: None, defaults };
+        self.prepared = saved.give_to(&mut self.session).map_err(wrong)?;
         Ok(())
     }
 }
@@ -272,6 +285,11 @@ impl Followed {
         self.through.session.seq()
     }
 
+    /// What only the session knows.
+    pub(super) fn saved_session(&self) -> SavedSession {
+        self.through.kept()
+    }
+
     /// Where it stands in the journal.
     #[must_use]
     pub fn stand(&self) -> &Stand {
@@ -320,9 +338,43 @@ impl Snapshot {
         let mut writer = SnapshotWriter::begin(disk, directory, stand)?;
         let resting = session.kernel().at_rest().ok_or(DurableError::NeverAtRest)?;
         resting.save(&mut |part, bytes| writer.part(part, bytes))?;
-        writer.part(Part::Session, &through.kept())?;
+        writer.part(Part::Session, &through.kept().bytes())?;
         let (file, bytes) = writer.finish()?;
         Ok(made(file, Some(bytes)))
+    }
+}
+
+/// A journal that was begun with a state from elsewhere.
+#[derive(Debug)]
+pub struct Imported {
+    /// The snapshot that holds it.
+    pub snapshot: SnapshotFile,
+    /// Its bytes.
+    pub bytes: u64,
+    /// The number of the last line before it.
+    pub last_line: u64,
+}
+
+impl Imported {
+    /// Begins a journal in a directory, where there is none, with the state that lines have restored to a session, which ends. From then on it is one like
+    /// any other: its places and its lines count on from those of the state.
+    ///
+    /// # Errors
+    ///
+    /// The session has restored nothing, or more than that has happened to it; or the system refuses.
+    pub fn begin(
+        disk: &(impl Disk + Clone + 'static),
+        directory: &Path,
+        settings: JournalSettings,
+        mut session: Session,
+    ) -> Result<Self, DurableError> {
+        let (origin, kept) = session.take_restored().ok_or(DurableError::NothingRestored)?;
+        let resting = session.kernel().at_rest().ok_or(DurableError::NeverAtRest)?;
+        let mut writer = SnapshotWriter::begin_journal(disk, directory, settings, origin)?;
+        resting.save(&mut |part, bytes| writer.part(part, bytes))?;
+        writer.part(Part::Session, &kept)?;
+        let (snapshot, bytes) = writer.finish()?;
+        Ok(Self { snapshot, bytes, last_line: session.seq() })
     }
 }
 

@@ -6,6 +6,11 @@ use super::fields::Fields;
 use super::line::Line;
 use super::sources::{FirstAnswer, Sources};
 use super::{Rejection, TierTables, answers, declarations, operations, rules};
+#[cfg(feature = "journal")]
+use super::{
+    recovery::RestoredFrom,
+    restore::{self, Restored, Restoring},
+};
 use crate::command::MarkSource;
 use crate::driver::Driver;
 use crate::kernel::{Kernel, Settings};
@@ -16,6 +21,19 @@ use crate::refusal::Code;
 pub struct Session<D = Kernel> {
     desk: Desk<D>,
     sources: Sources,
+    #[cfg(feature = "journal")]
+    restore: Restore,
+}
+
+/// A state from lines.
+#[cfg(feature = "journal")]
+#[derive(Debug, Default)]
+enum Restore {
+    /// None, or something has followed it.
+    #[default]
+    None,
+    UnderWay(Box<Restoring>),
+    Done(RestoredFrom),
 }
 
 /// What a journal keeps as it was typed too: rare, and with more than its place shows.
@@ -53,7 +71,12 @@ impl<D: Driver> Session<D> {
     /// A session over an empty kernel.
     #[must_use]
     pub fn over(kernel: D) -> Self {
-        Self { desk: Desk::new(kernel), sources: Sources::default() }
+        Self {
+            desk: Desk::new(kernel),
+            sources: Sources::default(),
+            #[cfg(feature = "journal")]
+            restore: Restore::None,
+        }
     }
 
     /// The kernel behind it.
@@ -90,7 +113,7 @@ impl<D: Driver> Session<D> {
     /// Those of `place`.
     #[cfg(feature = "journal")]
     pub(super) fn place<E: Driver, F>(self, place: impl FnOnce(D) -> Result<E, F>) -> Result<Session<E>, F> {
-        Ok(Session { desk: self.desk.place(place)?, sources: self.sources })
+        Ok(Session { desk: self.desk.place(place)?, sources: self.sources, restore: self.restore })
     }
 
     #[cfg(feature = "journal")]
@@ -152,6 +175,13 @@ impl<D: Driver> Session<D> {
     /// As [`Session::line`], and notes what a journal must know of it.
     pub(super) fn line_noted(&mut self, line: &[u8], out: &mut String, noted: &mut Noted) -> Result<(), Rejection> {
         self.desk.seq += 1;
+        #[cfg(feature = "journal")]
+        if let Some(done) = self.restore_line(line) {
+            if let Err(rejection) = &done {
+                rejection.line(self.desk.seq, out);
+            }
+            return done;
+        }
         let read = match std::str::from_utf8(line) {
             Ok(text) if text.trim_ascii().is_empty() => return Ok(()),
             Ok(text) => Fields::read(text).and_then(|mut fields| Ok((Request::read(&mut fields)?, fields))),
@@ -172,6 +202,77 @@ impl<D: Driver> Session<D> {
             rejection.line(self.desk.seq, out);
         }
         done
+    }
+
+    /// Takes a line of a state that is restored, or refuses another that comes before its end; none if the line is none of these. A state of which a line is refused
+    /// is none.
+    #[cfg(feature = "journal")]
+    fn restore_line(&mut self, line: &[u8]) -> Option<Result<(), Rejection>> {
+        if line.trim_ascii().is_empty() {
+            return None;
+        }
+        let text = std::str::from_utf8(line).ok().filter(|text| restore::is_of_state(text));
+        match (std::mem::take(&mut self.restore), text) {
+            (Restore::UnderWay(restoring), None) => {
+                self.restore = Restore::UnderWay(restoring);
+                Some(Err(restore::interrupted()))
+            }
+            (_, None) => None,
+            (Restore::UnderWay(restoring), Some(text)) => Some(self.go_on_restoring(restoring, text)),
+            (_, Some(text)) => {
+                let begin = || Ok(self.desk.kernel.begin_restoring()?);
+                let begun = if self.desk.defaults.is_empty() {
+                    Restoring::begin(text, begin)
+                } else {
+                    Err(Rejection::bad_value("restore: a state brings its own defaults, and there are some"))
+                };
+                Some(begun.map(|restoring| self.restore = Restore::UnderWay(Box::new(restoring))))
+            }
+        }
+    }
+
+    #[cfg(feature = "journal")]
+    fn go_on_restoring(&mut self, mut restoring: Box<Restoring>, text: &str) -> Result<(), Rejection> {
+        if restoring.line(text)? {
+            self.restore = Restore::UnderWay(restoring);
+            return Ok(());
+        }
+        let Restored { kernel, session, origin } = restoring.finish()?;
+        let kept = session.bytes();
+        let (seq, before) = (self.desk.seq, std::mem::take(&mut self.sources));
+        // Beside the session at hand, so that nothing of it changes if the state is none.
+        let mut beside = Session::over(kernel);
+        let given = session.give_to(&mut beside);
+        let restored = given.map_err(|what| Rejection::bad_value(format!("restore: session: {what}")));
+        let restored = restored.and_then(|_| {
+            let Desk { kernel, seq, assets, funds, declared_funds, instruments, defaults, .. } = beside.desk;
+            self.desk.kernel.restore(kernel)?;
+            (self.desk.seq, self.desk.assets, self.desk.funds) = (seq, assets, funds);
+            (self.desk.declared_funds, self.desk.instruments) = (declared_funds, instruments);
+            (self.desk.defaults, self.sources) = (defaults, beside.sources);
+            Ok(())
+        });
+        match restored {
+            Ok(()) => self.restore = Restore::Done((origin, kept)),
+            Err(_) => (self.desk.seq, self.sources) = (seq, before),
+        }
+        restored
+    }
+
+    /// Whether a state was restored by lines, and nothing has followed it.
+    #[cfg(feature = "journal")]
+    #[must_use]
+    pub fn is_restored(&self) -> bool {
+        matches!(self.restore, Restore::Done(_))
+    }
+
+    /// Where the state stood that was restored, and what its session knew; none if there was none, or anything has followed it.
+    #[cfg(feature = "journal")]
+    pub(super) fn take_restored(&mut self) -> Option<RestoredFrom> {
+        match std::mem::take(&mut self.restore) {
+            Restore::Done(restored) => Some(restored),
+            _ => None,
+        }
     }
 
     /// What was answered to this line before, if it is a repeat.

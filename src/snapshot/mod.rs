@@ -72,15 +72,41 @@ impl Unfit {
     }
 }
 
+/// How values stand in a part: the same values in the same order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// As few bytes as need be.
+    #[default]
+    Compact,
+    /// As elements of a JSON list, without its brackets: fields have their names, numbers are whole steps (quanta, ticks, lots, parts per billion,
+    /// nanoseconds).
+    #[cfg(feature = "protocol")]
+    Text,
+}
+
 /// Bytes that are being written.
 #[derive(Debug, Default)]
 pub(crate) struct Saver {
+    form: Form,
     bytes: Vec<u8>,
 }
 
 impl Saver {
+    pub(crate) fn new(form: Form) -> Self {
+        Self { form, bytes: Vec::new() }
+    }
+
     /// Appends a value.
     pub(crate) fn put(&mut self, value: &(impl Serialize + ?Sized)) {
+        #[cfg(feature = "protocol")]
+        if self.form == Form::Text {
+            if !self.bytes.is_empty() {
+                self.bytes.push(b',');
+            }
+            let written = serde_json::to_writer(&mut self.bytes, value);
+            debug_assert!(written.is_ok(), "a value that is no JSON: a kernel bug");
+            return;
+        }
         let before = std::mem::take(&mut self.bytes);
         // What is written are sequences of known length, into memory: nothing that can fail.
         let written = postcard::to_extend(value, before);
@@ -107,16 +133,26 @@ impl Saver {
 #[derive(Debug)]
 pub(crate) struct Loader<'a> {
     part: Part,
+    form: Form,
     bytes: &'a [u8],
 }
 
 impl<'a> Loader<'a> {
-    pub(crate) fn new(part: Part, bytes: &'a [u8]) -> Self {
-        Self { part, bytes }
+    pub(crate) fn new(part: Part, form: Form, bytes: &'a [u8]) -> Self {
+        Self { part, form, bytes }
     }
 
     /// The next value.
     pub(crate) fn take<T: DeserializeOwned>(&mut self) -> Result<T, Unfit> {
+        #[cfg(feature = "protocol")]
+        if self.form == Form::Text {
+            let mut values = serde_json::Deserializer::from_slice(self.bytes).into_iter::<T>();
+            let value = values.next().ok_or_else(|| self.unfit("it ends too early"))?;
+            let value = value.map_err(|error| self.unfit(error.to_string()))?;
+            let rest = self.bytes.get(values.byte_offset()..).unwrap_or_default().trim_ascii_start();
+            self.bytes = rest.strip_prefix(b",").unwrap_or(rest).trim_ascii();
+            return Ok(value);
+        }
         let (value, rest) = postcard::take_from_bytes(self.bytes).map_err(|error| self.unfit(error.to_string()))?;
         self.bytes = rest;
         Ok(value)

@@ -68,7 +68,29 @@ pub struct Stand {
     pub(crate) lacks_decision: bool,
 }
 
+/// Where a kernel stands in its sequence, whatever journal holds that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Places gone through.
+    pub places: u64,
+    /// The number of the last input.
+    pub seq: u64,
+    /// What the events came to.
+    pub check: Check,
+    /// Whether the last place was a decision.
+    pub decided: bool,
+    /// Whether an input was accepted that no decision has followed yet: it left nothing to decide.
+    pub lacks_decision: bool,
+}
+
 impl Stand {
+    /// Without the journal.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        let Self { places, seq, check, decided, lacks_decision, .. } = *self;
+        Origin { places, seq, check, decided, lacks_decision }
+    }
+
     fn bytes(&self) -> ([u8; HEADER], u32) {
         let mut bytes = [0; HEADER];
         let Self { places, seq, term, check, position, owed, decided, lacks_decision } = *self;

@@ -1,9 +1,10 @@
 //! Writing a snapshot: aside, forced, then named.
 
 use super::list::SnapshotFile;
-use super::{END, SnapshotError, Stand};
+use super::{END, Origin, SnapshotError, Stand};
 use crate::journal::segment::Segment;
-use crate::journal::{Disk, DiskFile, JournalError};
+use crate::journal::writer::Writer;
+use crate::journal::{Disk, DiskFile, JournalError, JournalSettings};
 use crate::snapshot::Part;
 use std::io;
 use std::path::Path;
@@ -49,6 +50,29 @@ impl<'a> SnapshotWriter<'a> {
         let mut writer = Self { disk, directory, named, file, stand, check, whole, bytes: 0 };
         writer.append(&header)?;
         Ok(writer)
+    }
+
+    /// Begins a journal, in a directory without any, whose places follow those of a state that comes from elsewhere, and the snapshot of that state. Before
+    /// it is [finished](SnapshotWriter::finish) nothing goes on from it.
+    ///
+    /// # Errors
+    ///
+    /// There is a journal, or a snapshot, or the system refuses.
+    pub fn begin_journal(
+        disk: &'a (impl Disk + Clone + 'static),
+        directory: &'a Path,
+        settings: JournalSettings,
+        origin: Origin,
+    ) -> Result<Self, SnapshotError> {
+        // Before the directory is there nothing can be listed.
+        if let Some(SnapshotFile { file, .. }) = SnapshotFile::list(disk, directory).unwrap_or_default().pop() {
+            return Err(JournalError::Exists { file }.into());
+        }
+        let writer = Writer::create_at(disk.clone(), directory, settings, origin.places)?;
+        let Origin { places, seq, check, decided, lacks_decision } = origin;
+        let (position, term) = (writer.origin(), settings.term);
+        writer.finish()?;
+        Self::begin(disk, directory, Stand { places, seq, term, check, position, owed: 0, decided, lacks_decision })
     }
 
     /// Appends a part.
