@@ -9,7 +9,7 @@ use terrace::journal::{
     Durability, Faults, Frame, JournalSettings, Played, Player, Reader, SimulatedDisk, SnapshotFile, SnapshotWriter,
     Start, Writer,
 };
-use terrace::protocol::{Opened, Recovery, Snapshot, TierTables};
+use terrace::protocol::{Made, Opened, Recovery, Snapshot, Snapshots, TierTables};
 use terrace::snapshot::Part;
 use terrace::{Kernel, Settings, Strategy};
 
@@ -301,4 +301,54 @@ fn pruned_is_what_the_two_newest_do_not_need() {
     let opened = Opened::open(disk.clone(), directory(), journal_settings(), Kernel::new(settings(0)), None);
     let error = opened.expect_err("nothing to begin from").to_string();
     assert!(error.contains("sequence-00000000000000000000: the segment is missing"), "{error}");
+}
+
+/// A thread that follows saves every so many places, and keeps the newest; who goes on begins at one of them, and comes to the same.
+#[test]
+fn snapshots_are_made_by_the_way() {
+    let disk = SimulatedDisk::new(5);
+    let opened = Opened::open(disk.clone(), directory(), journal_settings(), Kernel::new(settings(0)), None).unwrap();
+    let mut session = opened.start(TierTables::default()).unwrap();
+    let (told, heard) = std::sync::mpsc::channel();
+    let every = std::num::NonZeroU64::new(20).unwrap();
+    let tell = move |made: Made| told.send(made).unwrap();
+    let mut by_the_way = Snapshots::start(disk.clone(), directory().to_owned(), settings(1), (every, 2), tell).unwrap();
+    let (mut due, mut made) = (every.get(), Vec::new());
+    for line in script("modes") {
+        let _ = session.line(line.as_bytes(), &mut String::new());
+        session.wait().unwrap();
+        by_the_way.reached(session.places());
+        if session.places() >= due {
+            due = session.places() + every.get();
+            let snapshot = heard.recv_timeout(std::time::Duration::from_secs(60)).expect("one is made").unwrap();
+            assert!(snapshot.stand.places <= session.places());
+            made.push(snapshot.stand.places);
+        }
+    }
+    drop(by_the_way);
+    assert!(heard.recv().is_err(), "none but those that were due");
+    assert!(made.len() > 3 && made.is_sorted_by(|one, next| one < next), "{made:?}");
+    assert!(made.windows(2).all(|pair| pair[1] - pair[0] < 2 * every.get()), "{made:?}");
+    let kept: Vec<u64> = SnapshotFile::list(&disk, directory()).unwrap().iter().map(|file| file.places).collect();
+    assert_eq!(kept, made.iter().rev().take(2).copied().collect::<Vec<_>>());
+    let expected = state(session.kernel());
+    session.finish().unwrap();
+    let (recovery, _, found) = go_on(&disk, &[], 2);
+    assert_eq!(recovery.unwrap().snapshot.map(|file| file.places), made.last().copied());
+    assert_eq!(found, expected);
+    assert_eq!(go_on(&without_snapshots(&disk), &[], 1).2, expected, "the whole journal is still there");
+}
+
+/// Where no snapshot can be made that is said, each time; whoever writes goes on.
+#[test]
+fn a_snapshot_that_fails_is_told_and_tried_again() {
+    let (told, heard) = std::sync::mpsc::channel();
+    let tell = move |made: Made| told.send(made.is_err()).unwrap();
+    let every = std::num::NonZeroU64::MIN;
+    let nowhere = directory().to_owned();
+    let mut by_the_way = Snapshots::start(SimulatedDisk::new(1), nowhere, settings(0), (every, 2), tell).unwrap();
+    for places in 1..4 {
+        by_the_way.reached(places);
+        assert!(heard.recv_timeout(std::time::Duration::from_secs(60)).expect("it is tried"), "nothing to follow");
+    }
 }
