@@ -99,8 +99,11 @@ impl Carried {
             }
             self.loads += 1;
             let settings = settings(self.loads + at);
-            let loaded =
-                if self.loads % 3 == 0 { load_text(session.kernel(), settings) } else { load(&saved, settings) };
+            let loaded = if self.loads.is_multiple_of(3) {
+                load_text(session.kernel(), settings)
+            } else {
+                load(&saved, settings)
+            };
             let loaded = loaded.map_err(|unfit| fail(&self.log, &format!("what was saved is refused: {unfit}")))?;
             if let Some(part) = differing(&saved, &save(&loaded).expect("at rest")) {
                 return Err(fail(&self.log, &format!("saved again, the bytes of {part} are others")));

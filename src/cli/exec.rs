@@ -226,7 +226,9 @@ fn carry_out_durably(
         let more = input.buffer().contains(&b'\n');
         if !more || held.len() >= HELD {
             answer(&mut session, &mut held, output)?;
-            snapshots.iter_mut().for_each(|snapshots| snapshots.reached(session.places()));
+            if let Some(snapshots) = snapshots {
+                snapshots.reached(session.places());
+            }
         }
         line.clear();
         if input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).map_err(Stop::Read)? == 0 {

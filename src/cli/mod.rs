@@ -49,7 +49,7 @@ enum Command {
     /// Tell which rules of venues are built in, and what they do not follow.
     Presets(presets::Args),
     /// Compare what the accounts of a journal have with an exchange's ledger.
-    Reconcile(reconcile::Args),
+    Reconcile(reconcile::ReconcileArgs),
     /// Go through a journal, cut what a crash tore, and carry out what it interrupted.
     Recover(journal::Args),
     /// Save the state at the end of a journal beside it, from which recovery then begins; the journal may be written meanwhile.

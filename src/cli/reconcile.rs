@@ -31,7 +31,7 @@ pub(super) struct DigestArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct ReconcileArgs {
     #[command(flatten)]
     of: Of,
 
@@ -74,7 +74,9 @@ pub(super) fn digest(args: &DigestArgs) -> Result<(), String> {
     } else {
         let ranges = ranges(&overview.accounts(), args.ranges as usize);
         let mut text = String::new();
-        digests(overview, ranges, args.costs).iter().for_each(|digest| digest.line(&mut text));
+        for digest in digests(overview, ranges, args.costs) {
+            digest.line(&mut text);
+        }
         out.write_all(text.as_bytes())
     };
     match done.and_then(|()| out.flush()) {
@@ -83,7 +85,7 @@ pub(super) fn digest(args: &DigestArgs) -> Result<(), String> {
     }
 }
 
-pub(super) fn run(args: &Args) -> Result<(), String> {
+pub(super) fn run(args: &ReconcileArgs) -> Result<(), String> {
     // What cannot be read is said before a long way is gone.
     let told = args.digests.as_deref().map(read_told).transpose()?;
     let ledger: Option<(String, Box<dyn BufRead>)> = match &args.ledger {
@@ -135,7 +137,7 @@ fn read_told(file: &Path) -> Result<Vec<RangeDigest>, String> {
 struct Report {
     json: Option<Sink>,
     modes: Option<Sink>,
-    shown: String,
+    shown: Vec<String>,
     breaks: u64,
     /// Accounts whose mode is left as it is.
     left: u64,
@@ -165,9 +167,9 @@ impl Sink {
 }
 
 impl Report {
-    fn new(args: &Args) -> Result<Self, String> {
+    fn new(args: &ReconcileArgs) -> Result<Self, String> {
         let (json, modes) = (Sink::create(args.json.as_ref())?, Sink::create(args.modes.as_ref())?);
-        Ok(Self { json, modes, shown: String::new(), breaks: 0, left: 0, text: String::new() })
+        Ok(Self { json, modes, shown: Vec::new(), breaks: 0, left: 0, text: String::new() })
     }
 
     fn tell(&mut self, broken: &Broken<'_>) -> Result<(), String> {
@@ -180,7 +182,7 @@ impl Report {
                 amount.map_or_else(|| "none".to_owned(), |amount| amount.to_string())
             };
             let gap = if found.key.side.is_empty() { "" } else { " " };
-            self.shown += &format!(
+            self.shown.push(format!(
                 "break       account {}{}: {} {}{gap}{}: {} here, {} in the ledger\n",
                 broken.account,
                 if broken.mode.is_none() { " (unknown here)" } else { "" },
@@ -189,7 +191,7 @@ impl Report {
                 found.key.side,
                 side(found.ours),
                 side(found.theirs),
-            );
+            ));
         }
         if let Some(json) = &mut self.json {
             self.text.clear();
@@ -211,34 +213,38 @@ impl Report {
         let other: Vec<&Compared> = ranges.iter().filter(|compared| !compared.is_equal()).collect();
         if let Some(mut json) = self.json.take() {
             let mut text = String::new();
-            ranges.iter().for_each(|compared| compared.line(&mut text));
+            for compared in ranges {
+                compared.line(&mut text);
+            }
             let (ranges, differ) = (ranges.len(), other.len());
-            text += &format!(
-                "{{\"what\":\"summary\",\"ranges\":{ranges},\"differ\":{differ},\"accounts\":{broken},\"breaks\":{breaks}}}\n"
-            );
             json.write(&text)?;
+            json.write(&format!(
+                "{{\"what\":\"summary\",\"ranges\":{ranges},\"differ\":{differ},\"accounts\":{broken},\"breaks\":{breaks}}}\n"
+            ))?;
             json.end()?;
         }
         if let Some(modes) = self.modes.take() {
             modes.end()?;
         }
-        let mut text = format!("ranges      {}, {} of them differ\n", ranges.len(), other.len());
+        let mut text = vec![format!("ranges      {}, {} of them differ\n", ranges.len(), other.len())];
+        let more = |all: u64| (all > SHOWN).then(|| format!("            and {} more\n", all - SHOWN));
         for Compared { ours, theirs } in other.iter().take(SHOWN as usize) {
             let Range { first, last } = ours.range;
-            text +=
-                &format!("range       {first} to {last}: {:016x} here, {:016x} there\n", ours.digest, theirs.digest);
+            text.push(format!(
+                "range       {first} to {last}: {:016x} here, {:016x} there\n",
+                ours.digest, theirs.digest
+            ));
         }
-        if other.len() as u64 > SHOWN {
-            text += &format!("            and {} more\n", other.len() as u64 - SHOWN);
-        }
-        text += &self.shown;
-        if *breaks > SHOWN {
-            text += &format!("            and {} more\n", breaks - SHOWN);
-        }
+        text.extend(more(other.len() as u64));
+        text.append(&mut self.shown);
+        text.extend(more(*breaks));
         if self.left > 0 {
-            text += &format!("modes       {} accounts are unknown here or in another mode already: left\n", self.left);
+            text.push(format!(
+                "modes       {} accounts are unknown here or in another mode already: left\n",
+                self.left
+            ));
         }
-        super::print(&text)?;
+        super::print(&text.concat())?;
         match (broken, other.len()) {
             (0, 0) => Ok(()),
             (0, ranges) => Err(format!("{ranges} ranges of accounts differ from the ledger")),

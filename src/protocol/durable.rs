@@ -207,7 +207,7 @@ impl<D: Driver + Recorder> Opened<D> {
         session.use_tier_tables(tables);
         let log = log(writer, settings)?;
         let mut session =
-            DurableSession { session, log, chain, every: settings.check_every, places: 0, written: 0, failed: false };
+            DurableSession { session, log, chain, every: settings.check_every, unchecked: 0, places: 0, failed: false };
         if let Some((rules, begins)) = preset.rest {
             session.prepare(rules, begins, preset.lines)?;
         }
@@ -224,9 +224,9 @@ pub struct DurableSession<D = Kernel> {
     /// After so many places what the events come to is written; 0: never.
     every: u64,
     /// Places since that was written.
-    places: u64,
+    unchecked: u64,
     /// Places of the session.
-    written: u64,
+    places: u64,
     failed: bool,
 }
 
@@ -292,7 +292,7 @@ impl<D: Driver + Recorder> DurableSession<D> {
     /// Places that it has appended to the journal since it was started.
     #[must_use]
     pub fn places(&self) -> u64 {
-        self.written
+        self.places
     }
 
     /// The kernel behind it.
@@ -353,8 +353,8 @@ impl<D: Driver + Recorder> DurableSession<D> {
         let own = entries.iter().position(|entry| number_of(entry).is_some());
         // A question that told a time has no number, and a place all the same.
         let own = own.or_else(|| entries.iter().position(|entry| matches!(entry, Entry::Pass { .. })));
+        self.unchecked += entries.len() as u64;
         self.places += entries.len() as u64;
-        self.written += entries.len() as u64;
         if let Some(number) = own.and_then(|own| number_of(&entries[own])) {
             if rejection.is_some() {
                 self.chain.refused(number);
@@ -376,8 +376,8 @@ impl<D: Driver + Recorder> DurableSession<D> {
         for entry in rest {
             self.log.append(Frame::Entry(entry))?;
         }
-        if self.every > 0 && self.places >= self.every {
-            self.places = 0;
+        if self.every > 0 && self.unchecked >= self.every {
+            self.unchecked = 0;
             self.log.append(Frame::Check(self.chain.check()))?;
         }
         Ok(())

@@ -220,13 +220,12 @@ impl<D: Driver> Session<D> {
             (_, None) => None,
             (Restore::UnderWay(restoring), Some(text)) => Some(self.go_on_restoring(restoring, text)),
             (_, Some(text)) => {
-                let begin = || Ok(self.desk.kernel.begin_restoring()?);
-                let begun = if self.desk.defaults.is_empty() {
-                    Restoring::begin(text, begin)
-                } else {
-                    Err(Rejection::bad_value("restore: a state brings its own defaults, and there are some"))
-                };
-                Some(begun.map(|restoring| self.restore = Restore::UnderWay(Box::new(restoring))))
+                if !self.desk.defaults.is_empty() {
+                    let reason = "restore: a state brings its own defaults, and there are some";
+                    return Some(Err(Rejection::bad_value(reason)));
+                }
+                let restoring = Restoring::begin(text, || Ok(self.desk.kernel.begin_restoring()?));
+                Some(restoring.map(|restoring| self.restore = Restore::UnderWay(Box::new(restoring))))
             }
         }
     }
@@ -252,9 +251,10 @@ impl<D: Driver> Session<D> {
             (self.desk.defaults, self.sources) = (defaults, beside.sources);
             Ok(())
         });
-        match restored {
-            Ok(()) => self.restore = Restore::Done((origin, kept)),
-            Err(_) => (self.desk.seq, self.sources) = (seq, before),
+        if restored.is_ok() {
+            self.restore = Restore::Done((origin, kept));
+        } else {
+            (self.desk.seq, self.sources) = (seq, before);
         }
         restored
     }

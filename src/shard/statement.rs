@@ -80,8 +80,7 @@ pub(crate) fn for_each_statement<E>(
     mut visit: impl FnMut(&Statement) -> Result<(), E>,
 ) -> Result<(), E> {
     let held: Vec<Held> = shards.iter().map(|shard| shard.all_held()).collect();
-    let turns = |shard: &'_ Box<Shard>| shard.turns.after(&shard.accounts, None).peekable();
-    let mut turns: Vec<_> = shards.iter().map(turns).collect();
+    let mut turns: Vec<_> = shards.iter().map(|shard| shard.turns.after(&shard.accounts, None).peekable()).collect();
     let mut statement = Statement::default();
     loop {
         let id = |shard: usize, account: u32| shards[shard].accounts[account as usize].id;

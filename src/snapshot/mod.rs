@@ -98,20 +98,23 @@ impl Saver {
 
     /// Appends a value.
     pub(crate) fn put(&mut self, value: &(impl Serialize + ?Sized)) {
-        #[cfg(feature = "protocol")]
-        if self.form == Form::Text {
-            if !self.bytes.is_empty() {
-                self.bytes.push(b',');
+        match self.form {
+            Form::Compact => {
+                let before = std::mem::take(&mut self.bytes);
+                // What is written are sequences of known length, into memory: nothing that can fail.
+                let written = postcard::to_extend(value, before);
+                debug_assert!(written.is_ok(), "a value that cannot be written: a kernel bug");
+                self.bytes = written.unwrap_or_default();
             }
-            let written = serde_json::to_writer(&mut self.bytes, value);
-            debug_assert!(written.is_ok(), "a value that is no JSON: a kernel bug");
-            return;
+            #[cfg(feature = "protocol")]
+            Form::Text => {
+                if !self.bytes.is_empty() {
+                    self.bytes.push(b',');
+                }
+                let written = serde_json::to_writer(&mut self.bytes, value);
+                debug_assert!(written.is_ok(), "a value that is no JSON: a kernel bug");
+            }
         }
-        let before = std::mem::take(&mut self.bytes);
-        // What is written are sequences of known length, into memory: nothing that can fail.
-        let written = postcard::to_extend(value, before);
-        debug_assert!(written.is_ok(), "a value that cannot be written: a kernel bug");
-        self.bytes = written.unwrap_or_default();
     }
 
     /// Appends how many values follow.
@@ -144,18 +147,23 @@ impl<'a> Loader<'a> {
 
     /// The next value.
     pub(crate) fn take<T: DeserializeOwned>(&mut self) -> Result<T, Unfit> {
-        #[cfg(feature = "protocol")]
-        if self.form == Form::Text {
-            let mut values = serde_json::Deserializer::from_slice(self.bytes).into_iter::<T>();
-            let value = values.next().ok_or_else(|| self.unfit("it ends too early"))?;
-            let value = value.map_err(|error| self.unfit(error.to_string()))?;
-            let rest = self.bytes.get(values.byte_offset()..).unwrap_or_default().trim_ascii_start();
-            self.bytes = rest.strip_prefix(b",").unwrap_or(rest).trim_ascii();
-            return Ok(value);
+        match self.form {
+            Form::Compact => {
+                let taken = postcard::take_from_bytes(self.bytes);
+                let (value, rest) = taken.map_err(|error| self.unfit(error.to_string()))?;
+                self.bytes = rest;
+                Ok(value)
+            }
+            #[cfg(feature = "protocol")]
+            Form::Text => {
+                let mut values = serde_json::Deserializer::from_slice(self.bytes).into_iter::<T>();
+                let value = values.next().ok_or_else(|| self.unfit("it ends too early"))?;
+                let value = value.map_err(|error| self.unfit(error.to_string()))?;
+                let rest = self.bytes.get(values.byte_offset()..).unwrap_or_default().trim_ascii_start();
+                self.bytes = rest.strip_prefix(b",").unwrap_or(rest).trim_ascii();
+                Ok(value)
+            }
         }
-        let (value, rest) = postcard::take_from_bytes(self.bytes).map_err(|error| self.unfit(error.to_string()))?;
-        self.bytes = rest;
-        Ok(value)
     }
 
     /// How many values follow; each takes a byte at least.

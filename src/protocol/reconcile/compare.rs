@@ -137,7 +137,9 @@ pub fn reconcile<E>(
     let nothing = Rows::default();
     let mut compare = |ours: Option<(&Rows<'_>, Mode)>, theirs: Option<&Rows<'_>>| {
         for (side, rows) in sides.iter_mut().zip([ours.map(|(rows, _)| rows), theirs]) {
-            rows.into_iter().for_each(|rows| side.account(rows));
+            if let Some(rows) = rows {
+                side.account(rows);
+            }
         }
         let breaks = breaks(ours.map_or(&nothing, |(rows, _)| rows), theirs.unwrap_or(&nothing));
         let account = ours.map(|(rows, _)| rows.account).or(theirs.map(|rows| rows.account)).unwrap_or(0);
@@ -149,7 +151,7 @@ pub fn reconcile<E>(
         tell(&Broken { account, mode: ours.map(|(_, mode)| mode), breaks }).map_err(ReconcileError::Told)
     };
     let mut theirs = next(ledger, within)?;
-    overview.for_each_statement(|statement| {
+    overview.for_each_statement(|statement| -> Result<(), ReconcileError<E>> {
         if !is_within(within, statement.account) {
             return Ok(());
         }

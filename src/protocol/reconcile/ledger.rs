@@ -44,7 +44,7 @@ pub struct LedgerReader<R> {
     /// Whether it is objects; none before the first line.
     objects: Option<bool>,
     /// A row that was read ahead, with its account.
-    ahead: Option<(u64, (Key<'static>, Decimal))>,
+    ahead: Option<(u64, Numbered)>,
     last: Option<u64>,
 }
 
@@ -73,27 +73,25 @@ impl<R: BufRead> LedgerReader<R> {
         } else if self.objects == Some(true) {
             self.object()?
         } else {
-            let (account, first) = self.row()?;
+            let (account, (key, amount)) = self.row()?;
             self.rises(account)?;
-            self.rest_of_rows(account, first)?
+            self.rest_of_rows(account, (key, amount, self.number))?
         };
         let rows = Rows::read(account, rows);
-        let rows = rows.map_err(|Key { kind, name, side }| {
+        let rows = rows.map_err(|(Key { kind, name, side }, line)| {
             let gap = if side.is_empty() { "" } else { " " };
-            self.error(format!("account {account} has a second {} of {name}{gap}{side}", kind.as_str()))
+            let what = format!("account {account} has a second {} of {name}{gap}{side}", kind.as_str());
+            LedgerError { line, ..self.error(what) }
         })?;
         Ok(Some(rows))
     }
 
     /// Reads rows as long as they are of this account.
-    fn rest_of_rows(
-        &mut self,
-        account: u64,
-        first: (Key<'static>, Decimal),
-    ) -> Result<(u64, Vec<(Key<'static>, Decimal)>), LedgerError> {
+    fn rest_of_rows(&mut self, account: u64, first: Numbered) -> Result<(u64, Vec<Numbered>), LedgerError> {
         let mut rows = vec![first];
         while self.next_line()? {
-            let (next, row) = self.row()?;
+            let (next, (key, amount)) = self.row()?;
+            let row = (key, amount, self.number);
             if next != account {
                 self.rises(next)?;
                 self.ahead = Some((next, row));
@@ -151,7 +149,7 @@ impl<R: BufRead> LedgerReader<R> {
     }
 
     /// The row at hand.
-    fn row(&self) -> Result<(u64, (Key<'static>, Decimal)), LedgerError> {
+    fn row(&self) -> Result<(u64, Row), LedgerError> {
         let text = self.text()?;
         let fields: Vec<&str> = text.split(',').collect();
         let &[account, kind, name, side, amount] = &fields[..] else {
@@ -168,22 +166,24 @@ impl<R: BufRead> LedgerReader<R> {
     }
 
     /// The object at hand.
-    fn object(&mut self) -> Result<(u64, Vec<(Key<'static>, Decimal)>), LedgerError> {
+    fn object(&mut self) -> Result<(u64, Vec<Numbered>), LedgerError> {
         let read = read_object(self.text()?, self.costs);
         let (account, rows) = read.map_err(|rejection| self.error(rejection.reason))?;
         self.rises(account)?;
         if rows.len() > MAX_ROWS {
             return Err(self.error(format!("account {account} has more than {MAX_ROWS} rows")));
         }
-        Ok((account, rows))
+        Ok((account, rows.into_iter().map(|(key, amount)| (key, amount, self.number)).collect()))
     }
 }
 
-fn row_of(
-    (kind, name, side): (&str, &str, &str),
-    amount: &Json,
-    costs: bool,
-) -> Result<(Key<'static>, Decimal), Rejection> {
+/// What a row says.
+type Row = (Key<'static>, Decimal);
+
+/// The same with its line.
+type Numbered = (Key<'static>, Decimal, u64);
+
+fn row_of((kind, name, side): (&str, &str, &str), amount: &Json, costs: bool) -> Result<Row, Rejection> {
     let bad = |what: String| Err(Rejection::malformed(what));
     let Some(kind) = Kind::named(kind) else {
         return bad(format!("kind must be one of balance, cost, held, margin, position, not {kind:?}"));
@@ -208,7 +208,7 @@ fn row_of(
     Ok((Key { kind, name: name.to_owned().into(), side }, amount))
 }
 
-fn read_object(line: &str, costs: bool) -> Result<(u64, Vec<(Key<'static>, Decimal)>), Rejection> {
+fn read_object(line: &str, costs: bool) -> Result<(u64, Vec<Row>), Rejection> {
     let mut fields = Fields::read(line)?;
     fields.only(&["account", "balances", "held", "positions"])?;
     let account = fields.id("account")?;

@@ -96,17 +96,14 @@ impl<'a> Rows<'a> {
         rows
     }
 
-    /// Rows of an account that were read; none of a key may come twice: the one that does is returned.
-    pub(super) fn read(account: u64, rows: Vec<(Key<'a>, Decimal)>) -> Result<Self, Key<'a>> {
-        let mut rows = Self { account, rows };
-        rows.rows.sort_by(|(one, _), (other, _)| one.cmp(other));
-        match rows.rows.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(pair[0].0.clone()),
-            None => {
-                rows.rows.retain(|(_, amount)| *amount != Decimal::ZERO);
-                Ok(rows)
-            }
+    /// Rows of an account that were read, each with its line; none of a key may come twice: the one that does is returned, and its line.
+    pub(super) fn read(account: u64, mut read: Vec<(Key<'a>, Decimal, u64)>) -> Result<Self, (Key<'a>, u64)> {
+        read.sort_by(|(one, ..), (other, ..)| one.cmp(other)); // of the same, those that come first stay first
+        if let Some(pair) = read.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err((pair[1].0.clone(), pair[1].2));
         }
+        let rows = read.into_iter().map(|(key, amount, _)| (key, amount));
+        Ok(Self { account, rows: rows.filter(|(_, amount)| *amount != Decimal::ZERO).collect() })
     }
 
     /// In order, amounts of the same added up, none of zero.
