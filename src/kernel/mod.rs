@@ -25,7 +25,7 @@ pub(crate) use declare::{check_declared, check_rules_before};
 pub use health::{Health, WaitState, WaitingPool};
 pub use overview::{AssetTotals, FundView, InstrumentTotals, InventoryView, Overview, QueueEntry};
 #[cfg(feature = "journal")]
-pub use snapshot::{AtRest, Loading};
+pub use snapshot::{AtRest, Decoded, Loading};
 
 use crate::command::{Command, OffGrid, OrderName};
 use crate::engine::{Decision, Depth, Entry, hash_of};

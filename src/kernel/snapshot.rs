@@ -5,7 +5,7 @@ use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::Quantity;
 use crate::rounds::Rounds;
 use crate::sequencer;
-use crate::shard::{AssetSums, Capacity, Declared, Holds, SavedJob, Shards, locate};
+use crate::shard::{AssetSums, Capacity, Holds, SavedAccount, SavedJob, Shards, locate};
 use crate::snapshot::{Form, Loader, Part, Saver, Unfit, is_sum};
 
 /// Accounts of a part.
@@ -65,7 +65,7 @@ impl AtRest<'_> {
         loop {
             let next = turns.iter_mut().enumerate().filter_map(|(at, turns)| Some((turns.peek()?.0, at))).min();
             let Some((at, (_, account))) = next.and_then(|(_, at)| Some((at, turns[at].next()?))) else { break };
-            shards[at].save_account(market, account, &holds[at], &mut into);
+            into.put(&shards[at].saved_account(market, account, &holds[at]));
             count += 1;
             if count % accounts_of_part(form) == 0 {
                 each(Part::Accounts, into.bytes())?;
@@ -200,15 +200,7 @@ impl Loading {
             }
             (Part::Accounts, _, Some(kernel)) if !self.whole => {
                 while !from.is_at_end() {
-                    let declared = Declared::read(&mut from)?;
-                    let id = declared.id();
-                    from.expect(self.last.is_none_or(|last| last < id), "accounts out of order")?;
-                    self.last = Some(id);
-                    declared.declare(&mut kernel.shards);
-                    let at = locate(&kernel.shards, id).ok_or_else(|| from.unfit("an account that lives nowhere"))?;
-                    let shard = &mut kernel.shards[at.0];
-                    let loaded = declared.load(&kernel.rounds.market, (shard, at.1), &mut from);
-                    loaded.map_err(|unfit| Unfit { reason: format!("account {id}: {}", unfit.reason), ..unfit })?;
+                    load_account(kernel, from.take()?, &mut self.last)?;
                 }
             }
             (Part::Beside, _, Some(kernel)) if !self.whole => {
@@ -218,6 +210,22 @@ impl Loading {
             _ => return Err(from.unfit("not the part that comes next")),
         }
         from.end()
+    }
+
+    /// As [`Loading::part`], of a part that was decoded before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loading::part`].
+    pub fn decoded(&mut self, decoded: Decoded) -> Result<(), Unfit> {
+        let accounts = match decoded.0 {
+            Values::Bytes(part, bytes) => return self.part(part, &bytes),
+            Values::Accounts(accounts) => accounts,
+        };
+        let Some(kernel) = self.kernel.as_mut().filter(|_| !self.whole) else {
+            return Err(Unfit::new(Part::Accounts, "not the part that comes next"));
+        };
+        accounts.into_iter().try_for_each(|saved| load_account(kernel, saved, &mut self.last))
     }
 
     /// The kernel, with everybody watched.
@@ -238,6 +246,49 @@ impl Loading {
         }
         Ok(kernel)
     }
+}
+
+/// A part that is read, and believed in nothing yet: any thread can do that beside the one that [takes it](Loading::decoded).
+#[derive(Debug)]
+pub struct Decoded(Values);
+
+#[derive(Debug)]
+enum Values {
+    Accounts(Vec<SavedAccount>),
+    Bytes(Part, Vec<u8>),
+}
+
+impl Decoded {
+    /// Reads a part.
+    ///
+    /// # Errors
+    ///
+    /// It is not as [`AtRest::save`] writes it.
+    pub fn of(part: Part, bytes: &[u8]) -> Result<Self, Unfit> {
+        if part != Part::Accounts {
+            return Ok(Self(Values::Bytes(part, bytes.to_owned())));
+        }
+        let mut from = Loader::new(part, Form::Compact, bytes);
+        let mut accounts = Vec::new();
+        while !from.is_at_end() {
+            accounts.push(from.take()?);
+        }
+        Ok(Self(Values::Accounts(accounts)))
+    }
+}
+
+/// Takes over an account; `last` is the id of the one before.
+fn load_account(kernel: &mut Kernel, saved: SavedAccount, last: &mut Option<u64>) -> Result<(), Unfit> {
+    let unfit = |reason: &str| Unfit::new(Part::Accounts, reason);
+    let id = saved.id();
+    if last.is_some_and(|last| last >= id) {
+        return Err(unfit("accounts out of order"));
+    }
+    *last = Some(id);
+    saved.declare(&mut kernel.shards);
+    let (shard, at) = locate(&kernel.shards, id).ok_or_else(|| unfit("an account that lives nowhere"))?;
+    let loaded = kernel.shards[shard].load_account(&kernel.rounds.market, at, saved);
+    loaded.map_err(|unfit| Unfit { reason: format!("account {id}: {}", unfit.reason), ..unfit })
 }
 
 fn load_beside(kernel: &mut Kernel, from: &mut Loader<'_>) -> Result<(), Unfit> {

@@ -62,7 +62,7 @@ pub use preview::{Preview, PreviewPool};
 pub(crate) use reports::{OrderFill, Outbox, Report};
 pub(crate) use score_bounds::{Behind, Bounded, Edge, Ranked, Ranking};
 #[cfg(feature = "journal")]
-pub(crate) use snapshot::{Declared, Holds, SavedJob, is_position};
+pub(crate) use snapshot::{Holds, SavedAccount, SavedJob, is_position};
 pub use statement::Statement;
 pub(crate) use statement::for_each_statement;
 pub(crate) use store::AssetSums;

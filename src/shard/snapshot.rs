@@ -15,7 +15,7 @@ use crate::map::Set;
 use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::{LEVERAGE_ONE, LIMIT, Quantity};
 use crate::position::Position;
-use crate::snapshot::{Loader, Saver, Unfit, is_sum};
+use crate::snapshot::{Part, Unfit, is_sum};
 
 /// What an account's liquidation orders and executions may have been counted up to.
 const MOST_COUNTED: u64 = 1 << 31;
@@ -33,6 +33,41 @@ pub(crate) fn is_position(position: &Position) -> bool {
 
 /// What a shard has of its holds, by account and id.
 pub(crate) type Holds = Vec<((u32, u64), (AssetId, i64))>;
+
+/// Money put aside, by id.
+type SavedHold = (u64, (AssetId, i64));
+
+/// An account with all that is its own, as it is saved; pools and holdings are named by their places here.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct SavedAccount {
+    account: Account,
+    group: Option<u64>,
+    pools: Vec<(Pool, Option<Liquidation>)>,
+    holdings: Vec<(Holding, Vec<OpenOrder>)>,
+    ended: Vec<Ended>,
+    holds: Vec<SavedHold>,
+}
+
+impl SavedAccount {
+    pub(crate) fn id(&self) -> u64 {
+        self.account.id
+    }
+
+    /// Declares it in every shard: it lives in one of them.
+    pub(crate) fn declare(&self, shards: &mut [Box<Shard>]) {
+        for shard in shards {
+            shard.declare_account(self.account.id, self.account.positions, self.group);
+        }
+    }
+}
+
+fn unfit(reason: &str) -> Unfit {
+    Unfit::new(Part::Accounts, reason)
+}
+
+fn expect(holds: bool, otherwise: &str) -> Result<(), Unfit> {
+    if holds { Ok(()) } else { Err(unfit(otherwise)) }
+}
 
 /// A job as it is saved.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -81,11 +116,8 @@ impl Shard {
         holds
     }
 
-    /// Writes an account; `holds` are those of the shard.
-    pub(crate) fn save_account(&self, market: &Market, account: u32, holds: &Holds, into: &mut Saver) {
-        let record = &self.accounts[account as usize];
-        into.put(record);
-        into.put(&self.group_of(account));
+    /// An account with all that is its own; `holds` are those of the shard.
+    pub(crate) fn saved_account(&self, market: &Market, account: u32, holds: &Holds) -> SavedAccount {
         let pools: Vec<u32> = self.pools_of(account).collect();
         let mut holdings: Vec<u32> = pools.iter().flat_map(|&pool| self.holdings_of(pool)).collect();
         holdings.sort_unstable_by_key(|&at| {
@@ -93,8 +125,7 @@ impl Shard {
             (holding.instrument, holding.side)
         });
         let place = |list: &[u32], at: u32| list.iter().position(|&other| other == at).map_or(NONE, |at| at as u32);
-        into.count(pools.len());
-        for &pool in &pools {
+        let saved_pool = |&pool: &u32| {
             let record = &self.pools[pool as usize];
             let liquidation = record.is_locked().then(|| {
                 let of = self.liquidation(pool);
@@ -104,58 +135,53 @@ impl Shard {
             });
             // That none is reached of none is noticed when the pool is looked at next.
             let level = record.level.filter(|level| level.ppb() > 0 || self.has_levels(market, pool));
-            into.put(&Pool { level, ..*record });
-            into.put(&liquidation);
-        }
-        into.count(holdings.len());
-        for &holding in &holdings {
+            (Pool { level, ..*record }, liquidation)
+        };
+        let saved_holding = |&holding: &u32| {
             let record = &self.holdings[holding as usize];
-            into.put(&Holding { pool: place(&pools, record.pool), ..*record });
-            into.count(self.orders_of(holding).count());
-            self.orders_of(holding).for_each(|order| into.put(&self.orders[order as usize]));
-        }
-        into.count(self.ended.of(account).count());
-        for ended in self.ended.of(account) {
-            into.put(&Ended { holding: place(&holdings, ended.holding), ..*ended });
-        }
+            let orders = self.orders_of(holding).map(|order| self.orders[order as usize]);
+            (Holding { pool: place(&pools, record.pool), ..*record }, orders.collect())
+        };
+        let ended = |ended: &Ended| Ended { holding: place(&holdings, ended.holding), ..*ended };
         let from = holds.partition_point(|&((of, _), _)| of < account);
         let own = holds[from..].iter().take_while(|((of, _), _)| *of == account);
-        into.count(own.clone().count());
-        own.for_each(|((_, id), hold)| into.put(&(id, hold)));
+        SavedAccount {
+            account: Account { ..self.accounts[account as usize] },
+            group: self.group_of(account),
+            pools: pools.iter().map(saved_pool).collect(),
+            holdings: holdings.iter().map(saved_holding).collect(),
+            ended: self.ended.of(account).map(ended).collect(),
+            holds: own.map(|&((_, id), hold)| (id, hold)).collect(),
+        }
     }
 
-    /// Reads what an account has that was just declared here.
-    fn load_account(
-        &mut self,
-        market: &Market,
-        account: u32,
-        read: Account,
-        from: &mut Loader<'_>,
-    ) -> Result<(), Unfit> {
+    /// Takes over what an account has that was just declared here.
+    pub(crate) fn load_account(&mut self, market: &Market, account: u32, saved: SavedAccount) -> Result<(), Unfit> {
+        let SavedAccount { account: read, group: _, pools: saved_pools, holdings: saved_holdings, ended, holds } =
+            saved;
         let counted = u64::from(read.orders_sent).max(read.executions);
-        from.expect(counted < MOST_COUNTED, "more orders or executions than can be")?;
+        expect(counted < MOST_COUNTED, "more orders or executions than can be")?;
         let Account { first_pool, group, .. } = self.accounts[account as usize];
         self.accounts[account as usize] = Account { first_pool, group, ..read };
         let pools = self.pools.len();
-        let liquidations = self.load_pools(market, account, from)?;
+        let liquidations = self.load_pools(market, account, saved_pools)?;
         let (first, last) = (self.holdings.len(), self.pools.len());
-        self.load_holdings(market, account, pools, from)?;
-        from.expect(self.pools.len() == last, "a holding without the cross pool of its asset")?;
+        self.load_holdings(market, account, pools, saved_holdings)?;
+        expect(self.pools.len() == last, "a holding without the cross pool of its asset")?;
         let holdings = self.holdings.len() - first;
         let place = |place: u32| ((place as usize) < holdings).then(|| first as u32 + place);
-        for _ in 0..from.count()? {
-            let ended: Ended = from.take()?;
+        for ended in ended {
             let count = self.ended.of(account).count();
             let sound = is_amount(ended.limit) && (0..=i64::MAX >> 1).contains(&ended.open);
             let sound = sound && count < ENDED_KEPT && self.ended.find(account, ended.nth).is_none();
             let holding = place(ended.holding).filter(|_| sound && self.has_sent(account, ended.nth));
-            let holding = holding.ok_or_else(|| from.unfit("an order that cannot have ended"))?;
+            let holding = holding.ok_or_else(|| unfit("an order that cannot have ended"))?;
             self.ended.push(account, Ended { holding, ..ended });
         }
-        self.load_holds(market, account, from)?;
+        self.load_holds(market, account, holds)?;
         for (pool, liquidation) in liquidations {
             let loaded = self.load_liquidation(account, pool, liquidation, place);
-            loaded.ok_or_else(|| from.unfit("a liquidation that cannot be"))?;
+            loaded.ok_or_else(|| unfit("a liquidation that cannot be"))?;
         }
         Ok(())
     }
@@ -168,19 +194,18 @@ impl Shard {
         &mut self,
         market: &Market,
         account: u32,
-        from: &mut Loader<'_>,
+        saved: Vec<(Pool, Option<Liquidation>)>,
     ) -> Result<Vec<(u32, Liquidation)>, Unfit> {
         let mut locked = Vec::new();
         let mut before = None;
-        for _ in 0..from.count()? {
-            let (read, liquidation): (Pool, Option<Liquidation>) = (from.take()?, from.take()?);
+        for (read, liquidation) in saved {
             let hedges = self.hedges(account);
             let sound = match read.name {
                 PoolName::Cross(asset) => asset.index() < market.assets.len(),
                 PoolName::Isolated(id, side) => id.index() < market.instruments.len() && side.is_some() == hedges,
             };
             let sound = sound && is_sum(read.collateral) && before.is_none_or(|before| before < read.name);
-            from.expect(sound, "a pool that cannot be")?;
+            expect(sound, "a pool that cannot be")?;
             before = Some(read.name);
             let pool = self.ensure_pool(account, read.name);
             let made = &self.pools[pool as usize];
@@ -199,28 +224,27 @@ impl Shard {
         market: &Market,
         account: u32,
         pools: usize,
-        from: &mut Loader<'_>,
+        saved: Vec<(Holding, Vec<OpenOrder>)>,
     ) -> Result<(), Unfit> {
         let hedges = self.hedges(account);
         let mut before = None;
-        for _ in 0..from.count()? {
-            let read: Holding = from.take()?;
+        for (read, orders) in saved {
             let (id, side) = (read.instrument, read.side);
-            let instrument = market.instruments.get(id.index()).ok_or_else(|| from.unfit("an unknown instrument"))?;
+            let instrument = market.instruments.get(id.index()).ok_or_else(|| unfit("an unknown instrument"))?;
             let expected = match before {
                 _ if !hedges => None,
                 Some((of, Some(PositionSide::Long))) if of == id => Some(PositionSide::Short),
                 _ => Some(PositionSide::Long),
             };
             let follows = before.is_none_or(|before| before < (id, side));
-            from.expect(follows && side == expected, "the legs of an account are not in order")?;
+            expect(follows && side == expected, "the legs of an account are not in order")?;
             let pool = pools + read.pool as usize;
             let name = self.pools.get(pool).map(|pool| pool.name);
             let is_own = name == Some(PoolName::Isolated(id, side));
-            from.expect(is_own || name == Some(PoolName::Cross(instrument.spec.settle)), "a holding in no pool of it")?;
-            from.expect(is_position(&read.position), "a position that cannot be")?;
+            expect(is_own || name == Some(PoolName::Cross(instrument.spec.settle)), "a holding in no pool of it")?;
+            expect(is_position(&read.position), "a position that cannot be")?;
             let leverage = read.leverage == NOT_SET || read.leverage >= LEVERAGE_ONE;
-            from.expect(leverage, "a leverage below 1")?;
+            expect(leverage, "a leverage below 1")?;
             let holding = match side {
                 None | Some(PositionSide::Long) => self.add_holdings(market, account, id),
                 Some(PositionSide::Short) => self.holdings.len() as u32 - 1,
@@ -234,44 +258,42 @@ impl Shard {
             if position.quantity != 0 {
                 let long = position.quantity.max(0);
                 let lots = self.long_lots[id.index()].checked_add(long);
-                self.long_lots[id.index()] = lots.ok_or_else(|| from.unfit("more lots than can be"))?;
+                self.long_lots[id.index()] = lots.ok_or_else(|| unfit("more lots than can be"))?;
                 self.enter_holders(holding, id);
                 self.touch(pool);
             }
-            self.load_orders(market, account, holding, from)?;
+            self.load_orders(market, account, holding, orders)?;
             before = Some((id, side));
         }
         let whole = !matches!(before, Some((_, Some(PositionSide::Long))));
-        from.expect(whole, "one leg of two")
+        expect(whole, "one leg of two")
     }
 
-    fn load_orders(&mut self, market: &Market, account: u32, holding: u32, from: &mut Loader<'_>) -> Result<(), Unfit> {
+    fn load_orders(&mut self, market: &Market, account: u32, holding: u32, saved: Vec<OpenOrder>) -> Result<(), Unfit> {
         let Holding { position, instrument, .. } = self.holdings[holding as usize];
         let instrument = market.instrument(instrument);
         let mut accepted = None;
-        for _ in 0..from.count()? {
-            let read: OpenOrder = from.take()?;
+        for read in saved {
             let notional = instrument.admitted_value(read.rest, read.price);
             let notional = notional.filter(|_| is_amount(read.rest) && is_amount(read.price));
             let notional = notional.filter(|_| accepted.is_none_or(|before| before < read.accepted));
-            let notional = notional.ok_or_else(|| from.unfit("an order that cannot be"))?;
+            let notional = notional.ok_or_else(|| unfit("an order that cannot be"))?;
             accepted = Some(read.accepted);
             let room = position.quantity.abs() - self.order_book(holding).reducing;
             let closes = read.side == Side::closing(position.quantity) && read.rest <= room;
-            from.expect(closes || !read.reduce_only, "orders that reduce what is not there")?;
+            expect(closes || !read.reduce_only, "orders that reduce what is not there")?;
             let index = self.orders.len() as u32;
-            from.expect(self.enter_order(account, read.id, index), "two orders of the same id")?;
+            expect(self.enter_order(account, read.id, index), "two orders of the same id")?;
             self.append_read_order(index, holding, read, notional);
         }
         Ok(())
     }
 
-    fn load_holds(&mut self, market: &Market, account: u32, from: &mut Loader<'_>) -> Result<(), Unfit> {
-        for _ in 0..from.count()? {
-            let (id, (asset, amount)): (u64, (AssetId, i64)) = from.take()?;
+    fn load_holds(&mut self, market: &Market, account: u32, saved: Vec<SavedHold>) -> Result<(), Unfit> {
+        for (id, (asset, amount)) in saved {
             let sound = asset.index() < market.assets.len() && is_amount(amount);
             let sound = sound && self.holds.insert((account, id), (asset, amount)).is_none();
-            from.expect(sound, "money put aside that cannot be")?;
+            expect(sound, "money put aside that cannot be")?;
         }
         Ok(())
     }
@@ -393,38 +415,5 @@ impl Shard {
     /// The group of an account, by its id.
     fn group_of(&self, account: u32) -> Option<u64> {
         self.groups.id(self.accounts[account as usize].group)
-    }
-}
-
-/// What an account is before what it has is read.
-pub(crate) struct Declared {
-    pub(super) account: Account,
-    group: Option<u64>,
-}
-
-impl Declared {
-    pub(crate) fn read(from: &mut Loader<'_>) -> Result<Self, Unfit> {
-        Ok(Self { account: from.take()?, group: from.take()? })
-    }
-
-    pub(crate) fn id(&self) -> u64 {
-        self.account.id
-    }
-
-    /// Declares it in every shard: it lives in one of them.
-    pub(crate) fn declare(&self, shards: &mut [Box<Shard>]) {
-        for shard in shards {
-            shard.declare_account(self.account.id, self.account.positions, self.group);
-        }
-    }
-
-    /// Reads what it has, in the shard where it lives.
-    pub(crate) fn load(
-        self,
-        market: &Market,
-        (shard, at): (&mut Shard, u32),
-        from: &mut Loader<'_>,
-    ) -> Result<(), Unfit> {
-        shard.load_account(market, at, self.account, from)
     }
 }

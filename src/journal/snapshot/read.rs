@@ -5,10 +5,17 @@ use super::{END, HEADER, KIND, PART_HEAD, SNAPSHOT_VERSION, SnapshotError, Stand
 use crate::journal::player::Player;
 use crate::journal::reader::Reader;
 use crate::journal::{Disk, DiskFile, JournalError, MAGIC, RULES, number_at};
-use crate::kernel::{Kernel, Loading, Settings};
+use crate::kernel::{Decoded, Kernel, Loading, Settings};
 use crate::snapshot::{Part, Unfit};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use xxhash_rust::xxh3::Xxh3Default;
+
+/// From so many bytes on a second thread is worth it.
+const BESIDE: u64 = 1 << 20;
+
+/// Parts that it may be ahead.
+const AHEAD: usize = 2;
 
 /// A snapshot that was passed over.
 #[derive(Debug)]
@@ -76,15 +83,7 @@ impl Start {
         // First whether the journal goes on there: that is cheap to find out.
         let reader = Reader::open_at(Box::new(disk.clone()), directory, &stand.position)?;
         let mut loading = Loading::new(settings, file.length);
-        let mut session = None;
-        let mut payload = Vec::new();
-        while let Some(part) = file.part(&mut payload)? {
-            if part == Part::Session {
-                session = Some(payload.clone());
-            } else {
-                loading.part(part, &payload).map_err(|unfit| file.unfit(unfit))?;
-            }
-        }
+        let session = if file.length < BESIDE { file.load(&mut loading) } else { file.load_beside(&mut loading) }?;
         let mut kernel = loading.finish().map_err(|unfit| file.unfit(unfit))?;
         kernel.count_from(stand.seq);
         let player = Player::from(reader, &stand);
@@ -197,6 +196,47 @@ impl SnapshotReader {
         self.whole.update(payload);
         (self.offset, self.check) = (end, check);
         Ok(Some(part))
+    }
+
+    /// Gives all parts to a kernel, but for what is kept of a dialogue, which is returned.
+    fn load(&mut self, loading: &mut Loading) -> Result<Option<Vec<u8>>, SnapshotError> {
+        let (mut session, mut payload) = (None, Vec::new());
+        while let Some(part) = self.part(&mut payload)? {
+            if part == Part::Session {
+                session = Some(payload.clone());
+            } else {
+                loading.part(part, &payload).map_err(|unfit| self.unfit(unfit))?;
+            }
+        }
+        Ok(session)
+    }
+
+    /// As [`SnapshotReader::load`], with a thread beside that reads, checks and decodes what comes next.
+    fn load_beside(&mut self, loading: &mut Loading) -> Result<Option<Vec<u8>>, SnapshotError> {
+        let name = self.name.clone();
+        let unfit = |unfit| SnapshotError::Unfit { file: name.clone(), unfit };
+        std::thread::scope(|scope| -> Result<Option<Vec<u8>>, SnapshotError> {
+            let (sender, receiver) = sync_channel(AHEAD);
+            let read = || -> Result<Option<Vec<u8>>, SnapshotError> {
+                let (mut session, mut payload) = (None, Vec::new());
+                while let Some(part) = self.part(&mut payload)? {
+                    if part == Part::Session {
+                        session = Some(payload.clone());
+                    } else if sender.send(Decoded::of(part, &payload)).is_err() {
+                        break; // what came before is refused
+                    }
+                }
+                drop(sender);
+                Ok(session)
+            };
+            let reading = std::thread::Builder::new().name("snapshot".to_owned()).spawn_scoped(scope, read);
+            let started = |source| JournalError::Io { file: name.clone(), what: "read by a thread", source };
+            let reading = reading.map_err(started)?;
+            for decoded in receiver {
+                decoded.and_then(|decoded| loading.decoded(decoded)).map_err(unfit)?;
+            }
+            reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
 
     fn read(&mut self, offset: u64, into: &mut [u8]) -> Result<(), SnapshotError> {
