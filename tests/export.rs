@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 use terrace::journal::{Durability, JournalSettings, SimulatedDisk, SnapshotFile};
-use terrace::protocol::{DurableSession, Followed, Imported, Opened, Session, TierTables};
+use terrace::protocol::{DurableSession, Followed, Imported, Opened, Session, Snapshot, TierTables};
 use terrace::snapshot::Part;
 use terrace::{Kernel, Settings, Strategy};
 use xxhash_rust::xxh3::xxh3_64;
@@ -149,6 +149,46 @@ fn an_imported_journal_is_one_like_any_other() {
     assert!(refused.to_string().contains("snapshot-"), "{refused}");
     let nothing = Imported::begin(&SimulatedDisk::new(3), directory(), journal_settings(), Session::new(settings(0)));
     assert_eq!(nothing.unwrap_err().to_string(), "it holds no whole state, or more than one");
+}
+
+/// Any line can be gone back to, from whatever snapshots there are: the state is that of a session which has had no more lines.
+#[test]
+fn a_state_of_before_can_be_looked_at() {
+    let mut exact = 0;
+    for name in ["waterfall", "late", "hedge", "auto_funding", "refusals"] {
+        let text =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/exec/{name}.jsonl"))).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let disk = SimulatedDisk::new(1);
+        let mut session = open(&disk, 0);
+        for part in lines.chunks(lines.len().div_ceil(4)) {
+            carry_out(&mut session, part);
+            Snapshot::make(&disk, directory(), settings(1)).unwrap();
+        }
+        // A refused line at the end may be followed by a decision yet: it is not gone through.
+        let end = followed(&disk, 0).last_line();
+        assert!(end * 2 > lines.len() as u64, "{name}");
+        let mut straight = Session::new(settings(0));
+        for (number, line) in lines.iter().enumerate() {
+            let _ = straight.line(line.as_bytes(), &mut String::new());
+            let line = number as u64 + 1;
+            if line > end || number % 5 != 0 && line != end {
+                continue;
+            }
+            let followed = Followed::up_to(&disk, directory(), settings(number), line);
+            let followed = followed.unwrap_or_else(|error| panic!("{name}: line {line}: {error}"));
+            assert!(followed.last_line() <= line, "{name}");
+            // What a question told of the time, and what a refused line left to decide, belongs to no place at rest.
+            if straight.kernel().at_rest().is_some() && followed.kernel().now_ns() == straight.kernel().now_ns() {
+                assert_eq!(state(followed.kernel()), state(straight.kernel()), "{name}: line {line}");
+                exact += 1;
+            }
+        }
+        let beyond = Followed::up_to(&disk, directory(), settings(0), lines.len() as u64 + 1).unwrap_err().to_string();
+        assert!(beyond.starts_with("the journal goes up to line "), "{beyond}");
+        assert!(beyond.ends_with(&format!(", and not to {}", lines.len() + 1)), "{beyond}");
+    }
+    assert!(exact > 50, "{exact} were compared");
 }
 
 fn sample(name: &str) -> String {

@@ -181,10 +181,25 @@ fn stat(directory: &Path, out: &mut impl Write) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Goes to the end of the journal; what is said of it goes to standard error, beside what is compared.
-pub(super) fn follow(of: &Args) -> Result<Followed, String> {
-    let directory = &of.directory;
-    let followed = Followed::newest(&RealDisk, directory, of.settings()).map_err(|error| error.to_string())?;
+/// A journal, to be looked at in one place.
+#[derive(Debug, clap::Args)]
+pub(super) struct FollowArgs {
+    #[command(flatten)]
+    of: Args,
+
+    /// Go no further than this line, so that others can be compared as of the same.
+    #[arg(long, value_name = "N")]
+    line: Option<u64>,
+}
+
+/// Goes to the end of the journal, or to the line; what is said of it goes to standard error, beside what is asked for.
+pub(super) fn follow(args: &FollowArgs) -> Result<Followed, String> {
+    let (directory, settings) = (&args.of.directory, args.of.settings());
+    let followed = match args.line {
+        None => Followed::newest(&RealDisk, directory, settings),
+        Some(line) => Followed::up_to(&RealDisk, directory, settings, line),
+    };
+    let followed = followed.map_err(|error| error.to_string())?;
     for Passed { error, .. } in followed.passed() {
         eprintln!("terrace: passed over {error}");
     }

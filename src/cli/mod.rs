@@ -40,7 +40,7 @@ enum Command {
     /// Carry out a script of commands, one JSON object a line.
     Exec(exec::Args),
     /// Write the whole state at the end of a journal as lines, which `exec` and `import` take.
-    Export(journal::Args),
+    Export(journal::FollowArgs),
     /// Begin a journal with a state that was exported.
     Import(state::ImportArgs),
     /// Look into a journal: print, verify, stat.

@@ -1,6 +1,6 @@
 //! `terrace digest` and `terrace reconcile`: whether the accounts of a journal have what the exchange's ledger says.
 
-use super::journal::{Args as Of, follow};
+use super::journal::{FollowArgs, follow};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const SHOWN: u64 = 20;
 #[derive(Debug, clap::Args)]
 pub(super) struct DigestArgs {
     #[command(flatten)]
-    of: Of,
+    of: FollowArgs,
 
     /// Ranges of accounts, with as many accounts in each.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
@@ -33,7 +33,7 @@ pub(super) struct DigestArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct ReconcileArgs {
     #[command(flatten)]
-    of: Of,
+    of: FollowArgs,
 
     /// What the ledger has: rows `account,kind,name,side,amount`, or an object a line for each account; `-` is standard input.
     #[arg(long, value_name = "FILE", required_unless_present = "digests")]

@@ -1,6 +1,6 @@
 //! `terrace export` and `terrace import`: the whole state as lines, and a journal that begins with one.
 
-use super::journal::{Args as Of, follow};
+use super::journal::{FollowArgs, follow};
 use super::{MAX_LINE, StrategyArg};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read};
@@ -26,7 +26,7 @@ pub(super) struct ImportArgs {
     strategy: StrategyArg,
 }
 
-pub(super) fn export(of: &Of) -> Result<(), String> {
+pub(super) fn export(of: &FollowArgs) -> Result<(), String> {
     let followed = follow(of)?;
     match followed.export(&mut BufWriter::new(io::stdout())) {
         Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -39,6 +39,14 @@ pub enum DurableError {
     /// There is no place yet after which everything was decided.
     #[error("there is no place in the journal yet after which everything was decided")]
     NeverAtRest,
+    /// The journal ends before a line.
+    #[error("the journal goes up to line {last}, and not to {line}")]
+    NoSuchLine {
+        /// The line that was asked for.
+        line: u64,
+        /// Its last.
+        last: u64,
+    },
     /// No state was restored, or lines have followed it.
     #[error("it holds no whole state, or more than one")]
     NothingRestored,

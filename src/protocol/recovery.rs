@@ -92,6 +92,8 @@ pub(super) enum Purpose {
     GoOn,
     /// As far as it is known what came of each place, and no further than so many places: it may be written meanwhile.
     Follow { until: Option<u64> },
+    /// The same as far as this line, which is found to be the last when the next has gone by.
+    UpTo { line: u64 },
 }
 
 impl GoingThrough {
@@ -103,11 +105,22 @@ impl GoingThrough {
         purpose: Purpose,
         passed: &mut Vec<Passed>,
     ) -> Result<(Self, Option<u64>), DurableError> {
-        let mut before = None;
+        let mut before = match purpose {
+            Purpose::Follow { until } => until.map(|until| until.saturating_add(1)),
+            Purpose::UpTo { .. } | Purpose::GoOn => None,
+        };
         loop {
             let start = Start::newest(disk, directory, settings, before, passed)?;
             let snapshot = start.snapshot.clone();
-            let gone = Self::begin(start, purpose).and_then(|mut through| {
+            let begun = Self::begin(start, purpose);
+            if let (Ok(through), Some(SnapshotFile { places, .. }), Purpose::UpTo { line }) =
+                (&begun, &snapshot, purpose)
+                && through.session.seq() > line
+            {
+                before = Some(*places);
+                continue; // it is of later
+            }
+            let gone = begun.and_then(|mut through| {
                 let rested = through.go_to_the_end(purpose)?;
                 Ok((through, rested))
             });
@@ -127,7 +140,7 @@ impl GoingThrough {
         let Start { mut kernel, player, snapshot, session: kept } = start;
         let player = match purpose {
             Purpose::GoOn => player.completing(&mut kernel),
-            Purpose::Follow { .. } => player.following(),
+            Purpose::Follow { .. } | Purpose::UpTo { .. } => player.following(),
         };
         let (session, prepared) = (Session::over(kernel), Prepared::default());
         let is_empty = snapshot.is_none();
@@ -142,10 +155,13 @@ impl GoingThrough {
     fn go_to_the_end(&mut self, purpose: Purpose) -> Result<Option<u64>, DurableError> {
         let mut rested = None;
         loop {
-            if let Purpose::Follow { until } = purpose {
+            if purpose != Purpose::GoOn {
+                if matches!(purpose, Purpose::UpTo { line } if self.session.seq() > line) {
+                    break;
+                }
                 let stand = self.player.stand(self.session.kernel()).map(|stand| stand.places);
                 rested = stand.or(rested);
-                if until.is_some() && stand == until {
+                if matches!(purpose, Purpose::Follow { until } if until.is_some() && stand == until) {
                     break;
                 }
             }
@@ -270,6 +286,31 @@ impl Followed {
             stand = through.player.stand(through.session.kernel());
         }
         let stand = stand.ok_or(DurableError::NeverAtRest)?;
+        Ok(Self { through, stand, passed })
+    }
+
+    /// As [`Followed::newest`], up to a line: at the last place before the next one where everything was decided.
+    ///
+    /// # Errors
+    ///
+    /// As [`Followed::newest`], or the journal does not go as far, or its places before are removed.
+    pub fn up_to(
+        disk: &(impl Disk + Clone + 'static),
+        directory: &Path,
+        settings: Settings,
+        line: u64,
+    ) -> Result<Self, DurableError> {
+        let mut passed = Vec::new();
+        let (through, rested) = GoingThrough::newest(disk, directory, settings, Purpose::UpTo { line }, &mut passed)?;
+        let last = through.session.seq();
+        if last < line {
+            return Err(DurableError::NoSuchLine { line, last });
+        }
+        drop(through); // it may have gone past the line
+        let until = Some(rested.ok_or(DurableError::NeverAtRest)?);
+        let purpose = Purpose::Follow { until };
+        let (mut through, _) = GoingThrough::newest(disk, directory, settings, purpose, &mut Vec::new())?;
+        let stand = through.player.stand(through.session.kernel()).ok_or(DurableError::NeverAtRest)?;
         Ok(Self { through, stand, passed })
     }
 
