@@ -6,12 +6,12 @@ mod exec_scripts;
 use std::fs;
 use std::path::Path;
 use terrace::journal::{
-    Durability, Faults, Frame, JournalSettings, Played, Player, Reader, SimulatedDisk, SnapshotFile, SnapshotWriter,
-    Start, Writer,
+    Durability, Faults, Frame, JournalSettings, Played, Player, Reader, SimulatedDisk, SnapshotError, SnapshotFile,
+    SnapshotWriter, Start, Writer,
 };
 use terrace::protocol::{Made, Opened, Recovery, Snapshot, Snapshots, TierTables};
 use terrace::snapshot::Part;
-use terrace::{Kernel, Settings, Strategy};
+use terrace::{Command, Kernel, Settings, Strategy};
 
 /// What a kernel comes to, if it is at rest.
 type State = Option<Vec<(Part, Vec<u8>)>>;
@@ -351,4 +351,57 @@ fn a_snapshot_that_fails_is_told_and_tried_again() {
         by_the_way.reached(places);
         assert!(heard.recv_timeout(std::time::Duration::from_secs(60)).expect("it is tried"), "nothing to follow");
     }
+}
+
+/// A snapshot that is long enough to be read beside the kernel: it comes to the same, and damage and what cannot be are found in it as in a short one.
+#[test]
+fn a_long_snapshot_is_read_beside_its_kernel() {
+    let disk = SimulatedDisk::new(7);
+    let mut kernel = Kernel::new(settings(0));
+    let asset = kernel.declare_asset(None, "USDT", 8).unwrap();
+    for account in 1..=100_000 {
+        kernel.apply(&Command::Deposit { account, asset, amount: (account as i64) << 30 }).unwrap();
+    }
+    Writer::create_on(disk.clone(), directory(), journal_settings()).unwrap().finish().unwrap();
+    let stand = Player::new(Reader::open_on(disk.clone(), directory()).unwrap()).stand(&kernel).unwrap();
+    let saved = state(&kernel).unwrap();
+    let write = |parts: &[(Part, Vec<u8>)]| {
+        for SnapshotFile { file, .. } in SnapshotFile::list(&disk, directory()).unwrap() {
+            terrace::journal::Disk::remove(&disk, &file).unwrap();
+        }
+        let mut writer = SnapshotWriter::begin(&disk, directory(), stand).unwrap();
+        parts.iter().for_each(|(part, bytes)| writer.part(*part, bytes).unwrap());
+        writer.finish().unwrap()
+    };
+    let (file, bytes) = write(&saved);
+    assert!(bytes > 1 << 20, "{bytes} bytes are no long one");
+    let load = |disk: &SimulatedDisk, at: usize| Start::at(disk, directory(), settings(at), &file);
+    for at in 0..3 {
+        assert!(state(&load(&disk, at).unwrap().kernel).as_ref() == Some(&saved), "another state");
+    }
+    for byte in (50..bytes as usize).step_by(bytes as usize / 9) {
+        let other = disk.killed();
+        other.flip(&file.file, byte, 3);
+        assert!(matches!(load(&other, 0), Err(SnapshotError::Damaged { .. })), "byte {byte}");
+    }
+    let accounts: Vec<usize> = (0..saved.len()).filter(|&at| saved[at].0 == Part::Accounts).collect();
+    assert!(accounts.len() > 2);
+    let refused = |parts: &[(Part, Vec<u8>)], what: &str| {
+        write(parts);
+        let error = load(&disk, 0).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    };
+    let mut parts = saved.clone();
+    parts.swap(accounts[0], accounts[1]);
+    refused(&parts, "accounts: accounts out of order");
+    parts.clone_from(&saved);
+    parts.remove(accounts[1]);
+    refused(&parts, "beside: fewer or more accounts than were saved");
+    parts.clone_from(&saved);
+    let half = parts[accounts[1]].1.len() / 2;
+    parts[accounts[1]].1.truncate(half);
+    refused(&parts, "accounts: ");
+    parts.clone_from(&saved);
+    parts.swap(0, accounts[2]);
+    refused(&parts, "accounts: not the part that comes next");
 }
