@@ -248,6 +248,13 @@ fn what_is_no_whole_state_is_refused() {
             let Ok(other) = String::from_utf8(bytes) else { continue };
             let changed: Vec<String> = other.lines().take(lines.len() - 1).map(str::to_owned).collect();
             tried += 1;
+            if changed != lines[..lines.len() - 1] {
+                let as_it_was = changed.join("\n") + "\n" + &lines[lines.len() - 1];
+                assert!(
+                    restore(&as_it_was, at).is_err(),
+                    "{name}: byte {at} is changed, and the hash is not looked at"
+                );
+            }
             let restored = restore(&with_end(&changed), at);
             refused += usize::from(restored.is_err());
             if let Ok(session) = restored {
