@@ -8,22 +8,27 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, process};
 use terrace::engine::replay;
 use terrace::journal::{Frame, Player, Reader};
+use terrace::kernel::Loading;
+use terrace::protocol::reconcile::{Broken, LedgerReader, Rows, ranges, reconcile};
 use terrace::protocol::{Session, TierTables};
 use terrace::ticks::{Format, Input, Options, Source};
 use terrace::{Kernel, Settings, Strategy};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// All there are, with the folders of their corpora.
 #[allow(dead_code, reason = "each fuzz target is a program of its own; the test goes through all")]
-pub const ALL: [(&str, Target); 6] = [
+pub const ALL: [(&str, Target); 8] = [
     ("protocol", protocol),
     ("ticks", ticks),
     ("tier_tables", tier_tables),
     ("journal", journal),
     ("frames", frames),
     ("scripts", scripts),
+    ("states", states),
+    ("ledgers", ledgers),
 ];
 
 /// What there is before the first line of [`protocol`]: so that a line by itself can mean something.
@@ -69,6 +74,71 @@ pub fn protocol(data: &[u8]) {
         assert!(kernel.asset_totals().iter().all(|totals| totals.difference() == 0));
         assert!(kernel.instrument_totals().iter().all(|totals| totals.long == totals.short));
     }
+}
+
+/// The lines of a state, to which a last one is added that fits them: they are refused, or nobody is in breach and left alone, the books are even, and saved and
+/// loaded once more it is the same.
+pub fn states(data: &[u8]) {
+    let mut session = Session::new(Settings::default());
+    let (mut before, mut count) = (Vec::new(), 0);
+    for line in data.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
+        if session.line(line, &mut String::new()).is_err() {
+            return;
+        }
+        before.extend_from_slice(line);
+        before.push(b'\n');
+        count += 1;
+    }
+    let hash = xxh3_64(&before);
+    let end = format!("{{\"op\":\"restore\",\"part\":\"end\",\"lines\":{count},\"hash\":\"{hash:016x}\"}}");
+    if session.line(end.as_bytes(), &mut String::new()).is_err() || !session.is_restored() {
+        return;
+    }
+    let kernel = session.kernel();
+    assert_eq!(kernel.audit(0, kernel.pools()), 0, "a pool is in breach and not in liquidation");
+    assert!(kernel.asset_totals().iter().all(|totals| totals.difference() == 0));
+    assert!(kernel.instrument_totals().iter().all(|totals| totals.long == totals.short));
+    let saved = |kernel: &Kernel| {
+        let mut parts = Vec::new();
+        let resting = kernel.at_rest().expect("what is restored is at rest");
+        let done: Result<(), ()> = resting.save(&mut |part, bytes| {
+            parts.push((part, bytes.to_owned()));
+            Ok(())
+        });
+        done.expect("memory");
+        parts
+    };
+    let parts = saved(kernel);
+    let mut loading = Loading::new(Settings { shards: 2, ..Settings::default() }, 1 << 40);
+    for (part, bytes) in &parts {
+        loading.part(*part, bytes).expect("what was restored can be saved");
+    }
+    assert!(saved(&loading.finish().expect("and loaded")) == parts, "and is the same");
+}
+
+/// A ledger: refused, or its rows, written in canonical form, are the same ledger.
+pub fn ledgers(data: &[u8]) {
+    let mut session = Session::new(Settings::default());
+    for line in PROLOGUE {
+        session.line(line.as_bytes(), &mut String::new()).expect("the prologue is carried out");
+    }
+    let compare = |data: &[u8]| {
+        let overview = session.kernel().overview();
+        let mut told = String::new();
+        let mut ledger = LedgerReader::new("ledger", data, true);
+        let found = reconcile(overview, &mut ledger, (ranges(&overview.accounts(), 3), None), |broken: &Broken<'_>| {
+            broken.lines(&mut told);
+            Ok::<(), std::convert::Infallible>(())
+        });
+        found.ok().map(|found| (found, told))
+    };
+    let Some(found) = compare(data) else { return };
+    let mut text = String::new();
+    let mut ledger = LedgerReader::new("ledger", data, true);
+    while let Some(rows) = ledger.account().expect("it was read before") {
+        Rows::text(&rows, &mut text);
+    }
+    assert_eq!(compare(text.as_bytes()).expect("canonical rows are a ledger"), found);
 }
 
 /// A file of market data, after a byte that chooses its format: ticks in order of time, with the prices that were promised.
