@@ -362,6 +362,7 @@ fn a_long_snapshot_is_read_beside_its_kernel() {
     for account in 1..=100_000 {
         kernel.apply(&Command::Deposit { account, asset, amount: (account as i64) << 30 }).unwrap();
     }
+    kernel.begin_log(); // the journal does not hold how the accounts came about
     Writer::create_on(disk.clone(), directory(), journal_settings()).unwrap().finish().unwrap();
     let stand = Player::new(Reader::open_on(disk.clone(), directory()).unwrap()).stand(&kernel).unwrap();
     let saved = state(&kernel).unwrap();
@@ -398,8 +399,7 @@ fn a_long_snapshot_is_read_beside_its_kernel() {
     parts.remove(accounts[1]);
     refused(&parts, "beside: fewer or more accounts than were saved");
     parts.clone_from(&saved);
-    let half = parts[accounts[1]].1.len() / 2;
-    parts[accounts[1]].1.truncate(half);
+    parts[accounts[1]].1.pop();
     refused(&parts, "accounts: ");
     parts.clone_from(&saved);
     parts.swap(0, accounts[2]);

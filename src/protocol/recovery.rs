@@ -92,8 +92,16 @@ pub(super) enum Purpose {
     GoOn,
     /// As far as it is known what came of each place, and no further than so many places: it may be written meanwhile.
     Follow { until: Option<u64> },
-    /// The same as far as this line, which is found to be the last when the next has gone by.
-    UpTo { line: u64 },
+    /// The same as far as this line. That it is the last is seen when the next has gone by: so it is gone through again, as far as it is known to
+    /// be then.
+    UpTo { line: u64, again: Option<Again> },
+}
+
+/// How far the steps up to a line go, from which snapshot on: the newest of fewer places than these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Again {
+    steps: u64,
+    before: u64,
 }
 
 impl GoingThrough {
@@ -107,13 +115,14 @@ impl GoingThrough {
     ) -> Result<(Self, Option<u64>), DurableError> {
         let mut before = match purpose {
             Purpose::Follow { until } => until.map(|until| until.saturating_add(1)),
-            Purpose::UpTo { .. } | Purpose::GoOn => None,
+            Purpose::UpTo { again, .. } => again.map(|again| again.before),
+            Purpose::GoOn => None,
         };
         loop {
             let start = Start::newest(disk, directory, settings, before, passed)?;
             let snapshot = start.snapshot.clone();
             let begun = Self::begin(start, purpose);
-            if let (Ok(through), Some(SnapshotFile { places, .. }), Purpose::UpTo { line }) =
+            if let (Ok(through), Some(SnapshotFile { places, .. }), Purpose::UpTo { line, .. }) =
                 (&begun, &snapshot, purpose)
                 && through.session.seq() > line
             {
@@ -151,20 +160,28 @@ impl GoingThrough {
         Ok(through)
     }
 
-    /// Returns the last place after which the kernel was at rest, where that is asked for.
+    /// Returns the last place after which the kernel was at rest, where that is asked for; of what goes up to a line, the step.
     fn go_to_the_end(&mut self, purpose: Purpose) -> Result<Option<u64>, DurableError> {
-        let mut rested = None;
+        let (mut rested, mut steps) = (None, 0);
         loop {
-            if purpose != Purpose::GoOn {
-                if matches!(purpose, Purpose::UpTo { line } if self.session.seq() > line) {
-                    break;
+            match purpose {
+                Purpose::GoOn => {}
+                Purpose::Follow { until } => {
+                    let stand = self.player.stand(self.session.kernel()).map(|stand| stand.places);
+                    rested = stand.or(rested);
+                    if until.is_some() && stand == until {
+                        break;
+                    }
                 }
-                let stand = self.player.stand(self.session.kernel()).map(|stand| stand.places);
-                rested = stand.or(rested);
-                if matches!(purpose, Purpose::Follow { until } if until.is_some() && stand == until) {
-                    break;
+                Purpose::UpTo { line, again } => {
+                    if self.session.seq() > line || again.is_some_and(|again| again.steps == steps) {
+                        break;
+                    }
+                    let rests = self.player.stand(self.session.kernel()).is_some();
+                    rested = rests.then_some(steps).or(rested);
                 }
             }
+            steps += 1;
             let Some(played) = self.player.step(self.session.kernel_mut(), &mut |_| ())? else { break };
             self.is_empty = false;
             self.places += u64::from(matches!(played, Played::Place(..)));
@@ -301,14 +318,16 @@ impl Followed {
         line: u64,
     ) -> Result<Self, DurableError> {
         let mut passed = Vec::new();
-        let (through, rested) = GoingThrough::newest(disk, directory, settings, Purpose::UpTo { line }, &mut passed)?;
+        let purpose = Purpose::UpTo { line, again: None };
+        let (through, rested) = GoingThrough::newest(disk, directory, settings, purpose, &mut passed)?;
         let last = through.session.seq();
         if last < line {
             return Err(DurableError::NoSuchLine { line, last });
         }
+        let before = through.snapshot.as_ref().map_or(0, |snapshot| snapshot.places + 1);
         drop(through); // it may have gone past the line
-        let until = Some(rested.ok_or(DurableError::NeverAtRest)?);
-        let purpose = Purpose::Follow { until };
+        let again = Again { steps: rested.ok_or(DurableError::NeverAtRest)?, before };
+        let purpose = Purpose::UpTo { line, again: Some(again) };
         let (mut through, _) = GoingThrough::newest(disk, directory, settings, purpose, &mut Vec::new())?;
         let stand = through.player.stand(through.session.kernel()).ok_or(DurableError::NeverAtRest)?;
         Ok(Self { through, stand, passed })

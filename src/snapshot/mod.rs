@@ -117,11 +117,6 @@ impl Saver {
         }
     }
 
-    /// Appends how many values follow.
-    pub(crate) fn count(&mut self, count: usize) {
-        self.put(&(count as u64));
-    }
-
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -164,13 +159,6 @@ impl<'a> Loader<'a> {
                 Ok(value)
             }
         }
-    }
-
-    /// How many values follow; each takes a byte at least.
-    pub(crate) fn count(&mut self) -> Result<usize, Unfit> {
-        let count: u64 = self.take()?;
-        let count = usize::try_from(count).ok().filter(|&count| count <= self.bytes.len());
-        count.ok_or_else(|| self.unfit("more values than bytes"))
     }
 
     pub(crate) fn is_at_end(&self) -> bool {
