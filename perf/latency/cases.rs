@@ -170,14 +170,15 @@ impl Run {
             output.interval("hop", &times);
             results.hop.0.push(times);
             results.ring.push(apart(|| machine::ring(cores, HOPS).map_err(Failed::from))?);
-            let mut fresh = || take(&mut queue, samples);
-            let (cold, warm) = (fresh(), fresh());
+            // In the order in which they are crossed: whoever stands behind a mark that went further is liquidated already.
+            let mut fresh = |case| if wants(case) { take(&mut queue, samples) } else { &[] };
+            let [inline, cold, warm] = [Case::Inline, Case::Cold, Case::Warm].map(&mut fresh);
             kernel = apart(|| {
                 let mut kernel = kernel;
                 if wants(Case::Inline) {
                     machine::pin(cores.near)?;
                     let mut others = Fills::new(&outline, round + 1_000);
-                    let crossed = latency::inline(&mut kernel, fresh(), &mut others, fills)?;
+                    let crossed = latency::inline(&mut kernel, inline, &mut others, fills)?;
                     results.evaluations += crossed.evaluations;
                     results.inline.0.push(crossed.times);
                 }
@@ -210,6 +211,11 @@ impl Run {
                 }
                 finished(desk)
             })?;
+        }
+        for (name, series) in [("cold", &results.cold), ("warm", &results.warm), ("inline", &results.inline)] {
+            if series.0.iter().any(|times| times.is_empty()) {
+                return Err(format!("{name}: no tick of a round led to one order").into());
+            }
         }
         report(&results, fills, output)?;
         output.line(&format!("time that an idle spin lost before each round, in percent: {}", Figure::of(&disturbed)));

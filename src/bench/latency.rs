@@ -394,10 +394,12 @@ fn answer_inline(kernel: &mut Kernel) -> Result<(), RunError> {
     let mut answers = Vec::new();
     loop {
         answers.extend(kernel.events().iter().filter_map(|event| match *event {
-            Event::LiquidationOrder {
-                owner: Owner::Account(account), nth, instrument, quantity, limit: price, ..
-            } => {
-                let order = OrderName { owner: OrderOwner::Account(account), nth };
+            Event::LiquidationOrder { owner, nth, instrument, quantity, limit: price, .. } => {
+                let owner = match owner {
+                    Owner::Account(account) => OrderOwner::Account(account),
+                    Owner::Fund => OrderOwner::Fund(instrument), // it unwinds
+                };
+                let order = OrderName { owner, nth };
                 Some(Command::LiquidationFill { order, instrument, quantity, price })
             }
             _ => None,
