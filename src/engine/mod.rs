@@ -521,7 +521,6 @@ impl Engine {
                 while seat.step() == Step::Done {
                     self.take_outputs();
                     self.insert_decision();
-                    self.insert_piece();
                     self.take_requests();
                 }
                 Some(seat)
@@ -530,6 +529,7 @@ impl Engine {
         }
         self.take_outputs();
         self.insert_decision();
+        // One piece at a call: workers and seat would follow it with the next for as long as a job lasts, and the caller's inputs wait.
         self.insert_piece();
     }
 
