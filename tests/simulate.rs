@@ -35,6 +35,7 @@ const EXPECTED: &[&str] = &[
     "network: lost",
     "network: out of order",
     "network: twice",
+    "stall: process",
     "stop: orderly",
     "tail: torn, cut",
     "venue: an answer twice",
@@ -55,6 +56,7 @@ fn nothing_that_was_answered_is_lost_and_nothing_is_done_twice() {
     assert!(violations.is_empty(), "{}", violations.join("\n"));
     assert_eq!(all.lost, 0);
     assert!(all.repeated > 5 * all.seeds && all.crashes > 5 * all.seeds && all.liquidations > 5 * all.seeds, "{all}");
+    assert!(all.failovers > all.seeds / 2 && all.fenced > all.seeds / 8, "{all}");
     for kind in EXPECTED {
         assert!(all.faults.contains_key(kind), "no {kind}:\n{all}");
     }
@@ -112,6 +114,16 @@ fn a_disk_that_lies_is_seen() {
     assert_eq!(&simulate(settings), seen, "the steps that are printed show it again");
 }
 
+/// A disk that remembers names which are gone: a process that was taken over from does not find out, and that is seen.
+#[test]
+fn a_process_that_is_not_fenced_is_seen() {
+    let stale = |seed| simulate(Settings { planted: Planted::StaleNames, ..Settings::of_seed(seed) });
+    let reports: Vec<Report> = (0..10).map(stale).collect();
+    let seen = reports.iter().find(|report| report.lost > 0).expect("it is seen");
+    assert!(seen.violations[0].what.contains("taken over from"), "{}", seen.violations[0]);
+    assert!(reports.iter().all(|report| report.fenced == 0), "nobody is fenced");
+}
+
 fn terrace(arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_terrace")).arg("simulate").args(arguments).output();
     let output = output.expect("the program starts");
@@ -129,7 +141,7 @@ fn the_program_counts_what_it_simulated() {
     let report: Value = serde_json::from_str(&std::fs::read_to_string(file).expect("a report")).expect("JSON");
     assert_eq!((&report["seeds"], &report["steps"]), (&2.into(), &1_600.into()));
     assert_eq!((&report["lost"], &report["violations"]), (&0.into(), &Value::Array(Vec::new())));
-    for name in ["lines", "events", "crashes", "acknowledged", "repeated"] {
+    for name in ["lines", "events", "crashes", "failovers", "acknowledged", "repeated"] {
         assert!(report[name].as_u64().expect(name) > 0, "{name}: {report}");
     }
     assert!(report["faults"].as_object().is_some_and(|faults| !faults.is_empty()));

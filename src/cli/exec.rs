@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
     ended(done, &name)
 }
 
-fn ended(done: Result<(), Stop>, name: &str) -> Result<(), String> {
+pub(super) fn ended(done: Result<(), Stop>, name: &str) -> Result<(), String> {
     match done {
         Ok(()) => Ok(()),
         Err(Stop::Journal(message)) => Err(format!("the journal has failed, nothing more is carried out: {message}")),
@@ -123,7 +123,7 @@ fn prepare<D: Driver>(mut session: Session<D>, args: &Args, tables: TierTables) 
 }
 
 /// Why a script ended before its end.
-enum Stop {
+pub(super) enum Stop {
     Journal(String),
     Refused(String),
     Read(io::Error),
@@ -163,7 +163,7 @@ fn carry_out(
     }
 }
 
-type Input = BufReader<Box<dyn Read>>;
+pub(super) type Input = BufReader<Box<dyn Read>>;
 
 /// The script with a journal: what a line leads to is told when the journal keeps it.
 fn durable(
@@ -213,7 +213,7 @@ fn save_by_the_way(directory: &Path, settings: Settings, every: NonZeroU64) -> R
 const HELD: usize = 1 << 18;
 
 /// Carries a script out line by line. Lines that are there already share a sync; before more is waited for, all are answered.
-fn carry_out_durably(
+pub(super) fn carry_out_durably(
     mut session: DurableSession<impl Driver + Recorder>,
     strict: bool,
     mut input: Input,

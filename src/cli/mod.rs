@@ -7,6 +7,7 @@ mod presets;
 mod reconcile;
 mod replay;
 mod simulate;
+mod standby;
 mod state;
 mod threads;
 
@@ -50,7 +51,7 @@ enum Command {
     Presets(presets::Args),
     /// Compare what the accounts of a journal have with an exchange's ledger.
     Reconcile(reconcile::ReconcileArgs),
-    /// Go through a journal, cut what a crash tore, and carry out what it interrupted.
+    /// Go through a journal, pass over what a crash tore, and carry out what it interrupted.
     Recover(journal::Args),
     /// Save the state at the end of a journal beside it, from which recovery then begins; the journal may be written meanwhile.
     Snapshot(journal::SnapshotArgs),
@@ -58,6 +59,8 @@ enum Command {
     Replay(replay::Args),
     /// Simulate the whole system from a seed, with crashes and faults of disk, network, feeds and venue.
     Simulate(simulate::Args),
+    /// Follow the journal that another process writes, answer questions, and take over from it.
+    Standby(standby::Args),
 }
 
 /// [`Strategy`], as it is typed.
@@ -101,6 +104,7 @@ pub fn run() -> ExitCode {
         Some(Command::Snapshot(args)) => journal::snapshot(args),
         Some(Command::Replay(args)) => replay::run(args),
         Some(Command::Simulate(args)) => simulate::run(args),
+        Some(Command::Standby(args)) => standby::run(args),
         None => replay::run(&cli.replay),
     };
     match result {

@@ -24,6 +24,13 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// What the system says, as when there is no such directory.
     fn list(&self, directory: &Path) -> io::Result<Vec<String>>;
 
+    /// Whether there is a file of this name.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    fn exists(&self, file: &Path) -> io::Result<bool>;
+
     /// Makes a file, which must not be there, to be appended to.
     ///
     /// # Errors
@@ -38,14 +45,14 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// What the system says.
     fn open(&self, file: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Opens a file to be appended to.
+    /// Opens a file to be appended to, or forced.
     ///
     /// # Errors
     ///
     /// What the system says.
     fn open_to_append(&self, file: &Path) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Gives a file another name, in place of what has that name.
+    /// Gives a file another name, in place of what has that name: all at once, and of several who do so at the same time only one does, the others do not find it.
     ///
     /// # Errors
     ///
@@ -98,13 +105,6 @@ pub trait DiskFile: Send + fmt::Debug {
     /// What the system says.
     fn read(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
 
-    /// Cuts it to so many bytes.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    fn truncate(&mut self, bytes: u64) -> io::Result<()>;
-
     /// Forces its bytes to the disk. After a failure nothing is known of what was written since the last success: trying
     /// again may succeed and mean nothing.
     ///
@@ -130,18 +130,30 @@ impl dyn DiskFile {
 
     /// Everything that is in it.
     pub(super) fn read_all(&mut self) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; usize::try_from(self.length()?).map_err(io::Error::other)?];
+        self.read_from(0)
+    }
+
+    /// Everything that is in it from an offset on.
+    pub(super) fn read_from(&mut self, offset: u64) -> io::Result<Vec<u8>> {
+        let length = self.length()?.saturating_sub(offset);
+        let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+        let read = self.fill(offset, &mut bytes)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    /// Fills a room from an offset on, as far as the file goes; and how far that is.
+    pub(super) fn fill(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
-        while filled < bytes.len() {
-            match self.read(filled as u64, &mut bytes[filled..]) {
+        while filled < into.len() {
+            match self.read(offset + filled as u64, &mut into[filled..]) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        bytes.truncate(filled);
-        Ok(bytes)
+        Ok(filled)
     }
 }
 
@@ -156,6 +168,10 @@ impl Disk for RealDisk {
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
         fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
+
+    fn exists(&self, file: &Path) -> io::Result<bool> {
+        fs::exists(file)
     }
 
     fn create(&self, file: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -206,10 +222,6 @@ impl DiskFile for RealFile {
     fn read(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
         self.0.seek(SeekFrom::Start(offset))?;
         self.0.read(into)
-    }
-
-    fn truncate(&mut self, bytes: u64) -> io::Result<()> {
-        self.0.set_len(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {

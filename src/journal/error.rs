@@ -19,12 +19,33 @@ pub enum JournalError {
         /// The directory.
         directory: PathBuf,
     },
+    /// Another process has taken the journal over: whoever wrote it before writes no more.
+    #[error(
+        "{}: fenced: this process wrote the journal with term {term}, and another one has taken it over with term {by}",
+        directory.display()
+    )]
+    Fenced {
+        /// The directory.
+        directory: PathBuf,
+        /// That of this process.
+        term: u64,
+        /// That of the other.
+        by: u64,
+    },
+    /// What was read here is not what the journal goes on with: another process had taken it over before, or it was pruned. It is to be read anew.
+    #[error("{}: at byte {offset}: the journal does not go on here any more: another process has taken it over", file.display())]
+    Overtaken {
+        /// The segment.
+        file: PathBuf,
+        /// How far it was read.
+        offset: u64,
+    },
     /// The system refused.
     #[error("{}: cannot be {what}: {source}", file.display())]
     Io {
         /// The file or directory.
         file: PathBuf,
-        /// What was to be done: `created`, `listed`, `opened`, `read`, `written`, `forced to the disk`, `cut`, `renamed`, `removed` or `locked`.
+        /// What was to be done: `created`, `listed`, `looked for`, `opened`, `read`, `written`, `forced to the disk`, `renamed`, `removed` or `locked`.
         what: &'static str,
         /// What the system said.
         source: io::Error,
@@ -72,7 +93,10 @@ pub enum JournalError {
         offset: u64,
     },
     /// Named like a segment, but not quite.
-    #[error("{}: not the name of a segment: expected \"sequence-\" and 20 digits", file.display())]
+    #[error(
+        "{}: not the name of a segment: expected \"sequence-\", 20 digits, and of a later term a dot, the term, a dot, and the term before",
+        file.display()
+    )]
     Name {
         /// The file.
         file: PathBuf,
@@ -96,6 +120,16 @@ pub enum JournalError {
     /// A segment that stands under the name of another.
     #[error("{}: at byte 24: the segment begins with place {found}, but is named after place {expected}", file.display())]
     Misplaced {
+        /// The file.
+        file: PathBuf,
+        /// As it is named.
+        expected: u64,
+        /// As it says.
+        found: u64,
+    },
+    /// A segment that stands under the name of another term.
+    #[error("{}: at byte 32: the segment is of term {found}, but is named after term {expected}", file.display())]
+    Term {
         /// The file.
         file: PathBuf,
         /// As it is named.

@@ -6,7 +6,9 @@
 //! ```
 //!
 //! A journal is a directory of **segments**, `sequence-` and the number of the first place in 20 digits, each a header and frames;
-//! numbers of fixed size have their least byte first.
+//! numbers of fixed size have their least byte first. Each writer has a **term**, a number of its own, and writes segments of its own: who goes on with a journal, or
+//! takes it over, names them `sequence-FIRST.TERM.FROM`, `FROM` being the term that it goes on from. What a term has written behind the place where the next goes on from it
+//! is believed by nobody; `term.rs` beside this file has the reasons.
 //!
 //! ```text
 //!  header    magic "TERRACE\n" · what it is "sequence" · version u32 · rules u32 · first place u64 · term u64
@@ -29,7 +31,7 @@
 //! **A torn tail** is what a crash leaves of bytes that were written and not yet forced to the disk: a part, all, or some sectors of
 //! them in any order. It is told from damage so: where a frame is not as it was written, in the last segment, and no mark
 //! behind it says that its place was kept, it and all that follows is the torn tail: [`read`] returns what comes before and says
-//! where it cut ([`Sequence::cut`]), and whoever goes on cuts the file there. In any other segment, or before a mark that says that
+//! where it cut ([`Sequence::cut`]), and whoever goes on does so from there. In any other segment, or before a mark that says that
 //! its place was kept, it is damage: an error, with file and offset. So what was acknowledged under
 //! [`Durability::Sync`] is never taken for a torn tail, but for what changes in the last batch before the mark that follows it is
 //! written; a journal that was [finished](Writer::finish) ends with a mark, so that every change of it is damage, except in that mark.
@@ -51,6 +53,7 @@ mod segment;
 mod simulated;
 mod snapshot;
 mod stored;
+mod term;
 mod writer;
 
 pub use chain::Chain;
@@ -60,6 +63,8 @@ pub use frame::{Check, Frame, Line, Mark};
 pub use lock::WriteLock;
 pub use log::{Log, NotLogged};
 pub use player::{PlayError, Played, Player};
+#[cfg(feature = "cli")]
+pub(crate) use reader::believed;
 #[cfg(feature = "protocol")]
 pub(crate) use reader::is_there;
 pub use reader::{Cut, Reader, Sequence, Totals, read, read_from};
@@ -68,6 +73,8 @@ pub(crate) use segment::kept_before;
 pub use simulated::{Faults, SimulatedDisk};
 pub use snapshot::{Origin, Passed, SNAPSHOT_VERSION, SnapshotError, SnapshotFile, SnapshotWriter, Stand, Start};
 pub(crate) use stored::{StoredGrid, StoredTiers};
+#[cfg(feature = "protocol")]
+pub(crate) use term::Term;
 pub use writer::{End, Writer};
 
 use std::fmt;
@@ -151,14 +158,12 @@ pub struct JournalSettings {
     pub check_every: u64,
     /// Frames that may wait to be written.
     pub queue: usize,
-    /// Who writes: it grows with every takeover.
-    pub term: u64,
 }
 
 impl Default for JournalSettings {
     fn default() -> Self {
         let durability = Durability::default();
-        Self { durability, segment_bytes: 64 << 20, check_every: 1_024, queue: 1 << 14, term: 1 }
+        Self { durability, segment_bytes: 64 << 20, check_every: 1_024, queue: 1 << 14 }
     }
 }
 

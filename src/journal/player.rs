@@ -52,10 +52,10 @@ enum Ending {
 pub struct Player {
     reader: Reader,
     steps: Steps,
-    /// Read, and not gone through; each with where its frame ends, and who wrote it.
-    pending: VecDeque<(Played, (Position, u64))>,
+    /// Read, and not gone through; each with where its frame ends.
+    pending: VecDeque<(Played, Position)>,
     /// Where the frame of the last that was gone through ends.
-    at: (Position, u64),
+    at: Position,
     /// Outcomes that are still to come of decisions before the snapshot that this goes on from: they were compared then.
     owed: u32,
     /// Of outcomes that came by themselves: when its decision is gone through, so many are; and so many were read before it.
@@ -148,6 +148,36 @@ impl Player {
         Self { completes: true, ..self }
     }
 
+    /// Looks whether more was written since the end was reached, and goes on with that.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Overtaken`]: the journal is to be gone through anew; or it cannot be read.
+    pub fn refresh(&mut self) -> Result<bool, JournalError> {
+        let more = self.read_all && self.reader.refresh()?;
+        self.read_all &= !more;
+        Ok(more)
+    }
+
+    /// Whoever wrote the journal writes it no more: from now on it is gone through to its very end, where [`Player::complete`] carries out what
+    /// was interrupted.
+    pub fn take_over(&mut self, kernel: &mut Kernel) {
+        kernel.keep_answers(); // a decision without an outcome gets it from them
+        (self.follows, self.completes) = (false, true);
+    }
+
+    /// Places that were gone through, from the start of the journal.
+    #[must_use]
+    pub fn places(&self) -> u64 {
+        self.steps.place as u64
+    }
+
+    /// Places that were read, and wait until it is known what they led to.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.places
+    }
+
     /// Where the kernel stands, if it is at rest.
     #[must_use]
     pub fn stand(&mut self, kernel: &Kernel) -> Option<Stand> {
@@ -155,13 +185,12 @@ impl Player {
         let gone = self.gone;
         while self.decided.pop_front_if(|(_, before)| *before < gone).is_some() {}
         let behind = self.decided.iter().take_while(|(decision, _)| *decision <= gone).count();
-        let (position, term) = self.at;
         Some(Stand {
             places: self.steps.place as u64,
             seq: self.steps.seq,
-            term,
+            term: self.at.term,
             check: self.chain.check(),
-            position,
+            position: self.at,
             owed: self.owed + behind as u32,
             decided: self.ending == Ending::Decided,
             lacks_decision: self.lacks_decision,

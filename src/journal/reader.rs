@@ -3,11 +3,12 @@
 use super::disk::{Disk, RealDisk};
 use super::error::JournalError;
 use super::frame::{Frame, Line, Mark};
-use super::segment::{Header, Segment};
+use super::segment::{Header, Segment, Span, lineage};
 use super::writer::End;
 use super::{CHECK, HEAD, HEADER, MAX_PAYLOAD, number_at};
 use crate::engine::Entry;
 use std::collections::VecDeque;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where the last segment ends in something that was not kept: the trace of a crash, or of a journal that is still being written.
@@ -97,21 +98,43 @@ pub(crate) fn is_there(disk: &dyn Disk, directory: &Path) -> Result<bool, Journa
     Ok(!Segment::list(disk, directory)?.is_empty())
 }
 
+/// The segments that are believed, in order, and how many bytes of each are gone through, as far as they can be read.
+#[cfg(feature = "cli")]
+pub(crate) fn believed(disk: &(impl Disk + Clone + 'static), directory: &Path) -> Vec<(PathBuf, u64)> {
+    let mut files: Vec<(PathBuf, u64)> = Vec::new();
+    let Ok(mut reader) = Reader::open_on(disk.clone(), directory) else { return files };
+    loop {
+        let Left { segment, offset, .. } = reader.here();
+        match files.last_mut().filter(|(file, _)| *file == segment.file) {
+            Some((_, bytes)) => *bytes = offset,
+            None => files.push((segment.file, offset)),
+        }
+        if reader.ended || reader.step().is_err() {
+            return files;
+        }
+    }
+}
+
 /// A journal that is being read.
 #[derive(Debug)]
 pub struct Reader {
     disk: Box<dyn Disk>,
-    /// Those that are still to be read, in order.
+    directory: PathBuf,
+    /// Those of the same writer that are still to be read, in order.
     segments: VecDeque<Segment>,
+    /// Those of later terms, in order.
+    later: VecDeque<Span>,
     /// The one at hand, and all that is in it.
     segment: Segment,
     bytes: Vec<u8>,
+    /// The one before it.
+    before: Option<PathBuf>,
+    /// Where the last frame before the term at hand ends, until that has a frame of its own.
+    left: Option<Left>,
     /// Bytes of it that are read.
     offset: usize,
     /// Where its last frame began.
     frame: usize,
-    /// Who wrote it.
-    term: u64,
     /// The checksum so far.
     check: u32,
     /// Places so far.
@@ -120,12 +143,24 @@ pub struct Reader {
     cut: Option<Cut>,
     /// Whether there is no further frame, or none that could be trusted.
     ended: bool,
+    /// Whether it was looked for more than there was.
+    follows: bool,
+}
+
+/// The end of what a term has written, where another goes on.
+#[derive(Clone, Debug)]
+struct Left {
+    segment: Segment,
+    offset: u64,
+    check: u32,
 }
 
 /// A place in a journal between two frames: what was read before it is not needed to go on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// The first place of the segment.
+    /// Who wrote the segment.
+    pub(crate) term: u64,
+    /// Its first place.
     pub(crate) segment: u64,
     /// Bytes of it before the next frame.
     pub(crate) offset: u64,
@@ -166,14 +201,20 @@ impl Reader {
     }
 
     pub(super) fn over(disk: Box<dyn Disk>, directory: &Path) -> Result<Self, JournalError> {
-        let mut segments = VecDeque::from(Segment::list(&*disk, directory)?);
-        let Some(segment) = segments.pop_front() else {
+        let spans = lineage(&*disk, directory)?;
+        let Some(mut reader) = Self::of_spans(disk, directory, spans) else {
             return Err(JournalError::NoJournal { directory: directory.to_owned() });
         };
-        let mut reader = Self::new(disk, segments, segment, Vec::new());
         reader.bytes = reader.load()?;
-        reader.begin_segment(None)?;
+        reader.begin_segment()?;
         Ok(reader)
+    }
+
+    /// At the first segment of these.
+    fn of_spans(disk: Box<dyn Disk>, directory: &Path, mut spans: VecDeque<Span>) -> Option<Self> {
+        let mut segments = spans.pop_front()?.segments;
+        let segment = segments.pop_front()?;
+        Some(Self { segments, later: spans, ..Self::new(disk, directory.to_owned(), segment, Vec::new()) })
     }
 
     /// Opens the journal in a directory at a position, to which its segment is gone through by its checksums alone.
@@ -182,33 +223,99 @@ impl Reader {
     ///
     /// As [`Reader::open`], or the journal is another or does not reach there.
     pub(super) fn open_at(disk: Box<dyn Disk>, directory: &Path, position: &Position) -> Result<Self, JournalError> {
-        let mut segments = VecDeque::from(Segment::list(&*disk, directory)?);
-        segments.retain(|segment| segment.first >= position.segment);
-        let (file, offset) = (Segment::new(directory, position.segment).file, position.offset);
+        let mut spans = lineage(&*disk, directory)?;
+        spans.retain(|span| span.term() >= position.term);
+        if let Some(span) = spans.front_mut().filter(|span| span.term() == position.term) {
+            span.segments.retain(|segment| segment.first >= position.segment);
+        }
+        let (file, offset) = (Segment::new(directory, position.segment, position.term, 0).file, position.offset);
         let elsewhere = || JournalError::Elsewhere { file: file.clone(), offset };
-        let segment = segments.pop_front().filter(|segment| segment.first == position.segment);
-        let mut reader = Self::new(disk, segments, segment.ok_or_else(elsewhere)?, Vec::new());
+        let is_there = |reader: &Self| (reader.segment.term, reader.segment.first) == (position.term, position.segment);
+        let reader = Self::of_spans(disk, directory, spans).filter(is_there);
+        let mut reader = reader.ok_or_else(elsewhere)?;
         reader.bytes = reader.load()?;
         let header = Header::read(&reader.segment.file, &reader.bytes)?.map(|(header, _)| header);
         reader.check = header.ok_or_else(elsewhere)?.before;
         reader.place = position.segment;
-        reader.begin_segment(None)?;
-        while (reader.offset as u64) < offset {
+        let mut is_left = reader.leaves();
+        reader.begin_segment()?;
+        while (reader.offset as u64) < offset && !is_left {
+            is_left = reader.leaves();
             let length = reader.frame_length().ok_or_else(elsewhere)?;
             reader.check = reader.frame_check(length).ok_or_else(elsewhere)?;
             reader.offset += length;
         }
-        if (reader.offset as u64, reader.check) != (offset, position.check) {
+        if is_left || (reader.offset as u64, reader.check) != (offset, position.check) {
             return Err(elsewhere());
         }
         (reader.frame, reader.place, reader.read) = (reader.offset, position.place, Totals::default());
         Ok(reader)
     }
 
-    /// Where the next frame begins, and who wrote what comes before it.
-    pub(super) fn position(&self) -> (Position, u64) {
-        let (segment, offset) = (self.segment.first, self.offset as u64);
-        (Position { segment, offset, check: self.check, place: self.place }, self.term)
+    /// Whether the next term goes on from here, by the checksum.
+    fn leaves(&self) -> bool {
+        self.later.front().is_some_and(|span| span.before == Some(self.check))
+    }
+
+    /// Where the next frame begins.
+    pub(super) fn position(&self) -> Position {
+        let Segment { first, term, .. } = self.segment;
+        Position { term, segment: first, offset: self.offset as u64, check: self.check, place: self.place }
+    }
+
+    /// Looks whether more was written since the end was reached, and whether another has taken over; whether there may be more.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Overtaken`]: the journal is to be read anew; or the system refuses.
+    pub(super) fn refresh(&mut self) -> Result<bool, JournalError> {
+        self.follows = true;
+        let mut more = self.read_on()?;
+        if !more {
+            more = self.look_for_segments()?;
+            more |= self.read_on()?; // what was written before the next segment was made
+        }
+        if more {
+            (self.ended, self.cut) = (false, None);
+        }
+        Ok(more)
+    }
+
+    /// Reads what was appended to the segment at hand, or completed there.
+    fn read_on(&mut self) -> Result<bool, JournalError> {
+        let file = &self.segment.file;
+        let failed = |what| move |source| JournalError::Io { file: file.clone(), what, source };
+        let mut opened = match self.disk.open(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false), // whether it was left, its directory says
+            opened => opened.map_err(failed("opened"))?,
+        };
+        let rest = opened.read_from(self.offset as u64).map_err(failed("read"))?;
+        if rest == self.bytes[self.offset..] {
+            return Ok(false);
+        }
+        self.bytes.truncate(self.offset);
+        self.bytes.extend(rest);
+        Ok(true)
+    }
+
+    /// Looks for segments that were made meanwhile.
+    fn look_for_segments(&mut self) -> Result<bool, JournalError> {
+        let mut spans = lineage(&*self.disk, &self.directory)?;
+        spans.retain(|span| span.term() >= self.segment.term);
+        let mut segments = spans.pop_front().map(|span| span.segments).unwrap_or_default();
+        while segments.pop_front_if(|segment| *segment < self.segment).is_some() {}
+        let is_passed = spans.front().is_some_and(|span| span.first() < self.place);
+        if segments.pop_front().as_ref() != Some(&self.segment) || is_passed {
+            return Err(self.overtaken());
+        }
+        let newest = |spans: &VecDeque<Span>| spans.back().map(Span::term);
+        let more = segments.len() != self.segments.len() || newest(&spans) != newest(&self.later);
+        (self.segments, self.later) = (segments, spans);
+        Ok(more)
+    }
+
+    fn overtaken(&self) -> JournalError {
+        JournalError::Overtaken { file: self.segment.file.clone(), offset: self.offset as u64 }
     }
 
     /// Reads bytes as the only segment of a journal; `file` names it in errors.
@@ -217,26 +324,30 @@ impl Reader {
     ///
     /// The header is none, or none of this version.
     pub fn of_bytes(bytes: impl Into<Vec<u8>>, file: impl Into<PathBuf>) -> Result<Self, JournalError> {
-        let segment = Segment { first: 0, file: file.into() };
-        let mut reader = Self::new(Box::new(RealDisk), VecDeque::new(), segment, bytes.into());
-        reader.begin_segment(None)?;
+        let segment = Segment { term: 0, first: 0, from: 0, file: file.into() };
+        let mut reader = Self::new(Box::new(RealDisk), PathBuf::new(), segment, bytes.into());
+        reader.begin_segment()?;
         Ok(reader)
     }
 
-    fn new(disk: Box<dyn Disk>, segments: VecDeque<Segment>, segment: Segment, bytes: Vec<u8>) -> Self {
+    fn new(disk: Box<dyn Disk>, directory: PathBuf, segment: Segment, bytes: Vec<u8>) -> Self {
         Self {
             disk,
-            segments,
+            directory,
+            segments: VecDeque::new(),
+            later: VecDeque::new(),
             segment,
             bytes,
+            before: None,
+            left: None,
             offset: 0,
             frame: 0,
-            term: 0,
             check: 0,
             place: 0,
             read: Totals::default(),
             cut: None,
             ended: false,
+            follows: false,
         }
     }
 
@@ -247,17 +358,32 @@ impl Reader {
     /// The frame is not as it was written, or cannot be read. There is none after it.
     pub fn frame(&mut self) -> Result<Option<Frame>, JournalError> {
         while !self.ended {
-            let frame = self.next_frame();
+            let frame = self.step();
             self.ended |= frame.is_err();
-            match frame? {
+            if let Some(frame) = frame? {
+                self.left = None;
+                return Ok(Some(frame));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next frame, if it is one and no mark; goes over to the next segment.
+    fn step(&mut self) -> Result<Option<Frame>, JournalError> {
+        let (place, check) = (self.place, self.check);
+        if self.later.front().is_some_and(|span| span.goes_on(place, check)) {
+            self.next_term()?;
+        } else if self.offset == 0 && self.cut.is_none() {
+            self.begin_segment()?;
+        } else {
+            match self.next_frame()? {
                 Some(Frame::Mark(mark)) => self.check_mark(mark)?,
                 Some(frame) => return Ok(Some(frame)),
                 None if self.cut.is_some() => self.ended = true,
-                None => {
-                    let next = self.next_segment();
-                    self.ended |= !matches!(next, Ok(true));
-                    next?;
-                }
+                None if !self.segments.is_empty() => self.next_segment()?,
+                None if self.later.is_empty() => self.ended = true,
+                None if self.follows => return Err(self.overtaken()),
+                None => self.next_term()?,
             }
         }
         Ok(None)
@@ -281,6 +407,22 @@ impl Reader {
         self.read
     }
 
+    /// Bytes of the segments at hand and behind it that are not read, as far as it was looked.
+    ///
+    /// # Errors
+    ///
+    /// The system does not say how long a file is.
+    pub fn unread(&self) -> Result<u64, JournalError> {
+        let behind = self.segments.iter().chain(self.later.iter().flat_map(|span| &span.segments));
+        let mut bytes = 0;
+        for segment in [&self.segment].into_iter().chain(behind) {
+            let failed = |what| move |source| JournalError::Io { file: segment.file.clone(), what, source };
+            let mut file = self.disk.open(&segment.file).map_err(failed("opened"))?;
+            bytes += file.length().map_err(failed("read"))?;
+        }
+        Ok(bytes.saturating_sub(self.offset as u64))
+    }
+
     /// Where the last frame begins: its segment, and the offset there.
     #[must_use]
     pub fn at(&self) -> (&Path, u64) {
@@ -289,16 +431,21 @@ impl Reader {
 
     /// Where a writer goes on, once there is no further frame. `undecided` decisions have no outcome.
     pub(super) fn end(&self, undecided: u64) -> End {
-        let has_header = self.cut.as_ref().is_none_or(|cut| cut.offset > 0);
+        let last = (self.segment.term, self.segment.first);
+        let Left { segment, offset, check } = self.left.clone().unwrap_or_else(|| self.here());
+        let is_begun = offset > 0 || self.before.is_some();
         End {
-            first: self.segment.first,
-            length: has_header.then_some(self.offset as u64),
-            is_cut: self.cut.is_some(),
-            check: self.check,
+            from: if is_begun { segment.term } else { 0 },
+            read: (offset > 0).then_some((segment.file, segment.first, offset)),
+            last,
+            check,
             place: self.place,
-            term: self.term,
             undecided,
         }
+    }
+
+    fn here(&self) -> Left {
+        Left { segment: self.segment.clone(), offset: self.offset as u64, check: self.check }
     }
 
     pub(super) fn outcome_without_decision(&self) -> JournalError {
@@ -312,24 +459,37 @@ impl Reader {
         opened.read_all().map_err(failed("read"))
     }
 
-    /// Goes over to the next segment; false if there is none.
-    fn next_segment(&mut self) -> Result<bool, JournalError> {
-        let Some(next) = self.segments.pop_front() else { return Ok(false) };
+    /// Goes over to the next segment.
+    fn next_segment(&mut self) -> Result<(), JournalError> {
+        let Some(next) = self.segments.pop_front() else { return Ok(()) };
         let before = std::mem::replace(&mut self.segment, next);
-        self.bytes = self.load()?;
+        self.before = Some(before.file);
         (self.offset, self.frame) = (0, 0);
-        self.begin_segment(Some(before.file))?;
-        Ok(true)
+        self.bytes = self.load()?;
+        self.begin_segment()
+    }
+
+    /// Goes over to the next term.
+    fn next_term(&mut self) -> Result<(), JournalError> {
+        let here = self.here();
+        self.left.get_or_insert(here);
+        self.segments = self.later.pop_front().map(|span| span.segments).unwrap_or_default();
+        self.next_segment()
     }
 
     /// Reads the header of the segment at hand, and whether it follows on the one before it.
-    fn begin_segment(&mut self, before: Option<PathBuf>) -> Result<(), JournalError> {
-        let Segment { first, file } = self.segment.clone();
+    fn begin_segment(&mut self) -> Result<(), JournalError> {
+        let Segment { term, first, from, file } = self.segment.clone();
+        let before = &self.before;
         if first > self.place {
             let directory = file.parent().unwrap_or(Path::new(""));
-            return Err(JournalError::Missing { file: Segment::new(directory, self.place).file, next: file });
+            let (term, from) = if before.is_some() { (term, from) } else { (1, 0) };
+            return Err(JournalError::Missing {
+                file: Segment::new(directory, self.place, term, from).file,
+                next: file,
+            });
         }
-        if let (true, Some(before)) = (first < self.place, &before) {
+        if let (true, Some(before)) = (first < self.place, before) {
             return Err(JournalError::Doubled { file, before: before.clone() });
         }
         let Some((header, check)) = Header::read(&file, &self.bytes)? else {
@@ -338,10 +498,13 @@ impl Reader {
         if header.first != first {
             return Err(JournalError::Misplaced { file, expected: first, found: header.first });
         }
-        if header.before != self.check {
-            return Err(JournalError::NotFollowing { before: before.unwrap_or_else(|| file.clone()), file });
+        if header.term != term && term != 0 {
+            return Err(JournalError::Term { file, expected: term, found: header.term });
         }
-        (self.check, self.term) = (check, header.term);
+        if header.before != self.check {
+            return Err(JournalError::NotFollowing { before: before.clone().unwrap_or_else(|| file.clone()), file });
+        }
+        (self.check, self.segment.term) = (check, header.term);
         self.read.segments += 1;
         self.go_on(HEADER);
         Ok(())
@@ -356,7 +519,7 @@ impl Reader {
     fn torn(&mut self) -> Result<(), JournalError> {
         let (file, offset) = (self.segment.file.clone(), self.offset as u64);
         let rest = &self.bytes[self.offset..];
-        if !self.segments.is_empty() {
+        if !self.segments.is_empty() || !self.later.is_empty() {
             let needed = if offset == 0 { HEADER } else { self.frame_length().unwrap_or(HEAD) };
             let is_short = rest.len() < needed;
             return Err(if is_short {

@@ -3,6 +3,7 @@
 use super::disk::Disk;
 use super::error::JournalError;
 use super::{HEADER, KIND, MAGIC, RULES, VERSION, number_at};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "sequence-";
@@ -14,44 +15,126 @@ const VERSION_1: &str = "sequence";
 /// A file of a journal, by its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Segment {
+    /// Who wrote it.
+    pub(super) term: u64,
     /// Its first place.
     pub(super) first: u64,
+    /// The term that the writer went on from; 0: from nothing.
+    pub(super) from: u64,
     pub(super) file: PathBuf,
 }
 
 impl Segment {
-    pub(super) fn new(directory: &Path, first: u64) -> Self {
-        Self { first, file: directory.join(format!("{PREFIX}{first:020}")) }
+    pub(super) fn new(directory: &Path, first: u64, term: u64, from: u64) -> Self {
+        let name = match term {
+            1 => format!("{PREFIX}{first:0DIGITS$}"),
+            _ => format!("{PREFIX}{first:0DIGITS$}.{term}.{from}"),
+        };
+        Self { term, first, from, file: directory.join(name) }
     }
 
-    /// The segments in a directory, in order; none if there is no journal in it.
+    /// The segments in a directory, by term and first place; none if there is no journal in it.
     pub(super) fn list(disk: &dyn Disk, directory: &Path) -> Result<Vec<Self>, JournalError> {
         let names = disk.list(directory);
         let names = names.map_err(|source| JournalError::Io { file: directory.to_owned(), what: "listed", source })?;
         let mut segments = Vec::new();
         for name in names {
-            let file = directory.join(&name);
             if name == VERSION_1 {
-                return Err(JournalError::Version { file, found: 1 });
+                return Err(JournalError::Version { file: directory.join(name), found: 1 });
             }
-            let Some(digits) = name.strip_prefix(PREFIX) else { continue };
-            let is_number = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
-            match digits.parse().ok().filter(|_| is_number) {
-                Some(first) => segments.push(Self { first, file }),
-                None => return Err(JournalError::Name { file }),
+            if name.starts_with(PREFIX) {
+                let segment = Self::named(directory, &name);
+                segments.push(segment.ok_or_else(|| JournalError::Name { file: directory.join(name) })?);
             }
         }
         segments.sort();
         Ok(segments)
     }
+
+    /// The one of this name, if it is the name of one.
+    fn named(directory: &Path, name: &str) -> Option<Self> {
+        let mut parts = name.strip_prefix(PREFIX)?.split('.').map(|digits| digits.parse().ok());
+        let first = parts.next()??;
+        let (term, from) = match (parts.next(), parts.next()) {
+            (None, None) => (1, 0),
+            (Some(term), Some(from)) => (term?, from?),
+            _ => return None,
+        };
+        let segment = Self::new(directory, first, term, from);
+        let is_named_so = segment.file.file_name().is_some_and(|own| own == name);
+        (is_named_so && from < term && parts.next().is_none()).then_some(segment)
+    }
+
+    /// What it begins with, if that is whole; else whether anything says that what follows was kept.
+    fn begins(&self, disk: &dyn Disk) -> Result<Result<Header, bool>, JournalError> {
+        let failed = |what| move |source| JournalError::Io { file: self.file.clone(), what, source };
+        let mut file = disk.open(&self.file).map_err(failed("opened"))?;
+        let mut bytes = vec![0; HEADER];
+        let read = file.fill(0, &mut bytes).map_err(failed("read"))?;
+        bytes.truncate(read);
+        if let Some((header, _)) = Header::read(&self.file, &bytes)? {
+            return Ok(Ok(header));
+        }
+        let bytes = file.read_all().map_err(failed("read"))?;
+        Ok(Err(super::frame::Mark::furthest(self.first, &bytes).is_some()))
+    }
+}
+
+/// The segments of one writer, in order.
+#[derive(Clone, Debug)]
+pub(super) struct Span {
+    pub(super) segments: VecDeque<Segment>,
+    /// The checksum that its first goes on from; none if its header is damaged.
+    pub(super) before: Option<u32>,
+}
+
+impl Span {
+    pub(super) fn term(&self) -> u64 {
+        self.segments.front().map_or(0, |segment| segment.term)
+    }
+
+    pub(super) fn first(&self) -> u64 {
+        self.segments.front().map_or(0, |segment| segment.first)
+    }
+
+    /// Whether it goes on from here.
+    pub(super) fn goes_on(&self, place: u64, check: u32) -> bool {
+        self.segments.front().is_some_and(|segment| segment.first == place) && self.before == Some(check)
+    }
+}
+
+/// What of a directory is believed: the newest term and those that it goes on from, oldest first. What others wrote, they wrote after they were fenced,
+/// and told nobody of it. A term that ended before its first header was whole is none.
+pub(super) fn lineage(disk: &dyn Disk, directory: &Path) -> Result<VecDeque<Span>, JournalError> {
+    let mut by_term: BTreeMap<u64, VecDeque<Segment>> = BTreeMap::new();
+    for segment in Segment::list(disk, directory)? {
+        by_term.entry(segment.term).or_default().push_back(segment);
+    }
+    let mut spans = VecDeque::new();
+    let mut next = by_term.keys().next_back().copied();
+    while let Some((term, segments)) = next.and_then(|term| by_term.remove_entry(&term)) {
+        let Some(first) = segments.front() else { break };
+        let (from, begins) = (first.from, first.begins(disk)?);
+        if begins == Err(false) && spans.is_empty() && segments.len() == 1 && !by_term.is_empty() {
+            next = by_term.keys().next_back().copied();
+            continue;
+        }
+        debug_assert!(from < term, "as it is named");
+        if from > 0 && begins.is_err() {
+            return Err(JournalError::Checksum { file: first.file.clone(), offset: 0 });
+        }
+        spans.push_front(Span { segments, before: begins.ok().map(|header| header.before) });
+        next = Some(from);
+    }
+    Ok(spans)
 }
 
 /// How much of the last segment its marks say is kept: what is changed there is damage.
 #[cfg(feature = "cli")]
 pub(crate) fn kept_before(file: &Path, bytes: &[u8]) -> usize {
     let name = file.file_name().and_then(|name| name.to_str());
-    let first = name.and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
-    let kept = first.and_then(|first| super::frame::Mark::furthest(first, bytes));
+    let segment = name.and_then(|name| Segment::named(Path::new(""), name));
+    let kept = segment.and_then(|segment| super::frame::Mark::furthest(segment.first, bytes));
     kept.and_then(|kept| usize::try_from(kept).ok()).unwrap_or(0)
 }
 

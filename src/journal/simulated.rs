@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 /// What a disk writes as a whole or not at all.
 const SECTOR: usize = 64;
 
-/// What goes wrong. Operations are those that change something (creating, appending, truncating, renaming, removing, forcing), counted
+/// What goes wrong. Operations are those that change something (creating, appending, renaming, removing, forcing), counted
 /// from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
@@ -29,11 +30,13 @@ pub struct Faults {
     pub crashes_at: Option<u64>,
     /// The disk lies: forcing a file succeeds, and forces nothing. No journal can do anything against it; a simulation must see it.
     pub lies: bool,
+    /// The disk remembers names that are gone, as a network file system may: whoever asks for a file finds it. Then nobody is fenced; a simulation must see it.
+    pub stale_names: bool,
 }
 
-/// A disk in memory. Clones are the same disk.
+/// A disk in memory. Clones are the same disk, as one process has it.
 #[derive(Clone, Debug)]
-pub struct SimulatedDisk(Arc<Shared>);
+pub struct SimulatedDisk(Arc<Shared>, Arc<AtomicBool>);
 
 #[derive(Debug)]
 struct Shared(State);
@@ -80,7 +83,23 @@ impl SimulatedDisk {
     }
 
     fn of(platter: Platter) -> Self {
-        Self(Arc::new(Shared(State::new(platter))))
+        Self(Arc::new(Shared(State::new(platter))), Arc::default())
+    }
+
+    /// The same disk, as another process has it.
+    #[must_use]
+    pub fn of_another_process(&self) -> Self {
+        Self(Arc::clone(&self.0), Arc::default())
+    }
+
+    /// The process that has it so ends: whatever is still asked by it fails, and does nothing.
+    pub fn end_process(&self) {
+        self.1.store(true, Ordering::Relaxed);
+    }
+
+    /// As a process has it that has not ended.
+    fn alive(&self) -> io::Result<MutexGuard<'_, Platter>> {
+        if self.1.load(Ordering::Relaxed) { Err(stopped()) } else { Ok(self.platter()) }
     }
 
     fn platter(&self) -> MutexGuard<'_, Platter> {
@@ -296,7 +315,7 @@ fn stopped() -> io::Error {
 
 impl Disk for SimulatedDisk {
     fn create_directory(&self, directory: &Path) -> io::Result<()> {
-        let mut platter = self.platter();
+        let mut platter = self.alive()?;
         if platter.crashed {
             return Err(stopped());
         }
@@ -305,7 +324,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
-        let platter = self.platter();
+        let platter = self.alive()?;
         if !platter.directories.contains(directory) {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -313,8 +332,17 @@ impl Disk for SimulatedDisk {
         Ok(own.filter_map(|name| Some(name.file_name()?.to_string_lossy().into_owned())).collect())
     }
 
+    fn exists(&self, file: &Path) -> io::Result<bool> {
+        let platter = self.alive()?;
+        if platter.crashed {
+            Err(stopped())
+        } else {
+            Ok(platter.faults.stale_names || platter.names.contains_key(file))
+        }
+    }
+
     fn create(&self, file: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let mut platter = self.platter();
+        let mut platter = self.alive()?;
         if platter.names.contains_key(file) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -326,7 +354,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn open(&self, file: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let at = self.platter().find(file)?;
+        let at = self.alive()?.find(file)?;
         Ok(Box::new(SimulatedFile { disk: self.clone(), at }))
     }
 
@@ -335,7 +363,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut platter = self.platter();
+        let mut platter = self.alive()?;
         let at = platter.find(from)?;
         platter.begin()?;
         platter.names.remove(from);
@@ -344,7 +372,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn write_again(&self, file: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut platter = self.platter();
+        let mut platter = self.alive()?;
         let at = platter.find(file)?;
         platter.begin()?;
         let start = usize::try_from(offset).map_err(io::Error::other)?;
@@ -362,7 +390,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn remove(&self, file: &Path) -> io::Result<()> {
-        let mut platter = self.platter();
+        let mut platter = self.alive()?;
         platter.find(file)?;
         platter.begin()?;
         platter.names.remove(file);
@@ -370,7 +398,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
-        let mut platter = self.platter();
+        let mut platter = self.alive()?;
         platter.begin()?;
         platter.syncs += 1;
         let is_own = |name: &PathBuf| name.parent() == Some(directory);
@@ -394,11 +422,11 @@ impl DiskFile for SimulatedFile {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.disk.platter().append(self.at, bytes)
+        self.disk.alive()?.append(self.at, bytes)
     }
 
     fn read(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        let platter = self.disk.platter();
+        let platter = self.disk.alive()?;
         let bytes = usize::try_from(offset).ok().and_then(|offset| platter.files[self.at].written.get(offset..));
         let bytes = bytes.unwrap_or_default();
         let read = bytes.len().min(into.len());
@@ -406,20 +434,7 @@ impl DiskFile for SimulatedFile {
         Ok(read)
     }
 
-    fn truncate(&mut self, bytes: u64) -> io::Result<()> {
-        let mut platter = self.disk.platter();
-        platter.begin()?;
-        let length = usize::try_from(bytes).map_err(io::Error::other)?;
-        let content = &mut platter.files[self.at];
-        content.written.resize(length, 0);
-        for lost in &mut content.lost {
-            lost.end = lost.end.min(length); // what is written there anew is another matter
-        }
-        content.lost.retain(|lost| !lost.is_empty());
-        Ok(())
-    }
-
     fn sync(&mut self) -> io::Result<()> {
-        self.disk.platter().sync(self.at)
+        self.disk.alive()?.sync(self.at)
     }
 }

@@ -4,7 +4,8 @@ use super::disk::{Disk, DiskFile, RealDisk};
 use super::error::JournalError;
 use super::frame::{Check, Frame, Line, Mark};
 use super::reader::Position;
-use super::segment::{Header, Segment};
+use super::segment::{Header, Segment, lineage};
+use super::term::Term;
 use super::{CHECK, Durability, HEAD, HEADER, JournalSettings, MAX_PAYLOAD, RULES};
 use crate::engine::{Decision, Entry};
 use postcard::ser_flavors::Flavor;
@@ -22,12 +23,15 @@ const SPILL: usize = 1 << 16;
 /// [`Writer::sync`] and the end of a segment forces anything to the disk, and that not under [`Durability::None`].
 ///
 /// After a failure nothing is written any more: how the file ends is not known, and forcing it again could succeed without
-/// meaning anything.
+/// meaning anything. It is the same once another process has taken the journal over, which is looked for after everything that was written.
 #[derive(Debug)]
 pub struct Writer {
     disk: Box<dyn Disk>,
     directory: PathBuf,
     settings: JournalSettings,
+    term: Term,
+    /// The term that it went on from.
+    from: u64,
     file: Box<dyn DiskFile>,
     segment: Segment,
     /// Bytes of the segment that the system has.
@@ -46,17 +50,16 @@ pub struct Writer {
 }
 
 /// Where a journal ends that was read: where a writer goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
-    /// The first place of the last segment.
-    pub(super) first: u64,
-    /// What of it is whole; none: not even its header.
-    pub(super) length: Option<u64>,
-    /// Whether anything follows that is not.
-    pub(super) is_cut: bool,
+    /// Who wrote it until there; 0: nobody.
+    pub(super) from: u64,
+    /// The segment that was read there: its file, its first place, and what of it is whole; none if that was forced already.
+    pub(super) read: Option<(PathBuf, u64, u64)>,
+    /// The last segment that there was: who made it, and its first place.
+    pub(super) last: (u64, u64),
     pub(super) check: u32,
     pub(super) place: u64,
-    pub(super) term: u64,
     pub(super) undecided: u64,
 }
 
@@ -117,68 +120,52 @@ impl Writer {
         if let Some(Segment { file, .. }) = Segment::list(&disk, directory)?.pop() {
             return Err(JournalError::Exists { file });
         }
-        Self::begin(Box::new(disk), directory.to_owned(), settings, (place, 0), 0)
+        let term = Term::claim(&disk, directory)?;
+        Self::begin(Box::new(disk), directory.to_owned(), settings, (term, 0), (place, 0), 0)
     }
 
     /// Where it begins, if nothing was written yet.
     pub(super) fn origin(&self) -> Position {
-        Position { segment: self.segment.first, offset: HEADER as u64, check: self.check, place: self.place }
+        let Segment { term, first, .. } = self.segment;
+        Position { term, segment: first, offset: HEADER as u64, check: self.check, place: self.place }
     }
 
-    /// Goes on with a journal that was read to its end: cuts what is torn, and begins a new segment if there is none that
-    /// could be gone on with.
+    /// Goes on with a journal that was read to its end, in a segment of its own, behind what is torn there. Whoever wrote it before must have ended: where that is not
+    /// certain, it is read [after its term was taken](super::Player::take_over).
     ///
     /// # Errors
     ///
-    /// The system refuses.
+    /// Somebody has gone on with it since it was read, or the system refuses.
     pub fn resume(
         disk: impl Disk + 'static,
         directory: impl AsRef<Path>,
         settings: JournalSettings,
         end: &End,
     ) -> Result<Self, JournalError> {
-        let (disk, directory) = (Box::new(disk), directory.as_ref().to_owned());
-        let segment = Segment::new(&directory, end.first);
-        let failed = |what| {
-            let file = segment.file.clone();
-            move |source| JournalError::Io { file, what, source }
-        };
-        let settings = JournalSettings { term: settings.term.max(end.term), ..settings };
-        let Some(length) = end.length else {
-            disk.remove(&segment.file).map_err(failed("removed"))?;
-            return Self::begin(disk, directory, settings, (end.place, end.check), end.undecided);
-        };
-        let mut file = disk.open_to_append(&segment.file).map_err(failed("opened"))?;
-        if end.is_cut {
-            file.truncate(length).map_err(failed("cut"))?;
+        let directory = directory.as_ref();
+        let term = Term::claim(&disk, directory)?;
+        let spans = lineage(&disk, directory)?;
+        let last = spans.back().and_then(|span| Some((span.term(), span.segments.back()?.first)));
+        if last != Some(end.last) {
+            return Err(JournalError::InUse { directory: directory.to_owned() });
         }
-        if settings.durability != Durability::None {
-            // What was read may never have been forced to the disk; from now on it is relied on. Where forcing it failed before, the system
-            // takes it for written: it is forced only if it is written again.
-            let bytes = file.read_all().map_err(failed("read"))?;
-            let kept = Mark::furthest(end.first, &bytes).and_then(|kept| usize::try_from(kept).ok()).unwrap_or(0);
-            let doubtful = bytes.get(kept..).unwrap_or_default();
-            disk.write_again(&segment.file, kept as u64, doubtful).map_err(failed("written"))?;
-            file.sync().map_err(failed("forced to the disk"))?;
-            disk.sync_directory(&directory).map_err(failed("forced to the disk"))?;
+        Self::go_on(disk, directory, settings, term, end)
+    }
+
+    /// Goes on with a journal that was read to its end after its term was taken.
+    pub(crate) fn go_on(
+        disk: impl Disk + 'static,
+        directory: &Path,
+        settings: JournalSettings,
+        term: Term,
+        end: &End,
+    ) -> Result<Self, JournalError> {
+        let read = end.read.as_ref().filter(|_| settings.durability != Durability::None);
+        if let Some((file, first, whole)) = read {
+            force_what_was_read(&disk, file, *first, *whole)?;
         }
-        let End { check, place, undecided, .. } = *end;
-        let mut writer = Self {
-            disk,
-            directory,
-            settings,
-            file,
-            segment,
-            written: length,
-            marked: 0,
-            buffer: Vec::with_capacity(2 * SPILL),
-            check,
-            place,
-            undecided,
-            failed: false,
-        };
-        writer.mark()?;
-        Ok(writer)
+        let End { from, check, place, undecided, .. } = *end;
+        Self::begin(Box::new(disk), directory.to_owned(), settings, (term, from), (place, check), undecided)
     }
 
     /// Begins a segment that goes on from a place and a checksum.
@@ -186,15 +173,18 @@ impl Writer {
         disk: Box<dyn Disk>,
         directory: PathBuf,
         settings: JournalSettings,
+        (term, from): (Term, u64),
         (place, before): (u64, u32),
         undecided: u64,
     ) -> Result<Self, JournalError> {
-        let segment = Segment::new(&directory, place);
+        let segment = Segment::new(&directory, place, term.number, from);
         let (file, check) = new_segment(&*disk, &directory, &segment, &settings, before)?;
         Ok(Self {
             disk,
             directory,
             settings,
+            term,
+            from,
             file,
             segment,
             written: HEADER as u64,
@@ -285,34 +275,54 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// The system refuses: the journal has ended.
+    /// The system refuses, or another process has [taken over](JournalError::Fenced): the journal has ended.
     pub fn flush(&mut self) -> Result<(), JournalError> {
         self.write_out()?;
-        if self.settings.durability == Durability::None { self.mark() } else { Ok(()) }
+        if self.settings.durability == Durability::None {
+            self.mark()?;
+        }
+        self.check_term()
     }
 
     /// Gives everything so far to the system and forces it to the disk; under [`Durability::None`] it does not force it.
     ///
     /// # Errors
     ///
-    /// The system refuses: the journal has ended.
+    /// As [`Writer::flush`].
     pub fn sync(&mut self) -> Result<(), JournalError> {
-        self.flush()?;
-        if self.settings.durability == Durability::None || self.written == self.marked {
+        if self.settings.durability == Durability::None {
+            return self.flush();
+        }
+        self.write_out()?;
+        if self.written == self.marked {
             return Ok(());
         }
         self.force()?;
-        self.mark()
+        self.mark()?;
+        self.check_term()
     }
 
     /// Syncs and closes. The journal ends with a mark.
     ///
     /// # Errors
     ///
-    /// The system refuses.
+    /// As [`Writer::flush`].
     pub fn finish(mut self) -> Result<(), JournalError> {
         self.sync()?;
-        if self.settings.durability == Durability::None { Ok(()) } else { self.force() }
+        if self.settings.durability != Durability::None {
+            self.force()?;
+        }
+        self.check_term()
+    }
+
+    /// The last thing before anybody is told of what was written: whether it counts.
+    fn check_term(&mut self) -> Result<(), JournalError> {
+        let checked = self.term.check(&*self.disk);
+        if checked.is_err() {
+            self.failed = true;
+            self.buffer.clear();
+        }
+        checked
     }
 
     fn force(&mut self) -> Result<(), JournalError> {
@@ -372,7 +382,8 @@ impl Writer {
         if self.settings.durability != Durability::None {
             self.force()?;
         }
-        let segment = Segment::new(&self.directory, self.place);
+        self.check_term()?;
+        let segment = Segment::new(&self.directory, self.place, self.term.number, self.from);
         let begun = new_segment(&*self.disk, &self.directory, &segment, &self.settings, self.check);
         self.failed = begun.is_err();
         (self.file, self.check) = begun?;
@@ -424,6 +435,19 @@ impl Drop for Writer {
     }
 }
 
+/// What was read may never have been forced to the disk; from now on it is relied on. Where forcing it failed before, the system takes it for
+/// written: it is forced only if it is written again. Whoever still writes there appends, and is not disturbed.
+fn force_what_was_read(disk: &dyn Disk, file: &Path, first: u64, whole: u64) -> Result<(), JournalError> {
+    let failed = |what| move |source| JournalError::Io { file: file.to_owned(), what, source };
+    let mut opened = disk.open_to_append(file).map_err(failed("opened"))?;
+    let mut bytes = opened.read_all().map_err(failed("read"))?;
+    bytes.truncate(usize::try_from(whole).unwrap_or(usize::MAX));
+    let kept = Mark::furthest(first, &bytes).and_then(|kept| usize::try_from(kept).ok()).unwrap_or(0);
+    let doubtful = bytes.get(kept..).unwrap_or_default();
+    disk.write_again(file, kept as u64, doubtful).map_err(failed("written"))?;
+    opened.sync().map_err(failed("forced to the disk"))
+}
+
 /// Makes a segment with its header; it is there after a crash, unless nothing is to be.
 fn new_segment(
     disk: &dyn Disk,
@@ -439,7 +463,7 @@ fn new_segment(
         }
         created => created.map_err(failed("created"))?,
     };
-    let (header, check) = Header { rules: RULES, first: segment.first, term: settings.term, before }.bytes();
+    let (header, check) = Header { rules: RULES, first: segment.first, term: segment.term, before }.bytes();
     file.append_all(&header).map_err(failed("written"))?;
     if settings.durability != Durability::None {
         file.sync().map_err(failed("forced to the disk"))?;

@@ -51,7 +51,19 @@ enum Question {
     Health,
 }
 
-pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<Answer, Rejection> {
+pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, fields: Fields) -> Result<Answer, Rejection> {
+    let seq = desk.seq;
+    let (answer, ts_ns) = ask(desk, fields, seq)?;
+    desk.kernel.pass_time(ts_ns);
+    Ok(Answer::Line(answer))
+}
+
+/// The answer to a question, as the one of this number, and the time that it tells; nothing changes by it.
+pub(super) fn ask<D: Driver>(
+    desk: &mut Desk<D>,
+    mut fields: Fields,
+    seq: u64,
+) -> Result<(String, Option<u64>), Rejection> {
     // `what` decides which fields are known, so it is read before them.
     let what = fields.word("what", WHATS)?;
     let known: &[&str] = match what {
@@ -65,10 +77,8 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Re
     fields.only(known)?;
     let ts_ns = fields.id_or_none("ts")?;
     let question = read(desk, what, fields, ts_ns)?;
-    let seq = desk.seq;
     let answer = desk.kernel.ask(move |overview| question.answer(overview.at(ts_ns), seq))??;
-    desk.kernel.pass_time(ts_ns);
-    Ok(Answer::Line(answer))
+    Ok((answer, ts_ns))
 }
 
 fn read<D: Driver>(desk: &Desk<D>, what: What, mut fields: Fields, ts_ns: Option<u64>) -> Result<Question, Rejection> {

@@ -8,7 +8,7 @@
 //! A line and the place that it got stand in one frame; so after a restart a repeat is known for one exactly if its first time has
 //! taken effect.
 
-use super::recovery::{self, GoingThrough, PRESET, Prepared, Purpose};
+use super::recovery::{self, Beginnings, GoingThrough, PRESET, Prepared, Purpose};
 use super::session::{Noted, Session};
 use super::{Rejection, TierTables};
 use crate::command::Command;
@@ -16,7 +16,7 @@ use crate::driver::{Driver, Recorder};
 use crate::engine::Entry;
 use crate::journal::{
     Chain, Cut, Disk, Frame, JournalError, JournalSettings, Line, Log, NotLogged, PlayError, SnapshotError,
-    SnapshotFile, Writer,
+    SnapshotFile, Term, Writer,
 };
 use crate::kernel::Kernel;
 use crate::presets::Preset;
@@ -95,7 +95,7 @@ pub struct Recovery {
     pub last_line: u64,
     /// Frames that were added: what the crash had interrupted.
     pub completed: u64,
-    /// What followed the last whole frame, and was cut.
+    /// What followed the last whole frame, and is passed over.
     pub cut: Option<Cut>,
     /// The snapshot that was begun from; none: the start of the journal.
     pub snapshot: Option<SnapshotFile>,
@@ -134,9 +134,30 @@ impl Opened {
             let preset = Prepared { rest: preset.map(|preset| (preset, true)), ..Prepared::default() };
             return Ok(Self { session, writer, settings, chain: Chain::default(), recovery: None, preset });
         }
-        let mut passed = Vec::new();
-        let through = GoingThrough::newest(&disk, directory, kernel.settings(), Purpose::GoOn, &mut passed);
-        let (GoingThrough { mut session, mut prepared, mut player, snapshot, places, is_empty }, _) = through?;
+        let mut beginnings = Beginnings::default();
+        let (passed, purpose) = (&mut beginnings.passed, Purpose::Follow { until: None });
+        let (through, _) = GoingThrough::newest(&disk, directory, kernel.settings(), purpose, passed)?;
+        Self::take_over(disk, directory, settings, preset, through, beginnings)
+    }
+
+    /// Takes the next term, so that nobody else writes the journal any more, goes through the rest of it, and carries out what was interrupted.
+    pub(super) fn take_over(
+        disk: impl Disk + Clone + 'static,
+        directory: &Path,
+        settings: JournalSettings,
+        preset: Option<&'static Preset>,
+        mut through: GoingThrough,
+        mut beginnings: Beginnings,
+    ) -> Result<Self, DurableError> {
+        let of_kernel = through.session.kernel().settings();
+        let term = Term::claim(&disk, directory)?;
+        while let Err(error) = through.take_over() {
+            if !error.is_overtaken() {
+                beginnings.pass(through.snapshot.as_ref(), error)?;
+            }
+            through = GoingThrough::begin(&disk, directory, of_kernel, &mut beginnings)?;
+        }
+        let GoingThrough { mut session, mut prepared, mut player, snapshot, places, is_empty } = through;
         let (end, frames) = player.complete(session.kernel_mut(), &mut |_| ());
         session.learn_names();
         if is_empty {
@@ -144,7 +165,7 @@ impl Opened {
         } else {
             check_preset(&mut prepared, preset)?;
         }
-        let mut writer = Writer::resume(disk, directory, settings, &end)?;
+        let mut writer = Writer::go_on(disk, directory, settings, term, &end)?;
         for frame in &frames {
             writer.frame(frame)?;
         }
@@ -155,7 +176,7 @@ impl Opened {
             completed: frames.len() as u64,
             cut: player.cut().cloned(),
             snapshot,
-            passed: passed.iter().map(|passed| passed.error.to_string()).collect(),
+            passed: beginnings.passed.iter().map(|passed| passed.error.to_string()).collect(),
         };
         let (chain, recovery) = (player.chain(), Some(recovery));
         Ok(Self { session, writer, settings, chain, recovery, preset: prepared })

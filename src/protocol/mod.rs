@@ -31,6 +31,8 @@ mod shown;
 #[cfg(feature = "journal")]
 mod snapshots;
 mod sources;
+#[cfg(feature = "journal")]
+mod standby;
 mod tier_fields;
 mod tier_tables;
 
@@ -44,6 +46,7 @@ pub use restore::ExportError;
 pub use session::Session;
 #[cfg(feature = "journal")]
 pub use snapshots::{Made, Snapshots};
+pub use standby::{Progress, Standby};
 pub use tier_tables::{TierTables, TierTablesError};
 
 use crate::command::Command;

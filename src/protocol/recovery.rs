@@ -88,8 +88,6 @@ pub(super) struct GoingThrough {
 /// How a journal is gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// To go on with it.
-    GoOn,
     /// As far as it is known what came of each place, and no further than so many places: it may be written meanwhile.
     Follow { until: Option<u64> },
     /// The same as far as this line. That it is the last is seen when the next has gone by: so it is gone through again, as far as it is known to
@@ -104,7 +102,54 @@ pub(super) struct Again {
     before: u64,
 }
 
+/// Snapshots to begin from: which were passed over, and before which place one is looked for.
+#[derive(Debug, Default)]
+pub(super) struct Beginnings {
+    pub(super) passed: Vec<Passed>,
+    before: Option<u64>,
+}
+
+impl Beginnings {
+    /// What does not go on from its snapshot is tried from the one before; what is damaged in the journal is so wherever one begins.
+    ///
+    /// # Errors
+    ///
+    /// There is no other to begin from.
+    pub(super) fn pass(&mut self, from: Option<&SnapshotFile>, error: DurableError) -> Result<(), DurableError> {
+        match from {
+            Some(SnapshotFile { places, file }) if !error.is_of_files() => {
+                let error = SnapshotError::Diverged { file: file.clone(), reason: error.to_string() };
+                self.passed.push(Passed { file: file.clone(), error });
+                self.before = Some(*places);
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+}
+
 impl GoingThrough {
+    /// Begins at the newest snapshot of a journal that is not passed over, or at its start, with a kernel of these settings.
+    ///
+    /// # Errors
+    ///
+    /// There is no journal, or the system refuses.
+    pub(super) fn begin(
+        disk: &(impl Disk + Clone + 'static),
+        directory: &Path,
+        settings: Settings,
+        beginnings: &mut Beginnings,
+    ) -> Result<Self, DurableError> {
+        loop {
+            let start = Start::newest(disk, directory, settings, beginnings.before, &mut beginnings.passed)?;
+            let snapshot = start.snapshot.clone();
+            match Self::at(start) {
+                Err(error) => beginnings.pass(snapshot.as_ref(), error)?,
+                begun => return begun,
+            }
+        }
+    }
+
     /// Goes through the journal in a directory, with a kernel of these settings. Snapshots that cannot be used are added to `passed`.
     pub(super) fn newest(
         disk: &(impl Disk + Clone + 'static),
@@ -116,12 +161,11 @@ impl GoingThrough {
         let mut before = match purpose {
             Purpose::Follow { until } => until.map(|until| until.saturating_add(1)),
             Purpose::UpTo { again, .. } => again.map(|again| again.before),
-            Purpose::GoOn => None,
         };
         loop {
             let start = Start::newest(disk, directory, settings, before, passed)?;
             let snapshot = start.snapshot.clone();
-            let begun = Self::begin(start, purpose);
+            let begun = Self::at(start);
             if let (Ok(through), Some(SnapshotFile { places, .. }), Purpose::UpTo { line, .. }) =
                 (&begun, &snapshot, purpose)
                 && through.session.seq() > line
@@ -145,12 +189,9 @@ impl GoingThrough {
         }
     }
 
-    fn begin(start: Start, purpose: Purpose) -> Result<Self, DurableError> {
-        let Start { mut kernel, player, snapshot, session: kept } = start;
-        let player = match purpose {
-            Purpose::GoOn => player.completing(&mut kernel),
-            Purpose::Follow { .. } | Purpose::UpTo { .. } => player.following(),
-        };
+    fn at(start: Start) -> Result<Self, DurableError> {
+        let Start { kernel, player, snapshot, session: kept } = start;
+        let player = player.following();
         let (session, prepared) = (Session::over(kernel), Prepared::default());
         let is_empty = snapshot.is_none();
         let mut through = Self { session, prepared, player, snapshot, places: 0, is_empty };
@@ -165,7 +206,6 @@ impl GoingThrough {
         let (mut rested, mut steps) = (None, 0);
         loop {
             match purpose {
-                Purpose::GoOn => {}
                 Purpose::Follow { until } => {
                     let stand = self.player.stand(self.session.kernel()).map(|stand| stand.places);
                     rested = stand.or(rested);
@@ -182,12 +222,33 @@ impl GoingThrough {
                 }
             }
             steps += 1;
-            let Some(played) = self.player.step(self.session.kernel_mut(), &mut |_| ())? else { break };
-            self.is_empty = false;
-            self.places += u64::from(matches!(played, Played::Place(..)));
-            self.recover(played)?;
+            if !self.step()? {
+                break;
+            }
         }
         Ok(rested)
+    }
+
+    /// Goes one step further; whether there was one.
+    pub(super) fn step(&mut self) -> Result<bool, DurableError> {
+        let Some(played) = self.player.step(self.session.kernel_mut(), &mut |_| ())? else { return Ok(false) };
+        self.is_empty = false;
+        self.places += u64::from(matches!(played, Played::Place(..)));
+        self.recover(played)?;
+        Ok(true)
+    }
+
+    /// Goes to the very end of a journal whose term was taken, so that nobody else writes it any more.
+    pub(super) fn take_over(&mut self) -> Result<(), DurableError> {
+        loop {
+            while self.step()? {}
+            if !self.player.refresh()? {
+                break;
+            }
+        }
+        self.player.take_over(self.session.kernel_mut());
+        while self.step()? {}
+        Ok(())
     }
 
     /// Takes over what only the session knows.
@@ -439,6 +500,12 @@ impl Imported {
 }
 
 impl DurableError {
+    /// Whether what was read is not what the journal goes on with, so that it is to be gone through anew.
+    pub(super) fn is_overtaken(&self) -> bool {
+        let (Self::Play(PlayError::Journal(error)) | Self::Journal(error)) = self else { return false };
+        matches!(error, JournalError::Overtaken { .. })
+    }
+
     /// Whether the files of the journal are to blame, and not what they say.
     fn is_of_files(&self) -> bool {
         matches!(self, Self::Play(PlayError::Journal(_)) | Self::Journal(_) | Self::Snapshot(_))

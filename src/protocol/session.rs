@@ -275,6 +275,42 @@ impl<D: Driver> Session<D> {
         }
     }
 
+    /// Answers a question, as line `seq`, and refuses everything else: nothing changes by it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::line`].
+    #[cfg(feature = "journal")]
+    pub(super) fn question(&mut self, line: &[u8], seq: u64, out: &mut String) -> Result<(), Rejection> {
+        let read = match std::str::from_utf8(line) {
+            Ok(text) if text.trim_ascii().is_empty() => return Ok(()),
+            Ok(text) => Fields::read(text),
+            Err(error) => Err(Rejection::new(Code::Malformed, format!("the line is not UTF-8: {error}"))),
+        };
+        let done = read.and_then(|mut fields| {
+            let request = Request::read(&mut fields)?;
+            let op = fields.text("op")?;
+            if op != "get" {
+                let reason = format!("{op:?} is refused: this process is a standby, and answers get alone");
+                return Err(Rejection::new(Code::Halted, reason));
+            }
+            if request.source.is_some() {
+                let reason = "a standby keeps no answers for repeats: source and client_seq are to be left out";
+                return Err(Rejection::bad_value(reason));
+            }
+            let (answer, _) = answers::ask(&mut self.desk, fields, seq)?;
+            out.push_str(&answer);
+            if request.ack {
+                request.ok(seq, out);
+            }
+            Ok(())
+        });
+        if let Err(rejection) = &done {
+            rejection.line(seq, out);
+        }
+        done
+    }
+
     /// What was answered to this line before, if it is a repeat.
     fn earlier(&self, request: &Request) -> Result<Option<FirstAnswer>, Rejection> {
         let source = request.source.as_ref();

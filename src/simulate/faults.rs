@@ -1,8 +1,8 @@
 //! What goes wrong with the disk and the process, and what must be seen of it.
 
 use super::dice::Dice;
-use super::process::{Process, Setup, segments};
-use crate::journal::{Faults, SimulatedDisk, kept_before};
+use super::process::{Process, Setup, directory};
+use crate::journal::{Faults, SimulatedDisk, believed, kept_before};
 use crate::kernel::Settings;
 
 /// How a life ends.
@@ -56,7 +56,7 @@ impl Fate {
             1 => dice.below(60),
             _ => dice.below(600),
         };
-        let used: u64 = segments(disk).iter().filter_map(|file| disk.bytes(file)).map(|bytes| bytes.len() as u64).sum();
+        let used: u64 = disk.files().iter().filter_map(|file| disk.bytes(file)).map(|bytes| bytes.len() as u64).sum();
         let mut faults = Faults { short_writes: dice.chance(30), ..Faults::default() };
         let fault = match dice.below(10) {
             0..=2 => {
@@ -77,6 +77,13 @@ impl Fate {
         let span = *dice.pick(&[2_000_000, 20_000_000, 100_000_000]);
         Self { disk: faults, ends: (dice.below(span), end), fault }
     }
+
+    /// As one that begins after so many operations of the disk.
+    pub(super) fn after(mut self, operations: u64) -> Self {
+        let later = |at: Option<u64>| at.map(|at| at + operations);
+        (self.disk.crashes_at, self.disk.fails_at) = (later(self.disk.crashes_at), later(self.disk.fails_at));
+        self
+    }
 }
 
 /// Bytes with which a segment begins.
@@ -85,7 +92,7 @@ const HEADER: usize = 48;
 /// Turns a bit of what was never forced: it must be cut, and what was acknowledged stays. `forced` is how many bytes of each file were. Whether
 /// there was one.
 pub(super) fn flip_torn(dice: &mut Dice, disk: &SimulatedDisk, forced: impl Fn(&std::path::Path) -> usize) -> bool {
-    let Some(file) = segments(disk).pop() else { return false };
+    let Some((file, _)) = believed(disk, directory()).pop() else { return false };
     // What does not even begin like a segment is refused, whether it was kept or not.
     let (from, to) = (forced(&file).max(HEADER), disk.bytes(&file).map_or(0, |bytes| bytes.len()));
     if from >= to {
@@ -107,21 +114,22 @@ pub(super) fn flip_kept(
     setup: &Setup,
     kernel: Settings,
 ) -> Result<bool, String> {
-    let files = segments(disk);
+    let files = believed(disk, directory());
     if files.is_empty() {
         return Ok(false);
     }
     let at = dice.below(files.len() as u64) as usize;
-    let bytes = disk.bytes(&files[at]).unwrap_or_default();
-    // A segment that another follows was forced as a whole.
-    let kept = if at + 1 < files.len() { bytes.len() } else { kept_before(&files[at], &bytes) };
+    let (file, gone_through) = &files[at];
+    let bytes = disk.bytes(file).unwrap_or_default();
+    // A segment was forced to where another goes on.
+    let kept = if at + 1 < files.len() { *gone_through as usize } else { kept_before(file, &bytes) };
     if kept == 0 {
         return Ok(false);
     }
     let (byte, bit) = (dice.below(kept as u64) as usize, dice.below(8) as u32);
     let damaged = disk.killed(); // another one: what is refused must not be written to
-    damaged.flip(&files[at], byte, bit);
-    let name = files[at].display().to_string();
+    damaged.flip(file, byte, bit);
+    let name = file.display().to_string();
     match Process::start(&damaged, setup, kernel) {
         Ok(_) => Err(format!("a bit turned in what is kept is not seen: {name}, byte {byte}, bit {bit}")),
         Err(error) if !error.to_string().contains(&name) => {

@@ -7,7 +7,7 @@ use super::invariants::Invariants;
 use super::process::{Held, Process, segments};
 use super::run::{Act, Simulation, kernel_settings};
 use crate::journal::Faults;
-use crate::protocol::Recovery;
+use crate::protocol::{DurableError, Recovery};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
@@ -16,9 +16,9 @@ use std::path::PathBuf;
 pub(super) struct Past {
     /// How many bytes of each file the disk had been made to keep.
     forced: BTreeMap<PathBuf, usize>,
-    machine_stopped: bool,
+    pub(super) machine_stopped: bool,
     /// What was not told.
-    untold: VecDeque<Held>,
+    pub(super) untold: VecDeque<Held>,
 }
 
 impl Simulation<'_> {
@@ -38,6 +38,10 @@ impl Simulation<'_> {
         }
         let Some(process) = self.process.take() else { return Ok(()) };
         self.life += 1;
+        if self.fails_over(end) {
+            return self.fail_over(process, end);
+        }
+        self.leave_disk();
         let forced = |file: PathBuf| Some((file.clone(), self.disk.forced_bytes(&file)?));
         self.past.forced = segments(&self.disk).into_iter().filter_map(forced).collect();
         self.past.machine_stopped = end == End::Machine;
@@ -88,10 +92,22 @@ impl Simulation<'_> {
             }
         }
         self.fate = Fate::draw(dice, &self.disk);
-        let lies = self.settings.planted == Planted::LyingDisk;
-        self.disk.set_faults(Faults { lies, ..self.fate.disk });
-        self.fate.fault.iter().for_each(|fault| self.report.fault(fault));
+        self.set_faults();
         self.open()?;
+        self.begin_life();
+        Ok(())
+    }
+
+    /// What goes wrong with the disk in this life.
+    pub(super) fn set_faults(&mut self) {
+        let lies = self.settings.planted == Planted::LyingDisk;
+        let stale_names = self.settings.planted == Planted::StaleNames;
+        self.disk.set_faults(Faults { lies, stale_names, ..self.fate.disk });
+        self.fate.fault.iter().for_each(|fault| self.report.fault(fault));
+    }
+
+    /// When it ends, and who hears of it.
+    pub(super) fn begin_life(&mut self) {
         if self.process.is_some() {
             let (after_ns, end) = self.fate.ends;
             self.agenda.after(after_ns, Act::End(self.life, end));
@@ -99,7 +115,6 @@ impl Simulation<'_> {
                 self.connect(who);
             }
         }
-        Ok(())
     }
 
     /// Goes on from what the disk has kept; if it refuses, or the machine stops meanwhile, somebody tries again later.
@@ -109,7 +124,20 @@ impl Simulation<'_> {
     /// As [`Simulation::start`].
     pub(super) fn open(&mut self) -> Result<(), String> {
         let kernel = kernel_settings(&mut self.draws.faults);
-        match Process::start(&self.disk, &self.setup, kernel) {
+        let started = Process::start(&self.disk, &self.setup, kernel);
+        self.go_on_with(started)
+    }
+
+    /// Goes on with a process that has started, or is to be started again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Simulation::start`].
+    pub(super) fn go_on_with(
+        &mut self,
+        started: Result<(Process, Option<Recovery>), DurableError>,
+    ) -> Result<(), String> {
+        match started {
             Ok((process, recovery)) => {
                 self.check_recovery(&process, recovery)?;
                 self.process = Some(process);
@@ -120,6 +148,7 @@ impl Simulation<'_> {
                 let forced = |file: PathBuf| Some((file.clone(), self.disk.forced_bytes(&file)?));
                 self.past.forced = segments(&self.disk).into_iter().filter_map(forced).collect();
                 self.past.machine_stopped = stops;
+                self.leave_disk();
                 if stops {
                     self.disk = self.disk.restarted(self.draws.faults.roll());
                 } else {

@@ -18,11 +18,15 @@
 //! has taken effect gets its first answer. Turned bits are refused where they were kept, with the name of the file, and cut where they were
 //! not. The slow reference model stands beside it in the tests (`tests/simulate.rs`).
 //!
-//! **What is not simulated**: failovers, and durabilities other than `sync`.
+//! **Failovers.** A second process follows on the same disk, and takes over: after the first was killed or its disk has failed under it, and while that is only stalled. A stalled one wakes later,
+//! goes on as if nothing had happened, and must find that it is fenced, without having told anything that the new one does not have.
+//!
+//! **What is not simulated**: durabilities other than `sync`.
 
 mod agenda;
 mod clients;
 mod dice;
+mod failover;
 mod faults;
 mod feed;
 mod invariants;
@@ -75,6 +79,8 @@ pub enum Planted {
     Nothing,
     /// The disk says that it has forced files, and has not.
     LyingDisk,
+    /// The disk remembers names that are gone: a process that was taken over from does not find out.
+    StaleNames,
 }
 
 /// Who is shown every line that took effect, in order, and what it led to; an error is a violation. After a violation it is shown what the process had carried

@@ -1,10 +1,10 @@
 //! The process under test: a durable session on the simulated disk, with what it holds back until the journal keeps it.
 
 use super::clients::Sender;
-use crate::journal::{Disk, JournalSettings, SimulatedDisk};
+use crate::journal::{Disk, JournalError, JournalSettings, SimulatedDisk};
 use crate::kernel::{Kernel, Settings};
 use crate::presets::Preset;
-use crate::protocol::{DurableError, DurableSession, Opened, Recovery, TierTables};
+use crate::protocol::{DurableError, DurableSession, Opened, Recovery, Standby, TierTables};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ pub(super) fn directory() -> &'static Path {
 }
 
 /// A line that was carried out and not yet answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Held {
     pub(super) line: String,
     pub(super) sender: Sender,
@@ -37,6 +37,8 @@ pub(super) struct Setup {
 pub(super) struct Process {
     session: DurableSession,
     held: VecDeque<Held>,
+    /// The disk as this process has it.
+    disk: SimulatedDisk,
 }
 
 impl Process {
@@ -46,10 +48,34 @@ impl Process {
         setup: &Setup,
         kernel: Settings,
     ) -> Result<(Self, Option<Recovery>), DurableError> {
+        let disk = disk.of_another_process();
         let opened = Opened::open(disk.clone(), directory(), setup.journal, Kernel::new(kernel), setup.preset)?;
+        Self::of(opened, disk)
+    }
+
+    /// A standby takes over; and what it found.
+    pub(super) fn take_over(
+        standby: Standby<SimulatedDisk>,
+        setup: &Setup,
+    ) -> Result<(Self, Option<Recovery>), DurableError> {
+        let disk = standby.disk().clone();
+        Self::of(standby.take_over(setup.journal, setup.preset)?, disk)
+    }
+
+    fn of(opened: Opened, disk: SimulatedDisk) -> Result<(Self, Option<Recovery>), DurableError> {
         let recovery = opened.recovery().cloned();
         let session = opened.start_by_hand(TierTables::default())?;
-        Ok((Self { session, held: VecDeque::new() }, recovery))
+        Ok((Self { session, held: VecDeque::new(), disk }, recovery))
+    }
+
+    /// It is killed: from now on it does nothing, whatever is called.
+    pub(super) fn kill(&self) {
+        self.disk.end_process();
+    }
+
+    /// Whether it has found that another has taken over.
+    pub(super) fn is_fenced(&self) -> bool {
+        matches!(self.session.failure(), Some(JournalError::Fenced { .. }))
     }
 
     pub(super) fn kernel(&self) -> &Kernel {
@@ -105,7 +131,7 @@ impl Process {
     }
 
     /// Ends it with everything in the journal; whether that succeeded.
-    pub(super) fn finish(self) -> Result<(), crate::journal::JournalError> {
+    pub(super) fn finish(self) -> Result<(), JournalError> {
         self.session.finish()
     }
 }

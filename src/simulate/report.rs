@@ -39,6 +39,10 @@ pub struct Report {
     pub faults: BTreeMap<&'static str, u64>,
     /// Ends of a life that were none of its own.
     pub crashes: u64,
+    /// Times that a standby took over.
+    pub failovers: u64,
+    /// Processes that woke after another had taken over, and found that they were fenced.
+    pub fenced: u64,
     /// Lines that were answered.
     pub acknowledged: u64,
     /// Those of them that were gone later.
@@ -70,6 +74,8 @@ impl Report {
             *self.faults.entry(kind).or_default() += times;
         }
         self.crashes += other.crashes;
+        self.failovers += other.failovers;
+        self.fenced += other.fenced;
         self.acknowledged += other.acknowledged;
         self.lost += other.lost;
         self.repeated += other.repeated;
@@ -87,7 +93,7 @@ impl Report {
             .map(|violation| json!({"seed":violation.seed,"step":violation.step,"what":violation.what}))
             .collect();
         let report = json!({"seeds":self.seeds,"steps":self.steps,"lines":self.lines,"events":self.events,
-            "liquidations":self.liquidations,"faults":self.faults,"crashes":self.crashes,"acknowledged":self.acknowledged,
+            "liquidations":self.liquidations,"faults":self.faults,"crashes":self.crashes,"failovers":self.failovers,"fenced":self.fenced,"acknowledged":self.acknowledged,
             "lost":self.lost,"repeated":self.repeated,"simulated_ns":self.simulated_ns,
             "digest":format!("{:016x}", self.digest),"violations":violations});
         format!("{report}\n")
@@ -103,6 +109,7 @@ impl fmt::Display for Report {
         writeln!(f, "lines         {lines}, with {events} events and {liquidations} liquidations")?;
         writeln!(f, "acknowledged  {acknowledged}, lost {lost}, repeated {repeated}")?;
         writeln!(f, "crashes       {crashes}")?;
+        writeln!(f, "failovers     {}, {} of a process that was fenced", self.failovers, self.fenced)?;
         for (kind, times) in &self.faults {
             writeln!(f, "  {kind:<40} {times:>9}")?;
         }

@@ -15,6 +15,7 @@ use super::world::World;
 use super::{Planted, Settings, Witness};
 use crate::journal::{Durability, Faults, JournalSettings, SimulatedDisk};
 use crate::kernel::Settings as KernelSettings;
+use crate::protocol::Standby;
 use crate::shard::Strategy;
 use serde_json::Value;
 
@@ -38,6 +39,12 @@ pub(super) enum Act {
     /// A life ends, if it is still the one.
     End(u64, End),
     Start,
+    /// The standby follows.
+    Follow,
+    /// The standby takes over.
+    TakeOver,
+    /// A process that was stalled goes on.
+    Wake,
 }
 
 /// Streams of draws.
@@ -66,6 +73,9 @@ pub(super) struct Simulation<'a> {
     pub(super) setup: Setup,
     /// None between two lives.
     pub(super) process: Option<Process>,
+    pub(super) standby: Option<Standby<SimulatedDisk>>,
+    /// One that was taken over from and does not know it, and the last line that is not to be taken back.
+    pub(super) stalled: Option<(Process, u64)>,
     pub(super) life: u64,
     /// What goes wrong in this life.
     pub(super) fate: Fate,
@@ -90,7 +100,6 @@ impl<'a> Simulation<'a> {
             segment_bytes: *faults.pick(&[600, 3_000, 40_000]),
             check_every: *faults.pick(&[1, 7, 100]),
             queue: *faults.pick(&[4, 64, 1_024]),
-            ..JournalSettings::default()
         };
         let setup = Setup { journal, preset: world.preset };
         let kernel = kernel_settings(&mut faults);
@@ -113,6 +122,8 @@ impl<'a> Simulation<'a> {
             oracle: Oracle::new(kernel, world.preset)?,
             setup,
             process: None,
+            standby: None,
+            stalled: None,
             life: 0,
             fate: Fate::calm(),
             past: Past::default(),
@@ -138,6 +149,7 @@ impl<'a> Simulation<'a> {
         }
         self.agenda.after(0, Act::WriteJournal);
         self.agenda.after(0, Act::Tell);
+        self.agenda.after(0, Act::Follow);
     }
 
     /// So many steps in all, and the end.
@@ -175,6 +187,9 @@ impl<'a> Simulation<'a> {
             Act::End(life, end) if life == self.life => return self.end(end),
             Act::End(..) => {}
             Act::Start => return self.start(),
+            Act::Follow => return self.follow(),
+            Act::TakeOver => return self.take_over(),
+            Act::Wake => return self.wake(),
         }
         Ok(())
     }
@@ -182,8 +197,9 @@ impl<'a> Simulation<'a> {
     /// The end of all: nothing goes wrong any more, everything is told, and it is all there once more.
     fn finish(&mut self) -> Result<(), String> {
         self.settings.planted = Planted::Nothing;
+        self.leave_disk();
+        self.disk.set_faults(Faults::default());
         if self.process.is_some() {
-            self.disk.set_faults(Faults::default());
             self.end(End::Orderly)?;
         }
         self.fate = Fate::calm();

@@ -1,7 +1,7 @@
 //! The files of snapshots, by their names.
 
 use super::SnapshotError;
-use crate::journal::segment::Segment;
+use crate::journal::segment::{Segment, lineage};
 use crate::journal::{Disk, JournalError};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,9 @@ const PREFIX: &str = "snapshot-";
 const DIGITS: usize = 20;
 /// How a file ends that is not whole yet.
 const UNFINISHED: &str = ".new";
+
+/// Snapshots that may go, and the first segment that is needed still: its term, and its first place.
+type Older = (Vec<PathBuf>, (u64, u64));
 
 /// A snapshot, by the name of its file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +60,9 @@ impl SnapshotFile {
     pub fn prune(disk: &dyn Disk, directory: &Path, kept: usize) -> Result<Vec<PathBuf>, SnapshotError> {
         let Some((mut old, needed)) = Self::older(disk, directory, kept)? else { return Ok(Vec::new()) };
         let segments = Segment::list(disk, directory)?;
-        old.extend(segments.into_iter().filter(|segment| segment.first < needed).map(|segment| segment.file));
+        old.extend(
+            segments.into_iter().filter(|segment| (segment.term, segment.first) < needed).map(|segment| segment.file),
+        );
         remove(disk, directory, old)
     }
 
@@ -72,14 +77,18 @@ impl SnapshotFile {
     }
 
     /// The snapshots behind so many of the newest that are whole, and the first segment that those go on with; none if fewer are whole.
-    fn older(disk: &dyn Disk, directory: &Path, kept: usize) -> Result<Option<(Vec<PathBuf>, u64)>, SnapshotError> {
-        let (mut whole, mut needed, mut old) = (0, u64::MAX, Vec::new());
+    fn older(disk: &dyn Disk, directory: &Path, kept: usize) -> Result<Option<Older>, SnapshotError> {
+        let (mut whole, mut needed, mut old) = (0, (u64::MAX, u64::MAX), Vec::new());
+        let spans = lineage(disk, directory)?;
+        let is_believed = |term| spans.iter().any(|span| span.term() == term);
         for snapshot in Self::list(disk, directory)? {
             if whole >= kept.max(1) {
                 old.push(snapshot.file);
-            } else if let Ok((stand, _)) = snapshot.verify(disk) {
+            } else if let Ok((stand, _)) = snapshot.verify(disk)
+                && is_believed(stand.term)
+            {
                 whole += 1;
-                needed = needed.min(stand.position.segment);
+                needed = needed.min((stand.term, stand.position.segment));
             }
         }
         Ok((whole >= kept.max(1)).then_some((old, needed)))

@@ -115,7 +115,8 @@ impl Stand {
     fn of(bytes: &[u8; HEADER]) -> Self {
         let wide = |at: usize| u64::from(number_at(bytes, at)) | u64::from(number_at(bytes, at + 4)) << 32;
         let check = Check { outputs: wide(48), hash: wide(56) };
-        let position = Position { segment: wide(64), offset: wide(72), check: number_at(bytes, 80), place: wide(24) };
+        let (segment, offset, check_there) = (wide(64), wide(72), number_at(bytes, 80));
+        let position = Position { term: wide(40), segment, offset, check: check_there, place: wide(24) };
         let (owed, ending) = (number_at(bytes, 84), number_at(bytes, 88));
         let (decided, lacks_decision) = (ending & 1 != 0, ending & 2 != 0);
         Self { places: wide(24), seq: wide(32), term: wide(40), check, position, owed, decided, lacks_decision }

@@ -70,9 +70,13 @@ impl<'a> SnapshotWriter<'a> {
         }
         let writer = Writer::create_at(disk.clone(), directory, settings, origin.places)?;
         let Origin { places, seq, check, decided, lacks_decision } = origin;
-        let (position, term) = (writer.origin(), settings.term);
+        let position = writer.origin();
         writer.finish()?;
-        Self::begin(disk, directory, Stand { places, seq, term, check, position, owed: 0, decided, lacks_decision })
+        Self::begin(
+            disk,
+            directory,
+            Stand { places, seq, term: position.term, check, position, owed: 0, decided, lacks_decision },
+        )
     }
 
     /// Appends a part.
@@ -102,7 +106,8 @@ impl<'a> SnapshotWriter<'a> {
         drop(file);
         // What went into it must not be lost while it stays: the segment at hand, and those behind it that hold outcomes. All
         // before were forced when the next was begun, unless nothing of the journal ever is.
-        for segment in Segment::list(disk, directory)?.iter().filter(|at| at.first >= stand.position.segment) {
+        let behind = |at: &Segment| (at.term, at.first) >= (stand.term, stand.position.segment);
+        for segment in Segment::list(disk, directory)?.into_iter().filter(behind) {
             let opened = disk.open_to_append(&segment.file);
             let mut opened = opened.map_err(failed(&segment.file, "opened"))?;
             opened.sync().map_err(failed(&segment.file, "forced to the disk"))?;
