@@ -3,7 +3,7 @@
 //! A command is plain data that fits a ring slot. Declarations (assets, funds, instruments) carry tables and are rare;
 //! they have calls of their own on the [`Kernel`](crate::Kernel).
 
-use crate::controls::{Mode, Scope};
+use crate::controls::{HealthState, Mode, Scope};
 use crate::event::{Owner, PoolName};
 use crate::jobs::{JobName, Part};
 use crate::market::{AssetId, FundId, InstrumentId};
@@ -400,6 +400,17 @@ pub enum Command {
         instrument: InstrumentId,
         /// Whether the held mark is taken; else it is forgotten.
         accept: bool,
+    },
+    /// A watchdog finds something wrong, or well again.
+    Health {
+        /// What.
+        state: HealthState,
+        /// Of which instrument; none: of everything.
+        instrument: Option<InstrumentId>,
+        /// Whether it is so; else it is no more.
+        active: bool,
+        /// The mode that holds as long as it is so.
+        mode: Mode,
     },
 }
 

@@ -234,6 +234,80 @@ pub enum Scope {
     Fund(FundId),
 }
 
+/// What may be wrong around the kernel, as a watchdog finds it: the kernel reads no clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub enum HealthState {
+    /// An input takes too long.
+    StalledWorker,
+    /// No price of an instrument has come for too long.
+    SilentFeed,
+    /// The venue does not answer.
+    SilentVenue,
+    /// What waits to be carried out is near its bound.
+    QueueNearFull,
+    /// The journal does not keep up.
+    SlowJournal,
+    /// The standby does not keep up.
+    StandbyBehind,
+}
+
+impl HealthState {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::StalledWorker,
+        Self::SilentFeed,
+        Self::SilentVenue,
+        Self::QueueNearFull,
+        Self::SlowJournal,
+        Self::StandbyBehind,
+    ];
+
+    /// The protocol's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::StalledWorker => "stalled_worker",
+            Self::SilentFeed => "silent_feed",
+            Self::SilentVenue => "silent_venue",
+            Self::QueueNearFull => "queue_near_full",
+            Self::SlowJournal => "slow_journal",
+            Self::StandbyBehind => "standby_behind",
+        }
+    }
+}
+
+/// A state that holds, and the mode that holds with it, beside those that are set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
+pub struct Condition {
+    /// Which.
+    pub state: HealthState,
+    /// Of which instrument; none: of everything.
+    pub instrument: Option<InstrumentId>,
+    /// What holds as long as it does.
+    pub mode: Mode,
+}
+
+impl Condition {
+    /// What it is of.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.instrument.map_or(Scope::All, Scope::Instrument)
+    }
+
+    /// Whether its mode holds for an instrument.
+    #[must_use]
+    pub fn covers(&self, id: InstrumentId) -> bool {
+        self.instrument.is_none_or(|instrument| instrument == id)
+    }
+
+    /// The order in which they are kept.
+    pub(crate) fn name(&self) -> (HealthState, Option<InstrumentId>) {
+        (self.state, self.instrument)
+    }
+}
+
 impl Controls {
     /// Checks the numbers.
     ///

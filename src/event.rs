@@ -3,7 +3,7 @@
 pub use crate::airlock::AirlockOutcome;
 
 use crate::command::{OrderName, OrderOwner, PositionSide, Side};
-use crate::controls::{Mode, Scope};
+use crate::controls::{HealthState, Mode, Scope};
 use crate::market::{AssetId, FreezeCause, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
 use crate::prices::MarkInputs;
@@ -120,6 +120,8 @@ impl Corrected {
 pub enum Event {
     /// A mode comes, or, where it is `normal`, goes.
     Mode { scope: Scope, mode: Mode },
+    /// A watchdog found something wrong, or well again; `mode` holds as long as it is so.
+    Health { state: HealthState, instrument: Option<InstrumentId>, active: bool, mode: Mode },
     /// The margin ratio of a pool rose past a level.
     MarginCall { account: u64, pool: PoolName, equity: i128, maintenance_margin: i128, level_ppb: u32 },
     /// A pool in breach was locked.

@@ -38,6 +38,7 @@
 //! - `protocol` (feature): commands and events as JSON Lines.
 //! - `bench` (feature `cli`): aged populations at scale, workloads over them, and what they cost.
 //! - `simulate` (feature `cli`): the whole system on a simulated clock and disk, with everything going wrong that may.
+//! - `serve` (feature `cli`): a session over sockets.
 //! - `presets` (feature `cli`): the rules of venues, in protocol form.
 //! - `ffi` (feature `c-api`): the threaded driver for matching engines in C.
 
@@ -77,6 +78,8 @@ pub mod replay;
 mod ring;
 mod rounds;
 mod sequencer;
+#[cfg(feature = "cli")]
+pub mod serve;
 mod shard;
 #[cfg(feature = "cli")]
 pub mod simulate;

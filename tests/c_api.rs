@@ -25,6 +25,7 @@ const WORDS: &[&str] = &[
     "freeze_cause",
     "airlock_outcome",
     "mode_word",
+    "health_state",
     "scope",
     "wait",
     "pinning",

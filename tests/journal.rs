@@ -9,7 +9,7 @@ use terrace::command::{
     PositionSide, Side,
 };
 use terrace::contract::Unit;
-use terrace::controls::{AirlockRule, Controls, Limits, Mode, OiMargin, Scope};
+use terrace::controls::{AirlockRule, Controls, HealthState, Limits, Mode, OiMargin, Scope};
 use terrace::correction::{Correction, Remedy, Trade};
 use terrace::decimal::{Decimal, Grid};
 use terrace::engine::{
@@ -542,14 +542,20 @@ fn assert_same(found: &[Entry], expected: &[Entry]) {
     }
 }
 
-const LATER: u64 = 2;
+const LATER: u64 = 3;
 
 /// Commands that came later: the entries before them stay as they were.
 fn later_entry(dice: &mut Dice, kind: u64) -> Entry {
     let instrument = InstrumentId(dice.small());
     let command = match kind {
         0 => Command::MarkFrom { instrument, price: dice.signed(), source: MarkSource(dice.number()) },
-        _ => Command::AirlockRelease { instrument, accept: dice.flag() },
+        1 => Command::AirlockRelease { instrument, accept: dice.flag() },
+        _ => Command::Health {
+            state: HealthState::ALL[dice.below(6) as usize],
+            instrument: Some(instrument).filter(|_| dice.flag()),
+            active: dice.flag(),
+            mode: Mode::ALL[dice.below(6) as usize],
+        },
     };
     Entry::Command { seq: dice.number(), ts_ns: dice.maybe(Dice::number), command, off_grid: OffGrid::NONE }
 }

@@ -6,6 +6,7 @@ mod journal;
 mod presets;
 mod reconcile;
 mod replay;
+mod serve;
 mod simulate;
 mod standby;
 mod state;
@@ -57,6 +58,8 @@ enum Command {
     Snapshot(journal::SnapshotArgs),
     /// Replay market data over a population of accounts, and sum up what happened.
     Replay(replay::Args),
+    /// Serve a session over sockets: several connections at once, each JSON Lines both ways.
+    Serve(serve::Args),
     /// Simulate the whole system from a seed, with crashes and faults of disk, network, feeds and venue.
     Simulate(simulate::Args),
     /// Follow the journal that another process writes, answer questions, and take over from it.
@@ -103,6 +106,7 @@ pub fn run() -> ExitCode {
         Some(Command::Recover(args)) => journal::recover(args),
         Some(Command::Snapshot(args)) => journal::snapshot(args),
         Some(Command::Replay(args)) => replay::run(args),
+        Some(Command::Serve(args)) => serve::run(args),
         Some(Command::Simulate(args)) => simulate::run(args),
         Some(Command::Standby(args)) => standby::run(args),
         None => replay::run(&cli.replay),

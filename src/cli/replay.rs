@@ -5,8 +5,10 @@ use super::{StrategyArg, print};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use terrace::replay::{self, Data, Driver, Population, Progress, Settings, Shock, Speed, Venue, population};
+use terrace::serve::Shown;
 use terrace::ticks::{Format, Input};
 
 /// The bare run's shock: deep and fast enough that every level of the terrace is seen.
@@ -110,6 +112,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
 
+    /// Show progress and events while it runs, for Prometheus: `GET /metrics` is answered there
+    #[arg(long, value_name = "IP:PORT", conflicts_with = "from_journal")]
+    metrics: Option<SocketAddr>,
+
     /// Print what the population is drawn from, and do nothing else
     #[arg(long)]
     describe_population: bool,
@@ -146,7 +152,20 @@ pub fn run(args: &Args) -> Result<(), String> {
     let report = args.report.as_deref().map(create).transpose()?;
     let mut bar = Bar::default();
     let log = events.as_mut().map(|file| file as &mut dyn Write);
-    let outcome = replay::run(&args.settings()?, log, &mut |progress| bar.show(progress));
+    let shown = args.metrics.map(Shown::at).transpose().map_err(|error| error.to_string())?;
+    let outcome = match &shown {
+        None => replay::run(&args.settings()?, log, &mut |progress| bar.show(progress)),
+        Some(shown) => {
+            eprintln!("terrace: metrics at http://{}/metrics", shown.address());
+            let mut log = shown.events(log);
+            replay::run(&args.settings()?, Some(&mut log), &mut |progress| {
+                if let Progress::Replaying { done, total } = progress {
+                    shown.rows(done, total);
+                }
+                bar.show(progress);
+            })
+        }
+    };
     bar.clear();
     let outcome = outcome.map_err(|error| error.to_string())?;
     if let (Some(file), Some(path)) = (json, &args.json) {

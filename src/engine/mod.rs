@@ -760,7 +760,7 @@ impl Engine {
             }
         }
         match *command {
-            Command::Mode { .. } => self.market.note_mode(command),
+            Command::Mode { .. } | Command::Health { .. } => self.market.note_mode(command),
             Command::Fill(crate::command::Fill { instrument, .. }) | Command::LiquidationFill { instrument, .. } => {
                 let interest = &mut self.interest[instrument.index()];
                 *interest = interest.saturating_add(sequencer::open_interest_growth(command));

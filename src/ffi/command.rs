@@ -3,7 +3,7 @@
 use super::numbers::Word;
 use super::words::{terrace_owner_kind, terrace_pool_kind, terrace_scope};
 use crate::command::{Command, Fill, MarkSource, Order, OrderName, OrderOwner, PositionSide};
-use crate::controls::{Mode, Scope};
+use crate::controls::{HealthState, Mode, Scope};
 use crate::event::PoolName;
 use crate::market::{AssetId, FundId, InstrumentId};
 
@@ -259,6 +259,46 @@ impl terrace_set_mode {
     }
 }
 
+/// Something is wrong around the kernel, or well again.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct terrace_health {
+    /// The instrument's, or 0.
+    pub id: u64,
+    /// A `terrace_scope`: of an instrument, or of everything.
+    pub scope: u32,
+    /// A `terrace_health_state`.
+    pub state: u32,
+    /// 1: it is so; 0: it is no more.
+    pub active: u32,
+    /// A `terrace_mode_word`, which holds as long as it is so; normal where it is no more.
+    pub mode: u32,
+}
+
+impl terrace_health {
+    pub(super) fn of(state: HealthState, instrument: Option<InstrumentId>, active: bool, mode: Mode) -> Self {
+        let terrace_set_mode { id, scope, mode } =
+            terrace_set_mode::of(instrument.map_or(Scope::All, Scope::Instrument), mode);
+        Self { id, scope, state: state.number(), active: u32::from(active), mode }
+    }
+
+    pub(super) fn read(self) -> Option<(HealthState, Option<InstrumentId>, bool, Mode)> {
+        let Self { id, scope, state, active, mode } = self;
+        let (scope, mode) = terrace_set_mode { id, scope, mode }.read()?;
+        let instrument = match scope {
+            Scope::All => None,
+            Scope::Instrument(id) => Some(id),
+            Scope::Account(_) | Scope::Fund(_) => return None,
+        };
+        let active = match active {
+            0 if mode == Mode::Normal => false,
+            1 => true,
+            _ => return None,
+        };
+        Some((Word::read(state)?, instrument, active, mode))
+    }
+}
+
 /// Funding is settled at a rate.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -358,12 +398,14 @@ pub enum terrace_action {
     MarkFrom(terrace_sourced_price),
     /// What the airlock of an instrument holds is let through, or dropped.
     AirlockRelease(terrace_airlock_release),
+    /// Something is wrong around the kernel, or well again.
+    Health(terrace_health),
     /// The input time moves on to this, in nanoseconds since the epoch.
     Time(u64),
 }
 
 /// Number of actions.
-pub(super) const ACTIONS: u32 = 25;
+pub(super) const ACTIONS: u32 = 26;
 
 /// An action at a time.
 #[repr(C)]
@@ -538,6 +580,10 @@ impl terrace_action {
                     _ => return None,
                 };
                 Command::AirlockRelease { instrument: InstrumentId(instrument), accept }
+            }
+            Self::Health(health) => {
+                let (state, instrument, active, mode) = health.read()?;
+                Command::Health { state, instrument, active, mode }
             }
             Self::Funding(terrace_funding { rate_ppb, instrument }) => {
                 Command::Funding { instrument: InstrumentId(instrument), rate_ppb }

@@ -223,6 +223,13 @@ impl EventReader<'_> {
                 }
                 Event::Mode { scope, mode }
             }
+            terrace_happening::HealthSet(it) => {
+                let (state, instrument, active, mode) = it.read()?;
+                if let Some(id) = instrument {
+                    self.instrument(id.0)?;
+                }
+                Event::Health { state, instrument, active, mode }
+            }
             terrace_happening::Corrected(it) => Event::Corrected {
                 corrects: it.corrects,
                 account: it.account,

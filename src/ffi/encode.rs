@@ -1,6 +1,6 @@
 //! Events, refusals and requests on the way to C.
 
-use super::command::{terrace_order_name, terrace_set_mode};
+use super::command::{terrace_health, terrace_order_name, terrace_set_mode};
 use super::event::{
     terrace_adl_report, terrace_airlock_ended, terrace_airlock_held, terrace_amount, terrace_cause,
     terrace_computed_mark, terrace_corrected, terrace_deleveraged, terrace_event, terrace_fund_change,
@@ -144,6 +144,9 @@ impl From<&Event> for terrace_happening {
     #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     fn from(event: &Event) -> Self {
         match *event {
+            Event::Health { state, instrument, active, mode } => {
+                Self::HealthSet(terrace_health::of(state, instrument, active, mode))
+            }
             Event::Mode { scope, mode } => Self::ModeSet(terrace_set_mode::of(scope, mode)),
             Event::Corrected { corrects, account, remark, what } => {
                 Self::Corrected(corrected(corrects, account, remark, what))

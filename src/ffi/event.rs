@@ -1,6 +1,6 @@
 //! Events, refusals and requests as C gets them.
 
-use super::command::{terrace_order_name, terrace_pool, terrace_set_mode};
+use super::command::{terrace_health, terrace_order_name, terrace_pool, terrace_set_mode};
 
 /// A signed amount of 128 bits in two's complement. Where `high == (int64_t)low >> 63` the amount is `(int64_t)low`.
 #[repr(C)]
@@ -389,10 +389,12 @@ pub enum terrace_happening {
     AirlockHeld(terrace_airlock_held),
     /// A hold of the airlock ended.
     AirlockEnded(terrace_airlock_ended),
+    /// Something was found wrong around the kernel, or well again.
+    HealthSet(terrace_health),
 }
 
 /// Number of happenings.
-pub(super) const HAPPENINGS: u32 = 29;
+pub(super) const HAPPENINGS: u32 = 30;
 
 /// One entry of the log.
 #[repr(C)]

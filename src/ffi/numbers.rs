@@ -1,12 +1,12 @@
 //! Which of C's words each of ours is, and the way back.
 
 use super::words::{
-    terrace_airlock_outcome, terrace_code, terrace_freeze_cause, terrace_fund_reason, terrace_liquidity,
-    terrace_margin_mode, terrace_mark_rule, terrace_mode_word, terrace_outcome, terrace_position_mode,
-    terrace_position_side, terrace_side, terrace_step,
+    terrace_airlock_outcome, terrace_code, terrace_freeze_cause, terrace_fund_reason, terrace_health_state,
+    terrace_liquidity, terrace_margin_mode, terrace_mark_rule, terrace_mode_word, terrace_outcome,
+    terrace_position_mode, terrace_position_side, terrace_side, terrace_step,
 };
 use crate::command::{Liquidity, MarginMode, PositionMode, PositionSide, Side};
-use crate::controls::Mode;
+use crate::controls::{HealthState, Mode};
 use crate::event::{AirlockOutcome, FundReason, Outcome, Step};
 use crate::market::FreezeCause;
 use crate::prices::MarkRule;
@@ -71,6 +71,9 @@ same!(MarkRule, terrace_mark_rule: External, Median, FairBasis, EmaBasis);
 same!(FreezeCause, terrace_freeze_cause: Index, Stale, Halted, Airlock);
 same!(AirlockOutcome, terrace_airlock_outcome: Confirmed, Withdrawn, Timeout, Accepted, Discarded);
 same!(Mode, terrace_mode_word: Normal, ReduceOnly, CancelOnly, Halted, LiquidationPaused, AdlPaused);
+same!(HealthState, terrace_health_state:
+    StalledWorker, SilentFeed, SilentVenue, QueueNearFull, SlowJournal, StandbyBehind
+);
 same!(Outcome, terrace_outcome: Cured, Closed);
 same!(FundReason, terrace_fund_reason:
     Fee, Unwind, Netting, Adl, AdlResidue, Deficit, Socialised, Deposit, Rounding, Funding, Compensation
@@ -144,6 +147,7 @@ pub(super) const OPS: [&std::ffi::CStr; 32] = [
     c"adjust",
     c"compensate",
     c"airlock_release",
+    c"health",
 ];
 
 #[cfg(test)]

@@ -244,6 +244,24 @@ pub enum terrace_mode_word {
     AdlPaused = 5,
 }
 
+/// What may be wrong around the kernel.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug)]
+pub enum terrace_health_state {
+    /// An input takes too long.
+    StalledWorker = 0,
+    /// No price of an instrument has come for too long.
+    SilentFeed = 1,
+    /// The venue does not answer.
+    SilentVenue = 2,
+    /// What waits to be carried out is near its bound.
+    QueueNearFull = 3,
+    /// The journal does not keep up.
+    SlowJournal = 4,
+    /// The standby does not keep up.
+    StandbyBehind = 5,
+}
+
 /// What a mode is of, and what its id is.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug)]

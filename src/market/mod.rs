@@ -22,7 +22,7 @@ pub use rules::{
 
 use crate::airlock::AirlockStep;
 use crate::command::{Command, MarkSource};
-use crate::controls::{Mode, Scope};
+use crate::controls::{Condition, Mode, Scope};
 use crate::correction::Remark;
 use crate::decimal::Grid;
 use crate::jobs::Job;
@@ -65,6 +65,8 @@ pub struct Market {
     pub(crate) timeout_ns: Option<u64>,
     /// The latest time that any place of the sequence told.
     pub(crate) seen_ns: u64,
+    /// What is wrong, by state and instrument.
+    pub health: Vec<Condition>,
 }
 
 impl Market {
@@ -295,26 +297,56 @@ impl Market {
         ids.map(InstrumentId)
     }
 
+    /// Notes that something is wrong, or no more; false if that was so already.
+    pub(crate) fn set_health(&mut self, condition: Condition, active: bool) -> bool {
+        match (self.health.binary_search_by_key(&condition.name(), Condition::name), active) {
+            (Ok(at), true) => std::mem::replace(&mut self.health[at], condition) != condition,
+            (Ok(at), false) => {
+                self.health.remove(at);
+                true
+            }
+            (Err(at), true) => {
+                self.health.insert(at, condition);
+                true
+            }
+            (Err(_), false) => false,
+        }
+    }
+
     /// Freezes the mark of an instrument if it is halted, and else takes that cause away.
     pub(crate) fn follow_mode(&mut self, id: InstrumentId) -> MarkChange {
-        let halted = [self.mode, self.instrument(id).mode].contains(&Mode::Halted);
-        if halted { self.freeze(id, FreezeCause::Halted) } else { self.thaw(id, FreezeCause::Halted) }
+        if self.has_mode(id, Mode::Halted) {
+            self.freeze(id, FreezeCause::Halted)
+        } else {
+            self.thaw(id, FreezeCause::Halted)
+        }
     }
 
     /// Takes in a command that changes a mode.
     pub(crate) fn note_mode(&mut self, command: &Command) {
-        if let Command::Mode { scope, mode } = *command {
-            self.set_mode(scope, mode);
-            for id in self.in_scope(scope) {
-                self.follow_mode(id);
+        let scope = match *command {
+            Command::Mode { scope, mode } => {
+                self.set_mode(scope, mode);
+                scope
             }
+            Command::Health { state, instrument, active, mode } => {
+                let condition = Condition { state, instrument, mode };
+                self.set_health(condition, active);
+                condition.scope()
+            }
+            _ => return,
+        };
+        for id in self.in_scope(scope) {
+            self.follow_mode(id);
         }
     }
 
-    /// Whether a mode holds for an instrument, for everything, or for its fund.
+    /// Whether a mode holds for an instrument, for everything, for its fund, or for what is wrong.
     pub(crate) fn has_mode(&self, id: InstrumentId, mode: Mode) -> bool {
         let by_fund = || self.paused_funds.contains(&self.instrument(id).spec.fund);
-        [self.mode, self.instrument(id).mode].contains(&mode) || (mode == Mode::LiquidationPaused && by_fund())
+        [self.mode, self.instrument(id).mode].contains(&mode)
+            || (mode == Mode::LiquidationPaused && by_fund())
+            || self.health.iter().any(|condition| condition.mode == mode && condition.covers(id))
     }
 
     /// Whether a liquidation order in an instrument waits for a decision, though it concerns one pool alone: what may be in

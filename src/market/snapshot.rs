@@ -1,6 +1,7 @@
 //! The market in a snapshot: what everybody knows alike.
 
 use super::{InstrumentId, InstrumentSpec, Market};
+use crate::controls::Condition;
 use crate::jobs::{JobKind, JobName};
 use crate::kernel::{check_declared, check_rules_before};
 use crate::number::{LIMIT, PPB, Price};
@@ -35,6 +36,9 @@ impl Market {
         market.note_timeouts();
         market.check_marks().map_err(|what| from.unfit(what))?;
         market.check_jobs().map_err(|what| from.unfit(what))?;
+        let known = |at: &Condition| at.instrument.is_none_or(|id| id.index() < market.instruments.len());
+        let ill = market.health.iter().all(known) && market.health.is_sorted_by(|a, b| a.name() < b.name());
+        from.expect(ill, "something is wrong with what is not there, or twice")?;
         let paused = market.paused_funds.iter().all(|fund| fund.index() < market.funds.len());
         from.expect(paused && market.paused_funds.len() <= market.funds.len(), "unknown funds are paused")?;
         market.paused_funds.reserve(market.funds.len() + 1);

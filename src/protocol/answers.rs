@@ -378,6 +378,14 @@ fn health(overview: Overview<'_>, seq: u64, out: &mut String) {
     Line::begin(out, "health", seq)
         .bare("locked", health.locked)
         .list("waiting", &health.waiting, |out, waiting| encoder.waiting(out, waiting))
+        .with(|line| {
+            let ill = &overview.market().health;
+            if !ill.is_empty() {
+                line.list("states", ill, |out, at| {
+                    encoder.health(&mut Line::object(out), (at.state, at.instrument), true, at.mode).close();
+                });
+            }
+        })
         .end();
 }
 

@@ -154,6 +154,9 @@ impl Encoder<'_> {
             Command::Mode { scope, mode } => {
                 self.scope(&mut begin(out, "mode"), scope).quoted("mode", mode.as_str()).end();
             }
+            Command::Health { state, instrument, active, mode } => {
+                self.health(&mut begin(out, "health"), (state, instrument), active, mode).end();
+            }
             Command::Funding { instrument, rate_ppb } => {
                 begin(out, "funding").quoted("symbol", self.symbol(instrument)).quoted("rate", rate(rate_ppb)).end();
             }

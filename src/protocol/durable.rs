@@ -18,7 +18,7 @@ use crate::journal::{
     Chain, Cut, Disk, Frame, JournalError, JournalSettings, Line, Log, NotLogged, PlayError, SnapshotError,
     SnapshotFile, Term, Writer,
 };
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Overview};
 use crate::presets::Preset;
 use crate::refusal::Refusal;
 use std::path::Path;
@@ -283,6 +283,40 @@ impl<D: Driver + Recorder> DurableSession<D> {
             return Err(stopped());
         }
         done
+    }
+
+    /// Counts a line that is not carried out, as a blank one, and says its number.
+    ///
+    /// # Errors
+    ///
+    /// The journal has failed.
+    pub fn count_line(&mut self) -> Result<u64, NotLogged> {
+        if self.has_failed() {
+            return Err(NotLogged::Failed);
+        }
+        let seq = self.session.count_line();
+        let kept = self.keep(seq, b"", Noted::default(), None);
+        self.failed = kept.is_err();
+        kept.map(|()| seq)
+    }
+
+    /// Looks at the whole state.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Stopped`].
+    pub fn ask<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce(Overview<'_>) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.session.kernel_mut().ask(question)
+    }
+
+    /// All frames up to this one are kept: under [`Durability::Sync`](crate::journal::Durability::Sync) on the disk, under the others
+    /// given to the system.
+    #[must_use]
+    pub fn kept(&self) -> u64 {
+        self.log.kept()
     }
 
     /// Waits until the journal keeps all lines so far as safely as asked: then their answers may be told.

@@ -5,7 +5,7 @@ use super::shown::{
     index, outcome_word, position_word, rate, ratio, reason_word, side_word, smoothed_basis, step_word,
 };
 use crate::command::Side;
-use crate::controls::Scope;
+use crate::controls::{HealthState, Mode, Scope};
 use crate::decimal::Grid;
 use crate::event::{Corrected, Event, Owner};
 use crate::market::{FreezeCause, InstrumentId, Market};
@@ -63,7 +63,7 @@ impl<'a> Encoder<'a> {
 
     fn event(self, seq: u64, event: &Event, out: &mut String) {
         match *event {
-            Event::MarginCall { .. } | Event::Mode { .. } => self.control(seq, event, out),
+            Event::MarginCall { .. } | Event::Mode { .. } | Event::Health { .. } => self.control(seq, event, out),
             Event::AirlockHeld { .. } | Event::AirlockEnded { .. } => self.airlock(seq, event, out),
             Event::Corrected { corrects, account, remark, what } => {
                 self.corrected(seq, (corrects, account, remark), what, out);
@@ -298,10 +298,26 @@ impl<'a> Encoder<'a> {
         }
     }
 
+    /// What is wrong, or no more.
+    pub(super) fn health<'l, 'b>(
+        self,
+        line: &'b mut Line<'l>,
+        (state, instrument): (HealthState, Option<InstrumentId>),
+        active: bool,
+        mode: Mode,
+    ) -> &'b mut Line<'l> {
+        self.scope(line.quoted("state", state.as_str()), instrument.map_or(Scope::All, Scope::Instrument));
+        line.bare("active", active);
+        if active { line.quoted("mode", mode.as_str()) } else { line }
+    }
+
     /// The events of what holds the market in.
     fn control(self, seq: u64, event: &Event, out: &mut String) {
         if let Event::Mode { scope, mode } = *event {
             self.scope(&mut Line::begin(out, "mode", seq), scope).quoted("mode", mode.as_str()).end();
+        }
+        if let Event::Health { state, instrument, active, mode } = *event {
+            self.health(&mut Line::begin(out, "health", seq), (state, instrument), active, mode).end();
         }
         if let Event::MarginCall { account, pool, equity, maintenance_margin, level_ppb } = *event {
             Line::begin(out, "margin_call", seq)

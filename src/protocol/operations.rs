@@ -7,7 +7,7 @@ use super::{Rejection, rules};
 use crate::command::{
     Command, Fill, Liquidity, MarginMode, OffGrid, Order, OrderName, PositionMode, PositionSide, Side,
 };
-use crate::controls::{Mode, Scope};
+use crate::controls::{HealthState, Mode, Scope};
 use crate::decimal::{Decimal, Grid};
 use crate::driver::Driver;
 use crate::event::PoolName;
@@ -61,6 +61,7 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
         "book" => reader.book(),
         "funding" => reader.funding(),
         "mode" => return reader.mode(),
+        "health" => reader.health(),
         "airlock_release" => reader.airlock_release(),
         "time" => reader.time(),
         "liq_fill" => reader.liquidation_fill(),
@@ -420,6 +421,21 @@ impl<D: Driver> Reader<'_, D> {
         let answer = found.map_err(|refusal| self.context.explain(self.desk.kernel.market(), refusal))?;
         self.desk.kernel.pass_time(ts_ns);
         Ok(Answer::Line(answer))
+    }
+
+    /// What a watchdog finds: of an instrument, or, where none is named, of everything.
+    fn health(&mut self) -> Result<(), Rejection> {
+        self.only(&["state", "symbol", "active", "mode"])?;
+        let state = self.fields.word("state", &HealthState::ALL.map(|state| (state.as_str(), state)))?;
+        let symbol = self.fields.name_or_none("symbol")?;
+        let active = self.fields.flag_or("active", true)?;
+        let mode = self.fields.word_or("mode", &Mode::ALL.map(|mode| (mode.as_str(), mode)), Mode::Normal)?;
+        if !active && mode != Mode::Normal {
+            return Err(Rejection::malformed("what is no more (\"active\":false) holds no mode"));
+        }
+        let ts_ns = self.time_of_line()?;
+        let instrument = symbol.map(|symbol| self.instrument(&symbol)).transpose()?;
+        self.apply(ts_ns, &Command::Health { state, instrument, active, mode }, OffGrid::NONE)
     }
 
     fn airlock_release(&mut self) -> Result<(), Rejection> {

@@ -163,6 +163,12 @@ impl<D: Driver> Session<D> {
         self.desk.seq
     }
 
+    /// Counts a line that is not carried out, as a blank one, and says its number.
+    pub fn count_line(&mut self) -> u64 {
+        self.desk.seq += 1;
+        self.desk.seq
+    }
+
     /// Carries out one line, without its end, and appends what it leads to. A blank line counts and does nothing.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub(crate) use numbers::Numbered;
 use crate::airlock::AirlockStep;
 use crate::arbiter::Arbiter;
 use crate::command::{Command, Fill, OffGrid, OrderName, OrderOwner, Side};
-use crate::controls::{Mode, Scope};
+use crate::controls::{Condition, Mode, Scope};
 use crate::correction::Trade;
 use crate::event::{Cause, Event, Events, FundReason, Step};
 use crate::jobs::{JobKind, JobName, Part};
@@ -251,6 +251,19 @@ impl Rounds {
         self.arbiter.try_again();
     }
 
+    /// Something is wrong, or no more: says so, and freezes and thaws marks with the mode that holds with it.
+    fn set_health(&mut self, condition: Condition, active: bool) {
+        if self.market.set_health(condition, active) {
+            let Condition { state, instrument, mode } = condition;
+            self.events.push(Event::Health { state, instrument, active, mode });
+            for id in self.market.in_scope(condition.scope()) {
+                let change = self.market.follow_mode(id);
+                self.tell_mark(id, change);
+            }
+        }
+        self.arbiter.try_again();
+    }
+
     /// Tells all shards what became of marks.
     #[inline]
     pub(crate) fn wake(&self, shards: &mut [Box<Shard>]) {
@@ -312,6 +325,10 @@ impl Rounds {
             }
             Command::Mode { scope, mode } => {
                 self.set_mode(scope, mode);
+                Ok(())
+            }
+            Command::Health { state, instrument, active, mode } => {
+                self.set_health(Condition { state, instrument, mode }, active);
                 Ok(())
             }
             Command::AirlockRelease { .. } => self.check_release(),
@@ -681,6 +698,7 @@ pub(crate) fn cause_of(command: &Command, moved: bool) -> Cause {
         }
         Command::Chunk { job: JobName { kind: JobKind::Rules, .. }, .. } => Cause::Op("set"),
         Command::Mode { .. } => Cause::Op("mode"),
+        Command::Health { .. } => Cause::Op("health"),
         Command::AirlockRelease { .. } => Cause::Op("airlock_release"),
         Command::Time { .. } => Cause::Op("time"),
     }

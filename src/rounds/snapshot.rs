@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
 /// Ops that a liquidation can be caused by.
-const OPS: [&str; 33] = [
+const OPS: [&str; 34] = [
     "account",
     "adjust",
     "airlock_release",
@@ -32,6 +32,7 @@ const OPS: [&str; 33] = [
     "fund",
     "fund_deposit",
     "funding",
+    "health",
     "hold",
     "index",
     "instrument",

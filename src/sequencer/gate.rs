@@ -139,6 +139,7 @@ fn check_names(market: &Market, facts: &mut impl Facts, command: &Command, off_g
             check_account(facts, account)
         }
         Command::Mode { scope, .. } => check_scope(market, facts, scope),
+        Command::Health { instrument, .. } => instrument.map_or(Ok(()), |id| check_instrument(market, id)),
         Command::AirlockRelease { instrument, .. } => check_instrument(market, instrument),
         Command::Funding { instrument, rate_ppb } => check_funding(market, instrument, rate_ppb, off_grid),
         Command::Chunk { job, part } => check_part(market, job, part),

@@ -69,6 +69,10 @@ impl Shard {
                 self.follow_mode(market, scope);
                 Ok(())
             }
+            Command::Health { instrument, .. } => {
+                self.follow_mode(market, instrument.map_or(Scope::All, Scope::Instrument));
+                Ok(())
+            }
             _ => self.book_settings(market, command, off_grid, outbox),
         }
     }

@@ -79,15 +79,16 @@ impl Shard {
     /// Refuses an order that the modes of everything, its instrument or its account refuse; the strictest holds.
     pub(super) fn check_mode(&self, market: &Market, account: u32, order: &Order) -> Result<(), Refusal> {
         let modes = [market.mode, market.instrument(order.instrument).mode, self.accounts[account as usize].mode];
-        if modes == [Mode::Normal; 3] {
+        if modes == [Mode::Normal; 3] && market.health.is_empty() {
             return Ok(());
         }
+        let holds = |mode: Mode| modes[2] == mode || market.has_mode(order.instrument, mode);
         for refusing in [Mode::Halted, Mode::CancelOnly] {
-            if modes.contains(&refusing) {
+            if holds(refusing) {
                 return Err(Refusal::NoOrders(refusing.as_str()));
             }
         }
-        if modes.contains(&Mode::ReduceOnly) && !order.reduce_only {
+        if holds(Mode::ReduceOnly) && !order.reduce_only {
             return Err(Refusal::OnlyReducing);
         }
         Ok(())

@@ -108,6 +108,18 @@ impl Traffic {
     fn mode(&mut self, dice: &mut Dice, scene: &Scene<'_>) -> Value {
         let modes = ["reduce_only", "cancel_only", "halted", "liquidation_paused", "adl_paused"];
         let mut line = json!({"op":"mode","mode":"normal"});
+        if dice.chance(20) {
+            // Found wrong by a watchdog, and later well again.
+            let states = ["stalled_worker", "silent_feed", "silent_venue", "queue_near_full", "slow_journal"];
+            let mut line = json!({"op":"health","state":*dice.pick(&states),"active":false});
+            if dice.chance(70) {
+                line["symbol"] = json!(dice.pick(&scene.world.instruments).symbol);
+            }
+            self.modes.push_back(line.clone());
+            line["active"] = json!(true);
+            line["mode"] = json!(*dice.pick(&modes));
+            return line;
+        }
         match dice.below(4) {
             0 => line["account"] = json!(scene.account(dice)),
             1 => {}

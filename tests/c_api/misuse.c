@@ -108,6 +108,8 @@ static void numbers(void) {
        TERRACE_CODE_BAD_VALUE},
       {{.tag = TERRACE_ACTION_MARK_FROM, .mark_from = {0, 7, 0}}, TERRACE_CODE_BAD_VALUE},
       {{.tag = TERRACE_ACTION_AIRLOCK_RELEASE, .airlock_release = {9, 1}}, TERRACE_CODE_UNKNOWN_SYMBOL},
+      {{.tag = TERRACE_ACTION_HEALTH, .health = {.scope = TERRACE_SCOPE_INSTRUMENT, .id = 9, .active = 1}},
+       TERRACE_CODE_UNKNOWN_SYMBOL},
       {{.tag = TERRACE_ACTION_WITHDRAW, .withdraw = {2, 100000, 0}}, TERRACE_CODE_INSUFFICIENT_MARGIN},
   };
   EXPECT(act((terrace_action){.tag = TERRACE_ACTION_DEPOSIT, .deposit = {2, 500, 0}}) == TERRACE_STATUS_OK);
@@ -143,6 +145,11 @@ static void numbers(void) {
       {.tag = TERRACE_ACTION_FILL, .fill = {.account = 2, .quantity = 1, .price = 1, .counter_position_side = 1}},
       {.tag = TERRACE_ACTION_ISOLATED_MARGIN, .isolated_margin = {.account = 2, .amount = 1, .position_side = 3}},
       {.tag = TERRACE_ACTION_AIRLOCK_RELEASE, .airlock_release = {0, 2}},
+      {.tag = TERRACE_ACTION_HEALTH, .health = {.scope = TERRACE_SCOPE_ALL, .state = 6, .active = 1}},
+      {.tag = TERRACE_ACTION_HEALTH, .health = {.scope = TERRACE_SCOPE_ACCOUNT, .id = 2, .active = 1}},
+      {.tag = TERRACE_ACTION_HEALTH, .health = {.scope = TERRACE_SCOPE_ALL, .active = 2}},
+      {.tag = TERRACE_ACTION_HEALTH,
+       .health = {.scope = TERRACE_SCOPE_ALL, .active = 0, .mode = TERRACE_MODE_WORD_HALTED}},
       {.tag = TERRACE_ACTION_LIQUIDATION_EXPIRE, .liquidation_expire = {2, 1, 1}},
       {.tag = TERRACE_ACTION_LIQUIDATION_EXPIRE, .liquidation_expire = {TERRACE_OWNER_KIND_FUND, 1, UINT64_MAX}},
   };

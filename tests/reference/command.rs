@@ -5,6 +5,7 @@ use super::airlock::{self, AirlockFields, Source};
 use super::calls;
 use super::controls::{self, LimitFields, Mode};
 use super::corrections::{self, Correction};
+use super::health;
 use super::input::{Fields, Json, Refusal, is_name, json_decimal, malformed, refuse};
 use super::number::Rat;
 use super::price_fields::{self, FundingFields, IndexFields, MarkFields};
@@ -163,6 +164,13 @@ pub enum Command {
         account: Option<u64>,
         mode: Mode,
         dry_run: bool,
+    },
+    Health {
+        /// Its place among all.
+        state: usize,
+        symbol: Option<String>,
+        active: bool,
+        mode: Mode,
     },
     Correct(Box<Correction>),
 }
@@ -348,6 +356,7 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         "defaults" => &INSTRUMENT_FIELDS[1..],
         "set" => &[],
         "mode" => &["symbol", "account", "mode", "dry_run"],
+        "health" => &["state", "symbol", "active", "mode"],
         "bust" | "reprice" | "adjust" | "compensate" => &[],
         "fund" => &["fund", "asset", "floor", "drawdown", "socialise", "unwind_interval", "max_loss_per_minute"],
         "fund_deposit" => &["fund", "amount"],
@@ -439,6 +448,7 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
         "defaults" => Command::Defaults(parse_defaults(f)?),
         "set" => parse_set(f)?,
         "mode" => parse_mode(f)?,
+        "health" => parse_health(f)?,
         "bust" | "reprice" | "adjust" | "compensate" => Command::Correct(Box::new(corrections::parse(op, f)?)),
         "fund" => parse_fund(f)?,
         "fund_deposit" => Command::FundDeposit { fund: f.name("fund")?, amount: f.decimal("amount")? },
@@ -564,6 +574,18 @@ fn parse_mode(f: &Fields) -> Result<Command, Refusal> {
     }
     let mode = Mode::read(&f.word("mode", Mode::WORDS)?);
     Ok(Command::Mode { symbol, account, mode, dry_run: f.flag_or("dry_run", false)? })
+}
+
+fn parse_health(f: &Fields) -> Result<Command, Refusal> {
+    let word = f.word("state", health::STATES)?;
+    let state = health::STATES.iter().position(|known| *known == word).expect("the form has been checked");
+    let symbol = f.maybe("symbol", Fields::name)?;
+    let active = f.flag_or("active", true)?;
+    let mode = Mode::read(&f.word_or("mode", Mode::WORDS, "normal")?);
+    if !active && mode != Mode::Normal {
+        return malformed("what is no more holds no mode");
+    }
+    Ok(Command::Health { state, symbol, active, mode })
 }
 
 /// The form of some fields of an instrument is looked at in one that names what any must.

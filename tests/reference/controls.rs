@@ -30,7 +30,7 @@ impl Mode {
         Mode::ALL[n]
     }
 
-    fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         Mode::WORDS[Mode::ALL.iter().position(|mode| *mode == self).expect("all of them")]
     }
 }
@@ -199,47 +199,51 @@ impl State {
     /// As the modes are, whatever they were when the mark was frozen.
     fn would_live(&self, i: usize) -> bool {
         let instrument = &self.instruments[i];
-        let halted = [self.mode, instrument.mode].contains(&Mode::Halted);
+        let halted = self.holds(i, Mode::Halted);
         let others = instrument.frozen.iter().any(|&cause| cause != "halted");
         instrument.mark.is_some() && !halted && !others
     }
 
     /// Under `halted` the mark counts as frozen; an account has no marks of its own.
     pub fn follow_mode(&mut self, i: usize) {
-        if [self.mode, self.instruments[i].mode].contains(&Mode::Halted) {
+        if self.holds(i, Mode::Halted) {
             self.freeze(i, "halted");
         } else {
             self.thaw(i, "halted");
         }
     }
 
-    /// The modes that an account has in an instrument: all of them hold.
-    fn modes(&self, account: u64, i: usize) -> [Mode; 3] {
-        [self.mode, self.instruments[i].mode, self.accounts[&account].mode]
+    /// Whether a mode is that of everything, of the instrument, or holds with what is wrong.
+    fn holds(&self, i: usize, mode: Mode) -> bool {
+        [self.mode, self.instruments[i].mode].contains(&mode) || self.holds_by_health(i, mode)
+    }
+
+    /// The same, or that of the account.
+    fn holds_for(&self, account: u64, i: usize, mode: Mode) -> bool {
+        self.accounts[&account].mode == mode || self.holds(i, mode)
     }
 
     /// Steps 3 to 5 wait; so they do while the instrument's fund has lost too much.
     pub fn liquidation_paused(&self, account: u64, i: usize) -> bool {
         let by_fund = self.funds[self.instruments[i].fund].paused;
-        by_fund || self.modes(account, i).contains(&Mode::LiquidationPaused)
+        by_fund || self.holds_for(account, i, Mode::LiquidationPaused)
     }
 
     /// Step 5 waits.
     pub fn adl_paused(&self, account: u64, i: usize) -> bool {
-        self.modes(account, i).contains(&Mode::AdlPaused)
+        self.holds_for(account, i, Mode::AdlPaused)
     }
 
     /// The deleveraging of inventory waits.
     pub fn inventory_adl_paused(&self, i: usize) -> bool {
-        [self.mode, self.instruments[i].mode].contains(&Mode::AdlPaused)
+        self.holds(i, Mode::AdlPaused)
     }
 
     /// What refuses an order before anything else of the state does.
     pub fn need_open(&self, account: u64, i: usize, reduce_only: bool) -> Result<(), Refusal> {
-        let modes = self.modes(account, i);
-        let closed = [Mode::CancelOnly, Mode::Halted].iter().any(|mode| modes.contains(mode));
+        let closed = [Mode::CancelOnly, Mode::Halted].iter().any(|mode| self.holds_for(account, i, *mode));
         need(!closed, "halted", "no orders are taken")?;
-        let reducing = reduce_only || !modes.contains(&Mode::ReduceOnly);
+        let reducing = reduce_only || !self.holds_for(account, i, Mode::ReduceOnly);
         need(reducing, "reduce_only", "only reduce-only orders are taken")
     }
 

@@ -452,6 +452,8 @@ pub struct State {
     pub defaults: Vec<(String, Json)>,
     /// Of everything.
     pub mode: Mode,
+    /// What is wrong, of which instrument, and the mode that holds with it.
+    pub ill: BTreeMap<(usize, Option<usize>), Mode>,
     /// What is booked in chunks: those under way, in order.
     pub jobs: Vec<Job>,
     pub pool_checks: Cell<u64>,
@@ -482,6 +484,7 @@ impl State {
             levels: BTreeMap::new(),
             defaults: Vec::new(),
             mode: Mode::Normal,
+            ill: BTreeMap::new(),
             jobs: Vec::new(),
             pool_checks: Cell::new(0),
             cause_of_verdict: String::new(),
@@ -530,6 +533,9 @@ impl State {
             Command::Set { symbol, fields, dry_run } => self.do_set(symbol, fields, *dry_run),
             Command::Mode { symbol, account, mode, dry_run } => {
                 self.do_mode(symbol.as_deref(), *account, *mode, *dry_run)
+            }
+            Command::Health { state, symbol, active, mode } => {
+                self.do_health(*state, symbol.as_deref(), *active, *mode)
             }
             Command::Correct(correction) => self.do_correction(correction),
             Command::Defaults(fields) => {

@@ -119,6 +119,12 @@ impl Reference {
         all.into_iter().chain(of_instruments).chain(accounts.map(|(&id, _)| (None, Some(id)))).collect()
     }
 
+    /// What is wrong: which state, of which symbol.
+    pub fn ill(&self) -> Vec<(&'static str, Option<String>)> {
+        let symbol = |i: usize| self.state.instruments[i].symbol.clone();
+        self.state.ill.keys().map(|&(state, i)| (super::health::STATES[state], i.map(symbol))).collect()
+    }
+
     pub fn last_client_seq(&self, source: &str) -> u64 {
         self.state.last_client_seq(source)
     }

@@ -11,9 +11,41 @@ const MODES: &[&str] =
 impl Writer {
     /// What is not normal mostly becomes so soon; at times only who would be liquidated.
     pub(super) fn mode(&self, dice: &mut Dice, reference: &Reference) -> Value {
+        if dice.chance(25) {
+            return self.health(dice, reference);
+        }
         let mut line = self.any_mode(dice, reference);
         if dice.chance(15) {
             line["dry_run"] = json!(dice.chance(90));
+        }
+        line
+    }
+
+    /// What is wrong is mostly well again soon.
+    fn health(&self, dice: &mut Dice, reference: &Reference) -> Value {
+        let ill = reference.ill();
+        if !ill.is_empty() && dice.chance(75) {
+            let (state, symbol) = dice.pick(&ill).clone();
+            let mut line = json!({"op":"health","state":state,"active":false});
+            if let Some(symbol) = symbol {
+                line["symbol"] = json!(symbol);
+            }
+            if dice.chance(5) {
+                line["mode"] = json!("normal");
+            }
+            return line;
+        }
+        let states =
+            ["stalled_worker", "silent_feed", "silent_venue", "queue_near_full", "slow_journal", "standby_behind"];
+        let mut line = json!({"op":"health","state":*dice.pick(&states)});
+        if dice.chance(70) {
+            line["symbol"] = json!(dice.pick(&self.instruments).symbol.clone());
+        }
+        if dice.chance(90) {
+            line["mode"] = json!(*dice.pick(MODES));
+        }
+        if dice.chance(50) {
+            line["active"] = json!(dice.chance(95)); // with a mode what is no more is refused
         }
         line
     }

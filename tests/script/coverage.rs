@@ -134,6 +134,11 @@ impl Coverage {
     }
 
     fn count_health(&mut self, event: &Value) {
+        match event["active"].as_bool() {
+            Some(true) => self.saw("health active"),
+            Some(false) => self.saw("health gone"),
+            None => {}
+        }
         for pool in event["waiting"].as_array().into_iter().flatten() {
             self.saw(&format!("health {}", pool["state"].as_str().unwrap_or_default()));
             if pool["overdue"] == json!(true) {

@@ -38,7 +38,7 @@ use super::reader::Position;
 use super::{MAGIC, RULES, number_at};
 
 /// The version of the format that is written, and the only one that is read: it grows when a record changes.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 const KIND: [u8; 8] = *b"snapshot";
 const HEADER: usize = 96;

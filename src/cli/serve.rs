@@ -1,0 +1,253 @@
+//! `terrace serve`: a session over sockets.
+
+use super::StrategyArg;
+use super::threads::{DriverArg, ThreadArgs};
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use terrace::controls::{HealthState, Mode};
+use terrace::engine::{Engine, EngineSettings};
+use terrace::journal::{Durability, JournalSettings, RealDisk, WriteLock};
+use terrace::presets::Preset;
+use terrace::protocol::{Opened, Session};
+use terrace::serve::{Address, Bound, Handle, LaneSettings, Served, Settings as ServeSettings, WatchSettings};
+use terrace::{Kernel, Settings};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where lines come in: 127.0.0.1:PORT (0: any that is free) or unix:PATH; may be given several times.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: Vec<Address>,
+
+    /// Where all events can be heard, in the order of the sequence: whoever connects reads, and sends nothing.
+    #[arg(long, value_name = "ADDRESS")]
+    events: Option<Address>,
+
+    /// Where `GET /metrics` (Prometheus) and `GET /health` are answered.
+    #[arg(long, value_name = "IP:PORT")]
+    metrics: Option<SocketAddr>,
+
+    /// End when standard input ends: what was read is carried out and answered first.
+    #[arg(long)]
+    until_stdin_ends: bool,
+
+    /// Refuse orders and other requests as `busy` that have waited longer.
+    #[arg(long, value_name = "MS", default_value_t = 1000)]
+    busy_after: u64,
+
+    /// Conflate ticks of a connection of which more lines wait; 0: never.
+    #[arg(long, value_name = "LINES", default_value_t = 64)]
+    conflate_from: usize,
+
+    /// Most lines of a connection that wait; it is read no further then.
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    queue: u32,
+
+    /// Most connections at a time.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    connections: u32,
+
+    /// The longest line, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(64..=16 << 20))]
+    max_line: u32,
+
+    /// Cut off who reads nothing of what it is told for so long.
+    #[arg(long, value_name = "MS", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..))]
+    write_within: u64,
+
+    /// Tell the kernel the time of this machine so often; lines then need no `ts`. By default lines alone tell it.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    heartbeat: Option<u64>,
+
+    #[command(flatten)]
+    watch: WatchArgs,
+
+    /// Number of shards; it never shows in the output.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    shards: u32,
+
+    /// How breaches are found; it never shows in the output.
+    #[arg(long, value_enum, default_value_t)]
+    strategy: StrategyArg,
+
+    /// Who runs the kernel; it never shows in the output.
+    #[arg(long, value_enum, default_value_t = DriverArg::Inline)]
+    driver: DriverArg,
+
+    #[command(flatten)]
+    threads: ThreadArgs,
+
+    /// Rules of a venue that instruments follow; `terrace presets` tells of them.
+    #[arg(long, value_name = "NAME", value_parser = super::presets::named)]
+    preset: Option<&'static Preset>,
+
+    /// Margin tables for instruments that bring none, by symbol: Binance's leverage brackets or ccxt's tiers, JSON.
+    #[arg(long, value_name = "FILE")]
+    tiers: Vec<PathBuf>,
+
+    /// Keep every line in a journal in this directory, and go on from it if there is one.
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+
+    /// When the journal is forced to the disk: `none`, `async` (in the background) or `sync` (before a line is answered).
+    #[arg(long, value_name = "HOW", requires = "journal", default_value_t = Durability::Sync)]
+    durability: Durability,
+}
+
+/// When something is not as it should be. 0 watches for nothing.
+#[derive(Clone, Debug, clap::Args)]
+struct WatchArgs {
+    /// `stalled_worker`: a line is being carried out for so long.
+    #[arg(long, value_name = "MS", default_value_t = 1000)]
+    stalled_after: u64,
+
+    /// `silent_feed`: no price of an instrument came for so long.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    silent_after: u64,
+
+    /// `silent_venue`: a pool waits for the same answer of the venue for so long.
+    #[arg(long, value_name = "MS", default_value_t = 5000)]
+    unanswered_after: u64,
+
+    /// `slow_journal`: what is to be kept waits for so long.
+    #[arg(long, value_name = "MS", default_value_t = 1000)]
+    unkept_after: u64,
+
+    /// `queue_near_full`: the lines of a connection fill so many percent of what may wait.
+    #[arg(long, value_name = "PERCENT", default_value_t = 80)]
+    full_at: u64,
+
+    /// What a state switches on while it holds, such as silent_feed=cancel_only; may be given several times.
+    #[arg(long = "on", value_name = "STATE=MODE", value_parser = switch)]
+    switches: Vec<(HealthState, Mode)>,
+}
+
+fn switch(text: &str) -> Result<(HealthState, Mode), String> {
+    let (state, mode) = text.split_once('=').ok_or("expected STATE=MODE, such as silent_feed=cancel_only")?;
+    let names = |all: &[&str]| all.join(", ");
+    let states = HealthState::ALL.map(HealthState::as_str);
+    let modes = Mode::ALL.map(Mode::as_str);
+    let at = states.iter().position(|word| *word == state);
+    let state = at.ok_or_else(|| format!("{state:?} is no state: there are {}", names(&states)))?;
+    let at = modes.iter().position(|word| *word == mode);
+    let mode = at.ok_or_else(|| format!("{mode:?} is no mode: there are {}", names(&modes)))?;
+    Ok((HealthState::ALL[state], Mode::ALL[mode]))
+}
+
+fn nanoseconds(milliseconds: u64) -> u64 {
+    milliseconds.saturating_mul(1_000_000)
+}
+
+impl WatchArgs {
+    fn settings(&self) -> WatchSettings {
+        let given = |number: u64| Some(number).filter(|&number| number > 0);
+        let after = |milliseconds: u64| given(milliseconds).map(nanoseconds);
+        WatchSettings {
+            worker_after_ns: after(self.stalled_after),
+            feed_after_ns: after(self.silent_after),
+            venue_after_ns: after(self.unanswered_after),
+            journal_after_ns: after(self.unkept_after),
+            queue_percent: given(self.full_at),
+            modes: self.switches.clone(),
+            ..WatchSettings::default()
+        }
+    }
+}
+
+impl Args {
+    fn settings(&self) -> ServeSettings {
+        ServeSettings {
+            listen: self.listen.clone(),
+            events: self.events.clone(),
+            metrics: self.metrics,
+            lanes: LaneSettings {
+                lines: self.queue as usize,
+                conflate_from: Some(self.conflate_from).filter(|&from| from > 0),
+                busy_after_ns: nanoseconds(self.busy_after),
+                ..LaneSettings::default()
+            },
+            watch: self.watch.settings(),
+            connections: self.connections as usize,
+            max_line: self.max_line as usize,
+            write_within: Duration::from_millis(self.write_within),
+            heartbeat: self.heartbeat.map(Duration::from_millis),
+        }
+    }
+
+    /// Puts a kernel on threads; `goes_on`: they keep the record, and count on from it.
+    fn over_threads(&self, kernel: Kernel, goes_on: bool) -> Result<Engine, String> {
+        let layout = self.threads.layout(Some(self.shards));
+        let settings = EngineSettings { layout, record: goes_on, goes_on, ..EngineSettings::default() };
+        let engine = Engine::start(kernel, &settings).map_err(|error| error.to_string())?;
+        eprintln!("terrace: {}", engine.shape());
+        Ok(engine)
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<(), String> {
+    let settings = Settings { shards: args.shards, strategy: args.strategy.into(), ..Settings::default() };
+    let kernel = Kernel::new(settings);
+    match (&args.journal, args.driver) {
+        (None, DriverArg::Inline) => serve(without_journal(Session::over(kernel), args)?, args),
+        (None, DriverArg::Threaded) => {
+            serve(without_journal(Session::over(args.over_threads(kernel, false)?), args)?, args)
+        }
+        (Some(directory), driver) => with_journal(kernel, driver, directory, args),
+    }
+}
+
+fn without_journal<D: terrace::Driver>(mut session: Session<D>, args: &Args) -> Result<Session<D>, String> {
+    session.use_tier_tables(super::presets::tier_tables(&args.tiers)?);
+    if let Some(preset) = args.preset {
+        let carried = preset.carry_out(&mut session);
+        carried.map_err(|refused| format!("preset {}: {}: {}", preset.name, refused.code, refused.reason))?;
+    }
+    Ok(session)
+}
+
+fn with_journal(kernel: Kernel, driver: DriverArg, directory: &Path, args: &Args) -> Result<(), String> {
+    let tables = super::presets::tier_tables(&args.tiers)?;
+    let _lock = WriteLock::take(directory).map_err(|error| error.to_string())?;
+    let of_journal = JournalSettings { durability: args.durability, ..JournalSettings::default() };
+    let opened = Opened::open(RealDisk, directory, of_journal, kernel, args.preset);
+    let opened = opened.map_err(|error| error.to_string())?;
+    if let Some(recovery) = opened.recovery() {
+        eprint!("terrace: {}", super::journal::summary(directory, recovery));
+    }
+    match driver {
+        DriverArg::Inline => serve(opened.start(tables).map_err(|error| error.to_string())?, args),
+        DriverArg::Threaded => {
+            let opened = opened.place(|kernel| args.over_threads(kernel, true))?;
+            serve(opened.start(tables).map_err(|error| error.to_string())?, args)
+        }
+    }
+}
+
+fn serve(session: impl Served, args: &Args) -> Result<(), String> {
+    let mut printed = Ok(());
+    let served = terrace::serve::serve(session, &args.settings(), |bound, handle| {
+        printed = super::print(&told(bound));
+        if args.until_stdin_ends {
+            wait_for_end(handle);
+        }
+    });
+    printed.and(served.map_err(|error| error.to_string()))
+}
+
+fn told(bound: &Bound) -> String {
+    let lines = bound.listen.iter().map(|address| format!("lines at {address}\n"));
+    let events = bound.events.iter().map(|address| format!("events at {address}\n"));
+    let metrics = bound.metrics.iter().map(|address| format!("metrics at http://{address}/metrics\n"));
+    lines.chain(events).chain(metrics).collect()
+}
+
+/// Stops serving when standard input ends.
+fn wait_for_end(handle: Handle) {
+    std::thread::spawn(move || {
+        let mut bytes = [0; 1 << 10];
+        let mut input = std::io::stdin().lock();
+        while input.read(&mut bytes).is_ok_and(|read| read > 0) {}
+        handle.stop();
+    });
+}

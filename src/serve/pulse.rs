@@ -1,0 +1,72 @@
+//! What one thread sees of another: since when the owner carries a line out, since when frames wait to be kept, and the board.
+
+use super::board::Board;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[expect(clippy::disallowed_types, reason = "the board is shown to people: no thread of the kernel waits for it")]
+type Mutex<T> = std::sync::Mutex<T>;
+
+/// Nothing since then.
+const NEVER: u64 = u64::MAX;
+
+#[derive(Debug)]
+pub(super) struct Pulse {
+    carrying_out_since_ns: AtomicU64,
+    unkept_since_ns: AtomicU64,
+    standby_behind: AtomicU64,
+    board: Mutex<Board>,
+}
+
+impl Pulse {
+    pub(super) fn new(board: Board) -> Self {
+        Self {
+            carrying_out_since_ns: AtomicU64::new(NEVER),
+            unkept_since_ns: AtomicU64::new(NEVER),
+            standby_behind: AtomicU64::new(NEVER),
+            board: Mutex::new(board),
+        }
+    }
+
+    pub(super) fn begin(&self, now_ns: u64) {
+        self.carrying_out_since_ns.store(now_ns, Ordering::Relaxed);
+    }
+
+    pub(super) fn end(&self) {
+        self.carrying_out_since_ns.store(NEVER, Ordering::Relaxed);
+    }
+
+    pub(super) fn carrying_out_since_ns(&self) -> Option<u64> {
+        known(&self.carrying_out_since_ns)
+    }
+
+    /// Whether frames wait to be kept, as of now.
+    pub(super) fn note_unkept(&self, any: bool, now_ns: u64) {
+        if !any {
+            self.unkept_since_ns.store(NEVER, Ordering::Relaxed);
+        } else if known(&self.unkept_since_ns).is_none() {
+            self.unkept_since_ns.store(now_ns, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn unkept_since_ns(&self) -> Option<u64> {
+        known(&self.unkept_since_ns)
+    }
+
+    pub(super) fn note_standby(&self, places_behind: u64) {
+        self.standby_behind.store(places_behind.min(NEVER - 1), Ordering::Relaxed);
+    }
+
+    pub(super) fn standby_behind(&self) -> Option<u64> {
+        known(&self.standby_behind)
+    }
+
+    /// Fills the board, or reads it.
+    pub(super) fn board<T>(&self, look: impl FnOnce(&mut Board) -> T) -> T {
+        look(&mut self.board.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn known(number: &AtomicU64) -> Option<u64> {
+    Some(number.load(Ordering::Relaxed)).filter(|&number| number != NEVER)
+}

@@ -1,0 +1,436 @@
+//! `terrace serve` over real sockets: several clients at once, bad input, slow readers, kills, metrics, health.
+
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long what should happen may take before the test gives up.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+const USDT: &str = r#"{"op":"asset","asset":"USDT","decimals":8}"#;
+const BTC: &str = r#"{"op":"instrument","symbol":"BTC","kind":"linear_perp","underlying":"BTC","settle":"USDT","tick":"0.1","lot":"0.001","tiers":[{"cap":"1000000","mmr":"0.005","max_leverage":100}]}"#;
+
+/// A server that does not outlive its test.
+struct Server {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: String,
+    events: Option<String>,
+    metrics: Option<String>,
+}
+
+impl Server {
+    fn start(flags: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_terrace"))
+            .args(["serve", "--until-stdin-ends", "--listen", "127.0.0.1:0"])
+            .args(flags)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let input = child.stdin.take();
+        let mut told = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut next = |what: &str| {
+            let mut line = String::new();
+            told.read_line(&mut line).expect("the program writes UTF-8");
+            line.strip_prefix(what).unwrap_or_else(|| panic!("{what:?} in {line:?}")).trim_end().to_owned()
+        };
+        let lines = next("lines at ");
+        let events = flags.contains(&"--events").then(|| next("events at "));
+        let metrics = flags.contains(&"--metrics").then(|| next("metrics at http://").replace("/metrics", ""));
+        Self { child, input, lines, events, metrics }
+    }
+
+    fn connect(&self) -> Client {
+        Client::new(TcpStream::connect(&self.lines).expect("it listens"))
+    }
+
+    fn get(&self, target: &str) -> (String, String) {
+        self.request(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
+    }
+
+    fn request(&self, request: &[u8]) -> (String, String) {
+        let mut stream = TcpStream::connect(self.metrics.as_ref().expect("--metrics is given")).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        (head.lines().next().unwrap_or_default().to_owned(), body.to_owned())
+    }
+
+    fn metric(&self, name: &str) -> Option<f64> {
+        let (_, text) = self.get("/metrics");
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?.to_owned();
+        Some(line.parse().expect("a number"))
+    }
+
+    /// Waits until it is so.
+    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !holds(self) {
+            assert!(began.elapsed() < PATIENCE, "{what} has not come: {}", self.get("/metrics").1);
+            std::thread::yield_now();
+        }
+    }
+
+    fn stop(mut self) -> ExitStatus {
+        drop(self.input.take());
+        self.child.wait().expect("it ends")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended
+        let _ = self.child.wait();
+    }
+}
+
+struct Client {
+    stream: TcpStream,
+    input: BufReader<TcpStream>,
+}
+
+impl Client {
+    fn new(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { input: BufReader::new(stream.try_clone().unwrap()), stream }
+    }
+
+    fn send(&mut self, lines: &str) {
+        self.stream.write_all(lines.as_bytes()).unwrap();
+        self.stream.write_all(b"\n").unwrap();
+    }
+
+    fn hear(&mut self) -> Value {
+        let mut line = String::new();
+        self.input.read_line(&mut line).expect("an answer");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"))
+    }
+
+    fn ask(&mut self, line: &str) -> Value {
+        self.send(line);
+        self.hear()
+    }
+
+    /// What is left, up to the end.
+    fn rest(mut self) -> Vec<Value> {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+        let mut text = String::new();
+        self.input.read_to_string(&mut text).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+}
+
+fn acked(line: &str) -> String {
+    format!("{},\"ack\":true}}", line.strip_suffix('}').expect("an object"))
+}
+
+fn deposit(account: u64) -> String {
+    acked(&format!(r#"{{"op":"deposit","account":{account},"asset":"USDT","amount":"1000"}}"#))
+}
+
+fn numbers(answers: &[Value]) -> Vec<u64> {
+    answers.iter().map(|answer| answer["seq"].as_u64().expect("a number")).collect()
+}
+
+#[test]
+fn a_script_is_answered_as_exec_answers_it() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/exec/example");
+    let text = std::fs::read_to_string(script.with_extension("jsonl")).unwrap();
+    let expected = std::fs::read_to_string(script.with_extension("expected")).unwrap();
+    let journal = TempDir::new().unwrap();
+    let journaled = ["--journal", journal.path().to_str().unwrap()];
+    for flags in [&[][..], &journaled, &["--driver", "threaded", "--wait", "park", "--cores", "off"]] {
+        let server = Server::start(flags);
+        let mut client = server.connect();
+        client.send(text.trim_end());
+        let expected: Vec<Value> = expected.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(client.rest(), expected, "{flags:?}");
+        assert!(server.stop().success());
+    }
+}
+
+#[test]
+fn clients_share_one_session_and_each_gets_its_answers_in_order() {
+    let server = Server::start(&[]);
+    let mut first = server.connect();
+    assert_eq!(first.ask(&acked(USDT))["ev"], "ok");
+    let lines: usize = 500;
+    let clients: Vec<_> = (0..4_u64)
+        .map(|n| {
+            let mut client = server.connect();
+            std::thread::spawn(move || {
+                for at in 0..lines as u64 {
+                    client.send(&deposit(n * 10_000 + at));
+                }
+                client.rest()
+            })
+        })
+        .collect();
+    let mut all = BTreeSet::new();
+    for client in clients {
+        let answers = client.join().unwrap();
+        assert!(answers.iter().all(|answer| answer["ev"] == "ok"), "{answers:?}");
+        let numbers = numbers(&answers);
+        assert!(numbers.len() == lines && numbers.is_sorted(), "{numbers:?}");
+        all.extend(numbers);
+    }
+    assert_eq!(all.len(), 4 * lines, "each line has a number of its own");
+    let totals = first.ask(r#"{"op":"get","what":"totals"}"#);
+    assert_eq!(totals["assets"]["USDT"]["deposits"], (4 * lines * 1000).to_string());
+    assert!(server.stop().success());
+}
+
+#[test]
+fn bad_input_is_answered_and_hurts_nobody() {
+    let server = Server::start(&["--max-line", "200", "--connections", "2"]);
+    let (mut bad, mut good) = (server.connect(), server.connect());
+    assert_eq!(good.ask(&acked(USDT))["ev"], "ok");
+    for line in ["nonsense", "[]", "{\"op\":\"nonsense\"}", "{", &"x".repeat(100_000), "{\"op\":\"mark\"}"] {
+        assert_eq!(bad.ask(line)["ev"], "rejected", "{line}");
+    }
+    bad.stream.write_all(b"\xff\xfe\x00\n").unwrap();
+    assert_eq!(bad.hear()["code"], "malformed");
+    let long = bad.ask(&format!("{{\"op\":\"get\",\"what\":\"{}\"}}", "x".repeat(200)));
+    assert_eq!(long["reason"], "the line is longer than 200 bytes");
+    let third = server.connect().hear();
+    assert_eq!((&third["code"], &third["ev"]), (&json!("busy"), &json!("rejected")));
+    assert_eq!(good.ask(&deposit(1))["ev"], "ok");
+    drop(bad); // without a word
+    drop(server.connect());
+    assert_eq!(good.ask(&deposit(2))["ev"], "ok");
+    assert!(server.stop().success());
+}
+
+#[test]
+fn who_does_not_read_its_answers_is_cut_off_and_nobody_else_waits() {
+    let server = Server::start(&["--write-within", "300", "--metrics", "127.0.0.1:0"]);
+    let mut good = server.connect();
+    good.send(&[USDT, BTC].join("\n"));
+    for account in 1..=2_u64 {
+        assert_eq!(good.ask(&deposit(account))["ev"], "ok");
+    }
+    let mut deaf = server.connect();
+    let questions = [r#"{"op":"get","what":"totals"}"#; 200].join("\n");
+    let began = Instant::now();
+    loop {
+        deaf.stream.set_write_timeout(Some(Duration::from_millis(50))).unwrap();
+        let _ = deaf.stream.write_all(questions.as_bytes()).and_then(|()| deaf.stream.write_all(b"\n"));
+        assert_eq!(good.ask(&deposit(3))["ev"], "ok");
+        if server.metric("terrace_connections{kind=\"lines\"}") == Some(1.0) {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "it is still there");
+    }
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_socket_in_the_file_system_serves_too() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("terrace.sock");
+    let address = format!("unix:{}", path.display());
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap()); // left from somebody who has ended
+    let mut child = Command::new(env!("CARGO_BIN_EXE_terrace"))
+        .args(["serve", "--until-stdin-ends", "--listen", &address])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut told).unwrap();
+    assert_eq!(told, format!("lines at {address}\n"));
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.write_all(acked(USDT).as_bytes()).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "{\"ev\":\"ok\",\"seq\":1}\n", "the last line needs no end");
+    let second = Command::new(env!("CARGO_BIN_EXE_terrace")).args(["serve", "--listen", &address]).output().unwrap();
+    assert_eq!(second.status.code(), Some(1), "somebody listens there");
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success() && !path.exists());
+}
+
+#[test]
+fn events_are_heard_by_all_who_listen_whoever_led_to_them() {
+    let server = Server::start(&["--events", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]);
+    let mut hearer = Client::new(TcpStream::connect(server.events.as_ref().unwrap()).unwrap());
+    server.until("the hearer", |server| server.metric("terrace_connections{kind=\"events\"}") == Some(1.0));
+    let (mut orders, mut feed) = (server.connect(), server.connect());
+    orders.send(&[USDT, BTC].join("\n"));
+    orders.ask(&deposit(1));
+    let isolated = r#"{"op":"margin_mode","account":1,"symbol":"BTC","mode":"isolated"}"#;
+    let fill = r#"{"op":"fill","account":1,"symbol":"BTC","side":"buy","qty":"1","price":"50000"}"#;
+    orders.send(isolated);
+    assert_eq!(orders.ask(&acked(fill))["ev"], "ok");
+    feed.send(r#"{"op":"mark","symbol":"BTC","price":"49700"}"#);
+    assert_eq!(feed.hear()["ev"], "liquidation_started");
+    let heard: Vec<Value> = std::iter::repeat_with(|| hearer.hear()).take(3).collect();
+    let names: Vec<&str> = heard.iter().map(|event| event["ev"].as_str().unwrap()).collect();
+    assert_eq!(names[..2], ["liquidation_started", "liquidation_order"], "{heard:?}");
+    assert!(server.stop().success());
+    assert!(hearer.rest().iter().all(|event| event["ev"] != "ok"));
+}
+
+#[test]
+fn what_waited_too_long_is_busy_and_can_be_sent_again() {
+    let server = Server::start(&["--busy-after", "0", "--metrics", "127.0.0.1:0"]);
+    let mut client = server.connect();
+    client.send(&[USDT, BTC].join("\n"));
+    assert_eq!(client.ask(&deposit(1))["ev"], "ok", "what has happened is never refused");
+    let order = r#"{"op":"order","account":1,"order":1,"symbol":"BTC","side":"buy","qty":"0.001","price":"50000","source":"a","client_seq":1}"#;
+    let refused = client.ask(order);
+    assert_eq!((&refused["ev"], &refused["code"], &refused["seq"]), (&json!("rejected"), &json!("busy"), &json!(4)));
+    assert_eq!(client.ask(&deposit(2))["seq"], 5, "it had a number");
+    assert!(client.ask(r#"{"op":"get","what":"account","account":1}"#)["orders"].as_array().unwrap().is_empty());
+    assert_eq!(server.metric("terrace_lines_total{op=\"order\",outcome=\"busy\"}"), Some(1.0));
+    assert!(server.stop().success());
+}
+
+#[test]
+fn ticks_that_are_left_out_are_answered_and_the_last_one_counts() {
+    let server = Server::start(&["--conflate-from", "1", "--metrics", "127.0.0.1:0"]);
+    let mut client = server.connect();
+    client.send(&[USDT, BTC].join("\n"));
+    client.ask(&deposit(1));
+    let ticks: Vec<String> = (0..5000_u64)
+        .map(|n| acked(&format!(r#"{{"op":"mark","symbol":"BTC","price":"{}"}}"#, 50_000 + n * 7919 % 1000)))
+        .collect();
+    client.send(&ticks.join("\n"));
+    let answers: Vec<Value> = std::iter::repeat_with(|| client.hear()).take(ticks.len()).collect();
+    assert!(answers.iter().all(|answer| answer["ev"] == "ok"), "each is answered");
+    assert!(numbers(&answers).is_sorted());
+    let left_out = answers.iter().filter(|answer| answer["conflated"] == true).count();
+    assert_eq!(server.metric("terrace_conflated_ticks_total"), Some(left_out as f64));
+    let instrument = client.ask(r#"{"op":"get","what":"instrument","symbol":"BTC"}"#);
+    assert_eq!(instrument["mark"], (50_000 + 4999 * 7919 % 1000).to_string());
+    assert!(server.stop().success());
+}
+
+#[test]
+fn the_kernel_is_told_the_time() {
+    let server = Server::start(&["--heartbeat", "5", "--metrics", "127.0.0.1:0"]);
+    server.until("time", |server| server.metric("terrace_lines_total{op=\"time\",outcome=\"ok\"}") >= Some(3.0));
+    assert!(server.stop().success());
+}
+
+/// A journal, a kill at any moment, and a restart: what was answered is there, and who asks again gets the first answer.
+#[test]
+fn a_kill_loses_nothing_that_was_answered() {
+    let journal = TempDir::new().unwrap();
+    let flags = ["--journal", journal.path().to_str().unwrap()];
+    let line = |n: u64| {
+        format!(
+            r#"{{"op":"deposit","account":1,"asset":"USDT","amount":"1","source":"a","client_seq":{n},"ack":true}}"#
+        )
+    };
+    let mut server = Server::start(&flags);
+    let mut client = server.connect();
+    assert_eq!(client.ask(&acked(USDT))["seq"], 1);
+    let (mut answered, mut sent) = (0, 0);
+    for round in 0..4 {
+        // Sends ahead of the answers, and is killed with some under way.
+        let mut client = server.connect();
+        for n in answered + 1..=answered + 300 {
+            client.send(&line(n));
+            sent = sent.max(n);
+        }
+        for n in answered + 1..=answered + 100 + round * 30 {
+            let answer = client.hear();
+            assert_eq!((&answer["ev"], &answer["client_seq"]), (&json!("ok"), &json!(n)));
+        }
+        answered += 100 + round * 30;
+        server.child.kill().unwrap(); // SIGKILL
+        server.child.wait().unwrap();
+        server = Server::start(&flags);
+    }
+    let mut client = server.connect();
+    let first = client.ask(&line(1));
+    assert_eq!(first["seq"], 2, "the first answer: {first}");
+    let balance = |client: &mut Client| -> u64 {
+        let answer = client.ask(r#"{"op":"get","what":"account","account":1}"#);
+        answer["balances"]["USDT"].as_str().unwrap().parse().unwrap()
+    };
+    let found = balance(&mut client);
+    assert!((answered..=sent).contains(&found), "{found} of {answered} answered and {sent} sent");
+    for n in answered + 1..=sent {
+        assert_eq!(client.ask(&line(n))["ev"], "ok");
+    }
+    assert_eq!(balance(&mut client), sent, "nothing lost, nothing twice");
+    assert!(server.stop().success());
+}
+
+#[test]
+fn metrics_and_health_are_shown_and_bad_requests_told() {
+    let server = Server::start(&["--metrics", "127.0.0.1:0"]);
+    let mut client = server.connect();
+    client.send(USDT);
+    for account in 1..=5 {
+        client.ask(&deposit(account));
+    }
+    client.send(r#"{"op":"fund_deposit","fund":"USDT","amount":"12.5"}"#);
+    client.ask("nonsense");
+    assert_eq!(server.metric("terrace_lines_total{op=\"deposit\",outcome=\"ok\"}"), Some(5.0));
+    assert_eq!(server.metric("terrace_lines_total{op=\"other\",outcome=\"malformed\"}"), Some(1.0));
+    assert_eq!(server.metric("terrace_answer_seconds_count"), Some(8.0));
+    assert_eq!(server.metric("terrace_connections{kind=\"lines\"}"), Some(1.0));
+    server.until("the fund", |server| server.metric("terrace_fund_balance{fund=\"USDT\"}") == Some(12.5));
+    assert_eq!(server.get("/health"), ("HTTP/1.1 200 OK".to_owned(), "ok\n".to_owned()));
+    assert!(server.get("/nothing").0.contains(" 404 "));
+    assert!(server.request(b"nonsense\r\n\r\n").0.contains(" 400 "));
+    assert!(server.request(&vec![b'x'; 9_000]).0.contains(" 400 "));
+    assert!(server.request(b"POST /metrics HTTP/1.1\r\n\r\n").0.contains(" 405 "));
+    assert_eq!(client.ask(&deposit(6))["ev"], "ok");
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_silent_feed_is_told_to_the_kernel_which_holds_the_instrument_in() {
+    let journal = TempDir::new().unwrap();
+    let journal = journal.path().to_str().unwrap();
+    let flags =
+        ["--metrics", "127.0.0.1:0", "--journal", journal, "--silent-after", "200", "--on", "silent_feed=cancel_only"];
+    let server = Server::start(&flags);
+    let mut client = server.connect();
+    client.send(&[USDT, BTC, r#"{"op":"mark","symbol":"BTC","price":"50000"}"#].join("\n"));
+    client.ask(&deposit(1));
+    server.until("silence", |server| server.get("/health").1.starts_with("silent_feed BTC for "));
+    let order = r#"{"op":"order","account":1,"order":1,"symbol":"BTC","side":"buy","qty":"0.001","price":"50000"}"#;
+    let began = Instant::now();
+    while client.ask(r#"{"op":"get","what":"health"}"#)["states"][0]["mode"] != "cancel_only" {
+        assert!(began.elapsed() < PATIENCE);
+    }
+    assert_eq!(client.ask(order)["code"], "halted");
+    drop(client);
+    assert!(server.stop().success());
+    let printed = Command::new(env!("CARGO_BIN_EXE_terrace")).args(["journal", "print", journal]).output().unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert!(
+        printed.contains(r#""state":"silent_feed","symbol":"BTC","active":true,"mode":"cancel_only""#),
+        "{printed}"
+    );
+    // After a restart it is silent until a price comes.
+    let server = Server::start(&flags);
+    let mut client = server.connect();
+    assert_eq!(client.ask(order)["code"], "halted");
+    let until = Instant::now() + PATIENCE;
+    loop {
+        client.send(r#"{"op":"mark","symbol":"BTC","price":"50000"}"#);
+        if client.ask(r#"{"op":"get","what":"health"}"#)["states"].is_null() {
+            break;
+        }
+        assert!(Instant::now() < until);
+    }
+    server.until("health", |server| server.get("/health").1 == "ok\n");
+    assert!(server.stop().success());
+}
