@@ -444,6 +444,31 @@ typedef enum terrace_mode_word terrace_mode_word;
 typedef uint32_t terrace_mode_word;
 #endif // __STDC_VERSION__ >= 202311L
 
+// What may be wrong around the kernel.
+enum terrace_health_state
+#if __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // __STDC_VERSION__ >= 202311L
+ {
+  // An input takes too long.
+  TERRACE_HEALTH_STATE_STALLED_WORKER = 0,
+  // No price of an instrument has come for too long.
+  TERRACE_HEALTH_STATE_SILENT_FEED = 1,
+  // The venue does not answer.
+  TERRACE_HEALTH_STATE_SILENT_VENUE = 2,
+  // What waits to be carried out is near its bound.
+  TERRACE_HEALTH_STATE_QUEUE_NEAR_FULL = 3,
+  // The journal does not keep up.
+  TERRACE_HEALTH_STATE_SLOW_JOURNAL = 4,
+  // The standby does not keep up.
+  TERRACE_HEALTH_STATE_STANDBY_BEHIND = 5,
+};
+#if __STDC_VERSION__ >= 202311L
+typedef enum terrace_health_state terrace_health_state;
+#else
+typedef uint32_t terrace_health_state;
+#endif // __STDC_VERSION__ >= 202311L
+
 // What a mode is of, and what its id is.
 enum terrace_scope
 #if __STDC_VERSION__ >= 202311L
@@ -752,6 +777,20 @@ typedef struct terrace_airlock_release {
   uint32_t accept;
 } terrace_airlock_release;
 
+// Something is wrong around the kernel, or well again.
+typedef struct terrace_health {
+  // The instrument's, or 0.
+  uint64_t id;
+  // A `terrace_scope`: of an instrument, or of everything.
+  uint32_t scope;
+  // A `terrace_health_state`.
+  uint32_t state;
+  // 1: it is so; 0: it is no more.
+  uint32_t active;
+  // A `terrace_mode_word`, which holds as long as it is so; normal where it is no more.
+  uint32_t mode;
+} terrace_health;
+
 // Everything of fixed size that changes state. Quantities are in lots, prices in ticks, amounts in quanta, all positive
 // and below 2^62 unless stated. Every number is checked; what does not fit is refused.
 enum terrace_action_Tag
@@ -807,6 +846,8 @@ enum terrace_action_Tag
   TERRACE_ACTION_MARK_FROM,
   // What the airlock of an instrument holds is let through, or dropped.
   TERRACE_ACTION_AIRLOCK_RELEASE,
+  // Something is wrong around the kernel, or well again.
+  TERRACE_ACTION_HEALTH,
   // The input time moves on to this, in nanoseconds since the epoch.
   TERRACE_ACTION_TIME,
 };
@@ -890,6 +931,9 @@ typedef struct terrace_action {
     };
     struct {
       struct terrace_airlock_release airlock_release;
+    };
+    struct {
+      struct terrace_health health;
     };
     struct {
       uint64_t time;
@@ -1275,6 +1319,8 @@ enum terrace_happening_Tag
   TERRACE_HAPPENING_AIRLOCK_HELD,
   // A hold of the airlock ended.
   TERRACE_HAPPENING_AIRLOCK_ENDED,
+  // Something was found wrong around the kernel, or well again.
+  TERRACE_HAPPENING_HEALTH_SET,
 };
 #if __STDC_VERSION__ >= 202311L
 typedef enum terrace_happening_Tag terrace_happening_Tag;
@@ -1371,6 +1417,9 @@ typedef struct terrace_happening {
     };
     struct {
       struct terrace_airlock_ended airlock_ended;
+    };
+    struct {
+      struct terrace_health health_set;
     };
   };
 } terrace_happening;
