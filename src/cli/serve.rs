@@ -110,7 +110,7 @@ struct WatchArgs {
     #[arg(long, value_name = "MS", default_value_t = 5000)]
     unanswered_after: u64,
 
-    /// `slow_journal`: what is to be kept waits for so long.
+    /// `slow_journal`: an answer waits for the journal for so long.
     #[arg(long, value_name = "MS", default_value_t = 1000)]
     unkept_after: u64,
 

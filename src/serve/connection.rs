@@ -94,13 +94,16 @@ fn read(input: Stream, hall: &Hall, connection: Connection, max_line: usize) {
         let mut text = Vec::new();
         let read = read_line(&mut input, &mut text, max_line);
         let since_ns = hall.now_ns();
-        match read {
+        let goes_on = match read {
             Ok(Read::Line) => {
                 let told = Told::of(&text);
-                hall.push(connection, Item::Line { text, told, since_ns });
+                hall.push(connection, Item::Line { text, told, since_ns })
             }
             Ok(Read::TooLong) => hall.push(connection, Item::TooLong { since_ns }),
-            Ok(Read::End) | Err(_) => break, // whoever went away has sent nothing more either
+            Ok(Read::End) | Err(_) => false, // whoever went away has sent nothing more either
+        };
+        if !goes_on {
+            break;
         }
     }
     hall.push(connection, Item::End);

@@ -107,8 +107,8 @@ impl Hall {
         self.room.notify_all();
     }
 
-    /// Puts in what came from a connection, as soon as there is room.
-    pub(super) fn push(&self, connection: Connection, item: Item) {
+    /// Puts in what came from a connection, as soon as there is room; whether more is to be read.
+    pub(super) fn push(&self, connection: Connection, item: Item) -> bool {
         let bytes = if let Item::Line { text, .. } = &item { text.len() } else { 0 };
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         while !inner.lanes.has_room(connection, bytes) {
@@ -124,8 +124,10 @@ impl Hall {
             }
         }
         inner.lanes.push(connection, item);
+        let goes_on = !inner.stopping;
         drop(inner);
         self.work.notify_one();
+        goes_on
     }
 
     /// What is next, if anything waits.

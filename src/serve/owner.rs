@@ -33,6 +33,8 @@ const AWAITED: usize = 4096;
 struct Held {
     /// It may be told when the journal keeps this frame.
     frame: u64,
+    /// When it began to wait.
+    at_ns: u64,
     connection: Option<Connection>,
     text: String,
     since_ns: Option<u64>,
@@ -210,8 +212,9 @@ impl<'a, S: Served> Owner<'a, S> {
     ) {
         self.held_bytes += text.len();
         let frame = self.session.appended();
-        self.held.push_back(Held { frame, connection, text, since_ns, happened, ends });
-        self.pulse.note_unkept(self.session.behind() > 0, self.hall.now_ns());
+        let at_ns = self.hall.now_ns();
+        self.held.push_back(Held { frame, at_ns, connection, text, since_ns, happened, ends });
+        self.pulse.set_unkept(self.held.front().map(|held| held.at_ns));
     }
 
     /// Waits for the journal, and tells everything.
@@ -220,7 +223,6 @@ impl<'a, S: Served> Owner<'a, S> {
             return Err(Stopped);
         }
         self.tell();
-        self.pulse.note_unkept(false, 0);
         Ok(())
     }
 
@@ -231,6 +233,7 @@ impl<'a, S: Served> Owner<'a, S> {
             self.held_bytes -= held.text.len();
             self.deliver(held);
         }
+        self.pulse.set_unkept(self.held.front().map(|held| held.at_ns));
     }
 
     fn deliver(&self, held: Held) {
@@ -292,7 +295,6 @@ impl<'a, S: Served> Owner<'a, S> {
         self.refreshed_ns = Some(now_ns);
         let Some((funds, locked, awaited)) = self.session.ask(look) else { return };
         let behind = self.session.behind();
-        self.pulse.note_unkept(behind > 0, now_ns);
         self.board(|board| {
             board.funds = funds;
             board.locked = locked;

@@ -1,4 +1,4 @@
-//! What one thread sees of another: since when the owner carries a line out, since when frames wait to be kept, and the board.
+//! What one thread sees of another: since when the owner carries a line out, since when an answer waits for the journal, and the board.
 
 use super::board::Board;
 use std::sync::PoisonError;
@@ -40,13 +40,9 @@ impl Pulse {
         known(&self.carrying_out_since_ns)
     }
 
-    /// Whether frames wait to be kept, as of now.
-    pub(super) fn note_unkept(&self, any: bool, now_ns: u64) {
-        if !any {
-            self.unkept_since_ns.store(NEVER, Ordering::Relaxed);
-        } else if known(&self.unkept_since_ns).is_none() {
-            self.unkept_since_ns.store(now_ns, Ordering::Relaxed);
-        }
+    /// Since when the oldest answer waits for the journal; none: none does.
+    pub(super) fn set_unkept(&self, since_ns: Option<u64>) {
+        self.unkept_since_ns.store(since_ns.unwrap_or(NEVER), Ordering::Relaxed);
     }
 
     pub(super) fn unkept_since_ns(&self) -> Option<u64> {

@@ -14,7 +14,7 @@ pub struct WatchSettings {
     pub feed_after_ns: Option<u64>,
     /// A pool waits for the same answer of the venue for so long.
     pub venue_after_ns: Option<u64>,
-    /// Frames wait to be kept for so long.
+    /// An answer waits for the journal for so long.
     pub journal_after_ns: Option<u64>,
     /// A connection's lines fill so much of their bound, in percent. It ends at half of that.
     pub queue_percent: Option<u64>,
@@ -70,7 +70,7 @@ pub(super) struct Observation {
     /// The answers of the venue that are waited for, each by a number that stands for it.
     pub(super) awaited: Vec<u64>,
     pub(super) fullest_percent: u64,
-    /// Since when frames wait to be kept.
+    /// Since when an answer waits for the journal.
     pub(super) unkept_since_ns: Option<u64>,
     /// How many places the standby is behind; none: there is none, or it has not been heard of.
     pub(super) standby_behind: Option<u64>,
