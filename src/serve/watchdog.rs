@@ -165,10 +165,13 @@ impl Watchdog {
             if last_ns.is_some() {
                 self.unheard.remove(symbol);
             }
-            let silent = lasts(Some(last_ns.unwrap_or(began_ns)), self.settings.feed_after_ns);
-            if silent || (self.unheard.contains(symbol) && self.settings.feed_after_ns.is_some()) {
+            if lasts(Some(last_ns.unwrap_or(began_ns)), self.settings.feed_after_ns) {
                 ill.insert((HealthState::SilentFeed, Some(symbol.clone())));
             }
+        }
+        if self.settings.feed_after_ns.is_some() {
+            // Also those of instruments that nobody has named yet.
+            ill.extend(self.unheard.iter().map(|symbol| (HealthState::SilentFeed, Some(symbol.clone()))));
         }
         ill
     }
@@ -275,7 +278,8 @@ mod tests {
         let ill = [(HealthState::SilentFeed, Some("A".to_owned())), (HealthState::SlowJournal, None)];
         let mut dog = Watchdog::new(watchdog().settings, ill);
         let feed = |now_ns, last| Observation { feeds: vec![("A".to_owned(), last)], ..at(now_ns) };
-        assert_eq!(look(&mut dog, &feed(0, None)), ["-slow_journal"]);
+        assert_eq!(look(&mut dog, &at(0)), ["-slow_journal"], "before the instruments are known");
+        assert_eq!(look(&mut dog, &feed(1, None)), NOTHING);
         assert_eq!(look(&mut dog, &feed(5, None)), NOTHING, "it was not heard since");
         assert_eq!(look(&mut dog, &feed(6, Some(6))), ["-silent_feed A"]);
     }
