@@ -114,7 +114,7 @@ pub(super) const CODE_WORDS: [&std::ffi::CStr; 25] = [
 ];
 
 /// What can cause a liquidation beside marks and fills, by number.
-pub(super) const OPS: [&std::ffi::CStr; 32] = [
+pub(super) const OPS: [&std::ffi::CStr; 33] = [
     c"last",
     c"order",
     c"cancel",

@@ -156,9 +156,9 @@ pub fn serve<S: Served>(session: S, settings: &Settings, begun: impl FnOnce(&Bou
         let listener = Listener::bind(address).map_err(failed)?;
         let at = listener.address().map_err(failed)?;
         if hear {
-            bound.events = Some(at)
+            bound.events = Some(at);
         } else {
-            bound.listen.push(at)
+            bound.listen.push(at);
         }
         listeners.push((listener, hear));
     }

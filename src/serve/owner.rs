@@ -97,17 +97,15 @@ impl<'a, S: Served> Owner<'a, S> {
             }
             self.beat()?;
             self.refresh();
-            match self.hall.take() {
-                Some(taken) => self.carry_out(taken)?,
-                None => {
-                    self.settle()?;
-                    if self.hall.is_over() {
-                        return Ok(());
-                    }
-                    self.hall.wait(self.rest());
-                    continue;
+            let Some(taken) = self.hall.take() else {
+                self.settle()?;
+                if self.hall.is_over() {
+                    return Ok(());
                 }
-            }
+                self.hall.wait(self.rest());
+                continue;
+            };
+            self.carry_out(taken)?;
             self.tell();
             if self.held_bytes >= HELD.0 || self.held.len() >= HELD.1 {
                 self.settle()?;
@@ -128,7 +126,7 @@ impl<'a, S: Served> Owner<'a, S> {
         match item {
             Item::Line { told, since_ns, .. } if overdue => {
                 let reason = format!("the line waited longer than {} ns", self.settings.lanes.busy_after_ns);
-                self.refuse(told.op, Rejection { code: Code::Busy, reason, seq: None }, &mut text)?;
+                self.refuse(told.op, &Rejection { code: Code::Busy, reason, seq: None }, &mut text)?;
                 since = Some(since_ns);
             }
             Item::Line { text: line, told, since_ns } => {
@@ -145,7 +143,7 @@ impl<'a, S: Served> Owner<'a, S> {
             }
             Item::TooLong { since_ns } => {
                 let reason = format!("the line is longer than {} bytes", self.settings.max_line);
-                self.refuse("other", Rejection { code: Code::Malformed, reason, seq: None }, &mut text)?;
+                self.refuse("other", &Rejection { code: Code::Malformed, reason, seq: None }, &mut text)?;
                 since = Some(since_ns);
             }
             Item::End => ends = true,
@@ -173,7 +171,7 @@ impl<'a, S: Served> Owner<'a, S> {
     }
 
     /// Refuses a line without the kernel.
-    fn refuse(&mut self, op: &'static str, rejection: Rejection, out: &mut String) -> Result<(), Stopped> {
+    fn refuse(&mut self, op: &'static str, rejection: &Rejection, out: &mut String) -> Result<(), Stopped> {
         let seq = self.session.count_line().ok_or(Stopped)?;
         rejection.line(seq, out);
         self.board(|board| {

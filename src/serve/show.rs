@@ -40,9 +40,9 @@ pub(super) fn prometheus(board: &Board) -> String {
         events.sample(&[("event", event)], count);
     }
     times(board, out);
-    let mut lanes = Family::new(out, "terrace_lane_lines", "gauge", "Lines that wait, by lane.");
+    let mut waiting = Family::new(out, "terrace_lane_lines", "gauge", "Lines that wait, by lane.");
     for (lane, depth) in &board.lanes {
-        lanes.sample(&[("lane", lane)], depth);
+        waiting.sample(&[("lane", lane)], depth);
     }
     let conflated = "Ticks left out for others that stand for them.";
     Family::new(out, "terrace_conflated_ticks_total", "counter", conflated).sample(&[], board.conflated);

@@ -66,6 +66,6 @@ impl Write for Counted<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.log.as_mut().map_or(Ok(()), |log| log.flush())
+        self.log.as_mut().map_or(Ok(()), Write::flush)
     }
 }

@@ -132,9 +132,9 @@ struct Head<'a> {
 impl Told {
     /// What a line is, without its end. What cannot be read goes with the requests: the session says what is wrong with it.
     pub(super) fn of(line: &[u8]) -> Self {
-        let Some((op, lane, refusable)) = op_of(line) else { return Self::unknown() };
-        let mut told = Self { op, lane, refusable, symbol: None, tick: None };
-        if lane == Lane::Ticks {
+        let Some((op, class, refusable)) = op_of(line) else { return Self::unknown() };
+        let mut told = Self { op, lane: class, refusable, symbol: None, tick: None };
+        if class == Lane::Ticks {
             told.read_tick(line);
         }
         told
@@ -158,7 +158,7 @@ impl Told {
             }
             None => {
                 self.symbol =
-                    serde_json::from_slice::<Head>(line).ok().and_then(|head| head.symbol).map(Cow::into_owned)
+                    serde_json::from_slice::<Head>(line).ok().and_then(|head| head.symbol).map(Cow::into_owned);
             }
         }
     }
