@@ -118,7 +118,7 @@ struct WatchArgs {
     #[arg(long, value_name = "PERCENT", default_value_t = 80)]
     full_at: u64,
 
-    /// What a state switches on while it holds, such as silent_feed=cancel_only; may be given several times.
+    /// What a state switches on while it holds, such as `silent_feed=cancel_only`; may be given several times.
     #[arg(long = "on", value_name = "STATE=MODE", value_parser = switch)]
     switches: Vec<(HealthState, Mode)>,
 }

@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// The directory of the journal.
     directory: PathBuf,
 
-    /// Take over when the process that writes the journal has ended, or at a line {"op":"take_over"}, also from one that only hangs;
+    /// Take over when the process that writes the journal has ended, or at a line `{"op":"take_over"}`, also from one that only hangs;
     /// from then on carry out lines as `exec --journal` does.
     #[arg(long)]
     takes_over: bool,
