@@ -117,7 +117,7 @@ impl Writer {
                 source,
             })?;
         }
-        if let Some(Segment { file, .. }) = Segment::list(&disk, directory)?.pop() {
+        if let Some(Segment { file, .. }) = Segment::list(&disk, directory)?.into_iter().next() {
             return Err(JournalError::Exists { file });
         }
         let term = Term::claim(&disk, directory)?;
