@@ -136,10 +136,10 @@ fn the_program_counts_what_it_simulated() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("report.json");
     let file = file.to_str().expect("a path in UTF-8");
-    let (code, said, errors) = terrace(&["--seeds", "5..7", "--steps", "800", "--json", file]);
+    let (code, said, errors) = terrace(&["--seeds", "5..9", "--steps", "800", "--json", file]);
     assert_eq!((code, errors.as_str()), (Some(0), ""), "{said}");
     let report: Value = serde_json::from_str(&std::fs::read_to_string(file).expect("a report")).expect("JSON");
-    assert_eq!((&report["seeds"], &report["steps"]), (&2.into(), &1_600.into()));
+    assert_eq!((&report["seeds"], &report["steps"]), (&4.into(), &3_200.into()));
     assert_eq!((&report["lost"], &report["violations"]), (&0.into(), &Value::Array(Vec::new())));
     for name in ["lines", "events", "crashes", "failovers", "acknowledged", "repeated"] {
         assert!(report[name].as_u64().expect(name) > 0, "{name}: {report}");

@@ -80,7 +80,7 @@ impl Simulation<'_> {
         self.go_on_with(taken)?;
         if let Some((_, last)) = &mut self.stalled {
             *last = found;
-            self.agenda.after(self.draws.faults.below(4_000_000), Act::Wake);
+            self.agenda.after(self.draws.faults.below(4_000_000), Act::Wake(self.life));
         }
         self.begin_life();
         Ok(())
@@ -89,6 +89,7 @@ impl Simulation<'_> {
     /// There is no standby any more, and the machine may have stopped: the process is started again.
     fn restart(&mut self) {
         self.leave_disk();
+        self.note_forced();
         if self.disk.has_crashed() {
             self.past.machine_stopped = true;
             self.disk = self.disk.restarted(self.draws.faults.roll());
@@ -103,8 +104,9 @@ impl Simulation<'_> {
     /// # Errors
     ///
     /// It tells what the one that took over does not have, or does not find out that there is one.
-    pub(super) fn wake(&mut self) -> Result<(), String> {
-        let Some((mut process, found)) = self.stalled.take() else { return Ok(()) };
+    pub(super) fn wake(&mut self, life: u64) -> Result<(), String> {
+        let stalled = self.stalled.take_if(|_| life == self.life);
+        let Some((mut process, found)) = stalled else { return Ok(()) };
         let mut told = told_beyond(&mut process, found);
         for _ in 0..=self.draws.faults.below(4) {
             process.line("{\"op\":\"get\",\"what\":\"totals\"}".to_owned(), None);

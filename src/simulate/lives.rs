@@ -42,8 +42,7 @@ impl Simulation<'_> {
             return self.fail_over(process, end);
         }
         self.leave_disk();
-        let forced = |file: PathBuf| Some((file.clone(), self.disk.forced_bytes(&file)?));
-        self.past.forced = segments(&self.disk).into_iter().filter_map(forced).collect();
+        self.note_forced();
         self.past.machine_stopped = end == End::Machine;
         match end {
             End::Orderly if !process.has_failed() => {
@@ -67,6 +66,12 @@ impl Simulation<'_> {
         self.report.crashes += u64::from(end != End::Orderly);
         self.agenda.after(1_000_000 + self.draws.faults.below(9_000_000), Act::Start);
         Ok(())
+    }
+
+    /// Notes how much of each file the disk has been made to keep.
+    pub(super) fn note_forced(&mut self) {
+        let forced = |file: PathBuf| Some((file.clone(), self.disk.forced_bytes(&file)?));
+        self.past.forced = segments(&self.disk).into_iter().filter_map(forced).collect();
     }
 
     /// The next life begins, unless its disk fails at once.
@@ -145,8 +150,7 @@ impl Simulation<'_> {
             }
             Err(error) if self.fate.has_faults() => {
                 let stops = self.disk.has_crashed() || self.draws.faults.chance(50);
-                let forced = |file: PathBuf| Some((file.clone(), self.disk.forced_bytes(&file)?));
-                self.past.forced = segments(&self.disk).into_iter().filter_map(forced).collect();
+                self.note_forced();
                 self.past.machine_stopped = stops;
                 self.leave_disk();
                 if stops {

@@ -43,8 +43,8 @@ pub(super) enum Act {
     Follow,
     /// The standby takes over.
     TakeOver,
-    /// A process that was stalled goes on.
-    Wake,
+    /// A process that was stalled goes on, if nobody has taken over again since.
+    Wake(u64),
 }
 
 /// Streams of draws.
@@ -189,7 +189,7 @@ impl<'a> Simulation<'a> {
             Act::Start => return self.start(),
             Act::Follow => return self.follow(),
             Act::TakeOver => return self.take_over(),
-            Act::Wake => return self.wake(),
+            Act::Wake(life) => return self.wake(life),
         }
         Ok(())
     }
