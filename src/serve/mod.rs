@@ -8,11 +8,11 @@
 //! ```
 //!
 //! - One thread owns the session and carries lines out one by one; it never reads, writes or waits for a connection.
-//! - [`lanes`] say who is next, [`conflate`] which ticks are left of those that wait: both without I/O or clock.
+//! - `lanes` say who is next, `conflate` which ticks are left of those that wait: both without I/O or clock.
 //! - Everything is bounded: the lines that wait of a connection, the answers that it has not read, connections, lines, requests.
 //! - A connection that sends more than is carried out is read no further; one that does not read its answers sends nothing more that
 //!   is carried out, and after a while is cut off. Nobody else notices.
-//! - [`watchdog`] turns what is observed into named states, which the kernel gets as commands: so they are in the journal, and a replay
+//! - `watchdog` turns what is observed into named states, which the kernel gets as commands: so they are in the journal, and a replay
 //!   needs no clock.
 
 mod address;
