@@ -46,6 +46,7 @@ pub use restore::ExportError;
 pub use session::Session;
 #[cfg(feature = "journal")]
 pub use snapshots::{Made, Snapshots};
+#[cfg(feature = "journal")]
 pub use standby::{Progress, Standby};
 pub use tier_tables::{TierTables, TierTablesError};
 
