@@ -293,7 +293,11 @@ fn a_state_is_restored_at_the_right_moment_or_not_at_all() {
     );
     one(&[begin, r#"{"op":"restore","part":"market","stat":[]}"#], "malformed: restore: unknown field `stat`");
     one(&[r#"{"op":"restore","part":"market","state":[]}"#], "bad_value: restore: the part \"begin\" comes first");
-    one(&[&begin.replace("\"version\":1", "\"version\":99")], "bad_value: restore: version 99 is not known here, 1 is");
+    let version = terrace::journal::SNAPSHOT_VERSION;
+    one(
+        &[&begin.replace(&format!("\"version\":{version}"), "\"version\":99")],
+        &format!("bad_value: restore: version 99 is not known here, {version} is"),
+    );
     one(&[&begin.replace("\"rules\":1", "\"rules\":2")], "bad_value: restore: rules 2 is not known here, 1 is");
     one(&[&begin.replace("\"hash\":\"", "\"hash\":\"x")], "malformed: restore: hash must be 16 hexadecimal digits");
     one(&[r#"{"op":"restore","part":}"#], "malformed: restore: expected value");
