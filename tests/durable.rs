@@ -3,6 +3,10 @@
 
 mod exec_scripts;
 
+#[path = "script/dice.rs"]
+mod dice;
+
+use dice::Dice;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -243,19 +247,6 @@ fn one_process_writes_at_a_time() {
     drop(input);
     assert!(first.wait().unwrap().success());
     succeed(exec("\n", home.path(), &[]));
-}
-
-/// `SplitMix64`.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % bound
-    }
 }
 
 /// The `n`-th line of a source that pays in, trades and sets marks; every fourth is a payment of 1.

@@ -2,10 +2,11 @@
 //! leaves the session empty.
 
 mod exec_scripts;
+mod program;
 
+use program::{succeed, terrace};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 use tempfile::TempDir;
 use terrace::journal::{Durability, JournalSettings, SimulatedDisk, SnapshotFile};
 use terrace::protocol::{DurableSession, Followed, Imported, Opened, Session, Snapshot, TierTables};
@@ -304,15 +305,6 @@ fn a_state_is_restored_at_the_right_moment_or_not_at_all() {
     let mut session = restore(&good.replace("}\n", "}\n\n"), 0).unwrap();
     assert!(feed(&mut session, begin).unwrap_err().1.starts_with("bad_value: restore: a state is restored before"));
     assert!(!session.is_restored() && !session.kernel().market().assets.is_empty());
-}
-
-fn terrace(root: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_terrace")).args(arguments).current_dir(root).output().unwrap()
-}
-
-fn succeed(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 /// The program: out of a journal, into a script of `exec`, and into another journal.

@@ -1,6 +1,10 @@
 //! Real processes: a standby takes over from a primary that is killed at random moments under load, or only stopped; nothing that was
 //! acknowledged is lost, nothing is done twice, and who was stopped finds that it is fenced.
 
+#[path = "script/dice.rs"]
+mod dice;
+
+use dice::Dice;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -134,19 +138,6 @@ fn check_end(primary: Process, payments: usize, directory: &Path) {
     let mut verify = Command::new(env!("CARGO_BIN_EXE_terrace"));
     let verified = verify.args(["journal", "verify"]).arg(directory).output().expect("the program starts");
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
-}
-
-/// `SplitMix64`.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % bound
-    }
 }
 
 /// The primary is killed at any moment under load, again and again, and its standby goes on each time. `TERRACE_KILLS` asks for more; how long it takes

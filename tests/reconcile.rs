@@ -1,13 +1,13 @@
 //! Reconciliation: ledgers that agree, and each way in which one may not; digests by range; what is not a ledger is refused with its line.
 
 mod exec_scripts;
+mod program;
 
+use program::{succeed, terrace};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
 use tempfile::TempDir;
 use terrace::protocol::Session;
 use terrace::protocol::reconcile::{
@@ -498,15 +498,6 @@ fn ranges_without_accounts_have_the_digest_of_nothing() {
     let found = digests(session.kernel().overview(), cut, false);
     assert_eq!(found.iter().map(|range| range.rows).collect::<Vec<_>>(), [0, 3, 3, 6]);
     assert_eq!(found.iter().map(|range| range.accounts).collect::<Vec<_>>(), [0, 1, 1, 2]);
-}
-
-fn terrace(root: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_terrace")).args(arguments).current_dir(root).output().unwrap()
-}
-
-fn succeed(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 /// The program, from the journal of a primary to the commands that are sent to it.
