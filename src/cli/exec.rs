@@ -1,15 +1,14 @@
 //! `terrace exec`: a script through the real kernel.
 
-use super::threads::{DriverArg, ThreadArgs};
-use super::{MAX_LINE, StrategyArg};
+use super::MAX_LINE;
+use super::session::SessionArgs;
+use super::threads::DriverArg;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use terrace::engine::{Engine, EngineSettings};
-use terrace::journal::{Durability, JournalSettings, RealDisk, WriteLock};
-use terrace::presets::Preset;
-use terrace::protocol::{DurableSession, Made, Opened, Rejection, Session, Snapshots, TierTables};
+use terrace::journal::RealDisk;
+use terrace::protocol::{DurableSession, Made, Rejection, Session, Snapshots, TierTables};
 use terrace::{Driver, Kernel, Recorder, Settings};
 
 #[derive(Debug, clap::Args)]
@@ -17,36 +16,8 @@ pub(super) struct Args {
     /// The script, JSON Lines; `-` is standard input.
     file: PathBuf,
 
-    /// Number of shards; it never shows in the output.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    shards: u32,
-
-    /// How breaches are found; it never shows in the output.
-    #[arg(long, value_enum, default_value_t)]
-    strategy: StrategyArg,
-
-    /// Who runs the kernel; it never shows in the output.
-    #[arg(long, value_enum, default_value_t = DriverArg::Inline)]
-    driver: DriverArg,
-
     #[command(flatten)]
-    threads: ThreadArgs,
-
-    /// Rules of a venue that the script's instruments follow; `terrace presets` tells of them.
-    #[arg(long, value_name = "NAME", value_parser = super::presets::named)]
-    preset: Option<&'static Preset>,
-
-    /// Margin tables for instruments that bring none, by symbol: Binance's leverage brackets or ccxt's tiers, JSON.
-    #[arg(long, value_name = "FILE")]
-    tiers: Vec<PathBuf>,
-
-    /// Keep every line in a journal in this directory, and go on from it if there is one.
-    #[arg(long, value_name = "DIR")]
-    journal: Option<PathBuf>,
-
-    /// When the journal is forced to the disk: `none`, `async` (in the background) or `sync` (before a line is answered).
-    #[arg(long, value_name = "HOW", requires = "journal", default_value_t = Durability::Sync)]
-    durability: Durability,
+    kernel: SessionArgs,
 
     /// Save the state beside the journal every N places, by a thread that follows it; the two newest snapshots stay.
     #[arg(long, value_name = "N", requires = "journal")]
@@ -58,7 +29,6 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), String> {
-    let settings = Settings { shards: args.shards, strategy: args.strategy.into(), ..Settings::default() };
     let name = args.file.display().to_string();
     let from_stdin = name == "-";
     let input: Box<dyn Read> = if from_stdin {
@@ -67,19 +37,20 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
         Box::new(File::open(&args.file).map_err(|error| format!("cannot open {name}: {error}"))?)
     };
     let dialogue = from_stdin && !io::stdin().is_terminal() || io::stdout().is_terminal();
-    let tables = super::presets::tier_tables(&args.tiers)?;
+    let tables = args.kernel.tables()?;
     let mut output = BufWriter::new(io::stdout());
     let input = BufReader::new(input);
-    if let Some(directory) = &args.journal {
-        return durable(args, directory, settings, tables, (input, &name), &mut output);
+    if let Some(directory) = &args.kernel.journal {
+        return durable(args, directory, tables, (input, &name), &mut output);
     }
-    let done = match args.driver {
+    let kernel = Kernel::new(args.kernel.settings());
+    let done = match args.kernel.driver {
         DriverArg::Inline => {
-            let session = prepare(Session::new(settings), args, tables)?;
+            let session = args.kernel.prepare(Session::over(kernel), tables)?;
             carry_out(session, args.strict, input, &mut output, dialogue)
         }
         DriverArg::Threaded => {
-            let session = prepare(Session::over(start(args, settings)?), args, tables)?;
+            let session = args.kernel.prepare(Session::over(args.kernel.over_threads(kernel, false)?), tables)?;
             carry_out(session, args.strict, input, &mut output, dialogue)
         }
     };
@@ -95,31 +66,6 @@ pub(super) fn ended(done: Result<(), Stop>, name: &str) -> Result<(), String> {
         Err(Stop::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()), // nobody listens any more
         Err(Stop::Write(error)) => Err(format!("cannot write: {error}")),
     }
-}
-
-/// Starts threads over an empty kernel, and says which.
-fn start(args: &Args, settings: Settings) -> Result<Engine, String> {
-    over_threads(args, Kernel::new(settings), false)
-}
-
-/// Starts threads over a kernel; `goes_on`: they keep the record, and count on from it.
-fn over_threads(args: &Args, kernel: Kernel, goes_on: bool) -> Result<Engine, String> {
-    let layout = args.threads.layout(Some(args.shards));
-    let settings = EngineSettings { layout, record: goes_on, goes_on, ..EngineSettings::default() };
-    let engine = Engine::start(kernel, &settings).map_err(|error| error.to_string())?;
-    eprintln!("terrace: {}", engine.shape());
-    Ok(engine)
-}
-
-/// What comes before the script.
-fn prepare<D: Driver>(mut session: Session<D>, args: &Args, tables: TierTables) -> Result<Session<D>, String> {
-    session.use_tier_tables(tables);
-    if let Some(preset) = args.preset {
-        let refused =
-            |rejection: Rejection| format!("preset {}: {}: {}", preset.name, rejection.code, rejection.reason);
-        preset.carry_out(&mut session).map_err(refused)?;
-    }
-    Ok(session)
 }
 
 /// Why a script ended before its end.
@@ -169,26 +115,20 @@ pub(super) type Input = BufReader<Box<dyn Read>>;
 fn durable(
     args: &Args,
     directory: &Path,
-    settings: Settings,
     tables: TierTables,
     (input, name): (Input, &str),
     output: &mut impl Write,
 ) -> Result<(), String> {
-    let _lock = WriteLock::take(directory).map_err(|error| error.to_string())?;
-    let of_journal = JournalSettings { durability: args.durability, ..JournalSettings::default() };
-    let opened = Opened::open(RealDisk, directory, of_journal, Kernel::new(settings), args.preset);
-    let opened = opened.map_err(|error| error.to_string())?;
-    if let Some(recovery) = opened.recovery() {
-        eprint!("terrace: {}", super::journal::summary(directory, recovery));
-    }
-    let mut snapshots = args.snapshot_every.map(|every| save_by_the_way(directory, settings, every)).transpose()?;
-    let done = match args.driver {
+    let (_lock, opened) = args.kernel.open(directory)?;
+    let mut snapshots =
+        args.snapshot_every.map(|every| save_by_the_way(directory, args.kernel.settings(), every)).transpose()?;
+    let done = match args.kernel.driver {
         DriverArg::Inline => {
             let session = opened.start(tables).map_err(|error| error.to_string())?;
             carry_out_durably(session, args.strict, input, output, &mut snapshots)
         }
         DriverArg::Threaded => {
-            let opened = opened.place(|kernel| over_threads(args, kernel, true))?;
+            let opened = opened.place(|kernel| args.kernel.over_threads(kernel, true))?;
             let session = opened.start(tables).map_err(|error| error.to_string())?;
             carry_out_durably(session, args.strict, input, output, &mut snapshots)
         }

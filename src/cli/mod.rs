@@ -7,6 +7,7 @@ mod presets;
 mod reconcile;
 mod replay;
 mod serve;
+mod session;
 mod simulate;
 mod standby;
 mod state;

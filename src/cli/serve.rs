@@ -1,18 +1,14 @@
 //! `terrace serve`: a session over sockets.
 
-use super::StrategyArg;
-use super::threads::{DriverArg, ThreadArgs};
+use super::session::SessionArgs;
+use super::threads::DriverArg;
 use std::io::Read;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
+use terrace::Kernel;
 use terrace::controls::{HealthState, Mode};
-use terrace::engine::{Engine, EngineSettings};
-use terrace::journal::{Durability, JournalSettings, RealDisk, WriteLock};
-use terrace::presets::Preset;
-use terrace::protocol::{Opened, Session};
+use terrace::protocol::Session;
 use terrace::serve::{Address, Bound, Handle, LaneSettings, Served, Settings as ServeSettings, WatchSettings};
-use terrace::{Kernel, Settings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -63,36 +59,8 @@ pub(super) struct Args {
     #[command(flatten)]
     watch: WatchArgs,
 
-    /// Number of shards; it never shows in the output.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    shards: u32,
-
-    /// How breaches are found; it never shows in the output.
-    #[arg(long, value_enum, default_value_t)]
-    strategy: StrategyArg,
-
-    /// Who runs the kernel; it never shows in the output.
-    #[arg(long, value_enum, default_value_t = DriverArg::Inline)]
-    driver: DriverArg,
-
     #[command(flatten)]
-    threads: ThreadArgs,
-
-    /// Rules of a venue that instruments follow; `terrace presets` tells of them.
-    #[arg(long, value_name = "NAME", value_parser = super::presets::named)]
-    preset: Option<&'static Preset>,
-
-    /// Margin tables for instruments that bring none, by symbol: Binance's leverage brackets or ccxt's tiers, JSON.
-    #[arg(long, value_name = "FILE")]
-    tiers: Vec<PathBuf>,
-
-    /// Keep every line in a journal in this directory, and go on from it if there is one.
-    #[arg(long, value_name = "DIR")]
-    journal: Option<PathBuf>,
-
-    /// When the journal is forced to the disk: `none`, `async` (in the background) or `sync` (before a line is answered).
-    #[arg(long, value_name = "HOW", requires = "journal", default_value_t = Durability::Sync)]
-    durability: Durability,
+    kernel: SessionArgs,
 }
 
 /// When something is not as it should be. 0 watches for nothing.
@@ -174,51 +142,23 @@ impl Args {
             heartbeat: self.heartbeat.map(Duration::from_millis),
         }
     }
-
-    /// Puts a kernel on threads; `goes_on`: they keep the record, and count on from it.
-    fn over_threads(&self, kernel: Kernel, goes_on: bool) -> Result<Engine, String> {
-        let layout = self.threads.layout(Some(self.shards));
-        let settings = EngineSettings { layout, record: goes_on, goes_on, ..EngineSettings::default() };
-        let engine = Engine::start(kernel, &settings).map_err(|error| error.to_string())?;
-        eprintln!("terrace: {}", engine.shape());
-        Ok(engine)
-    }
 }
 
 pub(super) fn run(args: &Args) -> Result<(), String> {
-    let settings = Settings { shards: args.shards, strategy: args.strategy.into(), ..Settings::default() };
-    let kernel = Kernel::new(settings);
-    match (&args.journal, args.driver) {
-        (None, DriverArg::Inline) => serve(without_journal(Session::over(kernel), args)?, args),
-        (None, DriverArg::Threaded) => {
-            serve(without_journal(Session::over(args.over_threads(kernel, false)?), args)?, args)
-        }
-        (Some(directory), driver) => with_journal(kernel, driver, directory, args),
-    }
-}
-
-fn without_journal<D: terrace::Driver>(mut session: Session<D>, args: &Args) -> Result<Session<D>, String> {
-    session.use_tier_tables(super::presets::tier_tables(&args.tiers)?);
-    if let Some(preset) = args.preset {
-        let carried = preset.carry_out(&mut session);
-        carried.map_err(|refused| format!("preset {}: {}: {}", preset.name, refused.code, refused.reason))?;
-    }
-    Ok(session)
-}
-
-fn with_journal(kernel: Kernel, driver: DriverArg, directory: &Path, args: &Args) -> Result<(), String> {
-    let tables = super::presets::tier_tables(&args.tiers)?;
-    let _lock = WriteLock::take(directory).map_err(|error| error.to_string())?;
-    let of_journal = JournalSettings { durability: args.durability, ..JournalSettings::default() };
-    let opened = Opened::open(RealDisk, directory, of_journal, kernel, args.preset);
-    let opened = opened.map_err(|error| error.to_string())?;
-    if let Some(recovery) = opened.recovery() {
-        eprint!("terrace: {}", super::journal::summary(directory, recovery));
-    }
-    match driver {
+    let of = &args.kernel;
+    let tables = of.tables()?;
+    let Some(directory) = &of.journal else {
+        let kernel = Kernel::new(of.settings());
+        return match of.driver {
+            DriverArg::Inline => serve(of.prepare(Session::over(kernel), tables)?, args),
+            DriverArg::Threaded => serve(of.prepare(Session::over(of.over_threads(kernel, false)?), tables)?, args),
+        };
+    };
+    let (_lock, opened) = of.open(directory)?;
+    match of.driver {
         DriverArg::Inline => serve(opened.start(tables).map_err(|error| error.to_string())?, args),
         DriverArg::Threaded => {
-            let opened = opened.place(|kernel| args.over_threads(kernel, true))?;
+            let opened = opened.place(|kernel| of.over_threads(kernel, true))?;
             serve(opened.start(tables).map_err(|error| error.to_string())?, args)
         }
     }
