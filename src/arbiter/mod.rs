@@ -55,9 +55,12 @@ pub(crate) struct Arbiter {
     gains: Vec<i128>,
     /// By instrument; each has one fund.
     inventory: Vec<Inventory>,
-    /// How many instruments have inventory: none, and a tick has no business here.
+    /// The instruments that have inventory, in any order: none, and a tick has no business here.
     #[cfg_attr(feature = "journal", serde(skip))]
-    held: usize,
+    held: Vec<InstrumentId>,
+    /// Until when ticks of instruments without inventory have no business here either; none: to be found.
+    #[cfg_attr(feature = "journal", serde(skip))]
+    quiet_until_ns: Option<u64>,
     pub(crate) ledger: Ledger,
     /// Whether the last try to deleverage inventory reached nobody, and nothing has changed since that could matter.
     #[cfg_attr(feature = "journal", serde(skip))]
@@ -122,6 +125,7 @@ impl Arbiter {
 
     pub(crate) fn add_instrument(&mut self) {
         self.inventory.push(Inventory::default());
+        self.held.reserve(self.inventory.len() - self.held.len());
         self.queues.add_instrument();
         self.to_settle.push([0; 2]);
         self.ledger.add_instrument();
@@ -141,12 +145,10 @@ impl Arbiter {
     /// Whether a decision at this input would have anything to do with inventory: to unwind, or, where accounts or marks
     /// changed, to deleverage.
     pub(crate) fn has_business(&self, market: &Market, changed: bool, input: u64, now_ns: u64) -> bool {
-        let business = |index: usize| {
-            let (id, held) = (InstrumentId(index as u32), self.inventory[index].position.quantity != 0);
+        self.held.iter().any(|&id| {
             let fund = market.instrument(id).spec.fund;
-            held && (self.may_unwind(market, id, input, now_ns) || changed && self.must_shed(market, fund))
-        };
-        self.held > 0 && (0..self.inventory.len()).any(business)
+            self.may_unwind(market, id, input, now_ns) || changed && self.must_shed(market, fund)
+        })
     }
 
     /// Something changed that can make an attempt worth while that was not: an account, a mark, a fund.
@@ -154,10 +156,37 @@ impl Arbiter {
         self.exhausted = false;
     }
 
-    /// Whether a mark that moves has no business here: nothing is held, and no fund is watched.
+    /// Whether marks can move without business here: no fund is watched, and none that holds anything sheds or unwinds it at once.
     #[inline]
-    pub(crate) fn is_calm(&self) -> bool {
-        self.held == 0 && !self.watched && self.turned.is_empty() && !self.ledger.interest_due
+    pub(crate) fn is_calm(&mut self, market: &Market) -> bool {
+        let calm = !self.watched && self.turned.is_empty() && !self.ledger.interest_due;
+        if calm && !self.held.is_empty() && self.quiet_until_ns.is_none() {
+            self.quiet_until_ns = Some(self.find_quiet_until(market));
+        }
+        calm
+    }
+
+    #[cold]
+    fn find_quiet_until(&self, market: &Market) -> u64 {
+        let of = |&id: &InstrumentId| {
+            let sheds = self.must_shed(market, market.instrument(id).spec.fund);
+            if sheds { 0 } else { self.unwinds_from(market, id).unwrap_or(u64::MAX) }
+        };
+        self.held.iter().map(of).min().unwrap_or(u64::MAX)
+    }
+
+    /// Where it is calm, whether a mark of an instrument that moves at this time has no business here.
+    #[inline]
+    pub(crate) fn is_quiet_at(&self, instrument: InstrumentId, now_ns: u64) -> bool {
+        self.held.is_empty()
+            || self.inventory[instrument.index()].position.quantity == 0
+                && self.quiet_until_ns.is_some_and(|until_ns| now_ns < until_ns)
+    }
+
+    /// Something happened, or may have: what ticks meet here is to be found anew.
+    #[inline]
+    pub(crate) fn stir(&mut self) {
+        self.quiet_until_ns = None;
     }
 
     /// A fund's balance, in quanta.
@@ -173,7 +202,7 @@ impl Arbiter {
     /// Whether any fund holds inventory.
     #[inline]
     pub(crate) fn holds_inventory(&self) -> bool {
-        self.held > 0
+        !self.held.is_empty()
     }
 
     /// `balance + Σ uPnL(inventory)`, in quanta.
@@ -261,6 +290,7 @@ impl Arbiter {
     pub(crate) fn credit(&mut self, fund: FundId, delta: i128, reason: FundReason, events: &mut Events) {
         if delta != 0 {
             self.exhausted = false;
+            self.stir();
             self.note_stale(fund);
             let balance = &mut self.balances[fund.index()];
             *balance += delta;
@@ -298,12 +328,18 @@ impl Arbiter {
     /// Changes an inventory position, and with it what follows from its size.
     fn change_inventory<T>(&mut self, market: &Market, index: usize, change: impl FnOnce(&mut Position) -> T) -> T {
         self.exhausted = false;
+        self.stir();
         self.note_stale(market.instruments[index].spec.fund);
         let inventory = &mut self.inventory[index];
         let before = inventory.position.quantity;
         let result = change(&mut inventory.position);
         let after = inventory.position.quantity;
-        self.held = self.held + usize::from(after != 0) - usize::from(before != 0);
+        let id = InstrumentId(index as u32);
+        match (before != 0, after != 0) {
+            (false, true) => self.held.push(id),
+            (true, false) => self.held.retain(|&held| held != id),
+            _ => {}
+        }
         self.ledger.long_lots[index] += after.max(0) - before.max(0);
         inventory.unwinding.inventory_changed(after);
         self.recount(market, index);

@@ -53,7 +53,9 @@ impl Arbiter {
     fn rebuild(&mut self, market: &Market) {
         self.gains = vec![0; market.funds.len()];
         self.turned.reserve(market.funds.len());
-        self.held = self.inventory.iter().filter(|inventory| inventory.position.quantity != 0).count();
+        self.held = Vec::with_capacity(self.inventory.len());
+        let held = |index: &usize| self.inventory[*index].position.quantity != 0;
+        self.held.extend((0..self.inventory.len()).filter(held).map(|index| InstrumentId(index as u32)));
         self.watched = self.watches.iter().any(Option::is_some) || self.losses.iter().any(Option::is_some);
         self.queues = Queues::default();
         for index in 0..self.inventory.len() {

@@ -118,7 +118,7 @@ impl Arbiter {
     #[inline]
     pub(crate) fn on_mark(&mut self, market: &Market, instrument: InstrumentId) {
         self.exhausted = false;
-        if self.held == 0 {
+        if self.held.is_empty() {
             return; // what is taken over later is stale then
         }
         let inventory = &mut self.inventory[instrument.index()];
@@ -178,13 +178,19 @@ impl Arbiter {
 
     /// Whether inventory of an instrument has an order to send at this input.
     pub(crate) fn may_unwind(&self, market: &Market, id: InstrumentId, input: u64, now_ns: u64) -> bool {
+        self.inventory[id.index()].unwinding.last_input != input
+            && self.unwinds_from(market, id).is_some_and(|from_ns| now_ns >= from_ns)
+    }
+
+    /// From when on, in nanoseconds, inventory of an instrument has an order to send as things stand; none: not yet.
+    pub(super) fn unwinds_from(&self, market: &Market, id: InstrumentId) -> Option<u64> {
         let instrument = market.instrument(id);
         let inventory = &self.inventory[id.index()];
         let state = &inventory.unwinding;
         let interval_ns = market.fund(instrument.spec.fund).unwind_interval_ns;
-        let early = state.last_ns.is_some_and(|last| now_ns - last < interval_ns);
         let idle = inventory.position.quantity == 0 || state.order.is_some();
-        !idle && instrument.lives() && state.stale && state.last_input != input && !early
+        let ready = !idle && instrument.lives() && state.stale;
+        ready.then(|| state.last_ns.map_or(0, |last_ns| last_ns.saturating_add(interval_ns)))
     }
 
     /// The venue will fill no more of the order.

@@ -76,6 +76,8 @@ pub struct WorldSettings {
     pub distance_percent: u64,
     /// Where liquidation orders go.
     pub venue: VenueMode,
+    /// Accounts that a settlement books at a time, at least 1: a tick waits for so many.
+    pub chunk: u32,
     /// Shards of the kernel.
     pub shards: u32,
     /// How the kernel finds breaches. No event depends on it.
@@ -92,6 +94,7 @@ impl Default for WorldSettings {
             fund_ppm: 1_000_000,
             distance_percent: 100,
             venue: VenueMode::Mark,
+            chunk: 16,
             shards: 1,
             strategy: Strategy::default(),
         }
@@ -194,6 +197,9 @@ pub(super) fn check(settings: &WorldSettings) -> Result<(), BenchError> {
     }
     if settings.distance_percent > MAX_DISTANCE_PERCENT {
         return setting(format!("{}% distance: expected at most {MAX_DISTANCE_PERCENT}%", settings.distance_percent));
+    }
+    if settings.chunk == 0 {
+        return setting("0 accounts a piece of a settlement: expected at least 1".into());
     }
     if settings.shards == 0 {
         return setting("0 shards: expected at least 1".into());
@@ -436,7 +442,7 @@ fn declare_all(kernel: &mut Kernel, settings: &WorldSettings) -> Result<Vec<Pric
             let (digits, scale) = (random.between(100_000, 1_000_000), random.between(3, 9));
             (format!("C{number:04}USDT"), Decimal::new(i128::from(digits), scale as u32))
         };
-        let terms = Terms::default();
+        let terms = Terms { chunk: Some(settings.chunk), ..Terms::default() };
         let contract =
             declare(kernel, &symbol, price, terms).map_err(|error| BenchError::Setting(error.to_string()))?;
         let tick = kernel.market().instrument(contract.id).spec.tick;

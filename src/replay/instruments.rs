@@ -125,6 +125,8 @@ pub(crate) struct Terms {
     pub(crate) inverse: bool,
     /// Whether the kernel computes its mark.
     pub(crate) computed_mark: bool,
+    /// Accounts that a settlement books at a time; none: the default.
+    pub(crate) chunk: Option<u32>,
 }
 
 /// A contract that was declared.
@@ -197,7 +199,7 @@ pub(crate) fn declare(
         adl: AdlPolicy::default(),
         fund: kernel.market().asset(settle).fund,
         prices: if terms.computed_mark { computed_prices() } else { PriceRules::default() },
-        funding: FundingRules::default(),
+        funding: terms.chunk.map_or_else(FundingRules::default, |chunk| FundingRules { chunk }),
         controls: crate::controls::Controls::default(),
     };
     Ok(Contract { id: kernel.declare_instrument(None, spec).map_err(refused)?, face })
@@ -263,7 +265,7 @@ mod tests {
 
     fn grids(symbol: &str, price: &str, inverse: bool) -> Result<(String, String, Unit), ReplayError> {
         let mut kernel = Kernel::new(Settings::default());
-        let terms = Terms { inverse, computed_mark: false };
+        let terms = Terms { inverse, ..Terms::default() };
         let contract = declare(&mut kernel, symbol, price.parse().unwrap(), terms)?;
         assert_eq!(contract.face.is_some(), inverse);
         let spec = &kernel.market().instrument(contract.id).spec;
@@ -304,7 +306,7 @@ mod tests {
     #[test]
     fn each_contract_settles_in_its_own_coin() {
         let mut kernel = Kernel::new(Settings::default());
-        let terms = |inverse| Terms { inverse, computed_mark: false };
+        let terms = |inverse| Terms { inverse, ..Terms::default() };
         for (symbol, price, inverse) in [
             ("ETHUSDT", "2059.1", false),
             ("BTCUSDT", "87232", true),

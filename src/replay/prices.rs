@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn coins_are_counted_in_contracts_at_the_price_of_their_level() {
         let mut kernel = crate::Kernel::new(crate::Settings::default());
-        let terms = crate::replay::instruments::Terms { inverse: true, computed_mark: false };
+        let terms = crate::replay::instruments::Terms { inverse: true, ..Default::default() };
         crate::replay::instruments::declare(&mut kernel, "BTCUSDT", read("87232"), terms).unwrap();
         let contract = Box::new(kernel.market().instruments[0].clone());
         let (tick, quantum) = (contract.spec.tick, Grid::decimals(8));

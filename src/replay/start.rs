@@ -93,7 +93,8 @@ fn generate(
     for (symbol, first) in survey.symbols {
         let unseen = || ReplayError::Setting(format!("{symbol}: expected at least one tick, found none"));
         let first = first.ok_or_else(unseen)?;
-        let terms = Terms { inverse: inverse.contains(&symbol), computed_mark: settings.computed_marks };
+        let terms =
+            Terms { inverse: inverse.contains(&symbol), computed_mark: settings.computed_marks, ..Terms::default() };
         let contract = instruments::declare(&mut kernel, &symbol, level(&first), terms)?;
         listings.push(Listing { start: starting_price(&kernel, contract.id, &first)?, face: contract.face });
         names.push(symbol);

@@ -44,6 +44,7 @@ impl Rounds {
             self.walk_rounds(shards);
         }
         self.arbiter.end_decision();
+        self.arbiter.stir();
         self.market.seen_ns = self.now_ns;
     }
 

@@ -419,6 +419,7 @@ impl Rounds {
     /// The input is accepted: it counts, and its time is the present one.
     pub(crate) fn accept(&mut self, ts_ns: Option<u64>, cause: Cause) {
         self.inputs += 1;
+        self.arbiter.stir();
         self.now_ns = ts_ns.unwrap_or(self.now_ns);
         self.cause = cause;
         self.pace.freed = true;
