@@ -11,7 +11,9 @@ use script::{BUILT, Features, Writer};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::fs;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::thread;
 use terrace::protocol::Session;
 use terrace::{Settings, Strategy as Finding};
 
@@ -164,13 +166,17 @@ fn left_out() -> String {
     std::env::var("TERRACE_WITHOUT").unwrap_or_default()
 }
 
-/// What the scripts are drawn from: the same in every run, so that a run tells of the code and not of luck;
+/// So many threads draw a part of the scripts each.
+const PARTS: u32 = 2;
+
+/// What the scripts of a part are drawn from: the same in every run, so that a run tells of the code and not of luck;
 /// `TERRACE_SEED` asks for others, as `scripts/soak` does.
-fn rng() -> TestRng {
+fn rng(part: u32) -> TestRng {
     let seed: u64 = std::env::var("TERRACE_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     println!("TERRACE_SEED={seed}");
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..12].copy_from_slice(&part.to_le_bytes());
     TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
 }
 
@@ -278,9 +284,27 @@ fn play(settings: &[(u32, Finding)], features: Features, world: u64, choices: &[
 
 /// Plays as many random scripts, which must lead to everything that is expected of them.
 fn play_all(settings: &[(u32, Finding)], features: Features, cases: u32) {
+    let parts: Vec<(u64, Coverage)> = thread::scope(|scope| {
+        let play = |part| play_part(settings, features, (part, cases.div_ceil(PARTS)));
+        let parts: Vec<_> = (0..PARTS).map(|part| scope.spawn(move || play(part))).collect();
+        parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    let (mut checks, mut seen) = (0, Coverage::default());
+    for (part_checks, part_seen) in parts {
+        checks += part_checks;
+        seen.add(part_seen);
+    }
+    println!("{cases} scripts, {checks} pool checks by the reference");
+    if cases >= ENOUGH {
+        seen.demand(EXPECTED);
+    }
+}
+
+/// Plays the scripts of a part; how many pools the reference checked, and what happened.
+fn play_part(settings: &[(u32, Finding)], features: Features, (part, cases): (u32, u32)) -> (u64, Coverage) {
     let (checks, seen) = (Cell::new(0u64), RefCell::new(Coverage::default()));
     let config = Config { cases, max_shrink_iters: shrinking(), failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, rng());
+    let mut runner = TestRunner::new_with_rng(config, rng(part));
     let script = (any::<u64>().no_shrink(), prop::collection::vec(any::<u64>().no_shrink(), 20..140));
     let outcome = runner.run(&script, |(world, choices)| {
         let bench = play(settings, features, world, &choices)?;
@@ -291,10 +315,7 @@ fn play_all(settings: &[(u32, Finding)], features: Features, cases: u32) {
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
-    println!("{cases} scripts, {} pool checks by the reference", checks.get());
-    if cases >= ENOUGH {
-        seen.into_inner().demand(EXPECTED);
-    }
+    (checks.get(), seen.into_inner())
 }
 
 #[test]
