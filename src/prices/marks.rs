@@ -161,6 +161,26 @@ mod tests {
 
     const STEPS: i64 = 100_000_000;
 
+    /// Or a long time without an input would be sampled to its end.
+    #[test]
+    fn a_smoothed_basis_comes_to_rest_at_a_sample_that_stays() {
+        for (ema_ns, steps) in [(0, 1), (1, 1), (2, 1), (4, 100), (200, 5_000), (20_000, 500_000)] {
+            let rules = MarkRules { ema_ns, sample_every_ns: 2, ..MarkRules::new(MarkRule::EmaBasis) };
+            for (from, to) in [(0, 1), (1, 0), (-(1 << 60), 1 << 60), (1 << 60, -(1 << 60)), (7, 7)] {
+                let mut ema = smoothed(None, from, rules.smoothing());
+                for _ in 0..steps {
+                    ema = smoothed(Some(ema), to, rules.smoothing());
+                }
+                assert_eq!(smoothed(Some(ema), to, rules.smoothing()), ema, "{from} to {to} over {ema_ns} ns");
+                let sample = i128::from(to) << 63;
+                assert!(
+                    (0..=i128::from(rules.smoothing())).contains(&(sample - ema.to_bits())),
+                    "{from} to {to} over {ema_ns} ns"
+                );
+            }
+        }
+    }
+
     fn basis(index: i64) -> Basis {
         Basis { index: index * STEPS, tick: STEPS / 10, window: None, last: None, ema: None, rate_ppb: 0 }
     }

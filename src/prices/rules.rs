@@ -120,7 +120,7 @@ pub struct MarkRules {
     pub samples: u32,
     /// Time between two samples of the basis; at least 1.
     pub sample_every_ns: u64,
-    /// Time over which the basis is smoothed.
+    /// Time over which the basis is smoothed; shorter than that between two samples: it is the last sample.
     pub ema_ns: u64,
     /// How far from the index the smoothed basis may lead, in parts per billion of it; at most half.
     pub band_ppb: u64,
@@ -149,9 +149,10 @@ impl MarkRules {
         self.rule != MarkRule::External
     }
 
-    /// `ema / sample_every`, rounded down: what `N` is in `2 / (N + 1)`.
+    /// `ema / sample_every`, rounded down, and at least 1: what `N` is in `2 / (N + 1)`. By less than 1 every sample would be overshot,
+    /// and none ever arrived at.
     pub(crate) fn smoothing(&self) -> u64 {
-        self.ema_ns / self.sample_every_ns.max(1)
+        (self.ema_ns / self.sample_every_ns.max(1)).max(1)
     }
 }
 

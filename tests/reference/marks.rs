@@ -285,13 +285,15 @@ impl Pricing {
         }
         let surplus = self.window.len().saturating_sub(self.mark_rules.samples as usize);
         self.window.drain(..surplus);
-        self.sample_ema(&basis, count);
+        if self.mark_rules.rule == Rule::EmaBasis {
+            self.sample_ema(&basis, count); // of no other rule is the number of samples bounded
+        }
     }
 
-    /// `e += floor((x − e) · 2 / (N + 1))`, `N = floor(ema / sample_every)`; the first is x.
+    /// `e += floor((x − e) · 2 / (N + 1))`, `N = max(1, floor(ema / sample_every))`; the first is x.
     fn sample_ema(&mut self, twice_basis: &Int, count: u64) {
         let x: Int = twice_basis << 63;
-        let n = self.mark_rules.ema / self.mark_rules.sample_every;
+        let n = (self.mark_rules.ema / self.mark_rules.sample_every).max(1);
         for _ in 0..count {
             let next = match &self.ema {
                 None => x.clone(),
