@@ -156,16 +156,29 @@ impl Arbiter {
         self.exhausted = false;
     }
 
-    /// Whether marks can move without business here: no fund is watched, and none that holds anything sheds or unwinds it at once.
+    /// Whether marks can move without business here: no fund is watched.
     #[inline]
-    pub(crate) fn is_calm(&mut self, market: &Market) -> bool {
-        let calm = !self.watched && self.turned.is_empty() && !self.ledger.interest_due;
-        if calm && !self.held.is_empty() && self.quiet_until_ns.is_none() {
-            self.quiet_until_ns = Some(self.find_quiet_until(market));
-        }
-        calm
+    pub(crate) fn is_calm(&self) -> bool {
+        !self.watched && self.turned.is_empty() && !self.ledger.interest_due
     }
 
+    /// Where it is calm, whether a mark of an instrument that moves at this time has no business here.
+    #[inline]
+    pub(crate) fn lets_pass(&mut self, market: &Market, instrument: InstrumentId, now_ns: u64) -> bool {
+        self.held.is_empty() || self.is_no_matter_of_inventory(market, instrument, now_ns)
+    }
+
+    #[inline(never)]
+    fn is_no_matter_of_inventory(&mut self, market: &Market, instrument: InstrumentId, now_ns: u64) -> bool {
+        if self.inventory[instrument.index()].position.quantity != 0 {
+            return false;
+        }
+        let until_ns = self.quiet_until_ns.unwrap_or_else(|| self.find_quiet_until(market));
+        self.quiet_until_ns = Some(until_ns);
+        now_ns < until_ns
+    }
+
+    /// Until when no fund sheds or unwinds anything as long as nothing moves but marks of instruments without inventory.
     #[cold]
     fn find_quiet_until(&self, market: &Market) -> u64 {
         let of = |&id: &InstrumentId| {
@@ -173,14 +186,6 @@ impl Arbiter {
             if sheds { 0 } else { self.unwinds_from(market, id).unwrap_or(u64::MAX) }
         };
         self.held.iter().map(of).min().unwrap_or(u64::MAX)
-    }
-
-    /// Where it is calm, whether a mark of an instrument that moves at this time has no business here.
-    #[inline]
-    pub(crate) fn is_quiet_at(&self, instrument: InstrumentId, now_ns: u64) -> bool {
-        self.held.is_empty()
-            || self.inventory[instrument.index()].position.quantity == 0
-                && self.quiet_until_ns.is_some_and(|until_ns| now_ns < until_ns)
     }
 
     /// Something happened, or may have: what ticks meet here is to be found anew.

@@ -118,9 +118,13 @@ impl Arbiter {
     #[inline]
     pub(crate) fn on_mark(&mut self, market: &Market, instrument: InstrumentId) {
         self.exhausted = false;
-        if self.held.is_empty() {
-            return; // what is taken over later is stale then
-        }
+        if !self.held.is_empty() {
+            self.on_mark_beside_inventory(market, instrument);
+        } // what is taken over later is stale then
+    }
+
+    #[inline(never)]
+    fn on_mark_beside_inventory(&mut self, market: &Market, instrument: InstrumentId) {
         let inventory = &mut self.inventory[instrument.index()];
         inventory.unwinding.stale = true;
         if inventory.position.quantity != 0 {

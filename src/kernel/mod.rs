@@ -31,7 +31,7 @@ use crate::command::{Command, OffGrid, OrderName};
 use crate::engine::{Decision, Depth, Entry, hash_of};
 use crate::event::{Cause, Event};
 use crate::jobs::Part;
-use crate::market::{Instrument, InstrumentId, Market};
+use crate::market::{InstrumentId, Market};
 use crate::number::Price;
 use crate::refusal::Refusal;
 use crate::rounds::{Rounds, VenueAnswer};
@@ -316,16 +316,15 @@ impl Kernel {
         let Some((id, price)) = command.given_mark().filter(|&(_, price)| price > 0 && !off_grid.any()) else {
             return false;
         };
-        let Self { rounds, shards, record, .. } = self;
-        let quiet = rounds.market.instruments.get(id.index()).is_some_and(Instrument::is_plain)
-            && shards.iter().all(|shard| shard.is_quiet_at(id, price))
-            && record.is_none()
+        let Self { rounds, shards, .. } = self;
+        let Some(instrument) = rounds.market.instruments.get(id.index()).filter(|instrument| instrument.is_plain())
+        else {
+            return false;
+        };
+        let quiet = shards.iter().all(|shard| shard.is_quiet_at(id, price))
+            && self.record.is_none()
             && rounds.is_calm()
-            && rounds
-                .market
-                .instrument(id)
-                .admitted_value(sequencer::open_interest(shards, &rounds.arbiter, id).max(1), price)
-                .is_some()
+            && instrument.admitted_value(sequencer::open_interest(shards, &rounds.arbiter, id).max(1), price).is_some()
             && rounds.take_quiet_mark(id, price, ts_ns);
         if quiet {
             for shard in shards.iter_mut() {
