@@ -264,6 +264,11 @@ impl TierTable {
     #[must_use]
     pub fn initial_margin(&self, notional: i128, leverage: u32) -> i128 {
         let leverage = leverage.min(self.max_leverage(self.tier(notional)));
+        if let Some(scaled) =
+            u64::try_from(notional).ok().and_then(|notional| notional.checked_mul(LEVERAGE_ONE.into()))
+        {
+            return i128::from(scaled.div_ceil(leverage.into())); // the same in 64 bits
+        }
         div_ceil(notional * i128::from(LEVERAGE_ONE), i128::from(leverage))
     }
 }

@@ -52,6 +52,22 @@ impl Server {
         Self { child, input, lines, events, metrics }
     }
 
+    /// A replay, which serves nothing but its metrics.
+    fn replay(flags: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_terrace"))
+            .args(["replay", "--metrics", "127.0.0.1:0"])
+            .args(flags)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let told = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let address = told
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.split_once("metrics at http://")?.1.strip_suffix("/metrics")?.to_owned()));
+        Self { child, input: None, lines: String::new(), events: None, metrics: address }
+    }
+
     fn connect(&self) -> Client {
         Client::new(TcpStream::connect(&self.lines).expect("it listens"))
     }
@@ -438,4 +454,17 @@ fn a_silent_feed_is_told_to_the_kernel_which_holds_the_instrument_in() {
     }
     server.until("health", |server| server.get("/health").1 == "ok\n");
     assert!(server.stop().success());
+}
+
+#[test]
+fn a_replay_shows_its_progress_and_events() {
+    let replay = Server::replay(&["--accounts", "2000", "--driver", "inline", "--speed", "20x"]);
+    let metric = |name: &str| replay.metric(name).unwrap_or(0.0);
+    replay.until("a liquidation", |replay| {
+        replay.metric("terrace_events_total{event=\"liquidation_order\"}").is_some_and(|count| count > 0.0)
+    });
+    let (done, all) = (metric("terrace_replay_rows_total"), metric("terrace_replay_rows"));
+    assert!(0.0 < done && done <= all, "{done} of {all} rows");
+    assert_eq!(replay.get("/metrics").0, "HTTP/1.1 200 OK");
+    assert_eq!(replay.get("/other").0, "HTTP/1.1 404 Not Found");
 }

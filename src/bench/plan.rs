@@ -91,11 +91,13 @@ impl BenchSettings {
         }
     }
 
-    /// How often each strategy runs: where little happens at once, one run shows enough.
+    /// How often each strategy runs that comes to the end: of what takes a second or more one run shows enough.
     fn repeats(&self, workload: Workload) -> usize {
         match (self.extent, workload) {
-            (Extent::Usual | Extent::Full, Workload::Burst | Workload::Gap) => 3,
-            _ => 1,
+            (Extent::Quick, _)
+            | (_, Workload::Crash { .. })
+            | (Extent::Usual, Workload::Calm { .. } | Workload::Mixed { .. }) => 1,
+            _ => 3,
         }
     }
 

@@ -117,20 +117,24 @@ pub fn race(settings: &RaceSettings, progress: &mut dyn FnMut(&str)) -> Result<R
     }
     let mut entries: Vec<Entry> = rivals.iter().map(|&rival| Entry { rival, runs: Vec::new() }).collect();
     let mut stage = Stage { settings, commands: Vec::new(), foresight: None };
-    let starts: Vec<usize> = (0..settings.repeats.max(1)).flat_map(|_| 0..rivals.len()).collect();
     let pair = if settings.world.accounts <= SIDE_BY_SIDE { 2 } else { 1 };
-    for pair in starts.chunks(pair) {
-        let strategy = |at: usize| match rivals[at] {
-            Rival::Strategy(strategy) => strategy,
-            Rival::Clairvoyant => first,
-        };
-        let worlds = build(&settings.world, &pair.iter().map(|&at| strategy(at)).collect::<Vec<_>>())?;
-        for (&at, world) in pair.iter().zip(worlds) {
-            progress(rivals[at].name());
-            let run = stage.run(world, rivals[at])?;
-            let measured_by = entries[0].runs.first().unwrap_or(&run);
-            compare(measured_by, &run, rivals[at])?;
-            entries[at].runs.push(run);
+    for _ in 0..settings.repeats.max(1) {
+        // Whom the budget has cut is shown in proportion, once.
+        let whole = |entry: &Entry| entry.runs.first().is_none_or(|run| run.inputs == stage.commands.len() as u64);
+        let starts: Vec<usize> = (0..rivals.len()).filter(|&at| whole(&entries[at])).collect();
+        for pair in starts.chunks(pair) {
+            let strategy = |at: usize| match rivals[at] {
+                Rival::Strategy(strategy) => strategy,
+                Rival::Clairvoyant => first,
+            };
+            let worlds = build(&settings.world, &pair.iter().map(|&at| strategy(at)).collect::<Vec<_>>())?;
+            for (&at, world) in pair.iter().zip(worlds) {
+                progress(rivals[at].name());
+                let run = stage.run(world, rivals[at])?;
+                let measured_by = entries[0].runs.first().unwrap_or(&run);
+                compare(measured_by, &run, rivals[at])?;
+                entries[at].runs.push(run);
+            }
         }
     }
     for entry in &mut entries {

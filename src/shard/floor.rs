@@ -18,7 +18,7 @@
 
 use super::Shard;
 use super::margin::requirement_at;
-use super::store::{Holding, NONE, OrderBook, leverage_of};
+use super::store::{NONE, OrderBook, leverage_of};
 use crate::command::MarginMode;
 use crate::event::PoolName;
 use crate::market::{AssetId, Instrument, InstrumentId, Market};
@@ -167,7 +167,6 @@ impl Shard {
                 _ => continue,
             };
             let mut at = self.pools[pool as usize].first_holding;
-            self.warm_sums(market, at);
             while let Some(holding) = self.holdings.get(at as usize) {
                 // The legs of a cross pool stand side by side in its list, the long one first.
                 sums = sums.plus(self.worst_of(market, at)?)?;
@@ -180,18 +179,6 @@ impl Shard {
             }
         }
         Some(sums)
-    }
-
-    /// Reads what the sums of holdings from this one on will read, in a loop so short that the loads of many are under way at once.
-    fn warm_sums(&self, market: &Market, mut at: u32) {
-        let mut read = 0;
-        while let Some(&Holding { instrument: id, next, position, .. }) = self.holdings.get(at as usize) {
-            let Instrument { mark, spec, .. } = market.instrument(id);
-            read ^= mark.unwrap_or(0) ^ position.quantity ^ self.ranges.ends[id.index()][0];
-            read ^= spec.tiers.last_cap() as i64 ^ i64::from(spec.controls.limits.oi_im.is_some());
-            at = next;
-        }
-        std::hint::black_box(read);
     }
 
     /// What a holding takes at worst, of cross legs both together. None where that depends on more than marks.
