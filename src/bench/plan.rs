@@ -95,8 +95,8 @@ impl BenchSettings {
     fn repeats(&self, workload: Workload) -> usize {
         match (self.extent, workload) {
             (Extent::Quick, _)
-            | (_, Workload::Crash { .. })
-            | (Extent::Usual, Workload::Calm { .. } | Workload::Mixed { .. }) => 1,
+            | (_, Workload::Calm { .. } | Workload::Crash { .. })
+            | (Extent::Usual, Workload::Mixed { .. }) => 1,
             _ => 3,
         }
     }

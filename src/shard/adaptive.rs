@@ -12,7 +12,7 @@ use crate::number::Price;
 
 /// A storm: a mark crosses more edges than this. Setting their edges anew would cost what sweeping them does for hundreds of
 /// marks.
-const STORM: usize = 512;
+const STORM: usize = 256;
 
 /// Or more than one in so many of the instrument's holders: of few a sweep costs next to nothing.
 const HOLDERS: usize = 8;
@@ -21,7 +21,7 @@ const HOLDERS: usize = 8;
 const CALM: usize = 8;
 
 /// Marks without more until swept pools go back: a multiple of a storm.
-const CALM_MARKS: usize = 1;
+const CALM_MARKS: usize = 4;
 
 /// Pools that go back with a mark: some two microseconds' work.
 const COOLED: usize = 3;
