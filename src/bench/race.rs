@@ -130,7 +130,7 @@ pub fn race(settings: &RaceSettings, progress: &mut dyn FnMut(&str)) -> Result<R
             let worlds = build(&settings.world, &pair.iter().map(|&at| strategy(at)).collect::<Vec<_>>())?;
             for (&at, world) in pair.iter().zip(worlds) {
                 progress(rivals[at].name());
-                let run = stage.run(world, rivals[at])?;
+                let run = stage.run(world, rivals[at], entries[at].runs.is_empty())?;
                 let measured_by = entries[0].runs.first().unwrap_or(&run);
                 compare(measured_by, &run, rivals[at])?;
                 entries[at].runs.push(run);
@@ -161,7 +161,8 @@ struct Stage<'s> {
 }
 
 impl Stage<'_> {
-    fn run(&mut self, world: World, rival: Rival) -> Result<Run, BenchError> {
+    /// `first`: of its runs, which is audited too; that leaves nothing in the caches.
+    fn run(&mut self, world: World, rival: Rival, first: bool) -> Result<Run, BenchError> {
         let World { mut kernel, outline } = world;
         let Self { settings, commands, foresight } = self;
         if commands.is_empty() {
@@ -180,7 +181,7 @@ impl Stage<'_> {
                 Rival::Strategy(Strategy::Sweep | Strategy::Dense) if !notes => settings.budget,
                 _ => Duration::MAX,
             },
-            audit: notes || rival == Rival::Strategy(Strategy::Adaptive),
+            audit: notes || first && rival == Rival::Strategy(Strategy::Adaptive),
             may_refuse: matches!(settings.workload, Workload::Mixed { .. }),
             batches: matches!(settings.workload, Workload::Calm { .. } | Workload::Embedded | Workload::Mixed { .. }),
         };
