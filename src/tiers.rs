@@ -4,7 +4,7 @@
 //! written with a deduction per row), `step` that of OKX and `BitMEX` (the row's rate applies to all of it), `linear` that of
 //! Deribit (the rate rises with the size: [`Slope`]).
 
-use crate::number::{LEVERAGE_ONE, LIMIT, PPB, div_ceil, mul_div_ceil, ppb_ceil};
+use crate::number::{LEVERAGE_ONE, LIMIT, PPB, mul_div_ceil, ppb_ceil};
 use crate::slope::Slope;
 
 /// How a row's rate is applied to the notional.
@@ -264,12 +264,7 @@ impl TierTable {
     #[must_use]
     pub fn initial_margin(&self, notional: i128, leverage: u32) -> i128 {
         let leverage = leverage.min(self.max_leverage(self.tier(notional)));
-        if let Some(scaled) =
-            u64::try_from(notional).ok().and_then(|notional| notional.checked_mul(LEVERAGE_ONE.into()))
-        {
-            return i128::from(scaled.div_ceil(leverage.into())); // the same in 64 bits
-        }
-        div_ceil(notional * i128::from(LEVERAGE_ONE), i128::from(leverage))
+        mul_div_ceil(notional, i128::from(LEVERAGE_ONE), i128::from(leverage))
     }
 }
 

@@ -140,6 +140,7 @@ impl Arbiter {
     /// A decision ends.
     pub(crate) fn end_decision(&mut self) {
         self.deciding_ns = None;
+        self.stir();
     }
 
     /// Whether a decision at this input would have anything to do with inventory: to unwind, or, where accounts or marks

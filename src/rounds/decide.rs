@@ -44,7 +44,6 @@ impl Rounds {
             self.walk_rounds(shards);
         }
         self.arbiter.end_decision();
-        self.arbiter.stir();
         self.market.seen_ns = self.now_ns;
     }
 
