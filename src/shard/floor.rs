@@ -12,13 +12,15 @@
 //! the orders count, `r` is the worst with them less the least without. Profits that are counted only add.
 //!
 //! A cross pool keeps the two sums. Its balance is not in them, so payments move the floor by themselves; a fill, an
-//! order and a cancellation move it by what they change in one holding. All pools' sums are of one *epoch*: a mark that leaves its range
-//! has it set around itself and begins the next, in which each pool that is asked makes its sums anew. An order that
-//! the floor covers is accepted. Every other is decided, and every refusal told, by the exact computation.
+//! order and a cancellation move it by what they change in one holding. Sums are of an *epoch*: a mark that leaves its range
+//! has it set around itself and begins the next. Which range was left for which is remembered for a while, so that the sums of
+//! a pool that is asked later follow by what that changes in the holdings of those instruments; of older ones, and after a change of
+//! rules, they are made anew. An order that the floor covers is accepted. Every other is decided, and every refusal told, by the exact
+//! computation.
 
 use super::Shard;
 use super::margin::requirement_at;
-use super::store::{NONE, OrderBook, leverage_of};
+use super::store::{NONE, OrderBook, Pool, leverage_of};
 use crate::command::MarginMode;
 use crate::event::PoolName;
 use crate::market::{AssetId, Instrument, InstrumentId, Market};
@@ -31,24 +33,58 @@ const RANGE_DIVISOR: Price = 50;
 /// A pool that has no sums.
 pub(super) const NO_EPOCH: u32 = 0;
 
+/// Epochs of which it is remembered what they changed. Looking up so many instruments takes about what two holdings take that
+/// are summed anew.
+const REMEMBERED: usize = 64;
+
+/// Where an instrument's marks may be.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    /// Both inside.
+    ends: [Price; 2],
+    /// The epoch that began with it.
+    since: u32,
+}
+
+/// Before its first mark.
+const EMPTY: Range = Range { ends: [1, 0], since: NO_EPOCH };
+
 /// The ranges of all instruments.
 #[derive(Debug)]
 pub(super) struct Ranges {
     /// From 1.
     epoch: u32,
-    /// By instrument, both ends inside; empty before its first mark.
-    ends: Vec<[Price; 2]>,
+    /// By instrument.
+    ranges: Vec<Range>,
+    /// By epoch, round and round: the range that was left when it began; none: no sums from before it hold.
+    left: [Option<(InstrumentId, Range)>; REMEMBERED],
 }
 
 impl Default for Ranges {
     fn default() -> Self {
-        Self { epoch: NO_EPOCH + 1, ends: Vec::new() }
+        Self { epoch: NO_EPOCH + 1, ranges: Vec::new(), left: [None; REMEMBERED] }
     }
 }
 
 impl Ranges {
     pub(super) fn add_instrument(&mut self) {
-        self.ends.push([1, 0]);
+        self.ranges.push(EMPTY);
+    }
+
+    #[inline]
+    fn ends(&self, id: InstrumentId) -> [Price; 2] {
+        self.ranges[id.index()].ends
+    }
+
+    /// The ranges that sums of an earlier epoch were made with and that were left since, each once; none if some are forgotten.
+    fn left_since(&self, epoch: u32) -> Option<impl Iterator<Item = (InstrumentId, [Price; 2])> + '_> {
+        let slots = move || (epoch + 1..=self.epoch).map(|epoch| self.left[epoch as usize % REMEMBERED]);
+        let remembered = epoch != NO_EPOCH && (self.epoch - epoch) as usize <= REMEMBERED;
+        if !remembered || slots().any(|left| left.is_none()) {
+            return None;
+        }
+        let first = move |&(_, range): &(InstrumentId, Range)| range.since <= epoch;
+        Some(slots().flatten().filter(first).map(|(id, range)| (id, range.ends)))
     }
 }
 
@@ -101,33 +137,46 @@ struct AtEnds {
 }
 
 impl Shard {
-    /// A mark may have changed: a range that it has left is set around it, and no sums hold any more.
+    /// A mark may have changed: a range that it has left is set around it, and sums hold no more without what that changes.
     #[inline]
     pub(super) fn note_range(&mut self, market: &Market, id: InstrumentId) {
-        let [low, high] = self.ranges.ends[id.index()];
+        let [low, high] = self.ranges.ends(id);
         if let Some(mark) = market.instrument(id).mark
             && !(low..=high).contains(&mark)
         {
             let reach = mark / RANGE_DIVISOR;
             let highest = (LIMIT - 1) as Price;
-            self.ranges.ends[id.index()] = [(mark - reach).max(1), mark.saturating_add(reach).min(highest).max(mark)];
+            let ends = [(mark - reach).max(1), mark.saturating_add(reach).min(highest).max(mark)];
             self.bands.reaches.clear(id); // it was within the range that is left
-            self.begin_epoch();
+            let left = self.ranges.ranges[id.index()];
+            let first = left.ends == EMPTY.ends; // until now its positions were valued otherwise
+            self.begin_epoch_with((!first).then_some((id, left)));
+            self.ranges.ranges[id.index()] = Range { ends, since: self.ranges.epoch };
         }
     }
 
     /// The range of an instrument, both ends inside.
     #[inline]
     pub(super) fn range(&self, id: InstrumentId) -> [Price; 2] {
-        self.ranges.ends[id.index()]
+        self.ranges.ends(id)
     }
 
     /// From now on no sums hold that were made before.
     pub(super) fn begin_epoch(&mut self) {
-        self.ranges.epoch = self.ranges.epoch.checked_add(1).unwrap_or_else(|| {
-            self.pools.iter_mut().for_each(|pool| pool.floor_epoch = NO_EPOCH);
-            NO_EPOCH + 1
-        });
+        self.begin_epoch_with(None);
+    }
+
+    fn begin_epoch_with(&mut self, left: Option<(InstrumentId, Range)>) {
+        self.ranges.epoch = self.ranges.epoch.checked_add(1).unwrap_or_else(|| self.begin_epochs_anew());
+        self.ranges.left[self.ranges.epoch as usize % REMEMBERED] = left;
+    }
+
+    /// Epochs are used up.
+    #[cold]
+    fn begin_epochs_anew(&mut self) -> u32 {
+        self.pools.iter_mut().for_each(|pool| pool.floor_epoch = NO_EPOCH);
+        self.ranges.ranges.iter_mut().for_each(|range| range.since = NO_EPOCH);
+        NO_EPOCH + 1
     }
 
     /// The floor of what an account can dispose of by the sums of its cross pool, if they hold.
@@ -144,16 +193,44 @@ impl Shard {
         (pool.floor_epoch == self.ranges.epoch).then_some(sums)
     }
 
-    /// As [`Shard::worst_sums`]; they are made if they do not hold.
+    /// As [`Shard::worst_sums`]; they follow, or are made, if they do not hold.
     #[inline]
     pub(super) fn ensure_sums(&mut self, market: &Market, account: u32, cross: u32) -> Option<Worst> {
         if self.pools[cross as usize].floor_epoch != self.ranges.epoch {
             let PoolName::Cross(asset) = self.pools[cross as usize].name else { return None };
-            let sums = self.sum_worst(market, account, asset)?;
+            let followed = self.follow_ranges(market, cross);
+            let sums = followed.or_else(|| self.sum_worst(market, account, asset))?;
             self.set_sums(market, cross, Some(sums));
         }
         debug_assert!(self.floor_is_sound(market, cross), "a floor above what is available: a kernel bug");
         self.worst_sums(cross)
+    }
+
+    /// What the ranges that were left meanwhile make of the sums of a cross pool. Whatever else changes its holdings drops the
+    /// sums, so those of the instruments that left a range are as they were summed.
+    #[cold]
+    fn follow_ranges(&self, market: &Market, cross: u32) -> Option<Worst> {
+        let Pool { account, name, floor_epoch, floor_unrealised, floor_required, .. } = self.pools[cross as usize];
+        let PoolName::Cross(asset) = name else { return None };
+        let mut sums = Worst { unrealised: floor_unrealised, required: floor_required };
+        for (id, ends) in self.ranges.left_since(floor_epoch)? {
+            if market.instrument(id).spec.settle != asset {
+                continue;
+            }
+            for at in self.legs(account, id) {
+                let [before] = self.worst_with(market, at, ends, [self.order_book(at)]);
+                sums = sums.minus(before?)?.plus(self.worst_of(market, at)?)?;
+                if self.mode(at) == MarginMode::Cross {
+                    break; // both legs are one
+                }
+            }
+        }
+        let anew = || self.sum_worst(market, account, asset);
+        debug_assert!(
+            anew().is_none_or(|anew| anew == sums),
+            "sums that followed are others than those made anew: a kernel bug"
+        );
+        Some(sums)
     }
 
     /// The sums of all that reserves on an account's cross pool.
@@ -184,53 +261,51 @@ impl Shard {
     /// What a holding takes at worst, of cross legs both together. None where that depends on more than marks.
     #[inline]
     fn worst_of(&self, market: &Market, at: u32) -> Option<Worst> {
-        let [worst] = self.worst_with(market, at, [self.order_book(at)]);
+        let ends = self.range(self.holdings[at as usize].instrument);
+        let [worst] = self.worst_with(market, at, ends, [self.order_book(at)]);
         worst
     }
 
-    /// As [`Shard::worst_of`], with each of these books instead of its own.
+    /// As [`Shard::worst_of`], in a range of these ends, with each of these books instead of its own.
     #[inline]
-    fn worst_with<const N: usize>(&self, market: &Market, at: u32, books: [&OrderBook; N]) -> [Option<Worst>; N] {
+    fn worst_with<const N: usize>(
+        &self,
+        market: &Market,
+        at: u32,
+        range: [Price; 2],
+        books: [&OrderBook; N],
+    ) -> [Option<Worst>; N] {
         let holding = &self.holdings[at as usize];
-        let (id, instrument) = (holding.instrument, market.instrument(holding.instrument));
+        let instrument = market.instrument(holding.instrument);
         let margined = (leverage_of(market, holding), self.mode(at));
-        let ends = self.at_ends(instrument, id, &holding.position);
+        let ends = at_ends(instrument, range, &holding.position);
         let Some(ends) = ends.filter(|_| instrument.spec.controls.limits.oi_im.is_none()) else {
             return [None; N]; // open interest
         };
         let worst = books.map(|book| worst_at(instrument, holding.position.quantity, &ends, book, margined));
         match holding.side {
             Some(_) if margined.1 == MarginMode::Cross => {
-                worst.map(|worst| self.with_other_leg(market, at, worst?, margined))
+                worst.map(|worst| self.with_other_leg(market, at, range, (worst?, margined)))
             }
             _ => worst,
         }
     }
 
     #[cold]
-    fn with_other_leg(&self, market: &Market, at: u32, own: Worst, margined: (u32, MarginMode)) -> Option<Worst> {
+    fn with_other_leg(
+        &self,
+        market: &Market,
+        at: u32,
+        range: [Price; 2],
+        (own, margined): (Worst, (u32, MarginMode)),
+    ) -> Option<Worst> {
         let leg = self.other_leg(at)?;
         let holding = &self.holdings[leg as usize];
         let instrument = market.instrument(holding.instrument);
-        let ends = self.at_ends(instrument, holding.instrument, &holding.position)?;
+        let ends = at_ends(instrument, range, &holding.position)?;
         let beside = worst_at(instrument, holding.position.quantity, &ends, self.order_book(leg), margined)?;
         let unrealised = own.unrealised.checked_add(beside.unrealised)?;
         Some(Worst { unrealised, required: own.required.max(beside.required) })
-    }
-
-    #[inline]
-    fn at_ends(&self, instrument: &Instrument, id: InstrumentId, position: &Position) -> Option<AtEnds> {
-        if position.quantity == 0 {
-            return Some(AtEnds::default());
-        }
-        let at = |end: usize| match instrument.mark {
-            Some(_) => instrument.valuation(position.quantity, self.ranges.ends[id.index()][end]),
-            None => position.valuation(instrument),
-        };
-        let [low, high] = [at(0), at(1)];
-        let unrealised = narrow(low.value.min(high.value) - position.cost)?;
-        let [one, other] = [narrow(low.notional)?, narrow(high.notional)?];
-        Some(AtEnds { unrealised, notionals: [one.min(other), one.max(other)] })
     }
 
     /// What an order makes of the sums of a cross pool that hold: with its holding, or one that the account is yet to get, as it
@@ -245,7 +320,7 @@ impl Shard {
     ) -> Option<Worst> {
         let [own, worst] = match holding {
             Some(at) if !self.stands_alone(at) => return None,
-            Some(at) => self.worst_with(market, at, [self.order_book(at), after]),
+            Some(at) => self.worst_with(market, at, self.range(id), [self.order_book(at), after]),
             None => {
                 let instrument = market.instrument(id);
                 let watched = instrument.spec.controls.limits.oi_im.is_some();
@@ -263,10 +338,13 @@ impl Shard {
         sums.left_of(self.pools[cross as usize].collateral)
     }
 
-    /// Takes a holding that is about to change out of the sums of a cross pool; none if they do not hold.
+    /// Takes a holding that is about to change out of the sums of a cross pool; none if they do not hold, or follow.
     #[inline]
     pub(super) fn keep_floor(&self, market: &Market, cross: u32, holding: u32) -> Option<Kept> {
-        let sums = self.worst_sums(cross).filter(|_| self.stands_alone(holding))?;
+        if self.pools[cross as usize].floor_epoch == NO_EPOCH || !self.stands_alone(holding) {
+            return None;
+        }
+        let sums = self.worst_sums(cross).or_else(|| self.follow_ranges(market, cross))?;
         Some(Kept { pool: cross, without: sums.minus(self.worst_of(market, holding)?)? })
     }
 
@@ -329,6 +407,21 @@ impl Shard {
         let account = self.pools[cross as usize].account;
         self.floor(cross).is_none_or(|floor| floor <= self.disposable(market, account, asset).available)
     }
+}
+
+/// A position at the ends of a range. Without a mark it is valued at its cost.
+#[inline]
+fn at_ends(instrument: &Instrument, range: [Price; 2], position: &Position) -> Option<AtEnds> {
+    if position.quantity == 0 {
+        return Some(AtEnds::default());
+    }
+    let [low, high] = range.map(|end| match instrument.mark {
+        Some(_) => instrument.valuation(position.quantity, end),
+        None => position.valuation(instrument),
+    });
+    let unrealised = narrow(low.value.min(high.value) - position.cost)?;
+    let [one, other] = [narrow(low.notional)?, narrow(high.notional)?];
+    Some(AtEnds { unrealised, notionals: [one.min(other), one.max(other)] })
 }
 
 /// What a position at the ends of its range takes with these orders, at a leverage and by its mode.
