@@ -173,7 +173,7 @@ impl Shard {
         holders.push(holding);
         let holders = holders.len();
         if self.finder.sweeps() {
-            self.sweep.reserve(instrument, holders);
+            self.sweep.reserve(instrument, holders / self.finder.swept_part());
             reserve(&mut self.below, holders);
         }
     }

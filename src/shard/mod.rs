@@ -138,7 +138,16 @@ impl Finder {
     fn sweeps(self) -> bool {
         matches!(self, Self::Strategy(Strategy::Sweep | Strategy::Adaptive))
     }
+
+    /// There is room to sweep one in so many pools: what a storm crosses beyond that keeps its edges.
+    #[inline]
+    fn swept_part(self) -> usize {
+        if self == Self::Strategy(Strategy::Adaptive) { SWEPT_PART } else { 1 }
+    }
 }
+
+/// Of what `adaptive` could sweep: more than storms cross at once, and a quarter of the memory.
+const SWEPT_PART: usize = 4;
 
 /// Pools that one input can put in breach before the lists for them grow.
 pub(crate) const BURST: usize = 1 << 16;
@@ -313,7 +322,7 @@ impl Shard {
             exact_orders: 0,
         };
         if shard.finder.sweeps() {
-            shard.sweep = Sweep::with_capacity(capacity.accounts);
+            shard.sweep = Sweep::with_capacity(capacity.accounts.div_ceil(shard.finder.swept_part()));
         }
         shard
     }

@@ -364,7 +364,7 @@ impl Shard {
             level: None,
         });
         if self.finder.sweeps() {
-            self.sweep.reserve_slots(self.pools.len());
+            self.sweep.reserve_slots(self.pools.len().div_ceil(self.finder.swept_part()));
         }
         // So that no tick has to make room for it.
         if self.touched.capacity() < self.pools.len() {

@@ -26,7 +26,7 @@
 //! **Changes.** A payment moves `x`. Whatever changes a position voids the slot: its entries carry an epoch, are out of date
 //! from then on, and go when a mark next passes them. A mark that leaves its column's interval voids all in it.
 
-use super::margin::{Margin, excess_at, rounded_terms};
+use super::margin::{Leg, Margin, excess_at, rounded_terms};
 use super::memory::room;
 use super::store::{NONE, UNCERTIFIED};
 use super::{Finder, Shard, Strategy};
@@ -266,6 +266,16 @@ impl Sweep {
         }
     }
 
+    /// Whether a pool with these positions can enter without making room.
+    fn has_room(&self, legs: &[Leg]) -> bool {
+        let slots = self.slots.capacity().min(self.shifts.capacity()).min(self.free.capacity());
+        let has_two = |leg: &Leg| {
+            let entries = &self.columns[leg.instrument.index()].entries; // both legs of a hedge may be in it
+            entries.len() + 1 < entries.capacity()
+        };
+        self.pools() < slots && legs.iter().all(has_two)
+    }
+
     /// Sets a pool's `x` and its entries, those in `slopes`.
     fn enter(&mut self, slot: u32, x: i64, shift: u8) {
         self.void(slot);
@@ -376,10 +386,14 @@ impl Shard {
         self.pools[pool as usize].slot().is_some_and(of_lines)
     }
 
-    /// A pool that was just evaluated, with the legs that are noted, is swept from now on; false if it cannot be: by the
-    /// strategy `sweep` it can always.
+    /// A pool that was just evaluated, with the legs that are noted, is swept from now on; false if it cannot be, or there is no
+    /// room: by the strategy `sweep` it can always.
     pub(super) fn enter_sweep(&mut self, market: &Market, pool: u32, margin: &Margin) -> bool {
         let always = self.finder == Finder::Strategy(Strategy::Sweep);
+        if !always && !self.sweep.has_room(&self.legs) {
+            self.leave_sweep(pool);
+            return false;
+        }
         let bound = self.draw_lines(market, pool, margin);
         let (x, shift) = match bound {
             Some((x, shift)) if always || x >= 0 => (x.clamp(i64::MIN.into(), i64::MAX.into()) as i64, shift as u8),
