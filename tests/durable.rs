@@ -276,12 +276,30 @@ fn load(n: u64) -> String {
     }
 }
 
+/// Kills of one journal: of a longer one most would come while it is gone through, before anything new is done.
+const KILLS: u64 = 40;
+
 /// The process is killed at any moment under load, again and again, and goes on each time. `TERRACE_KILLS` asks for more.
 #[test]
 fn a_kill_at_any_moment_loses_and_repeats_nothing() {
-    let kills: u64 = std::env::var("TERRACE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(40);
-    let home = TempDir::new().unwrap();
+    let all: u64 = std::env::var("TERRACE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
+    let (mut left, mut acknowledged, mut torn_or_completed) = (all, 0, 0);
     let mut dice = Dice(7);
+    while left > 0 {
+        let kills = left.min(KILLS);
+        let (lines, restarts) = kill_and_go_on(kills, &mut dice);
+        left -= kills;
+        acknowledged += lines;
+        torn_or_completed += restarts;
+    }
+    println!(
+        "{all} kills, {acknowledged} lines acknowledged, {torn_or_completed} restarts over a torn or interrupted end"
+    );
+}
+
+/// So many kills of the processes of one journal; how many lines were acknowledged, and restarts over an end that was torn or interrupted.
+fn kill_and_go_on(kills: u64, dice: &mut Dice) -> (u64, u64) {
+    let home = TempDir::new().unwrap();
     let (mut sent, mut acknowledged) = (0_u64, 0_u64);
     let mut numbers: Vec<u64> = Vec::new(); // of the session, by client_seq
     let mut torn_or_completed = 0;
@@ -339,9 +357,6 @@ fn a_kill_at_any_moment_loses_and_repeats_nothing() {
         assert_eq!(last, status.status.success(), "{said}");
     }
     assert_eq!(acknowledged, sent, "the last process was left alone");
-    println!(
-        "{kills} kills, {acknowledged} lines acknowledged, {torn_or_completed} restarts over a torn or interrupted end"
-    );
     succeed(journal(&["journal", "verify"], home.path()));
     // The same lines without a journal, in one process.
     let script: String = (1..=sent).map(load).collect();
@@ -361,4 +376,5 @@ fn a_kill_at_any_moment_loses_and_repeats_nothing() {
         lines[lines.len() - 2..].iter().map(of).collect()
     };
     assert_eq!(state(&found), state(&plain), "nothing lost, nothing done twice");
+    (acknowledged, torn_or_completed)
 }
