@@ -596,6 +596,20 @@ pub(super) mod tests {
         assert!(checked > 1_000_000);
     }
 
+    /// However much a short may lose, its edge is no price at which its notional could not be told.
+    #[test]
+    fn no_edge_is_beyond_what_can_be_told() {
+        let most = (LIMIT - 1) as u64;
+        for unit in [1, 3] {
+            for mark in [1, 10_000_000_000, (LIMIT / 3 - 1) as Price] {
+                let short = Position { quantity: -1, cost: 0 };
+                let instrument = instrument(&tables(TierRule::Marginal)[0], Unit::Linear(unit), 0);
+                let edge = band_for(&instrument, &short, mark, most).upper.unwrap();
+                assert!(i128::from(edge) * i128::from(unit) < LIMIT, "{edge} of {unit} at {mark}");
+            }
+        }
+    }
+
     fn check_domain(instrument: &Instrument, lost: &mut [i128; 2]) -> u64 {
         let mut checked = 0;
         for quantity in [-3i64, -1, 1, 2] {

@@ -55,25 +55,25 @@ pub(super) struct Ranges {
     /// From 1.
     epoch: u32,
     /// By instrument.
-    ranges: Vec<Range>,
+    present: Vec<Range>,
     /// By epoch, round and round: the range that was left when it began; none: no sums from before it hold.
     left: [Option<(InstrumentId, Range)>; REMEMBERED],
 }
 
 impl Default for Ranges {
     fn default() -> Self {
-        Self { epoch: NO_EPOCH + 1, ranges: Vec::new(), left: [None; REMEMBERED] }
+        Self { epoch: NO_EPOCH + 1, present: Vec::new(), left: [None; REMEMBERED] }
     }
 }
 
 impl Ranges {
     pub(super) fn add_instrument(&mut self) {
-        self.ranges.push(EMPTY);
+        self.present.push(EMPTY);
     }
 
     #[inline]
     fn ends(&self, id: InstrumentId) -> [Price; 2] {
-        self.ranges[id.index()].ends
+        self.present[id.index()].ends
     }
 
     /// The ranges that sums of an earlier epoch were made with and that were left since, each once; none if some are forgotten.
@@ -148,10 +148,10 @@ impl Shard {
             let highest = (LIMIT - 1) as Price;
             let ends = [(mark - reach).max(1), mark.saturating_add(reach).min(highest).max(mark)];
             self.bands.reaches.clear(id); // it was within the range that is left
-            let left = self.ranges.ranges[id.index()];
+            let left = self.ranges.present[id.index()];
             let first = left.ends == EMPTY.ends; // until now its positions were valued otherwise
             self.begin_epoch_with((!first).then_some((id, left)));
-            self.ranges.ranges[id.index()] = Range { ends, since: self.ranges.epoch };
+            self.ranges.present[id.index()] = Range { ends, since: self.ranges.epoch };
         }
     }
 
@@ -175,7 +175,7 @@ impl Shard {
     #[cold]
     fn begin_epochs_anew(&mut self) -> u32 {
         self.pools.iter_mut().for_each(|pool| pool.floor_epoch = NO_EPOCH);
-        self.ranges.ranges.iter_mut().for_each(|range| range.since = NO_EPOCH);
+        self.ranges.present.iter_mut().for_each(|range| range.since = NO_EPOCH);
         NO_EPOCH + 1
     }
 
