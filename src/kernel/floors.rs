@@ -207,3 +207,53 @@ fn bursts_of_orders_are_decided_by_the_floor() {
     let (sound, floors) = kernel.shards[0].sound_floors(&kernel.rounds.market);
     assert_eq!((sound, floors), (true, 1));
 }
+
+/// A position opened before the first mark of its instrument is valued at its cost; by the time it has a mark its part of the sums is not
+/// what any range made of it.
+#[test]
+fn a_first_mark_leaves_no_range() {
+    let mut kernel = Kernel::new(Settings::default());
+    kernel.declare_asset(None, "USD", 0).unwrap();
+    let [unmarked, marked] = ["C0", "C1"].map(|symbol| {
+        let mut spec = specs().swap_remove(0);
+        spec.symbol = symbol.to_owned();
+        kernel.declare_instrument(None, spec).unwrap()
+    });
+    let order = |order| {
+        Command::Order(Order {
+            account: 1,
+            order,
+            instrument: marked,
+            side: Side::Buy,
+            quantity: 1,
+            price: 1_000,
+            reduce_only: false,
+            position_side: None,
+        })
+    };
+    let fill = Fill {
+        account: 1,
+        counterparty: None,
+        order: None,
+        counter_order: None,
+        instrument: unmarked,
+        side: Side::Buy,
+        quantity: 1,
+        price: 1_000,
+        liquidity: Some(Liquidity::Taker),
+        position_side: None,
+        counter_position_side: None,
+    };
+    for command in [
+        Command::Mark { instrument: marked, price: 1_000 },
+        Command::Deposit { account: 1, asset: AssetId(0), amount: 1_000_000 },
+        Command::Fill(fill),
+        order(1),
+        Command::Mark { instrument: unmarked, price: 500 },
+        order(2),
+    ] {
+        kernel.apply(&command).unwrap();
+        assert!(kernel.shards[0].sound_floors(&kernel.rounds.market).0, "{command:?}");
+    }
+    assert_eq!(kernel.shards[0].sound_floors(&kernel.rounds.market), (true, 1));
+}

@@ -146,7 +146,7 @@ impl Finder {
     }
 }
 
-/// Of what `adaptive` could sweep: more than storms cross at once, and a quarter of the memory.
+/// By `adaptive`: the storms of the benches sweep as many as with room for all, and it is a quarter of the memory.
 const SWEPT_PART: usize = 4;
 
 /// Pools that one input can put in breach before the lists for them grow.

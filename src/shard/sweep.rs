@@ -390,11 +390,8 @@ impl Shard {
     /// room: by the strategy `sweep` it can always.
     pub(super) fn enter_sweep(&mut self, market: &Market, pool: u32, margin: &Margin) -> bool {
         let always = self.finder == Finder::Strategy(Strategy::Sweep);
-        if !always && !self.sweep.has_room(&self.legs) {
-            self.leave_sweep(pool);
-            return false;
-        }
-        let bound = self.draw_lines(market, pool, margin);
+        let fits = always || self.sweep.has_room(&self.legs);
+        let bound = if fits { self.draw_lines(market, pool, margin) } else { None };
         let (x, shift) = match bound {
             Some((x, shift)) if always || x >= 0 => (x.clamp(i64::MIN.into(), i64::MAX.into()) as i64, shift as u8),
             None if always && self.is_irregular(pool) => return true,
