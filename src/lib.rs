@@ -25,6 +25,7 @@
 //! - [`market`], [`tiers`], [`slope`], [`position`]: instruments, margin by notional or by size, signed size and cost.
 //! - [`controls`]: modes and limits; `airlock`: marks that are held back.
 //! - [`prices`]: the index of several venues, computed marks, the funding rate.
+//! - [`rule_version`]: under which version of the rules all of this is.
 //! - [`command`], [`correction`], [`refusal`]: what goes in, and why it may be refused.
 //! - [`jobs`]: what concerns every account, and is booked in pieces.
 //! - `shard`: the accounts of one writer; evaluation, trigger bands, liquidation steps.
@@ -77,6 +78,7 @@ pub mod refusal;
 pub mod replay;
 mod ring;
 mod rounds;
+pub mod rule_version;
 mod sequencer;
 #[cfg(feature = "cli")]
 pub mod serve;
@@ -98,6 +100,7 @@ pub use event::Event;
 pub use kernel::{Declaration, Kernel, Overview, Settings};
 pub use refusal::{Code, Refusal};
 pub use ring::{UnknownWait, Wait};
+pub use rule_version::RuleVersion;
 pub use shard::{
     AccountView, Capacity, Foresight, LadderRung, Margin, Memory, OrderView, PoolView, PositionView, Preview,
     PreviewPool, Statement, Strategy, Work,

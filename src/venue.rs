@@ -121,6 +121,15 @@ pub struct BookUpdate<'a> {
 }
 
 impl BookUpdate<'_> {
+    /// Whether it brings both sides, and a buyer who would pay more than a seller asks.
+    pub(crate) fn is_crossed(&self) -> bool {
+        let first = |levels: Option<&[Level]>| levels.and_then(<[Level]>::first).map(|level| level.price);
+        let bid = self.bid.into_iter().chain(first(self.bids)).max();
+        let ask = self.ask.into_iter().chain(first(self.asks)).min();
+        let above = |(bid, ask)| bid > ask;
+        bid.zip(ask).is_some_and(above) || self.impact_bid.zip(self.impact_ask).is_some_and(above)
+    }
+
     /// What it says of the best prices.
     pub(crate) fn top(&self) -> Top {
         Top {

@@ -15,7 +15,7 @@ use std::panic::resume_unwind;
 use std::path::Path;
 use std::thread;
 use terrace::protocol::Session;
-use terrace::{Settings, Strategy as Finding};
+use terrace::{Kernel, RuleVersion, Settings, Strategy as Finding};
 
 /// The kernels that must all say the same bytes: every number of shards, and every strategy.
 const SETTINGS: [(u32, Finding); 4] =
@@ -49,6 +49,8 @@ const EXPECTED: &[&str] = &[
     "corrected by bust",
     "corrected by compensate",
     "corrected by reprice",
+    "crossed book refused",
+    "crossed book taken",
     "dry_run ",
     "dry_run of mode finds somebody",
     "dry_run of set finds somebody",
@@ -192,10 +194,16 @@ struct Bench {
 
 impl Bench {
     fn new(settings: &[(u32, Finding)]) -> Self {
-        let session =
-            |&(shards, strategy): &(u32, Finding)| Session::new(Settings { shards, strategy, ..Settings::default() });
+        Self::under(RuleVersion::NEWEST, settings)
+    }
+
+    /// As everything is that begins under these rules.
+    fn under(rules: RuleVersion, settings: &[(u32, Finding)]) -> Self {
+        let session = |&(shards, strategy): &(u32, Finding)| {
+            Session::over(Kernel::new(Settings { shards, strategy, ..Settings::default() }).under(rules))
+        };
         Self {
-            reference: Reference::new(),
+            reference: Reference::under(rules.number().into()),
             sessions: settings.iter().map(session).collect(),
             log: Vec::new(),
             last: Vec::new(),
@@ -269,7 +277,8 @@ fn lines(events: &[Value]) -> String {
 /// Plays one script to its end.
 fn play(settings: &[(u32, Finding)], features: Features, world: u64, choices: &[u64]) -> Result<Bench, TestCaseError> {
     let mut writer = Writer::new(world, features);
-    let mut bench = Bench::new(settings);
+    let rules = if world.is_multiple_of(2) { RuleVersion::NEWEST } else { RuleVersion::OLDEST };
+    let mut bench = Bench::under(rules, settings);
     while writer.prologue_left() > 0 {
         let line = writer.next(0, &bench.reference);
         bench.line(&line)?;

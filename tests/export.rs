@@ -299,7 +299,10 @@ fn a_state_is_restored_at_the_right_moment_or_not_at_all() {
         &[&begin.replace(&format!("\"version\":{version}"), "\"version\":99")],
         &format!("bad_value: restore: version 99 is not known here, {version} is"),
     );
-    one(&[&begin.replace("\"rules\":1", "\"rules\":2")], "bad_value: restore: rules 2 is not known here, 1 is");
+    one(
+        &[&begin.replace("\"rules\":2", "\"rules\":9")],
+        "bad_value: restore: version 9 of the rules is not known here",
+    );
     one(&[&begin.replace("\"hash\":\"", "\"hash\":\"x")], "malformed: restore: hash must be 16 hexadecimal digits");
     one(&[r#"{"op":"restore","part":}"#], "malformed: restore: expected value");
     let mut session = restore(&good.replace("}\n", "}\n\n"), 0).unwrap();

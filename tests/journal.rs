@@ -58,7 +58,7 @@ fn header_of(magic: &[u8; 8], kind: &[u8; 8], version: u32, rules: u32, first: u
 }
 
 fn header(magic: &[u8; 8], kind: &[u8; 8], version: u32) -> Vec<u8> {
-    header_of(magic, kind, version, 1, 0, 0)
+    header_of(magic, kind, version, 2, 0, 0)
 }
 
 /// A file of these payloads.
@@ -68,7 +68,7 @@ fn file_of<'a>(payloads: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
 
 /// A segment of these payloads, and its last checksum.
 fn segment_of<'a>(payloads: impl IntoIterator<Item = &'a [u8]>, first: u64, before: u32) -> (Vec<u8>, u32) {
-    let mut file = header_of(b"TERRACE\n", b"sequence", 2, 1, first, before);
+    let mut file = header_of(b"TERRACE\n", b"sequence", 2, 2, first, before);
     let mut check = crc(0, &file[..44]);
     for payload in payloads {
         let length = (payload.len() as u32).to_le_bytes();
@@ -703,12 +703,12 @@ fn a_wrong_header_is_named() {
     let error = with(header(b"TERRACE\n", b"sequence", 3));
     assert!(matches!(error, JournalError::Version { found: 3, .. }));
     assert_says(&error, &[FILE_NAME, "byte 16", "version 2", "found 3"]);
-    let error = with(header_of(b"TERRACE\n", b"sequence", 2, 2, 0, 0));
-    assert!(matches!(error, JournalError::Rules { found: 2, .. }));
-    assert_says(&error, &[FILE_NAME, "byte 20", "version 2 of the rules", "version 1"]);
-    let error = with(header_of(b"TERRACE\n", b"sequence", 2, 1, 5, 0));
+    let error = with(header_of(b"TERRACE\n", b"sequence", 2, 3, 0, 0));
+    assert!(matches!(error, JournalError::Rules { source: terrace::rule_version::UnknownRules(3), .. }));
+    assert_says(&error, &[FILE_NAME, "byte 20", "version 3 of the rules", "1 to 2"]);
+    let error = with(header_of(b"TERRACE\n", b"sequence", 2, 2, 5, 0));
     assert!(matches!(error, JournalError::Misplaced { expected: 0, found: 5, .. }));
-    let error = with(header_of(b"TERRACE\n", b"sequence", 2, 1, 0, 9));
+    let error = with(header_of(b"TERRACE\n", b"sequence", 2, 2, 0, 9));
     assert!(matches!(error, JournalError::NotFollowing { .. }));
     assert!(matches!(read_file(b"hello").unwrap_err(), JournalError::NotAJournal { .. }));
     let nowhere = TempDir::new().unwrap();
@@ -1352,7 +1352,8 @@ fn an_engine_goes_on_from_a_journal() {
 
 /// A stream through threads, whose journal lies on this disk; the numbers acknowledged, and what the engine left.
 fn stream(disk: &SimulatedDisk, durability: Durability, queue: usize, faults: Faults) -> (u64, Finished) {
-    let settings = JournalSettings { durability, segment_bytes: 4_000, queue, check_every: 7 };
+    let settings =
+        JournalSettings { durability, segment_bytes: 4_000, queue, check_every: 7, ..JournalSettings::default() };
     let mut writer = Writer::create_on(disk.clone(), directory(), settings).unwrap();
     let run = recorded_run();
     // The world without what happens in it: threads do that.

@@ -21,7 +21,7 @@ use terrace::tiers::{TierRow, TierRule, TierTable};
 use terrace::venue::{BookUpdate, VenueMode, VenueRequest, VenueRules};
 use terrace::{
     Command, Correction, Declaration, Driver, Event, Kernel, OffGrid, OrderName, OrderOwner, Overview, Refusal,
-    Settings, Strategy, Wait,
+    RuleVersion, Settings, Strategy, Wait,
 };
 
 /// How many scripts each layout plays; `TERRACE_SCRIPTS` asks for more.
@@ -63,19 +63,24 @@ fn settings(layout: &Layout, ring: usize, queue: usize) -> EngineSettings {
     EngineSettings { layout: layout.clone(), ring, queue, record: true, ..EngineSettings::default() }
 }
 
+/// The rules that a script begins under.
+fn rules(world: u64) -> RuleVersion {
+    if world.is_multiple_of(2) { RuleVersion::NEWEST } else { RuleVersion::OLDEST }
+}
+
 fn kernel(layout: &Layout) -> Kernel {
     let shards = layout.workers.expect("the tests say how many");
     Kernel::new(Settings { shards, strategy: Strategy::Bands, ..Settings::default() })
 }
 
-fn start(layout: &Layout, ring: usize, queue: usize) -> Engine {
-    Engine::start(kernel(layout), &settings(layout, ring, queue)).expect("the engine starts")
+fn start(rules: RuleVersion, layout: &Layout, ring: usize, queue: usize) -> Engine {
+    Engine::start(kernel(layout).under(rules), &settings(layout, ring, queue)).expect("the engine starts")
 }
 
 /// A random script, as the reference leads it.
 fn random_script(world: u64) -> Vec<String> {
     let mut dice = Dice(world ^ 0x5EED);
-    let (mut writer, mut reference) = (Writer::new(world, BUILT), Reference::new());
+    let (mut writer, mut reference) = (Writer::new(world, BUILT), Reference::under(rules(world).number().into()));
     let mut lines = Vec::new();
     let choices = 20 + dice.below(100);
     while writer.prologue_left() > 0 {
@@ -98,8 +103,8 @@ fn in_lockstep_the_log_is_the_inline_kernels() {
         for script in 0..scripts().div_ceil(4) {
             let world = (seed() << 32) + (number as u64) * 1_000 + script;
             // Small rings: every line meets one that is full.
-            let mut threaded = Session::over(start(layout, 2, 2));
-            let mut inline = Session::new(Settings::default());
+            let mut threaded = Session::over(start(rules(world), layout, 2, 2));
+            let mut inline = Session::over(Kernel::new(Settings::default()).under(rules(world)));
             for line in random_script(world) {
                 let (mut expected, mut said) = (String::new(), String::new());
                 let _ = inline.line(line.as_bytes(), &mut expected);
@@ -109,7 +114,7 @@ fn in_lockstep_the_log_is_the_inline_kernels() {
             }
             let finished = threaded.into_kernel().stop();
             assert_eq!(finished.failure, None);
-            check_record(&finished, &[], layout);
+            check_record(world, &finished, &[], layout);
         }
     }
     println!("{lines_compared} lines");
@@ -195,15 +200,17 @@ fn finish(mut stream: Stream) -> (Finished, Vec<Output>) {
 }
 
 /// Goes through the record inline and compares log and state; in lockstep there is no log to compare.
-fn check_record(finished: &Finished, log: &[Output], layout: &Layout) -> Kernel {
-    let mut again = Kernel::new(Settings { shards: 2, strategy: Strategy::Dense, ..Settings::default() });
+fn check_record(world: u64, finished: &Finished, log: &[Output], layout: &Layout) -> Kernel {
+    let settings = Settings { shards: 2, strategy: Strategy::Dense, ..Settings::default() };
+    let mut again = Kernel::new(settings).under(rules(world));
     let mut told = Vec::new();
     let record = finished.record.as_deref().expect("it was recorded");
-    replay(&mut again, record, |output| told.push(output)).unwrap_or_else(|error| panic!("{layout:?}: {error}"));
+    replay(&mut again, record, |output| told.push(output))
+        .unwrap_or_else(|error| panic!("world {world}, {layout:?}: {error}\n{record:#?}"));
     if !log.is_empty() {
         let first = log.iter().zip(&told).position(|(a, b)| a != b);
-        assert_eq!(first.map(|at| (&log[at], &told[at])), None, "{layout:?}");
-        assert_eq!(log.len(), told.len(), "{layout:?}");
+        assert_eq!(first.map(|at| (&log[at], &told[at])), None, "world {world}, {layout:?}");
+        assert_eq!(log.len(), told.len(), "world {world}, {layout:?}");
     }
     let threaded = finished.kernel.as_ref().expect("all threads ended");
     for kernel in [threaded, &again] {
@@ -214,7 +221,7 @@ fn check_record(finished: &Finished, log: &[Output], layout: &Layout) -> Kernel 
     let (a, b) = (state(threaded), state(&again));
     let differs =
         a.bytes().zip(b.bytes()).position(|(a, b)| a != b).unwrap_or(a.len().min(b.len())).saturating_sub(200);
-    assert!(a == b, "{layout:?}:\n{}\n{}", &a[differs..], &b[differs..]);
+    assert!(a == b, "world {world}, {layout:?}:\n{}\n{}", &a[differs..], &b[differs..]);
     again
 }
 
@@ -235,14 +242,14 @@ fn the_record_of_a_stream_gives_the_same_log_inline() {
         for script in 0..scripts() {
             let world = (seed() << 32) + 500_000 + (number as u64) * 1_000 + script;
             let lines = random_script(world);
-            let mut session =
-                Session::over(Stream { engine: start(layout, 64, 16), log: Vec::new(), requests: Vec::new() });
+            let engine = start(rules(world), layout, 64, 16);
+            let mut session = Session::over(Stream { engine, log: Vec::new(), requests: Vec::new() });
             for line in lines.iter().filter(|line| !line.contains("\"get\"")) {
                 let _ = session.line(line.as_bytes(), &mut String::new());
             }
             let (finished, log) = finish(session.into_kernel());
             assert_eq!(finished.failure, None);
-            check_record(&finished, &log, layout);
+            check_record(world, &finished, &log, layout);
             let record = finished.record.expect("it was recorded");
             let is_decision = |entry: &Entry| matches!(entry, Entry::Decide { .. });
             places += record.len();

@@ -10,7 +10,7 @@ use terrace::journal::{
     SnapshotFile, Totals, WriteLock,
 };
 use terrace::protocol::{Encoder, Followed, Opened, Recovery, Snapshot};
-use terrace::{Kernel, Settings};
+use terrace::{Declaration, Kernel, RuleVersion, Settings};
 
 /// Snapshots that `--prune` leaves.
 pub(super) const KEPT: usize = 2;
@@ -145,6 +145,7 @@ fn verify(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
 fn stat(directory: &Path, out: &mut impl Write) -> Result<(), Failure> {
     let mut reader = Reader::open(directory)?;
     let (mut inputs, mut decisions, mut undecided, mut lines, mut checks) = (0_u64, 0_u64, 0_i64, 0_u64, 0_u64);
+    let mut later = None;
     while let Some(frame) = reader.frame()? {
         lines += u64::from(matches!(frame, Frame::Line(..)));
         checks += u64::from(matches!(frame, Frame::Check(_)));
@@ -155,12 +156,21 @@ fn stat(directory: &Path, out: &mut impl Write) -> Result<(), Failure> {
                 decisions += 1;
                 undecided += i64::from(outcome.is_none());
             }
+            Entry::Declare { declaration: Declaration::RuleVersion(version), .. } => {
+                later = Some(version);
+                inputs += 1;
+            }
             _ => inputs += 1,
         }
     }
+    let now = later.or(reader.rules()).unwrap_or_default();
     let Totals { segments, bytes, marks } = reader.totals();
     writeln!(out, "segments    {segments}, {bytes} bytes, {marks} marks")?;
     writeln!(out, "places      {}: {inputs} inputs, {decisions} decisions", reader.place())?;
+    match reader.rules() {
+        Some(first) if first != now => writeln!(out, "rules       from version {first} to {now}")?,
+        first => writeln!(out, "rules       version {}", first.unwrap_or_default())?,
+    }
     writeln!(out, "undecided   {undecided}")?;
     writeln!(out, "lines       {lines}")?;
     writeln!(out, "checks      {checks}")?;
@@ -247,7 +257,7 @@ pub(super) fn recover(args: &Args) -> Result<(), String> {
 
 /// What was found, for people.
 pub(super) fn summary(directory: &Path, recovery: &Recovery) -> String {
-    let Recovery { places, last_line, completed, ref cut, ref snapshot, ref passed, .. } = *recovery;
+    let Recovery { places, last_line, completed, ref cut, ref snapshot, ref passed, rules } = *recovery;
     let mut parts: Vec<String> = passed.iter().map(|why| format!("passed over {why}\n")).collect();
     let from = snapshot.as_ref().map_or_else(String::new, |from| format!(" from {}", from.file.display()));
     parts
@@ -257,6 +267,10 @@ pub(super) fn summary(directory: &Path, recovery: &Recovery) -> String {
     }
     if let Some(Cut { file, offset, bytes }) = cut {
         parts.push(format!("cut {bytes} bytes at byte {offset} of {}: a torn tail, never kept\n", file.display()));
+    }
+    if rules < RuleVersion::NEWEST {
+        let newest = RuleVersion::NEWEST;
+        parts.push(format!("it is under version {rules} of the rules; {{\"op\":\"rule_version\",\"version\":{newest}}} goes over to the newest\n"));
     }
     parts.concat()
 }

@@ -311,7 +311,7 @@ impl Engine {
     ) -> Result<u64, SubmitError> {
         self.check_open()?;
         self.check_time(ts_ns)?;
-        sequencer::check_book(&self.market, instrument, update)?;
+        sequencer::check_book_update(&self.market, instrument, update)?;
         let ts_ns = ts_ns.or(Some(self.now_ns));
         let (book, top) = (OwnedBook::of(update), update.top());
         let entry = self.keeps_sequence().then(|| Entry::Book {

@@ -1,5 +1,6 @@
 //! What can be wrong with a journal, or with writing one.
 
+use crate::rule_version::{RuleVersion, UnknownRules};
 use std::io;
 use std::path::PathBuf;
 
@@ -146,15 +147,24 @@ pub enum JournalError {
         before: PathBuf,
     },
     /// A sequence under other rules of the kernel.
-    #[error(
-        "{}: at byte 20: the sequence is under version {found} of the rules, and this program knows version {} alone",
-        file.display(), super::RULES
-    )]
+    #[error("{}: at byte 20: {source}", file.display())]
     Rules {
         /// The file.
         file: PathBuf,
+        /// Which, and which are known.
+        source: UnknownRules,
+    },
+    /// A segment under earlier rules than the one before it.
+    #[error("{}: at byte 20: the segment is under version {found} of the rules, and {} under {known} before it", file.display(), before.display())]
+    EarlierRules {
+        /// The file.
+        file: PathBuf,
         /// What it says.
-        found: u32,
+        found: RuleVersion,
+        /// The one before it.
+        before: PathBuf,
+        /// What that says.
+        known: RuleVersion,
     },
     /// The file begins like no journal.
     #[error("{}: at byte 0: not a journal: expected \"TERRACE\\n\"", file.display())]

@@ -20,7 +20,8 @@
 //! - **Checksums** are CRC-32C and run on through the whole journal: a header's is over the 44 bytes before it, among them the
 //!   last of the segment before; the head's goes on from the checksum before it over the length, the frame's from the head's
 //!   over the payload. So a frame or a segment that is lost, repeated or moved is noticed.
-//! - **Rules**: the rules of the kernel under which the sequence comes to what it says ([`RULES`]).
+//! - **Rules**: the [version of the rules](crate::rule_version) that is in force at the first place of the segment. A journal is gone through under the version that its first segment
+//!   names, and goes over to a later one where its sequence says so.
 //! - **Decisions**: what one comes to may be known only when others have got their places after it. Then the place is
 //!   written without an outcome, and each outcome as a frame of its own when it is known, in the order of the decisions.
 //!   [`read`] joins them; a decision without one was never finished.
@@ -77,6 +78,7 @@ pub(crate) use stored::{StoredGrid, StoredTiers};
 pub(crate) use term::Term;
 pub use writer::{End, Writer};
 
+use crate::rule_version::RuleVersion;
 use std::fmt;
 use std::str::FromStr;
 
@@ -84,10 +86,6 @@ use std::str::FromStr;
 ///
 /// The bytes of each kind of entry are pinned by `tests/journal.rs`: a change there is a new version.
 pub const VERSION: u32 = 2;
-
-/// The version of the kernel's rules: it grows when an old sequence would come to something else. A journal under other rules is
-/// refused.
-pub const RULES: u32 = 1;
 
 /// Most bytes of a payload: a bound on what a reader must hold at once.
 pub const MAX_PAYLOAD: usize = 16 << 20;
@@ -158,12 +156,14 @@ pub struct JournalSettings {
     pub check_every: u64,
     /// Frames that may wait to be written.
     pub queue: usize,
+    /// The rules of the kernel whose sequence it is to hold, as it begins; who goes on with a journal goes on under its own.
+    pub rules: RuleVersion,
 }
 
 impl Default for JournalSettings {
     fn default() -> Self {
         let durability = Durability::default();
-        Self { durability, segment_bytes: 64 << 20, check_every: 1_024, queue: 1 << 14 }
+        Self { durability, segment_bytes: 64 << 20, check_every: 1_024, queue: 1 << 14, rules: RuleVersion::NEWEST }
     }
 }
 

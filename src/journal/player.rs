@@ -52,6 +52,8 @@ enum Ending {
 pub struct Player {
     reader: Reader,
     steps: Steps,
+    /// Whether the kernel is still to begin, under the rules of the journal.
+    begins: bool,
     /// Read, and not gone through; each with where its frame ends.
     pending: VecDeque<(Played, Position)>,
     /// Where the frame of the last that was gone through ends.
@@ -99,6 +101,7 @@ impl Player {
             follows: false,
             reader,
             steps: Steps::default(),
+            begins: true,
             pending: VecDeque::new(),
             places: 0,
             undecided: VecDeque::new(),
@@ -126,6 +129,7 @@ impl Player {
         let ending = if stand.decided { Ending::Decided } else { Ending::Whole };
         Self {
             steps: Steps { place, seq: stand.seq },
+            begins: false,
             chain: Chain::from(stand.check),
             checked: (stand.check, place),
             owed: stand.owed,
@@ -194,6 +198,7 @@ impl Player {
             owed: self.owed + behind as u32,
             decided: self.ending == Ending::Decided,
             lacks_decision: self.lacks_decision,
+            rules: kernel.market().rules,
         })
     }
 
@@ -212,6 +217,7 @@ impl Player {
         let Some((played, at)) = self.pending.pop_front() else { return Ok(None) };
         self.at = at;
         self.gone += 1;
+        self.begin(kernel);
         match &played {
             Played::Place(entry, _) => {
                 self.places -= 1;
@@ -221,6 +227,14 @@ impl Player {
             Played::Line(_) => {}
         }
         Ok(Some(played))
+    }
+
+    /// Before its first place the kernel begins under the rules of the journal.
+    fn begin(&mut self, kernel: &mut Kernel) {
+        if let (true, Some(rules)) = (self.begins, self.reader.rules()) {
+            kernel.begin_under(rules);
+            self.begins = false;
+        }
     }
 
     /// Where the journal ends in something that was not kept; known at the end.
@@ -244,7 +258,8 @@ impl Player {
     /// At the end of the journal: carries out what the crash has interrupted, and says where a writer goes on, and what it must
     /// write first. From now on the kernel keeps its record.
     pub fn complete(&mut self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) -> (End, Vec<Frame>) {
-        let end = self.reader.end(self.found.len() as u64);
+        self.begin(kernel);
+        let end = self.reader.end(self.found.len() as u64, kernel.market().rules);
         let mut frames: Vec<Frame> = self.found.drain(..).map(Frame::Outcome).collect();
         kernel.count_from(self.steps.seq);
         kernel.keep_record();

@@ -7,6 +7,7 @@ use super::segment::{Header, Segment, Span, lineage};
 use super::writer::End;
 use super::{CHECK, HEAD, HEADER, MAX_PAYLOAD, number_at};
 use crate::engine::Entry;
+use crate::rule_version::RuleVersion;
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,8 @@ pub struct Cut {
 /// A journal, as read.
 #[derive(Clone, Debug, Default)]
 pub struct Sequence {
+    /// The rules that it begins under.
+    pub rules: RuleVersion,
     /// Every whole place, with its outcome if it is a decision that was finished.
     pub entries: Vec<Entry>,
     /// Lines of sessions, each with the number of places before its own.
@@ -85,7 +88,8 @@ pub fn read_from(mut reader: Reader) -> Result<Sequence, JournalError> {
             Frame::Check(_) | Frame::Mark(_) => {}
         }
     }
-    Ok(Sequence { entries, lines, cut: reader.cut })
+    let rules = reader.rules().unwrap_or_default();
+    Ok(Sequence { rules, entries, lines, cut: reader.cut })
 }
 
 /// Whether there is a journal in a directory, or what goes on from one.
@@ -139,6 +143,8 @@ pub struct Reader {
     check: u32,
     /// Places so far.
     place: u64,
+    /// The rules at the first place, and at that of the segment at hand; none before a header was read.
+    rules: Option<(RuleVersion, RuleVersion)>,
     read: Totals,
     cut: Option<Cut>,
     /// Whether there is no further frame, or none that could be trusted.
@@ -344,6 +350,7 @@ impl Reader {
             frame: 0,
             check: 0,
             place: 0,
+            rules: None,
             read: Totals::default(),
             cut: None,
             ended: false,
@@ -401,6 +408,12 @@ impl Reader {
         self.place
     }
 
+    /// The rules under which the first place that is read was carried out; none before a header was read.
+    #[must_use]
+    pub fn rules(&self) -> Option<RuleVersion> {
+        self.rules.map(|(first, _)| first)
+    }
+
     /// What was read so far.
     #[must_use]
     pub fn totals(&self) -> Totals {
@@ -429,8 +442,8 @@ impl Reader {
         (&self.segment.file, self.frame as u64)
     }
 
-    /// Where a writer goes on, once there is no further frame. `undecided` decisions have no outcome.
-    pub(super) fn end(&self, undecided: u64) -> End {
+    /// Where a writer goes on under these rules, once there is no further frame. `undecided` decisions have no outcome.
+    pub(super) fn end(&self, undecided: u64, rules: RuleVersion) -> End {
         let last = (self.segment.term, self.segment.first);
         let Left { segment, offset, check } = self.left.clone().unwrap_or_else(|| self.here());
         let is_begun = offset > 0 || self.before.is_some();
@@ -441,6 +454,7 @@ impl Reader {
             check,
             place: self.place,
             undecided,
+            rules,
         }
     }
 
@@ -504,6 +518,11 @@ impl Reader {
         if header.before != self.check {
             return Err(JournalError::NotFollowing { before: before.clone().unwrap_or_else(|| file.clone()), file });
         }
+        let (first, known) = self.rules.unwrap_or((header.rules, header.rules));
+        if let (true, Some(before)) = (header.rules < known, before) {
+            return Err(JournalError::EarlierRules { file, found: header.rules, before: before.clone(), known });
+        }
+        self.rules = Some((first, header.rules));
         (self.check, self.segment.term) = (check, header.term);
         self.read.segments += 1;
         self.go_on(HEADER);

@@ -2,7 +2,8 @@
 
 use super::disk::Disk;
 use super::error::JournalError;
-use super::{HEADER, KIND, MAGIC, RULES, VERSION, number_at};
+use super::{HEADER, KIND, MAGIC, VERSION, number_at};
+use crate::rule_version::RuleVersion;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
@@ -141,8 +142,8 @@ pub(crate) fn kept_before(file: &Path, bytes: &[u8]) -> usize {
 /// What a segment begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// The rules under which the sequence comes to what it says.
-    pub(super) rules: u32,
+    /// The rules that are in force at its first place.
+    pub(super) rules: RuleVersion,
     /// The number of its first place.
     pub(super) first: u64,
     /// Who writes: it grows with every takeover.
@@ -158,7 +159,7 @@ impl Header {
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[8..16].copy_from_slice(&KIND);
         bytes[16..20].copy_from_slice(&VERSION.to_le_bytes());
-        bytes[20..24].copy_from_slice(&self.rules.to_le_bytes());
+        bytes[20..24].copy_from_slice(&self.rules.number().to_le_bytes());
         bytes[24..32].copy_from_slice(&self.first.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.term.to_le_bytes());
         bytes[40..44].copy_from_slice(&self.before.to_le_bytes());
@@ -191,10 +192,8 @@ impl Header {
             found.copy_from_slice(&header[8..16]);
             return Err(JournalError::Kind { file: file(), found });
         }
-        let rules = number_at(header, 20);
-        if rules != RULES {
-            return Err(JournalError::Rules { file: file(), found: rules });
-        }
+        let rules = RuleVersion::try_from(number_at(header, 20));
+        let rules = rules.map_err(|source| JournalError::Rules { file: file(), source })?;
         let wide = |at: usize| u64::from(number_at(header, at)) | u64::from(number_at(header, at + 4)) << 32;
         Ok(Some((Self { rules, first: wide(24), term: wide(32), before: number_at(header, 40) }, check)))
     }

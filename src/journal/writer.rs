@@ -6,8 +6,10 @@ use super::frame::{Check, Frame, Line, Mark};
 use super::reader::Position;
 use super::segment::{Header, Segment, lineage};
 use super::term::Term;
-use super::{CHECK, Durability, HEAD, HEADER, JournalSettings, MAX_PAYLOAD, RULES};
+use super::{CHECK, Durability, HEAD, HEADER, JournalSettings, MAX_PAYLOAD};
 use crate::engine::{Decision, Entry};
+use crate::kernel::Declaration;
+use crate::rule_version::RuleVersion;
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use std::io;
@@ -61,6 +63,8 @@ pub struct End {
     pub(super) check: u32,
     pub(super) place: u64,
     pub(super) undecided: u64,
+    /// The rules that are in force there.
+    pub(super) rules: RuleVersion,
 }
 
 /// A [`Frame`], borrowed: the two are the same in bytes.
@@ -164,7 +168,8 @@ impl Writer {
         if let Some((file, first, whole)) = read {
             force_what_was_read(&disk, file, *first, *whole)?;
         }
-        let End { from, check, place, undecided, .. } = *end;
+        let End { from, check, place, undecided, rules, .. } = *end;
+        let settings = JournalSettings { rules, ..settings };
         Self::begin(Box::new(disk), directory.to_owned(), settings, (term, from), (place, check), undecided)
     }
 
@@ -363,7 +368,11 @@ impl Writer {
 
     fn note(&mut self, entry: &Entry) {
         self.place += 1;
-        self.undecided += u64::from(matches!(entry, Entry::Decide { outcome: None }));
+        match entry {
+            Entry::Decide { outcome: None } => self.undecided += 1,
+            Entry::Declare { declaration: Declaration::RuleVersion(later), .. } => self.settings.rules = *later,
+            _ => {}
+        }
     }
 
     /// Makes a frame at the end of the buffer, in the next segment if this one is full.
@@ -463,7 +472,7 @@ fn new_segment(
         }
         created => created.map_err(failed("created"))?,
     };
-    let (header, check) = Header { rules: RULES, first: segment.first, term: segment.term, before }.bytes();
+    let (header, check) = Header { rules: settings.rules, first: segment.first, term: segment.term, before }.bytes();
     file.append_all(&header).map_err(failed("written"))?;
     if settings.durability != Durability::None {
         file.sync().map_err(failed("forced to the disk"))?;

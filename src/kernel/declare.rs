@@ -9,6 +9,7 @@ use crate::number::LIMIT;
 use crate::prices::Change;
 use crate::refusal::Refusal;
 use crate::rounds::Rounds;
+use crate::rule_version::RuleVersion;
 use crate::sequencer;
 use crate::shard::Shard;
 use crate::venue::VenueRules;
@@ -40,6 +41,8 @@ pub enum Declaration {
         /// All of its rules; what cannot change must be as it is.
         spec: Box<InstrumentSpec>,
     },
+    /// From now on this later version of the rules is in force.
+    RuleVersion(RuleVersion),
 }
 
 impl Declaration {
@@ -51,6 +54,7 @@ impl Declaration {
             Self::Instrument(_) => "instrument",
             Self::Venue(_) => "venue",
             Self::Rules { .. } => "set",
+            Self::RuleVersion(_) => "rule_version",
         })
     }
 
@@ -59,7 +63,7 @@ impl Declaration {
     /// # Errors
     ///
     /// A name that is none; more than 12 decimals; a name that is taken; an unknown asset or fund; a floor of 2^62 and
-    /// more; a fund in another asset; grids or fees out of range.
+    /// more; a fund in another asset; grids or fees out of range; rules that are no later than those in force.
     pub(crate) fn check(&self, market: &Market) -> Result<(), Refusal> {
         self.check_names()?;
         match self {
@@ -68,6 +72,7 @@ impl Declaration {
             Self::Instrument(spec) => check_instrument(market, spec),
             Self::Venue(rules) => check_timeouts(rules),
             Self::Rules { instrument, spec } => check_rules(market, *instrument, spec),
+            Self::RuleVersion(version) => check_version(market, *version),
         }
     }
 
@@ -84,6 +89,7 @@ impl Declaration {
             Self::Fund(spec) => check_fund_alone(spec),
             Self::Instrument(spec) | Self::Rules { spec, .. } => spec.check(),
             Self::Venue(rules) => check_timeouts(rules),
+            Self::RuleVersion(_) => Ok(()),
         }
     }
 
@@ -91,7 +97,7 @@ impl Declaration {
         let named = match self {
             Self::Asset { name, .. } | Self::Fund(FundSpec { name, .. }) => is_name(name),
             Self::Instrument(spec) | Self::Rules { spec, .. } => is_name(&spec.symbol) && is_name(&spec.underlying),
-            Self::Venue(_) => true,
+            Self::Venue(_) | Self::RuleVersion(_) => true,
         };
         let what = "a name must be 1 to 32 characters of A-Z, a-z, 0-9, _ . : / -";
         if named { Ok(()) } else { Err(Refusal::BadDeclaration { what }) }
@@ -117,6 +123,7 @@ impl Declaration {
                 market.follow_mode(InstrumentId(market.instruments.len() as u32 - 1)); // everything may be halted
             }
             Self::Venue(rules) => market.venue = *rules,
+            Self::RuleVersion(version) => market.rules = *version,
             Self::Rules { instrument, spec } => {
                 return Some((*instrument, market.begin_change(*instrument, InstrumentSpec::clone(spec), now_ns)));
             }
@@ -167,6 +174,13 @@ fn check_floor(spec: &FundSpec) -> Result<(), Refusal> {
 fn check_timeouts(rules: &VenueRules) -> Result<(), Refusal> {
     if rules.cancel_timeout_ns == 0 || rules.order_timeout_ns == 0 {
         return Err(Refusal::BadDeclaration { what: "a timeout must be at least one nanosecond" });
+    }
+    Ok(())
+}
+
+fn check_version(market: &Market, version: RuleVersion) -> Result<(), Refusal> {
+    if version <= market.rules {
+        return Err(Refusal::BadDeclaration { what: "the rules go over to a later version only" });
     }
     Ok(())
 }
@@ -301,7 +315,7 @@ fn enter_beside(rounds: &mut Rounds, shards: &mut [Box<Shard>], declaration: &De
             }
         }
         // An order that stands is still answered by whom it went to.
-        Declaration::Venue(_) => {}
+        Declaration::Venue(_) | Declaration::RuleVersion(_) => {}
     }
 }
 

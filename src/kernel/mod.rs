@@ -35,6 +35,7 @@ use crate::market::{InstrumentId, Market};
 use crate::number::Price;
 use crate::refusal::Refusal;
 use crate::rounds::{Rounds, VenueAnswer};
+use crate::rule_version::RuleVersion;
 use crate::sequencer::{self, Facts, Found, Known};
 use crate::shard::{Capacity, Memory, Place, Report, Shard, Shards, Strategy, locate};
 use crate::venue::{BookUpdate, VenueMode, VenueRules};
@@ -103,6 +104,18 @@ impl Kernel {
             reports: Vec::with_capacity(64),
             record: None,
         }
+    }
+
+    /// Of a kernel to which nothing has happened: it begins under an earlier version of the rules, as the sequence did that it is to go through.
+    #[must_use]
+    pub fn under(mut self, rules: RuleVersion) -> Self {
+        self.begin_under(rules);
+        self
+    }
+
+    pub(crate) fn begin_under(&mut self, rules: RuleVersion) {
+        debug_assert_eq!(self.inputs, 0, "a kernel that has begun goes over to other rules at a place of its sequence");
+        self.rounds.market.rules = rules;
     }
 
     /// From now on keeps the sequence of inputs and decisions.
@@ -454,7 +467,7 @@ impl Kernel {
         update: &BookUpdate<'_>,
     ) -> Result<(), Refusal> {
         self.check_time(ts_ns)?;
-        sequencer::check_book(&self.rounds.market, instrument, update)?;
+        sequencer::check_book_update(&self.rounds.market, instrument, update)?;
         self.inputs += 1;
         self.seq += 1;
         if let Some(record) = &mut self.record {

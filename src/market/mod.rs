@@ -28,6 +28,7 @@ use crate::decimal::Grid;
 use crate::jobs::Job;
 use crate::number::Price;
 use crate::prices::{Change, PriceInput};
+use crate::rule_version::RuleVersion;
 use crate::venue::VenueRules;
 use std::sync::Arc;
 
@@ -35,6 +36,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 pub struct Market {
+    /// The version of the rules that are in force.
+    pub rules: RuleVersion,
     /// What may be done anywhere.
     pub mode: Mode,
     /// By [`AssetId`].

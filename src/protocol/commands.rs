@@ -267,6 +267,7 @@ impl Encoder<'_> {
             Declaration::Rules { instrument, .. } => {
                 begin(out, "set").quoted("symbol", self.symbol(*instrument)).end();
             }
+            Declaration::RuleVersion(version) => begin(out, "rule_version").bare("version", version).end(),
             Declaration::Venue(rules) => {
                 let mode = match rules.mode {
                     VenueMode::Mark => "mark",

@@ -21,6 +21,7 @@ use crate::journal::{
 use crate::kernel::{Kernel, Overview};
 use crate::presets::Preset;
 use crate::refusal::Refusal;
+use crate::rule_version::RuleVersion;
 use std::path::Path;
 
 /// Why a session could not be begun or gone on with.
@@ -101,6 +102,8 @@ pub struct Recovery {
     pub snapshot: Option<SnapshotFile>,
     /// Why newer snapshots were passed over.
     pub passed: Vec<String>,
+    /// The rules that are in force at its end.
+    pub rules: RuleVersion,
 }
 
 /// A session over its journal that is open and not under way yet: the kernel may still be put on threads.
@@ -130,6 +133,7 @@ impl Opened {
         if !recovery::is_there(&disk, directory)? {
             let mut session = Session::over(kernel);
             session.kernel_mut().keep_record();
+            let settings = JournalSettings { rules: session.kernel().market().rules, ..settings };
             let writer = Writer::create_on(disk, directory, settings)?;
             let preset = Prepared { rest: preset.map(|preset| (preset, true)), ..Prepared::default() };
             return Ok(Self { session, writer, settings, chain: Chain::default(), recovery: None, preset });
@@ -158,6 +162,9 @@ impl Opened {
             through = GoingThrough::begin(&disk, directory, of_kernel, &mut beginnings)?;
         }
         let GoingThrough { mut session, mut prepared, mut player, snapshot, places, is_empty } = through;
+        if player.reader().rules().is_none() {
+            session.kernel_mut().begin_under(settings.rules); // not even a header was kept: it begins anew
+        }
         let (end, frames) = player.complete(session.kernel_mut(), &mut |_| ());
         session.learn_names();
         if is_empty {
@@ -177,6 +184,7 @@ impl Opened {
             cut: player.cut().cloned(),
             snapshot,
             passed: beginnings.passed.iter().map(|passed| passed.error.to_string()).collect(),
+            rules: session.kernel().market().rules,
         };
         let (chain, recovery) = (player.chain(), Some(recovery));
         Ok(Self { session, writer, settings, chain, recovery, preset: prepared })

@@ -16,6 +16,7 @@ use crate::market::{AssetId, InstrumentId};
 use crate::number::{LIMIT, Price, Quantity};
 use crate::prices::INDEX_DECIMALS;
 use crate::refusal::{Code, Refusal};
+use crate::rule_version::RuleVersion;
 use crate::venue::{BookUpdate, Level, VenueMode, VenueRules};
 
 pub(super) const SIDES: &[(&str, Side)] = &[("buy", Side::Buy), ("sell", Side::Sell)];
@@ -46,6 +47,7 @@ pub(super) fn carry_out<D: Driver>(desk: &mut Desk<D>, op: &str, fields: Fields)
     match op {
         "fund_deposit" => reader.fund_deposit(),
         "venue" => reader.venue(),
+        "rule_version" => reader.rule_version(),
         "account" => reader.account(),
         "deposit" => reader.payment(true),
         "withdraw" => reader.payment(false),
@@ -131,6 +133,14 @@ impl<D: Driver> Reader<'_, D> {
         let fund = self.desk.fund(&name)?;
         let (amount, off) = self.quanta(self.desk.kernel.market().fund(fund).asset, amount);
         self.apply(ts_ns, &Command::FundDeposit { fund, amount }, off_amount(off))
+    }
+
+    fn rule_version(&mut self) -> Result<(), Rejection> {
+        self.only(&["version"])?;
+        let number = self.fields.id("version")?;
+        let ts_ns = self.time_of_line()?;
+        let version = RuleVersion::new(number).map_err(|unknown| Rejection::bad_value(unknown.to_string()))?;
+        Ok(self.desk.kernel.declare(ts_ns, Declaration::RuleVersion(version))?)
     }
 
     fn venue(&mut self) -> Result<(), Rejection> {

@@ -491,6 +491,7 @@ impl Imported {
     ) -> Result<Self, DurableError> {
         let (origin, kept) = session.take_restored().ok_or(DurableError::NothingRestored)?;
         let resting = session.kernel().at_rest().ok_or(DurableError::NeverAtRest)?;
+        let settings = JournalSettings { rules: session.kernel().market().rules, ..settings };
         let mut writer = SnapshotWriter::begin_journal(disk, directory, settings, origin)?;
         resting.save(&mut |part, bytes| writer.part(part, bytes))?;
         writer.part(Part::Session, &kept)?;

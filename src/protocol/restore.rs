@@ -13,9 +13,10 @@ use super::Rejection;
 use super::durable::DurableError;
 use super::line::Line;
 use super::recovery::{Followed, SavedSession};
-use crate::journal::{Check, Origin, RULES, SNAPSHOT_VERSION};
+use crate::journal::{Check, Origin, SNAPSHOT_VERSION};
 use crate::kernel::{Kernel, Loading};
 use crate::refusal::Code;
+use crate::rule_version::RuleVersion;
 use crate::snapshot::{Form, Part};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -62,7 +63,7 @@ impl Followed {
         lines.line(Part::Market, |line| {
             line.quoted("part", "begin")
                 .bare("version", SNAPSHOT_VERSION)
-                .bare("rules", RULES)
+                .bare("rules", self.kernel().market().rules)
                 .bare("places", places)
                 .bare("seq", seq)
                 .bare("events", check.outputs)
@@ -179,13 +180,13 @@ impl Restoring {
         if line.part != "begin" {
             return Err(Rejection::bad_value(format!("restore: the part \"begin\" comes first, not {:?}", line.part)));
         }
-        let versions = [("version", line.version, SNAPSHOT_VERSION), ("rules", line.rules, RULES)];
-        for (name, found, known) in versions {
-            let found = needed(name, found)?;
-            if found != known {
-                return Err(Rejection::bad_value(format!("restore: {name} {found} is not known here, {known} is")));
-            }
+        let version = needed("version", line.version)?;
+        if version != SNAPSHOT_VERSION {
+            let reason = format!("restore: version {version} is not known here, {SNAPSHOT_VERSION} is");
+            return Err(Rejection::bad_value(reason));
         }
+        let rules = RuleVersion::try_from(needed("rules", line.rules)?);
+        rules.map_err(|unknown| Rejection::bad_value(format!("restore: {unknown}")))?;
         let origin = Origin {
             places: needed("places", line.places)?,
             seq: needed("seq", line.seq)?,

@@ -93,7 +93,7 @@ pub fn from_journal(
     let began = Instant::now();
     let sequence = crate::journal::read(directory)?;
     let settings = kernel::Settings { shards: shards.max(1), strategy, ..kernel::Settings::default() };
-    let (mut kernel, mut log) = (Kernel::new(settings), EventLog::new(events));
+    let (mut kernel, mut log) = (Kernel::new(settings).under(sequence.rules), EventLog::new(events));
     let mut retrace = Retrace::new(&sequence.entries);
     let (mut told, mut seq, mut prepared, mut places, mut decisions) = (Vec::new(), 0, 0, 0, 0);
     let mut tally = None;

@@ -327,6 +327,19 @@ pub(crate) fn check_book(market: &Market, id: InstrumentId, update: &BookUpdate<
     Ok(())
 }
 
+/// As [`check_book`], and that it is not crossed, where the rules in force are those that refuse that. A book may be so all the same: its sides come one by one.
+///
+/// # Errors
+///
+/// The refusal; nothing has changed.
+pub(crate) fn check_book_update(market: &Market, id: InstrumentId, update: &BookUpdate<'_>) -> Result<(), Refusal> {
+    check_book(market, id, update)?;
+    if market.rules.refuses_crossed_books() && update.is_crossed() {
+        return Err(Refusal::BadDeclaration { what: "a bid must not be above the ask that comes with it" });
+    }
+    Ok(())
+}
+
 /// Lots of all long positions of an instrument: accounts', inventory's and the external venue's.
 #[inline]
 pub(crate) fn open_interest(shards: &[Box<Shard>], arbiter: &Arbiter, instrument: InstrumentId) -> Quantity {

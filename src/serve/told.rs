@@ -95,6 +95,7 @@ const OPS: &[(&str, Lane, bool)] = &[
     ("defaults", Lane::Requests, false),
     ("set", Lane::Requests, false),
     ("venue", Lane::Requests, false),
+    ("rule_version", Lane::Requests, false),
     ("funding", Lane::Requests, false),
     ("bust", Lane::Requests, false),
     ("reprice", Lane::Requests, false),

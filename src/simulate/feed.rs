@@ -73,7 +73,8 @@ fn line(dice: &mut Dice, at: &Listed, price: i64) -> Value {
         1..=2 => {
             let quantity = |dice: &mut Dice| decimal(i128::from(dice.range(1, 30)), at.lot_scale);
             let (bids, asks) = (quantity(dice), quantity(dice));
-            json!({"op":"book","symbol":at.symbol,"bids":[[shown(price - 1),bids]],"asks":[[shown(price + 1),asks]],
+            let apart = if dice.chance(4) { -1 } else { 1 }; // crossed: which rules are in force decides whether that is taken
+            json!({"op":"book","symbol":at.symbol,"bids":[[shown(price - apart),bids]],"asks":[[shown(price + apart),asks]],
                 "impact_bid":shown(price - 2),"impact_ask":shown(price + 2)})
         }
         _ if of_index => {

@@ -44,6 +44,7 @@ mod world;
 
 pub use report::{Report, Violation};
 
+use crate::rule_version::RuleVersion;
 use run::Simulation;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -56,6 +57,8 @@ pub struct Settings {
     pub steps: u64,
     /// Whether some worlds have the rules of a venue, as `exec --preset` gives them.
     pub presets: bool,
+    /// The rules that it begins under; none: drawn.
+    pub rules: Option<RuleVersion>,
     /// A fault that nothing can withstand, to see that it is seen.
     pub planted: Planted,
 }
@@ -67,7 +70,7 @@ impl Settings {
     /// As usual, from a seed.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
-        Self { seed, steps: STEPS, presets: true, planted: Planted::Nothing }
+        Self { seed, steps: STEPS, presets: true, rules: None, planted: Planted::Nothing }
     }
 }
 

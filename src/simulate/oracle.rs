@@ -5,6 +5,7 @@ use crate::kernel::{Kernel, Overview, Settings};
 use crate::market::{FundId, InstrumentId};
 use crate::presets::Preset;
 use crate::protocol::Session;
+use crate::rule_version::RuleVersion;
 
 /// What all lives together must come to.
 #[derive(Debug)]
@@ -16,8 +17,8 @@ impl Oracle {
     /// # Errors
     ///
     /// The preset is refused.
-    pub(super) fn new(kernel: Settings, preset: Option<&Preset>) -> Result<Self, String> {
-        let mut session = Session::new(kernel);
+    pub(super) fn new(kernel: Settings, rules: RuleVersion, preset: Option<&Preset>) -> Result<Self, String> {
+        let mut session = Session::over(Kernel::new(kernel).under(rules));
         if let Some(preset) = preset {
             let refused = preset.carry_out(&mut session);
             refused.map_err(|rejection| format!("preset {}: {}", preset.name, rejection.reason))?;

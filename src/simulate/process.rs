@@ -49,7 +49,13 @@ impl Process {
         kernel: Settings,
     ) -> Result<(Self, Option<Recovery>), DurableError> {
         let disk = disk.of_another_process();
-        let opened = Opened::open(disk.clone(), directory(), setup.journal, Kernel::new(kernel), setup.preset)?;
+        let opened = Opened::open(
+            disk.clone(),
+            directory(),
+            setup.journal,
+            Kernel::new(kernel).under(setup.journal.rules),
+            setup.preset,
+        )?;
         Self::of(opened, disk)
     }
 

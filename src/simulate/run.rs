@@ -100,6 +100,7 @@ impl<'a> Simulation<'a> {
             segment_bytes: *faults.pick(&[600, 3_000, 40_000]),
             check_every: *faults.pick(&[1, 7, 100]),
             queue: *faults.pick(&[4, 64, 1_024]),
+            rules: settings.rules.unwrap_or(world.rules),
         };
         let setup = Setup { journal, preset: world.preset };
         let kernel = kernel_settings(&mut faults);
@@ -119,7 +120,7 @@ impl<'a> Simulation<'a> {
             feed: Feed::new(&world.instruments),
             traffic: Traffic::default(),
             disk: SimulatedDisk::new(seed),
-            oracle: Oracle::new(kernel, world.preset)?,
+            oracle: Oracle::new(kernel, journal.rules, world.preset)?,
             setup,
             process: None,
             standby: None,

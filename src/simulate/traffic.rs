@@ -5,6 +5,7 @@ use super::dice::Dice;
 use super::feed::Feed;
 use super::scene::Scene;
 use super::world::{decimal, fund_rules, tiers, venue_rules};
+use crate::rule_version::RuleVersion;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
@@ -100,6 +101,7 @@ impl Traffic {
             17..=18 => {
                 json!({"op":"airlock_release","symbol":at.symbol,"action":*dice.pick(&["accept", "discard"])})
             }
+            _ if dice.chance(50) => json!({"op":"rule_version","version":RuleVersion::NEWEST.number()}),
             _ => venue_rules(dice),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::dice::Dice;
 use crate::presets::{PRESETS, Preset};
+use crate::rule_version::RuleVersion;
 use serde_json::{Value, json};
 
 /// The world of a seed.
@@ -9,6 +10,8 @@ use serde_json::{Value, json};
 pub(super) struct World {
     /// The rules that hold for what an instrument does not name.
     pub(super) preset: Option<&'static Preset>,
+    /// The version of the kernel's rules that the sequence begins under.
+    pub(super) rules: RuleVersion,
     /// What declares the rest, and opens the accounts.
     pub(super) prologue: Vec<Value>,
     pub(super) assets: Vec<(&'static str, u32)>,
@@ -56,6 +59,7 @@ impl World {
             funds: Vec::new(),
             instruments: Vec::new(),
             accounts: 3 + dice.below(9),
+            rules: *dice.pick(&[RuleVersion::NEWEST, RuleVersion::NEWEST, RuleVersion::OLDEST]),
         };
         world.declare_assets(dice);
         let instruments = 1 + dice.below(4);

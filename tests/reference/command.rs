@@ -58,6 +58,9 @@ pub enum Command {
         amount: Rat,
     },
     Venue(VenueRules),
+    RuleVersion {
+        version: u64,
+    },
     Account {
         account: u64,
         margin: String,
@@ -360,6 +363,7 @@ fn known_fields(op: &str) -> Option<&'static [&'static str]> {
         "bust" | "reprice" | "adjust" | "compensate" => &[],
         "fund" => &["fund", "asset", "floor", "drawdown", "socialise", "unwind_interval", "max_loss_per_minute"],
         "fund_deposit" => &["fund", "amount"],
+        "rule_version" => &["version"],
         "venue" => &["mode", "cancel_ack", "cancel_timeout", "order_timeout"],
         "account" => &["account", "margin", "positions", "group"],
         "deposit" | "withdraw" => &["account", "asset", "amount"],
@@ -453,6 +457,7 @@ fn parse_command(op: &str, f: &Fields) -> Result<Command, Refusal> {
         "fund" => parse_fund(f)?,
         "fund_deposit" => Command::FundDeposit { fund: f.name("fund")?, amount: f.decimal("amount")? },
         "venue" => Command::Venue(parse_venue(f)?),
+        "rule_version" => Command::RuleVersion { version: f.id("version")? },
         "account" => Command::Account {
             account: f.id("account")?,
             margin: f.word_or("margin", &["single", "multi", "portfolio"], "single")?,

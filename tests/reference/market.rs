@@ -57,6 +57,13 @@ impl State {
         let (impact_bid, impact_ask) = (maybe(&f.impact_bid)?, maybe(&f.impact_ask)?);
         let bids = f.bids.as_ref().map(|side| self.book_side(i, side)).transpose()?;
         let asks = f.asks.as_ref().map(|side| self.book_side(i, side)).transpose()?;
+        let first = |side: &Option<Vec<(Int, Int)>>| side.as_ref().and_then(|side| side.first().map(|at| at.0.clone()));
+        let crossed = |bid: Option<Int>, ask: Option<Int>| matches!((bid, ask), (Some(bid), Some(ask)) if bid > ask);
+        let pairs = [(bid.clone(), ask.clone()), (bid.clone(), first(&asks)), (first(&bids), ask.clone())];
+        let crossed = pairs.into_iter().any(|(bid, ask)| crossed(bid, ask))
+            || crossed(first(&bids), first(&asks))
+            || crossed(impact_bid.clone(), impact_ask.clone());
+        need(self.rules < 2 || !crossed, "bad_value", "crossed")?;
         self.price_input(i, |state| {
             if let Some(bids) = bids {
                 state.set_bid(i, bids.first().map(|(price, _)| price.clone()));

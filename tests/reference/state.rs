@@ -429,6 +429,8 @@ pub struct State {
     pub instruments: Vec<Instrument>,
     pub accounts: BTreeMap<u64, Account>,
     pub venue: VenueRules,
+    /// The version of the rules that is in force.
+    pub rules: u64,
     /// The answers of each source, by `client_seq` from 1.
     pub sources: BTreeMap<String, Vec<Answer>>,
     /// Orders that wait for the manual venue.
@@ -461,6 +463,9 @@ pub struct State {
     pub cause_of_verdict: String,
 }
 
+/// The version that everything begins under: 2 refuses crossed books.
+const NEWEST_RULES: u64 = 2;
+
 impl State {
     pub fn new() -> State {
         State {
@@ -472,6 +477,7 @@ impl State {
             instruments: Vec::new(),
             accounts: BTreeMap::new(),
             venue: VenueRules::new("mark"),
+            rules: NEWEST_RULES,
             sources: BTreeMap::new(),
             standing: Vec::new(),
             ended: Vec::new(),
@@ -491,6 +497,13 @@ impl State {
         }
     }
 
+    fn do_rule_version(&mut self, version: u64) -> Result<(), Refusal> {
+        need((1..=NEWEST_RULES).contains(&version), "bad_value", "no such version of the rules")?;
+        need(version > self.rules, "bad_value", "the rules go over to a later version only")?;
+        self.rules = version;
+        Ok(())
+    }
+
     /// Every command checks all that may refuse it before it changes anything.
     pub fn execute(&mut self, command: &Command) -> Result<(), Refusal> {
         match command {
@@ -499,6 +512,7 @@ impl State {
             Command::Fund(fields) => self.do_fund(fields),
             Command::FundDeposit { fund, amount } => self.do_fund_deposit(fund, amount),
             Command::Venue(rules) => self.do_venue(rules),
+            Command::RuleVersion { version } => self.do_rule_version(*version),
             Command::Account { account, margin, positions, group } => {
                 self.do_account(*account, margin, positions, *group)
             }

@@ -16,6 +16,8 @@ pub struct Before {
     standing: Vec<SentOrder>,
     ended: Vec<SentOrder>,
     awaited: Vec<AwaitedCancel>,
+    /// Whether the line is a book whose bid is above its ask.
+    crossed: bool,
 }
 
 impl Before {
@@ -26,13 +28,23 @@ impl Before {
             standing: reference.standing_orders(),
             ended: reference.ended_orders(),
             awaited: reference.awaited_cancels(),
+            crossed: line["op"] == "book" && is_crossed(&line),
         }
     }
+}
+
+fn is_crossed(book: &Value) -> bool {
+    let price = |name: &str| book[name].as_str().and_then(|price| price.parse::<f64>().ok());
+    let above = |bid, ask| matches!((price(bid), price(ask)), (Some(bid), Some(ask)) if bid > ask);
+    above("bid", "ask") || above("impact_bid", "impact_ask")
 }
 
 impl Coverage {
     /// Counts the events of line `seq`.
     pub fn count(&mut self, before: &Before, seq: u64, events: &[Value]) {
+        if before.crossed && events.iter().all(|event| event["ev"] != "rejected") {
+            self.saw("crossed book taken");
+        }
         for event in events {
             let word = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
             let reason = if word("ev") == "fund" { word("reason") } else { String::new() };
@@ -57,6 +69,7 @@ impl Coverage {
                 }
                 "corrected" => self.saw(&format!("corrected by {}", event["op"].as_str().unwrap_or_default())),
                 "funding" if before.op != "funding" => self.saw("funding by itself"),
+                "rejected" if before.crossed && event["reason"] == "crossed" => self.saw("crossed book refused"),
                 "rejected" if event["code"] == "limit" => {
                     // The reference begins the reason with the name of the limit.
                     let name = word("reason").split(':').next().unwrap_or_default().to_owned();

@@ -363,6 +363,7 @@ impl Writer {
             81..=83 => self.isolated_margin(dice, reference),
             84..=89 => self.answer_of_venue(dice, reference),
             90..=92 => self.book(dice),
+            93..=94 if dice.chance(8) => json!({"op":"rule_version","version":*dice.pick(&[2, 2, 2, 1, 3])}),
             93..=94 => Self::venue(dice),
             95 => self.fund(dice),
             96..=97 => {
@@ -588,7 +589,8 @@ impl Writer {
         };
         let (bids, asks) = (side(-1), side(1));
         let mut line = json!({"op":"book","symbol":at.symbol,"bids":bids,"asks":asks});
-        match dice.below(8) {
+        match dice.below(9) {
+            8 => line["bid"] = json!(Self::price(at, at.mark + 2)), // at times above the first ask
             0 => drop(line.as_object_mut().and_then(|fields| fields.remove("bids"))),
             1 => line["bid"] = json!(Self::price(at, at.mark)),
             2 => line["impact_ask"] = json!(Self::price(at, at.mark + 1)),

@@ -142,9 +142,11 @@ impl Writer {
         let at = self.priced(dice);
         let middle = (at.mark + dice.range(-at.mark / 50 - 1, at.mark / 50 + 1)).max(2);
         let mut line = json!({"op":"book","symbol":at.symbol});
+        let apart = if dice.chance(5) { -1 } else { 1 }; // or crossed
         for (name, direction) in [("bid", -1), ("ask", 1), ("impact_bid", -2), ("impact_ask", 2)] {
             if dice.chance(70) {
-                line[name] = json!(Self::price(at, (middle + direction * dice.range(0, at.mark / 100 + 1)).max(1)));
+                line[name] =
+                    json!(Self::price(at, (middle + apart * direction * dice.range(0, at.mark / 100 + 1)).max(1)));
             }
         }
         line

@@ -35,10 +35,11 @@ pub use write::SnapshotWriter;
 
 use super::frame::Check;
 use super::reader::Position;
-use super::{MAGIC, RULES, number_at};
+use super::{MAGIC, number_at};
+use crate::rule_version::RuleVersion;
 
 /// The version of the format that is written, and the only one that is read: it grows when a record changes.
-pub const SNAPSHOT_VERSION: u32 = 2;
+pub const SNAPSHOT_VERSION: u32 = 3;
 
 const KIND: [u8; 8] = *b"snapshot";
 const HEADER: usize = 96;
@@ -66,6 +67,8 @@ pub struct Stand {
     pub(crate) decided: bool,
     /// Whether an input was accepted that no decision has followed yet: it left nothing to decide.
     pub(crate) lacks_decision: bool,
+    /// The rules that are in force there.
+    pub(crate) rules: RuleVersion,
 }
 
 /// Where a kernel stands in its sequence, whatever journal holds that.
@@ -93,12 +96,12 @@ impl Stand {
 
     fn bytes(&self) -> ([u8; HEADER], u32) {
         let mut bytes = [0; HEADER];
-        let Self { places, seq, term, check, position, owed, decided, lacks_decision } = *self;
+        let Self { places, seq, term, check, position, owed, decided, lacks_decision, rules } = *self;
         let ending = u32::from(decided) | u32::from(lacks_decision) << 1;
         bytes[..8].copy_from_slice(&MAGIC);
         bytes[8..16].copy_from_slice(&KIND);
         bytes[16..20].copy_from_slice(&SNAPSHOT_VERSION.to_le_bytes());
-        bytes[20..24].copy_from_slice(&RULES.to_le_bytes());
+        bytes[20..24].copy_from_slice(&rules.number().to_le_bytes());
         let wide = [places, seq, term, check.outputs, check.hash, position.segment, position.offset];
         for (at, number) in wide.into_iter().enumerate() {
             bytes[24 + at * 8..32 + at * 8].copy_from_slice(&number.to_le_bytes());
@@ -111,14 +114,14 @@ impl Stand {
         (bytes, check)
     }
 
-    /// Of a header whose kind, version and checksum were looked at.
-    fn of(bytes: &[u8; HEADER]) -> Self {
+    /// Of a header whose kind, version, rules and checksum were looked at.
+    fn of(bytes: &[u8; HEADER], rules: RuleVersion) -> Self {
         let wide = |at: usize| u64::from(number_at(bytes, at)) | u64::from(number_at(bytes, at + 4)) << 32;
         let check = Check { outputs: wide(48), hash: wide(56) };
         let (segment, offset, check_there) = (wide(64), wide(72), number_at(bytes, 80));
         let position = Position { term: wide(40), segment, offset, check: check_there, place: wide(24) };
         let (owed, ending) = (number_at(bytes, 84), number_at(bytes, 88));
         let (decided, lacks_decision) = (ending & 1 != 0, ending & 2 != 0);
-        Self { places: wide(24), seq: wide(32), term: wide(40), check, position, owed, decided, lacks_decision }
+        Self { places: wide(24), seq: wide(32), term: wide(40), check, position, owed, decided, lacks_decision, rules }
     }
 }

@@ -4,8 +4,9 @@ use super::list::SnapshotFile;
 use super::{END, HEADER, KIND, PART_HEAD, SNAPSHOT_VERSION, SnapshotError, Stand};
 use crate::journal::player::Player;
 use crate::journal::reader::Reader;
-use crate::journal::{Disk, DiskFile, JournalError, MAGIC, RULES, number_at};
+use crate::journal::{Disk, DiskFile, JournalError, MAGIC, number_at};
 use crate::kernel::{Decoded, Kernel, Loading, Settings};
+use crate::rule_version::RuleVersion;
 use crate::snapshot::{Part, Unfit};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
@@ -61,7 +62,8 @@ impl Start {
             }
         }
         let player = Player::new(Reader::open_on(disk.clone(), directory)?);
-        Ok(Self { kernel: Kernel::new(settings), player, snapshot: None, session: None })
+        let kernel = Kernel::new(settings).under(player.reader().rules().unwrap_or_default());
+        Ok(Self { kernel, player, snapshot: None, session: None })
     }
 
     /// Begins at a snapshot.
@@ -85,6 +87,9 @@ impl Start {
         let mut loading = Loading::new(settings, file.length);
         let session = if file.length < BESIDE { file.load(&mut loading) } else { file.load_beside(&mut loading) }?;
         let mut kernel = loading.finish().map_err(|unfit| file.unfit(unfit))?;
+        if kernel.market().rules != stand.rules {
+            return Err(file.damaged("its state is under other rules than it says"));
+        }
         kernel.count_from(stand.seq);
         let player = Player::from(reader, &stand);
         Ok(Self { kernel, player, snapshot: Some(snapshot.clone()), session })
@@ -152,10 +157,11 @@ impl SnapshotReader {
         if reader.check != number_at(&header, HEADER - 4) {
             return Err(reader.damaged("the checksum of the header is wrong"));
         }
-        if rules != RULES {
-            return Err(expected(20, format!("version {RULES} of the rules"), rules.to_string()));
-        }
-        reader.stand = Stand::of(&header);
+        let (oldest, newest) = (RuleVersion::OLDEST, RuleVersion::NEWEST);
+        let known = RuleVersion::try_from(rules);
+        let known =
+            known.map_err(|unknown| expected(20, format!("rules {oldest} to {newest}"), unknown.0.to_string()))?;
+        reader.stand = Stand::of(&header, known);
         reader.whole.update(&header);
         reader.offset = HEADER as u64;
         Ok(reader)

@@ -75,7 +75,17 @@ impl<'a> SnapshotWriter<'a> {
         Self::begin(
             disk,
             directory,
-            Stand { places, seq, term: position.term, check, position, owed: 0, decided, lacks_decision },
+            Stand {
+                places,
+                seq,
+                term: position.term,
+                check,
+                position,
+                owed: 0,
+                decided,
+                lacks_decision,
+                rules: settings.rules,
+            },
         )
     }
 

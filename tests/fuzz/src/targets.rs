@@ -239,7 +239,7 @@ pub fn frames(data: &[u8]) {
 /// A segment of these payloads, its checksums right. Written from the description of the format.
 fn segment_of(payloads: &[&[u8]]) -> Vec<u8> {
     let mut file = b"TERRACE\nsequence".to_vec();
-    for number in [terrace::journal::VERSION, terrace::journal::RULES] {
+    for number in [terrace::journal::VERSION, terrace::RuleVersion::NEWEST.number()] {
         file.extend(number.to_le_bytes());
     }
     file.extend(0u64.to_le_bytes());
