@@ -268,9 +268,7 @@ impl Engine {
         if self.keeps_sequence() {
             self.keep(Entry::Command { seq: self.seq, ts_ns, command: *command, off_grid });
         }
-        self.insert_decision();
-        self.insert_piece();
-        Ok(self.seq)
+        Ok(self.go_on())
     }
 
     /// Publishes a mark that changes nothing here but itself, which is nearly every one; false if it is to go the long way, and
@@ -320,9 +318,9 @@ impl Engine {
             instrument,
             book: Depth(book.clone()),
         });
-        let seq = self.submit_aside(ts_ns, Kind::Book { instrument, top }, Aside::Book(instrument, book), entry)?;
+        self.submit_aside(ts_ns, Kind::Book { instrument, top }, Aside::Book(instrument, book), entry)?;
         self.market.reprice(instrument, PriceInput::Book(top), self.now_ns);
-        Ok(seq)
+        Ok(self.go_on())
     }
 
     /// Declares an asset, a fund, an instrument or the venue.
@@ -341,13 +339,13 @@ impl Engine {
             ts_ns,
             declaration: declaration.clone(),
         });
-        let seq = self.submit_aside(ts_ns, Kind::Declare, Aside::Declare(declaration.clone()), entry)?;
+        self.submit_aside(ts_ns, Kind::Declare, Aside::Declare(declaration.clone()), entry)?;
         declaration.enter(&mut self.market, self.now_ns);
         if matches!(declaration, Declaration::Rules { .. }) {
             self.next_piece_at = self.ring.place(); // its own place is given already
         }
         self.interest.resize(self.market.instruments.len(), 0);
-        Ok(seq)
+        Ok(self.go_on())
     }
 
     /// Submits a correction: of an input of this engine, by the number that its submission returned.
@@ -380,21 +378,22 @@ impl Engine {
         self.check_correction(correction, off_grid, present)?;
         let entry =
             self.keeps_sequence().then(|| Entry::Correct { seq: self.seq + 1, ts_ns, correction: correction.clone() });
-        let seq = self.submit_aside(ts_ns, Kind::Correct, Aside::Correct(correction.clone()), entry)?;
+        self.submit_aside(ts_ns, Kind::Correct, Aside::Correct(correction.clone()), entry)?;
         self.market.note_remark(correction);
         if let Some(fill) = correction.fill() {
             self.note(&Command::Fill(fill), ts_ns);
         }
-        Ok(seq)
+        Ok(self.go_on())
     }
 
+    /// Gives an input its place whose contents lie aside. The caller enters it in its copy of the market, and [goes on](Self::go_on).
     fn submit_aside(
         &mut self,
         ts_ns: Option<u64>,
         kind: Kind,
         aside: Aside,
         entry: Option<Entry>,
-    ) -> Result<u64, SubmitError> {
+    ) -> Result<(), SubmitError> {
         if !self.has_room() || self.asides.push(aside).is_err() {
             self.full += 1;
             return Err(SubmitError::Full);
@@ -405,9 +404,16 @@ impl Engine {
         if let Some(entry) = entry {
             self.keep(entry);
         }
+        Ok(())
+    }
+
+    /// What has fallen due gets its place behind an input, once that is in the sequencer's copy of the market: what both begin is in the same order there as everywhere. The input's
+    /// number.
+    #[inline]
+    fn go_on(&mut self) -> u64 {
         self.insert_decision();
         self.insert_piece();
-        Ok(self.seq)
+        self.seq
     }
 
     /// Does what there is to do, never waits, and takes what there is to take: first what the venue is asked, then the log.
