@@ -255,6 +255,27 @@ fn who_does_not_read_its_answers_is_cut_off_and_nobody_else_waits() {
     assert!(server.stop().success());
 }
 
+/// As a supervisor ends it, or somebody at a terminal: the journal ends with all that was answered, and with nothing torn.
+#[test]
+fn a_signal_ends_it_in_good_order() {
+    for signal in ["-TERM", "-INT"] {
+        let journal = TempDir::new().unwrap();
+        let directory = journal.path().to_str().unwrap();
+        let mut server = Server::start(&["--journal", directory, "--durability", "async"]);
+        let mut client = server.connect();
+        client.send(&acked(USDT));
+        (1..100).for_each(|account| client.send(&deposit(account)));
+        (0..100).for_each(|_| assert_eq!(client.hear()["ev"], "ok"));
+        let id = server.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        assert_eq!(client.rest(), [Value::Null; 0]);
+        assert!(server.child.wait().unwrap().success(), "{signal}");
+        let stat = Command::new(env!("CARGO_BIN_EXE_terrace")).args(["journal", "stat", directory]).output().unwrap();
+        let stat = String::from_utf8(stat.stdout).unwrap();
+        assert!(stat.contains("lines       100\n") && !stat.contains("torn"), "{signal}: {stat}");
+    }
+}
+
 #[test]
 fn a_socket_in_the_file_system_serves_too() {
     let folder = TempDir::new().unwrap();

@@ -2,6 +2,9 @@
 
 use super::session::SessionArgs;
 use super::threads::DriverArg;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -169,8 +172,9 @@ fn serve(session: impl Served, args: &Args) -> Result<(), String> {
     let served = terrace::serve::serve(session, &args.settings(), |bound, handle| {
         printed = super::print(&told(bound));
         if args.until_stdin_ends {
-            wait_for_end(handle);
+            wait_for_end(handle.clone());
         }
+        printed = std::mem::replace(&mut printed, Ok(())).and(wait_for_signal(handle));
     });
     printed.and(served.map_err(|error| error.to_string()))
 }
@@ -180,6 +184,21 @@ fn told(bound: &Bound) -> String {
     let events = bound.events.iter().map(|address| format!("events at {address}\n"));
     let metrics = bound.metrics.iter().map(|address| format!("metrics at http://{address}/metrics\n"));
     lines.chain(events).chain(metrics).collect()
+}
+
+/// Stops serving when the process is told to end, by a supervisor or at a terminal; told a second time it ends where it is, as if it were killed.
+fn wait_for_signal(handle: Handle) -> Result<(), String> {
+    let signals = Signals::new([SIGTERM, SIGINT]);
+    let mut signals = signals.map_err(|error| format!("cannot be told to end by signals: {error}"))?;
+    std::thread::spawn(move || {
+        let mut told = signals.forever();
+        told.next();
+        handle.stop();
+        if let Some(signal) = told.next() {
+            let _ = emulate_default_handler(signal); // the process is no more
+        }
+    });
+    Ok(())
 }
 
 /// Stops serving when standard input ends.
