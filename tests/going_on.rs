@@ -1,7 +1,7 @@
 //! Sessions that end and go on, on a disk that fails: what simulations (`terrace simulate`) found, as small as it gets.
 
 use std::path::Path;
-use terrace::journal::{Durability, Faults, JournalSettings, SimulatedDisk};
+use terrace::journal::{Disk, Durability, Faults, JournalSettings, SimulatedDisk};
 use terrace::presets::Preset;
 use terrace::protocol::{DurableSession, Opened, TierTables};
 use terrace::{Kernel, Settings};
@@ -111,4 +111,31 @@ fn what_ended_before_it_began_begins_anew() {
     assert_eq!(carry_out(&mut session, &[line]), "{\"ev\":\"ok\",\"seq\":1}\n");
     let again = Opened::open(disk.killed(), Path::new("/journal"), settings, Kernel::new(Settings::default()), None);
     assert_eq!(again.expect("it goes on").recovery().map(|recovery| recovery.last_line), Some(1));
+}
+
+/// Two starts that failed before the first name was on the disk, then the machine stopped: what is left is the beginning of a segment that goes on from one
+/// whose name was lost (simulation, seed 514). Nobody was told of anything, so it begins anew; behind the first place it would be damage.
+#[test]
+fn what_never_began_begins_anew() {
+    let torn = |name: &str, bytes: &[u8]| {
+        let disk = SimulatedDisk::new(1);
+        disk.create_directory(Path::new("/journal")).unwrap();
+        for (name, bytes) in [(name, bytes), ("term-00000000000000000002", b"".as_slice())] {
+            let written = disk.create(&Path::new("/journal").join(name)).unwrap().append(bytes).unwrap();
+            assert_eq!(written, bytes.len());
+        }
+        disk
+    };
+    for bytes in [&[0; 4][..], &[0; 60], b"TERRACE\n", b""] {
+        let disk = torn("sequence-00000000000000000000.2.1", bytes);
+        let mut session = open(&disk, None);
+        carry_out(&mut session, MARKET);
+        let disk = disk.killed();
+        assert_eq!(open(&disk, None).seq(), MARKET.len() as u64, "{bytes:?}");
+    }
+    let settings = JournalSettings { durability: Durability::Sync, ..JournalSettings::default() };
+    let kernel = Kernel::new(Settings::default());
+    let disk = torn("sequence-00000000000000000007.2.1", &[0; 4]);
+    let refused = Opened::open(disk, Path::new("/journal"), settings, kernel, None).map(|_| ()).unwrap_err();
+    assert!(refused.to_string().contains("sequence-00000000000000000007.2.1"), "{refused}");
 }

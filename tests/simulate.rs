@@ -6,7 +6,8 @@ use reference::Reference;
 use serde_json::Value;
 use std::process::Command;
 use terrace::RuleVersion;
-use terrace::simulate::{Planted, Report, Settings, run};
+use terrace::journal::Durability;
+use terrace::simulate::{Planted, Report, Settings, Shown, run};
 
 /// So many seeds in every run of the tests: the budget is 20 seconds of a debug build; `TERRACE_SEEDS` asks for more.
 const SEEDS: u64 = 400;
@@ -16,13 +17,14 @@ fn seeds() -> u64 {
 }
 
 fn simulate(settings: Settings) -> Report {
-    run(settings, &mut |_, _| Ok(()))
+    run(settings, &mut |_| Ok(()))
 }
 
 /// What the simulations of a run must have met, or they have tested nothing.
 const EXPECTED: &[&str] = &[
     "bit: turned in what is kept, refused",
     "bit: turned in what was never forced",
+    "crash: answers given before they were kept",
     "crash: machine",
     "crash: process",
     "crash: while going on",
@@ -69,9 +71,12 @@ fn the_reference_comes_to_the_same() {
     let mut acknowledged = 0;
     for seed in 1_000..1_000 + seeds() / 8 {
         let rules = if seed.is_multiple_of(2) { RuleVersion::NEWEST } else { RuleVersion::OLDEST };
+        let durability = Some(Durability::Sync);
         let mut reference = Reference::under(rules.number().into());
-        let settings = Settings { steps: 1_500, presets: false, rules: Some(rules), ..Settings::of_seed(seed) };
-        let report = run(settings, &mut |line, answer| {
+        let settings =
+            Settings { steps: 1_500, presets: false, rules: Some(rules), durability, ..Settings::of_seed(seed) };
+        let report = run(settings, &mut |shown| {
+            let Shown::Line(line, answer) = shown else { return Err("answers wait for the disk".to_owned()) };
             let expected = reference.line(line).into_iter().map(without_reason);
             let said =
                 answer.lines().map(|line| without_reason(serde_json::from_str(line).expect("every line is JSON")));
@@ -102,6 +107,37 @@ fn a_seed_says_all() {
         assert_eq!(simulate(settings), simulate(settings));
         assert_ne!(simulate(settings).digest, simulate(Settings { seed: seed + 10, ..settings }).digest);
     }
+}
+
+/// What took effect is a script, whatever crashes undid meanwhile: `exec` answers it in the same way, begun under the same rules.
+#[test]
+fn what_took_effect_is_a_script() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("script.jsonl");
+    let (mut old, mut undone) = (0, 0);
+    for seed in 0..24 {
+        let settings = Settings { steps: 1_500, ..Settings::of_seed(seed) };
+        let mut lines: Vec<(String, String)> = Vec::new();
+        let report = run(settings, &mut |shown| {
+            match shown {
+                Shown::Line(line, answer) => lines.push((line.to_owned(), answer.to_owned())),
+                Shown::Left(left) => lines.truncate(left),
+            }
+            Ok(())
+        });
+        let (rules, preset) = settings.begins_with();
+        old += u32::from(rules < RuleVersion::NEWEST);
+        undone += report.undone;
+        let script: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
+        std::fs::write(&file, script.join("\n")).unwrap();
+        let preset = preset.map_or_else(Vec::new, |name| vec!["--preset".to_owned(), name.to_owned()]);
+        let mut exec = Command::new(env!("CARGO_BIN_EXE_terrace"));
+        exec.args(["exec", "--rules", &rules.to_string()]).args(preset).arg(&file);
+        let said = String::from_utf8(exec.output().unwrap().stdout).unwrap();
+        let expected: String = lines.iter().map(|(_, answer)| answer.as_str()).collect();
+        assert!(said == expected, "seed {seed}");
+    }
+    assert!(old > 0 && undone > 0, "{old} under old rules, {undone} undone");
 }
 
 /// A disk that says that it has forced what it has not: nothing helps, but it is seen, and shown again by what is printed.

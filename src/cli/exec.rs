@@ -9,7 +9,7 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use terrace::journal::RealDisk;
 use terrace::protocol::{DurableSession, Made, Rejection, Session, Snapshots, TierTables};
-use terrace::{Driver, Kernel, Recorder, Settings};
+use terrace::{Driver, Recorder, Settings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
     if let Some(directory) = &args.kernel.journal {
         return durable(args, directory, tables, (input, &name), &mut output);
     }
-    let kernel = Kernel::new(args.kernel.settings());
+    let kernel = args.kernel.kernel();
     let done = match args.kernel.driver {
         DriverArg::Inline => {
             let session = args.kernel.prepare(Session::over(kernel), tables)?;

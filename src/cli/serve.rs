@@ -8,7 +8,6 @@ use signal_hook::low_level::emulate_default_handler;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::time::Duration;
-use terrace::Kernel;
 use terrace::controls::{HealthState, Mode};
 use terrace::protocol::Session;
 use terrace::serve::{Address, Bound, Handle, LaneSettings, Served, Settings as ServeSettings, WatchSettings};
@@ -151,7 +150,7 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
     let of = &args.kernel;
     let tables = of.tables()?;
     let Some(directory) = &of.journal else {
-        let kernel = Kernel::new(of.settings());
+        let kernel = of.kernel();
         return match of.driver {
             DriverArg::Inline => serve(of.prepare(Session::over(kernel), tables)?, args),
             DriverArg::Threaded => serve(of.prepare(Session::over(of.over_threads(kernel, false)?), tables)?, args),

@@ -7,7 +7,7 @@ use terrace::engine::{Engine, EngineSettings};
 use terrace::journal::{Durability, JournalSettings, RealDisk, WriteLock};
 use terrace::presets::Preset;
 use terrace::protocol::{Opened, Rejection, Session, TierTables};
-use terrace::{Driver, Kernel, Settings};
+use terrace::{Driver, Kernel, RuleVersion, Settings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SessionArgs {
@@ -30,6 +30,10 @@ pub(super) struct SessionArgs {
     #[arg(long, value_name = "NAME", value_parser = super::presets::named)]
     preset: Option<&'static Preset>,
 
+    /// Begin under this earlier version of the kernel's rules; a journal that is there goes on under its own.
+    #[arg(long, value_name = "VERSION", default_value_t, value_parser = rules)]
+    rules: RuleVersion,
+
     /// Margin tables for instruments that bring none, by symbol: Binance's leverage brackets or ccxt's tiers, JSON.
     #[arg(long, value_name = "FILE")]
     tiers: Vec<PathBuf>,
@@ -43,7 +47,17 @@ pub(super) struct SessionArgs {
     durability: Durability,
 }
 
+fn rules(text: &str) -> Result<RuleVersion, String> {
+    let number = text.parse::<u64>().map_err(|_| format!("expected a number, not {text:?}"))?;
+    RuleVersion::new(number).map_err(|unknown| unknown.to_string())
+}
+
 impl SessionArgs {
+    /// The kernel, empty.
+    pub(super) fn kernel(&self) -> Kernel {
+        Kernel::new(self.settings()).under(self.rules)
+    }
+
     pub(super) fn settings(&self) -> Settings {
         Settings { shards: self.shards, strategy: self.strategy.into(), ..Settings::default() }
     }
@@ -77,7 +91,7 @@ impl SessionArgs {
     pub(super) fn open(&self, directory: &Path) -> Result<(WriteLock, Opened), String> {
         let lock = WriteLock::take(directory).map_err(|error| error.to_string())?;
         let settings = JournalSettings { durability: self.durability, ..JournalSettings::default() };
-        let opened = Opened::open(RealDisk, directory, settings, Kernel::new(self.settings()), self.preset);
+        let opened = Opened::open(RealDisk, directory, settings, self.kernel(), self.preset);
         let opened = opened.map_err(|error| error.to_string())?;
         if let Some(recovery) = opened.recovery() {
             eprint!("terrace: {}", super::journal::summary(directory, recovery));

@@ -4,7 +4,7 @@ use indicatif::ProgressBar;
 use std::fs;
 use std::ops::Range;
 use std::path::PathBuf;
-use terrace::simulate::{self, Report, STEPS, Settings};
+use terrace::simulate::{self, Report, STEPS, Settings, Shown};
 
 /// What is simulated.
 #[derive(Debug, clap::Args)]
@@ -51,13 +51,14 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
     write(&args.json, "")?; // before the work, not after it
     write(&args.script, "")?;
     let bar = ProgressBar::new(seeds.end - seeds.start); // draws nothing where standard error is no terminal
-    let (mut report, mut script) = (Report::default(), String::new());
+    let (mut report, mut script) = (Report::default(), Vec::new());
     for seed in seeds {
         let settings = Settings { steps: args.steps, ..Settings::of_seed(seed) };
-        let one = simulate::run(settings, &mut |line, _| {
-            if args.script.is_some() {
-                script.push_str(line);
-                script.push('\n');
+        let one = simulate::run(settings, &mut |shown| {
+            match shown {
+                Shown::Line(line, _) if args.script.is_some() => script.push(format!("{line}\n")),
+                Shown::Line(..) => {}
+                Shown::Left(lines) => script.truncate(lines),
             }
             Ok(())
         });
@@ -67,8 +68,13 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
     }
     bar.finish_and_clear();
     write(&args.json, &report.json())?;
-    write(&args.script, &script)?;
+    write(&args.script, &script.concat())?;
     super::print(&report.to_string())?;
+    if let (Some(file), Some(seed)) = (&args.script, args.seed) {
+        let (rules, preset) = Settings::of_seed(seed).begins_with();
+        let preset = preset.map_or_else(String::new, |name| format!(" --preset {name}"));
+        super::print(&format!("script        terrace exec --rules {rules}{preset} {}\n", file.display()))?;
+    }
     match report.violations.len() {
         0 => Ok(()),
         violations => Err(format!("{violations} of {} simulations went wrong", report.seeds)),

@@ -121,7 +121,9 @@ pub(super) fn lineage(disk: &dyn Disk, directory: &Path) -> Result<VecDeque<Span
             continue;
         }
         debug_assert!(from < term, "as it is named");
-        if from > 0 && begins.is_err() {
+        // Or it was the first to get so far: the one before it did not even have its name on the disk, so nobody was told of anything by either.
+        let begins_anew = begins == Err(false) && first.first == 0 && spans.is_empty() && segments.len() == 1;
+        if from > 0 && begins.is_err() && !begins_anew {
             return Err(JournalError::Checksum { file: first.file.clone(), offset: 0 });
         }
         spans.push_front(Span { segments, before: begins.ok().map(|header| header.before) });

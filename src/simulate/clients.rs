@@ -104,6 +104,13 @@ impl Clients {
         Some(last)
     }
 
+    /// What took effect behind line `seq` never happened: whoever sent it sends it again.
+    pub(super) fn forget_behind(&mut self, seq: u64) {
+        for Client { first, unanswered, .. } in &mut self.by_who {
+            unanswered.extend(first.extract_if(.., |_, first| first.seq > seq).map(|(number, _)| number));
+        }
+    }
+
     /// Notes how a line was answered that was carried out as line `seq`; whether it had been before. What is `told` reaches its sender; else
     /// it is known to have taken effect, and the sender will ask again.
     ///

@@ -3,6 +3,7 @@
 use super::faults::{End, Fate};
 use super::process::{Process, directory};
 use super::run::{Act, Simulation, kernel_settings};
+use crate::journal::Durability;
 use crate::protocol::Standby;
 
 impl Simulation<'_> {
@@ -48,10 +49,13 @@ impl Simulation<'_> {
         self.report.fault(end.name());
         self.report.crashes += u64::from(end != End::Orderly);
         if end == End::Orderly && !process.has_failed() {
-            let finished = process.finish();
-            return match finished {
+            return match process.finish() {
+                Ok(()) => {
+                    self.past.kept_all(self.told_seq);
+                    Ok(())
+                }
                 Err(error) if !self.fate.has_faults() => Err(format!("the journal cannot be ended: {error}")),
-                _ => Ok(()),
+                Err(_) => Ok(()),
             };
         }
         process.kill();
@@ -72,7 +76,8 @@ impl Simulation<'_> {
             self.restart();
             return Ok(());
         };
-        self.fate = Fate::draw(&mut self.draws.faults, &self.disk).after(self.disk.operations());
+        self.fate =
+            Fate::draw(&mut self.draws.faults, &self.disk, self.setup.journal.durability).after(self.disk.operations());
         self.set_faults();
         let taken = Process::take_over(standby, &self.setup);
         self.report.failovers += u64::from(taken.is_ok());
@@ -92,6 +97,7 @@ impl Simulation<'_> {
         self.note_forced();
         if self.disk.has_crashed() {
             self.past.machine_stopped = true;
+            self.past.given = self.past.forced;
             self.disk = self.disk.restarted(self.draws.faults.roll());
         } else {
             self.disk = self.disk.killed();
@@ -112,13 +118,14 @@ impl Simulation<'_> {
             process.line("{\"op\":\"get\",\"what\":\"totals\"}".to_owned(), None);
         }
         process.wait();
+        while self.setup.journal.durability != Durability::Sync && process.step_journal() {}
         told = told.or(told_beyond(&mut process, found));
         let may_fail = self.fate.has_faults() || self.disk.has_crashed();
         let is_fenced = process.is_fenced();
         let has_failed = process.has_failed() && may_fail;
         process.kill();
         self.report.fenced += u64::from(is_fenced);
-        if let Some(seq) = told {
+        if let (Some(seq), Durability::Sync) = (told, self.setup.journal.durability) {
             self.report.lost += 1;
             return Err(format!("a process that was taken over from after line {found} has answered line {seq}"));
         }

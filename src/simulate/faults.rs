@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::process::{Process, Setup, directory};
-use crate::journal::{Faults, SimulatedDisk, believed, kept_before};
+use crate::journal::{Durability, Faults, SimulatedDisk, believed, kept_before};
 use crate::kernel::Settings;
 
 /// How a life ends.
@@ -48,8 +48,19 @@ impl Fate {
         self.fault.is_some()
     }
 
-    /// Most lives end soon, in one of all ways.
-    pub(super) fn draw(dice: &mut Dice, disk: &SimulatedDisk) -> Self {
+    /// Most lives end soon, in one of all ways. Where nothing is ever forced the machine stays up: nothing is promised of what it leaves.
+    pub(super) fn draw(dice: &mut Dice, disk: &SimulatedDisk, durability: Durability) -> Self {
+        let fate = Self::draw_any(dice, disk);
+        match (durability, fate) {
+            (Durability::None, Self { disk: Faults { crashes_at: Some(_), .. }, ends: (after, _), .. }) => {
+                Self { ends: (after, End::Kill), ..Self::calm() }
+            }
+            (Durability::None, Self { ends: (after, End::Machine), .. }) => Self { ends: (after, End::Kill), ..fate },
+            _ => fate,
+        }
+    }
+
+    fn draw_any(dice: &mut Dice, disk: &SimulatedDisk) -> Self {
         // At an operation of going on already, of the first lines, or later.
         let at = 1 + match dice.below(3) {
             0 => dice.below(8),

@@ -1,5 +1,6 @@
 //! The process at work: lines arrive, the journal writes, answers are told, and each is held against the uninterrupted run.
 
+use super::Shown;
 use super::clients::{Sender, Who};
 use super::faults::End;
 use super::invariants::Invariants;
@@ -70,7 +71,7 @@ impl Simulation<'_> {
         let answer = self.oracle.line(held)?;
         self.report.digest = xxh3_64_with_seed(answer.as_bytes(), self.report.digest);
         self.invariants.of_events(&answer)?;
-        (self.witness)(&held.line, &answer)?;
+        (self.witness)(Shown::Line(&held.line, &answer))?;
         if let Some(sender) = held.sender
             && self.clients.note(sender, held.seq, &answer, told)?
         {
@@ -97,7 +98,7 @@ impl Simulation<'_> {
             return self.end(End::Machine);
         }
         if self.process.as_ref().is_some_and(super::process::Process::has_failed) {
-            let end = if self.draws.faults.chance(50) { End::Machine } else { End::Kill };
+            let end = if self.may_stop() && self.draws.faults.chance(50) { End::Machine } else { End::Kill };
             return self.end(end);
         }
         Ok(())

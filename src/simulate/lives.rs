@@ -1,12 +1,12 @@
 //! Lives of the process: how one ends, and how the next goes on from what the disk has kept.
 
-use super::Planted;
 use super::clients::Who;
 use super::faults::{End, Fate, flip_kept, flip_torn};
 use super::invariants::Invariants;
 use super::process::{Held, Process, segments};
 use super::run::{Act, Simulation, kernel_settings};
-use crate::journal::Faults;
+use super::{Planted, Shown};
+use crate::journal::{Durability, Faults};
 use crate::protocol::{DurableError, Recovery};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -15,10 +15,20 @@ use std::path::PathBuf;
 #[derive(Debug, Default)]
 pub(super) struct Past {
     /// How many bytes of each file the disk had been made to keep.
-    forced: BTreeMap<PathBuf, usize>,
+    forced_bytes: BTreeMap<PathBuf, usize>,
     pub(super) machine_stopped: bool,
     /// What was not told.
     pub(super) untold: VecDeque<Held>,
+    /// Where answers do not wait for the disk: the last line that must be there, since the system was given it, and the last if the machine stops.
+    pub(super) given: u64,
+    pub(super) forced: u64,
+}
+
+impl Past {
+    /// All up to this line is on the disk.
+    pub(super) fn kept_all(&mut self, seq: u64) {
+        (self.given, self.forced) = (seq, seq);
+    }
 }
 
 impl Simulation<'_> {
@@ -36,8 +46,13 @@ impl Simulation<'_> {
                 self.tell_what_is_kept()?;
             }
         }
-        let Some(process) = self.process.take() else { return Ok(()) };
+        let Some(mut process) = self.process.take() else { return Ok(()) };
         self.life += 1;
+        self.past.given = self.past.given.max(process.given());
+        self.past.forced = self.past.forced.max(process.forced());
+        if end == End::Machine {
+            self.past.given = self.past.forced;
+        }
         if self.fails_over(end) {
             return self.fail_over(process, end);
         }
@@ -46,9 +61,12 @@ impl Simulation<'_> {
         self.past.machine_stopped = end == End::Machine;
         match end {
             End::Orderly if !process.has_failed() => {
-                let finished = process.finish();
-                if let (Err(error), false) = (finished, self.fate.has_faults()) {
-                    return Err(format!("the journal cannot be ended: {error}"));
+                match process.finish() {
+                    Ok(()) => self.past.kept_all(self.told_seq),
+                    Err(error) if !self.fate.has_faults() => {
+                        return Err(format!("the journal cannot be ended: {error}"));
+                    }
+                    Err(_) => {}
                 }
                 self.disk = self.disk.killed();
             }
@@ -71,7 +89,7 @@ impl Simulation<'_> {
     /// Notes how much of each file the disk has been made to keep.
     pub(super) fn note_forced(&mut self) {
         let forced = |file: PathBuf| Some((file.clone(), self.disk.forced_bytes(&file)?));
-        self.past.forced = segments(&self.disk).into_iter().filter_map(forced).collect();
+        self.past.forced_bytes = segments(&self.disk).into_iter().filter_map(forced).collect();
     }
 
     /// The next life begins, unless its disk fails at once.
@@ -91,16 +109,21 @@ impl Simulation<'_> {
             }
         }
         if self.past.machine_stopped && dice.chance(25) {
-            let forced = &self.past.forced;
+            let forced = &self.past.forced_bytes;
             if flip_torn(dice, &self.disk, |file| forced.get(file).copied().unwrap_or(0)) {
                 self.report.fault("bit: turned in what was never forced");
             }
         }
-        self.fate = Fate::draw(dice, &self.disk);
+        self.fate = Fate::draw(dice, &self.disk, self.setup.journal.durability);
         self.set_faults();
         self.open()?;
         self.begin_life();
         Ok(())
+    }
+
+    /// Whether the machine may: where nothing is ever forced, nothing is promised of what that leaves.
+    pub(super) fn may_stop(&self) -> bool {
+        self.setup.journal.durability != Durability::None
     }
 
     /// What goes wrong with the disk in this life.
@@ -149,11 +172,12 @@ impl Simulation<'_> {
                 self.end_if_failed()
             }
             Err(error) if self.fate.has_faults() => {
-                let stops = self.disk.has_crashed() || self.draws.faults.chance(50);
+                let stops = self.disk.has_crashed() || self.may_stop() && self.draws.faults.chance(50);
                 self.note_forced();
                 self.past.machine_stopped = stops;
                 self.leave_disk();
                 if stops {
+                    self.past.given = self.past.forced;
                     self.disk = self.disk.restarted(self.draws.faults.roll());
                 } else {
                     self.disk = self.disk.killed();
@@ -171,12 +195,29 @@ impl Simulation<'_> {
         }
     }
 
+    /// Where answers do not wait for the disk, the last of them may be gone: everybody goes back to where the journal ends.
+    fn go_back(&mut self, found: u64) -> Result<(), String> {
+        self.report.fault("crash: answers given before they were kept");
+        self.report.undone += self.told_seq - found;
+        self.past.untold.clear(); // it came later still
+        self.clients.forget_behind(found);
+        let mut invariants = Invariants::default();
+        let left = self.oracle.go_back(found, &mut |answer| invariants.of_events(answer))?;
+        self.invariants = invariants;
+        (self.witness)(Shown::Left(left))
+    }
+
     /// Everything that was told is there, and what is there comes to what the uninterrupted run comes to.
     fn check_recovery(&mut self, process: &Process, recovery: Option<Recovery>) -> Result<(), String> {
         let found = process.seq();
+        let waits = self.setup.journal.durability == Durability::Sync;
+        let must_have = if waits { self.told_seq } else { self.past.given };
+        if found < must_have {
+            self.report.lost += must_have - found;
+            return Err(format!("line {must_have} was answered, and line {found} is the last that is there"));
+        }
         if found < self.told_seq {
-            self.report.lost += self.told_seq - found;
-            return Err(format!("line {} was answered, and line {found} is the last that is there", self.told_seq));
+            self.go_back(found)?;
         }
         for held in std::mem::take(&mut self.past.untold) {
             if held.seq <= found {
@@ -190,6 +231,7 @@ impl Simulation<'_> {
             ));
         }
         self.told_seq = found; // from now on it must be there
+        self.past.kept_all(found);
         let Recovery { cut, completed, .. } = recovery.unwrap_or_default();
         if cut.is_some() {
             self.report.fault("tail: torn, cut");

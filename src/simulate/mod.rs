@@ -44,9 +44,12 @@ mod world;
 
 pub use report::{Report, Violation};
 
+use crate::journal::Durability;
 use crate::rule_version::RuleVersion;
+use dice::Dice;
 use run::Simulation;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use world::World;
 
 /// What is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +62,8 @@ pub struct Settings {
     pub presets: bool,
     /// The rules that it begins under; none: drawn.
     pub rules: Option<RuleVersion>,
+    /// When the journal is forced to the disk; none: drawn.
+    pub durability: Option<Durability>,
     /// A fault that nothing can withstand, to see that it is seen.
     pub planted: Planted,
 }
@@ -67,10 +72,17 @@ pub struct Settings {
 pub const STEPS: u64 = 4_000;
 
 impl Settings {
+    /// What its lines are to be carried out over: the rules that they begin under, and the preset.
+    #[must_use]
+    pub fn begins_with(&self) -> (RuleVersion, Option<&'static str>) {
+        let world = World::new(&mut Dice::new(self.seed, 1), self.presets);
+        (self.rules.unwrap_or(world.rules), world.preset.map(|preset| preset.name))
+    }
+
     /// As usual, from a seed.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
-        Self { seed, steps: STEPS, presets: true, rules: None, planted: Planted::Nothing }
+        Self { seed, steps: STEPS, presets: true, rules: None, durability: None, planted: Planted::Nothing }
     }
 }
 
@@ -86,9 +98,18 @@ pub enum Planted {
     StaleNames,
 }
 
+/// What a witness is shown.
+#[derive(Clone, Copy, Debug)]
+pub enum Shown<'a> {
+    /// A line that took effect, and what it led to.
+    Line(&'a str, &'a str),
+    /// Where answers do not wait for the disk: a crash has left so many of the lines that took effect, the first of them.
+    Left(usize),
+}
+
 /// Who is shown every line that took effect, in order, and what it led to; an error is a violation. After a violation it is shown what the process had carried
 /// out and not told, too.
-pub type Witness<'a> = &'a mut dyn FnMut(&str, &str) -> Result<(), String>;
+pub type Witness<'a> = &'a mut dyn FnMut(Shown<'_>) -> Result<(), String>;
 
 /// Simulates until the steps are done or something is violated, and says what it came to.
 pub fn run(settings: Settings, witness: Witness<'_>) -> Report {

@@ -11,19 +11,50 @@ use crate::rule_version::RuleVersion;
 #[derive(Debug)]
 pub(super) struct Oracle {
     session: Session,
+    begins: (Settings, RuleVersion, Option<&'static Preset>),
+    /// What took effect, in order.
+    lines: Vec<String>,
 }
 
 impl Oracle {
     /// # Errors
     ///
     /// The preset is refused.
-    pub(super) fn new(kernel: Settings, rules: RuleVersion, preset: Option<&Preset>) -> Result<Self, String> {
+    pub(super) fn new(kernel: Settings, rules: RuleVersion, preset: Option<&'static Preset>) -> Result<Self, String> {
         let mut session = Session::over(Kernel::new(kernel).under(rules));
         if let Some(preset) = preset {
             let refused = preset.carry_out(&mut session);
             refused.map_err(|rejection| format!("preset {}: {}", preset.name, rejection.reason))?;
         }
-        Ok(Self { session })
+        Ok(Self { session, begins: (kernel, rules, preset), lines: Vec::new() })
+    }
+
+    /// Goes back to where line `seq` is the last: what came behind it never happened. `each` hears what the lines before led to, once more; how many there are.
+    ///
+    /// # Errors
+    ///
+    /// There was no such line, or those of `each`.
+    pub(super) fn go_back(
+        &mut self,
+        seq: u64,
+        each: &mut impl FnMut(&str) -> Result<(), String>,
+    ) -> Result<usize, String> {
+        let (kernel, rules, preset) = self.begins;
+        let mut again = Self::new(kernel, rules, preset)?;
+        for line in &self.lines {
+            if again.seq() == seq {
+                break;
+            }
+            let mut answer = String::new();
+            let _ = again.session.line(line.as_bytes(), &mut answer); // as before
+            each(&answer)?;
+            again.lines.push(line.clone());
+        }
+        if again.seq() != seq {
+            return Err(format!("line {seq} is the last in the journal, and line {} the last sent", again.seq()));
+        }
+        *self = again;
+        Ok(self.lines.len())
     }
 
     pub(super) fn seq(&self) -> u64 {
@@ -49,6 +80,7 @@ impl Oracle {
                 self.seq()
             ));
         }
+        self.lines.push(held.line.clone());
         Ok(answer)
     }
 

@@ -37,6 +37,11 @@ pub(super) struct Setup {
 pub(super) struct Process {
     session: DurableSession,
     held: VecDeque<Held>,
+    /// Lines that were answered before the journal had them, each with what it must have; the last of which the system was given everything, and
+    /// the last of which the disk was.
+    ahead: VecDeque<(u64, u64)>,
+    given: u64,
+    forced: u64,
     /// The disk as this process has it.
     disk: SimulatedDisk,
 }
@@ -71,7 +76,7 @@ impl Process {
     fn of(opened: Opened, disk: SimulatedDisk) -> Result<(Self, Option<Recovery>), DurableError> {
         let recovery = opened.recovery().cloned();
         let session = opened.start_by_hand(TierTables::default())?;
-        Ok((Self { session, held: VecDeque::new(), disk }, recovery))
+        Ok((Self { session, held: VecDeque::new(), ahead: VecDeque::new(), given: 0, forced: 0, disk }, recovery))
     }
 
     /// It is killed: from now on it does nothing, whatever is called.
@@ -111,9 +116,27 @@ impl Process {
         self.held.back()
     }
 
-    /// The journal writes what is there.
-    pub(super) fn step_journal(&mut self) {
-        self.session.step_journal();
+    /// The journal writes what is there; where nothing is, it forces what it has written, unless nothing ever is. Whether there was anything.
+    pub(super) fn step_journal(&mut self) -> bool {
+        let wrote = self.session.step_journal();
+        if !wrote && !self.session.has_failed() {
+            self.forced = self.given();
+        }
+        wrote
+    }
+
+    /// The last line that was answered and of which the system has everything: it is there after the process is killed.
+    pub(super) fn given(&mut self) -> u64 {
+        let kept = self.session.kept();
+        while let Some((seq, _)) = self.ahead.pop_front_if(|(_, frame)| *frame <= kept) {
+            self.given = seq;
+        }
+        self.given
+    }
+
+    /// The last line that was answered and of which the disk has everything: it is there after the machine stops.
+    pub(super) fn forced(&self) -> u64 {
+        self.forced
     }
 
     /// Waits until the journal keeps everything.
@@ -123,7 +146,9 @@ impl Process {
 
     /// The next answer that may be told.
     pub(super) fn tell(&mut self) -> Option<Held> {
-        self.held.pop_front_if(|held| held.answer.is_some() && self.session.may_acknowledge(held.frame))
+        let told = self.held.pop_front_if(|held| held.answer.is_some() && self.session.may_acknowledge(held.frame))?;
+        self.ahead.push_back((told.seq, told.frame));
+        Some(told)
     }
 
     /// What it has carried out and not told.

@@ -47,6 +47,8 @@ pub struct Report {
     pub acknowledged: u64,
     /// Those of them that were gone later.
     pub lost: u64,
+    /// Lines that were answered where answers do not wait for the disk, and that a crash undid.
+    pub undone: u64,
     /// Lines that were sent again and got their first answer.
     pub repeated: u64,
     /// Simulated time, in nanoseconds.
@@ -78,6 +80,7 @@ impl Report {
         self.fenced += other.fenced;
         self.acknowledged += other.acknowledged;
         self.lost += other.lost;
+        self.undone += other.undone;
         self.repeated += other.repeated;
         self.simulated_ns += other.simulated_ns;
         self.digest = self.digest.rotate_left(1) ^ other.digest;
@@ -94,7 +97,7 @@ impl Report {
             .collect();
         let report = json!({"seeds":self.seeds,"steps":self.steps,"lines":self.lines,"events":self.events,
             "liquidations":self.liquidations,"faults":self.faults,"crashes":self.crashes,"failovers":self.failovers,"fenced":self.fenced,"acknowledged":self.acknowledged,
-            "lost":self.lost,"repeated":self.repeated,"simulated_ns":self.simulated_ns,
+            "lost":self.lost,"undone":self.undone,"repeated":self.repeated,"simulated_ns":self.simulated_ns,
             "digest":format!("{:016x}", self.digest),"violations":violations});
         format!("{report}\n")
     }
@@ -108,6 +111,11 @@ impl fmt::Display for Report {
         writeln!(f, "steps         {steps} in {seconds:.1} simulated seconds")?;
         writeln!(f, "lines         {lines}, with {events} events and {liquidations} liquidations")?;
         writeln!(f, "acknowledged  {acknowledged}, lost {lost}, repeated {repeated}")?;
+        writeln!(
+            f,
+            "undone        {} that were answered before the disk had them, as async and none allow",
+            self.undone
+        )?;
         writeln!(f, "crashes       {crashes}")?;
         writeln!(f, "failovers     {}, {} of a process that was fenced", self.failovers, self.fenced)?;
         for (kind, times) in &self.faults {

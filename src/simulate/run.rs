@@ -12,8 +12,8 @@ use super::process::{Process, Setup};
 use super::report::Report;
 use super::traffic::Traffic;
 use super::world::World;
-use super::{Planted, Settings, Witness};
-use crate::journal::{Durability, Faults, JournalSettings, SimulatedDisk};
+use super::{Planted, Settings, Shown, Witness};
+use crate::journal::{Faults, JournalSettings, SimulatedDisk};
 use crate::kernel::Settings as KernelSettings;
 use crate::protocol::Standby;
 use crate::shard::Strategy;
@@ -96,7 +96,7 @@ impl<'a> Simulation<'a> {
         let mut world = World::new(&mut Dice::new(seed, 1), settings.presets);
         let mut faults = Dice::new(seed, 2);
         let journal = JournalSettings {
-            durability: Durability::Sync,
+            durability: settings.durability.unwrap_or(world.durability),
             segment_bytes: *faults.pick(&[600, 3_000, 40_000]),
             check_every: *faults.pick(&[1, 7, 100]),
             queue: *faults.pick(&[4, 64, 1_024]),
@@ -168,7 +168,7 @@ impl<'a> Simulation<'a> {
     /// Shows what the process has carried out and not told.
     pub(super) fn show_held(&mut self) {
         for held in self.process.iter().flat_map(Process::held) {
-            let _ = (self.witness)(&held.line, held.answer.as_deref().unwrap_or_default()); // it is violated already
+            let _ = (self.witness)(Shown::Line(&held.line, held.answer.as_deref().unwrap_or_default())); // it is violated already
         }
     }
 

@@ -1,6 +1,7 @@
 //! What there is: assets, funds, instruments, accounts, the venue, as declared by lines of the protocol.
 
 use super::dice::Dice;
+use crate::journal::Durability;
 use crate::presets::{PRESETS, Preset};
 use crate::rule_version::RuleVersion;
 use serde_json::{Value, json};
@@ -10,6 +11,8 @@ use serde_json::{Value, json};
 pub(super) struct World {
     /// The rules that hold for what an instrument does not name.
     pub(super) preset: Option<&'static Preset>,
+    /// When its journal is forced to the disk.
+    pub(super) durability: Durability,
     /// The version of the kernel's rules that the sequence begins under.
     pub(super) rules: RuleVersion,
     /// What declares the rest, and opens the accounts.
@@ -59,6 +62,11 @@ impl World {
             funds: Vec::new(),
             instruments: Vec::new(),
             accounts: 3 + dice.below(9),
+            durability: match dice.below(10) {
+                0 => Durability::None,
+                1..=2 => Durability::Async,
+                _ => Durability::Sync,
+            },
             rules: *dice.pick(&[RuleVersion::NEWEST, RuleVersion::NEWEST, RuleVersion::OLDEST]),
         };
         world.declare_assets(dice);
