@@ -2,12 +2,14 @@
 //! broke something is in there too.
 
 mod exec_scripts;
+mod program;
 mod reference;
 #[allow(dead_code, reason = "the differential tests ask more of it")]
 mod script;
 #[path = "fuzz/src/targets.rs"]
 mod targets;
 
+use program::{succeed, terrace};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -36,5 +38,42 @@ fn scripts_of_exec_hold() {
     for script in exec_scripts::scripts() {
         println!("{}", script.display());
         targets::protocol(&fs::read(script).expect("a script"));
+    }
+}
+
+/// What leads to the states that the fuzzer begins with; small, since it cuts what is long.
+const STATES: [(&str, &[&str]); 3] = [
+    ("fills", &[FILL]),
+    ("locked", &[r#"{"op":"venue","mode":"manual"}"#, FILL, r#"{"op":"mark","symbol":"P","price":"92"}"#]),
+    ("ordered", &[FILL, r#"{"op":"order","account":2,"order":9,"symbol":"P","side":"buy","qty":"3","price":"90"}"#]),
+];
+
+const MARKET: [&str; 5] = [
+    r#"{"op":"asset","asset":"U","decimals":2}"#,
+    r#"{"op":"instrument","symbol":"P","kind":"linear_perp","underlying":"P","settle":"U","tick":"1","lot":"1","tiers":[{"cap":"1000000","mmr":"0.05","max_leverage":10}]}"#,
+    r#"{"op":"mark","symbol":"P","price":"100"}"#,
+    r#"{"op":"deposit","account":1,"asset":"U","amount":"60"}"#,
+    r#"{"op":"deposit","account":2,"asset":"U","amount":"1000"}"#,
+];
+
+const FILL: &str = r#"{"op":"fill","account":1,"counterparty":2,"symbol":"P","side":"buy","qty":"5","price":"100"}"#;
+
+/// The states that the fuzzer begins with are such as this version loads: else it would try nothing but refusals. `TERRACE_BLESS=1` writes them anew.
+#[test]
+fn states_are_of_this_version() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/states");
+    for (name, lines) in STATES {
+        let root = tempfile::tempdir().expect("a folder");
+        fs::write(root.path().join("script"), [&MARKET[..], lines].concat().join("\n")).expect("a script");
+        succeed(&terrace(root.path(), &["exec", "--journal", "journal", "script"]));
+        let state = succeed(&terrace(root.path(), &["export", "journal"]));
+        // The last line is the target's own to add.
+        let (state, end) = state.trim_end().rsplit_once('\n').expect("several lines");
+        assert!(end.contains("\"part\":\"end\""), "{end}");
+        if std::env::var_os("TERRACE_BLESS").is_some() {
+            fs::write(corpus.join(name), format!("{state}\n")).expect("it can be written");
+        }
+        let kept = fs::read_to_string(corpus.join(name)).unwrap_or_default();
+        assert_eq!(kept.trim_end(), state, "{name}: TERRACE_BLESS=1 writes it anew");
     }
 }

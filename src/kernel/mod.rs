@@ -106,15 +106,19 @@ impl Kernel {
         }
     }
 
-    /// Of a kernel to which nothing has happened: it begins under an earlier version of the rules, as the sequence did that it is to go through.
+    /// A kernel to which nothing has happened begins under an earlier version of the rules, as the sequence did that it is to go through.
+    ///
+    /// # Panics
+    ///
+    /// If something has: it goes over to other rules at a place of its sequence ([`Declaration::RuleVersion`]).
     #[must_use]
     pub fn under(mut self, rules: RuleVersion) -> Self {
+        assert_eq!(self.inputs, 0, "a kernel that has begun: the caller's mistake");
         self.begin_under(rules);
         self
     }
 
     pub(crate) fn begin_under(&mut self, rules: RuleVersion) {
-        debug_assert_eq!(self.inputs, 0, "a kernel that has begun goes over to other rules at a place of its sequence");
         self.rounds.market.rules = rules;
     }
 
