@@ -297,6 +297,22 @@ fn each_kind_of_break_is_named() {
 }
 
 /// Costs are compared where that is asked for.
+/// Who is in the ledger alone, behind the last account of the kernel.
+#[test]
+fn a_ledger_may_have_more_accounts_behind_the_last() {
+    let books: String =
+        BOOKS.lines().filter(|line| !line.contains("18446744073709551615")).map(|line| format!("{line}\n")).collect();
+    let session = session(&books, 3);
+    let own = rows(session.kernel().overview(), false);
+    assert_eq!(against(session.kernel().overview(), &own, 4, false).unwrap().all.breaks, 0);
+    let ledger = format!("{own}101,balance,USDT,,5\n7000,balance,BTC,,1\n7000,position,P,long,0.1\n");
+    let found = against(session.kernel().overview(), &ledger, 4, false).unwrap();
+    assert_eq!((found.all.broken, found.all.breaks), (2, 3), "{}", found.lines);
+    let named = |account: u64| found.lines.lines().filter(|line| line.contains(&format!("{account}"))).count();
+    assert_eq!((named(101), named(7_000)), (1, 2), "{}", found.lines);
+    assert_eq!(found.modes, "", "the kernel does not know them");
+}
+
 #[test]
 fn costs_are_compared_if_asked_for() {
     let session = books(1);
