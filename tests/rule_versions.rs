@@ -6,7 +6,8 @@ use program::{succeed, terrace};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use terrace::journal::{Frame, Reader};
+use terrace::engine::Entry;
+use terrace::journal::{Frame, JournalSettings, Reader, RealDisk, Writer};
 use terrace::{Declaration, Kernel, Refusal, RuleVersion, Settings};
 
 /// A journal that the last program wrote that knew version 1 alone. A crossed book (110 bid, 60 asked) puts an account in breach, by a mark that follows
@@ -129,6 +130,26 @@ fn other_rules_are_refused() {
         let reason = if reason.is_empty() { "the segment is under version 1 of the rules" } else { reason };
         assert!(said.contains(reason) && said.contains("at byte 20"), "{said}");
     }
+}
+
+/// A segment that the same writer begins behind the line names what is in force there.
+#[test]
+fn the_next_segment_names_the_later_rules() {
+    let root = tempfile::tempdir().unwrap();
+    let settings = JournalSettings { segment_bytes: 100, rules: RuleVersion::OLDEST, ..JournalSettings::default() };
+    let mut writer = Writer::create_on(RealDisk, root.path(), settings).unwrap();
+    for ts_ns in 1..20 {
+        writer.append(&Entry::Pass { ts_ns }).unwrap();
+    }
+    let declaration = Declaration::RuleVersion(RuleVersion::NEWEST);
+    writer.append(&Entry::Declare { seq: 1, ts_ns: None, declaration }).unwrap();
+    for ts_ns in 20..40 {
+        writer.append(&Entry::Pass { ts_ns }).unwrap();
+    }
+    writer.finish().unwrap();
+    let rules = of_segments(root.path());
+    assert!(rules.is_sorted() && rules.first() == Some(&1) && rules.iter().filter(|&&rules| rules == 2).count() > 1);
+    assert_eq!(Reader::open(root.path()).unwrap().rules(), Some(RuleVersion::OLDEST));
 }
 
 /// What a reader of a journal is told, and what a kernel refuses.
