@@ -1,6 +1,6 @@
 //! The versions of the kernel's rules: what lets an old sequence come to what it came to when it was carried out.
 //!
-//! Whatever changes what a sequence of commands comes to is a new version. A kernel begins under the newest, keeps its version for good, and goes over to a later one
+//! Whatever changes what a sequence of commands comes to is a new version. A kernel begins under the newest and keeps that, whatever program goes on with it, until it goes over to a later one
 //! at a place of its sequence ([`Declaration::RuleVersion`](crate::Declaration::RuleVersion)); a journal is gone through under the one that it was begun under.
 //!
 //! | version | what is new |

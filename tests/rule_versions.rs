@@ -4,7 +4,7 @@ mod program;
 
 use program::{succeed, terrace};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use terrace::engine::Entry;
 use terrace::journal::{Frame, JournalSettings, Reader, RealDisk, Writer};
@@ -34,12 +34,18 @@ fn go_on(root: &Path, journal: &str, arguments: &[&str], lines: &[&str]) -> Stri
     succeed(&terrace(root, &arguments))
 }
 
-fn of_segments(journal: &Path) -> Vec<u32> {
+/// The segments of a journal, in order.
+fn segments(journal: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(journal).unwrap().map(|file| file.unwrap().path()).collect();
     files.retain(|file| file.file_name().unwrap().to_str().unwrap().starts_with("sequence-"));
     files.sort();
-    let rules = |file: &std::path::PathBuf| u32::from_le_bytes(fs::read(file).unwrap()[20..24].try_into().unwrap());
-    files.iter().map(rules).collect()
+    files
+}
+
+/// The rules that each of them names.
+fn of_segments(journal: &Path) -> Vec<u32> {
+    let rules = |file: &PathBuf| u32::from_le_bytes(fs::read(file).unwrap()[20..24].try_into().unwrap());
+    segments(journal).iter().map(rules).collect()
 }
 
 #[test]
@@ -111,10 +117,7 @@ fn other_rules_are_refused() {
     for line in [GO_OVER, CROSSED, CROSSED] {
         go_on(root.path(), "journal", &[], &[line]);
     }
-    let mut segments: Vec<_> =
-        fs::read_dir(root.path().join("journal")).unwrap().map(|file| file.unwrap().path()).collect();
-    segments.retain(|file| file.file_name().unwrap().to_str().unwrap().starts_with("sequence-"));
-    segments.sort();
+    let segments = segments(&root.path().join("journal"));
     let last = segments.last().unwrap();
     let good = fs::read(last).unwrap();
     for (rules, reason) in [(3_u32, "version 3 of the rules is not known here"), (0, "version 0 of the rules"), (1, "")]

@@ -49,14 +49,7 @@ impl Simulation<'_> {
         self.report.fault(end.name());
         self.report.crashes += u64::from(end != End::Orderly);
         if end == End::Orderly && !process.has_failed() {
-            return match process.finish() {
-                Ok(()) => {
-                    self.past.kept_all(self.told_seq);
-                    Ok(())
-                }
-                Err(error) if !self.fate.has_faults() => Err(format!("the journal cannot be ended: {error}")),
-                Err(_) => Ok(()),
-            };
+            return self.finish_in_order(process);
         }
         process.kill();
         self.past.untold = process.into_held();

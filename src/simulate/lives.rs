@@ -61,13 +61,7 @@ impl Simulation<'_> {
         self.past.machine_stopped = end == End::Machine;
         match end {
             End::Orderly if !process.has_failed() => {
-                match process.finish() {
-                    Ok(()) => self.past.kept_all(self.told_seq),
-                    Err(error) if !self.fate.has_faults() => {
-                        return Err(format!("the journal cannot be ended: {error}"));
-                    }
-                    Err(_) => {}
-                }
+                self.finish_in_order(process)?;
                 self.disk = self.disk.killed();
             }
             End::Machine => {
@@ -83,6 +77,20 @@ impl Simulation<'_> {
         self.report.fault(end.name());
         self.report.crashes += u64::from(end != End::Orderly);
         self.agenda.after(1_000_000 + self.draws.faults.below(9_000_000), Act::Start);
+        Ok(())
+    }
+
+    /// Everything is put into the journal, and it ends.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be ended, and nothing was to go wrong.
+    pub(super) fn finish_in_order(&mut self, process: Process) -> Result<(), String> {
+        match process.finish() {
+            Ok(()) => self.past.kept_all(self.told_seq),
+            Err(error) if !self.fate.has_faults() => return Err(format!("the journal cannot be ended: {error}")),
+            Err(_) => {}
+        }
         Ok(())
     }
 
