@@ -159,6 +159,11 @@ impl Shape {
         Ok(Self { workers, apart, wait, cores, pinned, why })
     }
 
+    /// Of an engine that has no threads.
+    pub(super) fn by_hand(workers: u32, apart: bool) -> Self {
+        Self { workers, apart, wait: Wait::Yield, cores: 1, pinned: Vec::new(), why: "moved by hand" }
+    }
+
     /// The core of the caller's thread.
     pub(super) fn caller_core(&self) -> Option<usize> {
         self.pinned.first().copied()

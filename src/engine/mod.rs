@@ -34,6 +34,7 @@
 //! else answers [`SubmitError::Stopped`], and [`Engine::failure`] says why.
 
 mod admission;
+mod by_hand;
 mod cores;
 mod desk;
 mod failure;
@@ -77,7 +78,9 @@ use crate::ring::{Bell, Receiver, Writer};
 use crate::rounds::time_of;
 use crate::sequencer;
 use crate::venue::BookUpdate;
+use by_hand::Hands;
 use crossbeam::queue::ArrayQueue;
+use desk::Desk;
 use failure::{Shared, guarded};
 pub(crate) use seat::hash_of;
 use seat::{Seat, Step};
@@ -146,7 +149,9 @@ pub struct Engine {
     /// Here if the arbiter shares this thread.
     seat: Option<Box<Seat>>,
     arbiter: Option<JoinHandle<Option<Box<Seat>>>>,
-    workers: Vec<JoinHandle<Option<desk::Desk>>>,
+    workers: Vec<JoinHandle<Option<Desk>>>,
+    /// Those who have no threads.
+    hands: Option<Hands>,
     bell: Bell,
     /// Of the workers and the arbiter.
     others: Vec<Bell>,
@@ -541,6 +546,9 @@ impl Engine {
 
     /// Waits until somebody has something for this thread, or this thread has something to do.
     fn wait_for_work(&mut self) {
+        if self.go_on_by_hand() {
+            return;
+        }
         let Self { bell, seat, shared, outputs, venue, decisions, ring, market, next_piece_at, .. } = self;
         bell.wait(|| {
             shared.has_failed()
@@ -818,18 +826,10 @@ impl Engine {
         if !self.shared.has_failed() {
             self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Stop, off_grid: OffGrid::NONE });
         }
-        // They may need this thread until their end: for room, or for the arbiter.
-        while self.workers.iter().any(|worker| !worker.is_finished())
-            || self.arbiter.as_ref().is_some_and(|arbiter| !arbiter.is_finished())
-        {
-            self.work();
-            threads::yield_now();
-        }
-        let mut desks = Vec::new();
-        for worker in self.workers.drain(..) {
-            desks.extend(worker.join().ok().flatten());
-        }
-        let joined = self.arbiter.take().and_then(|arbiter| arbiter.join().ok().flatten());
+        let (desks, joined) = match self.hands.take() {
+            Some(hands) => self.end_hands(hands),
+            None => self.join(),
+        };
         self.work();
         let mut seat = self.seat.take().or(joined);
         self.take_outputs();
@@ -860,6 +860,18 @@ impl Engine {
             failure: self.failure(),
             stamps,
         }
+    }
+
+    /// Waits for the threads to end. They may need this one until then: for room, or for the arbiter.
+    fn join(&mut self) -> (Vec<Desk>, Option<Box<Seat>>) {
+        while self.workers.iter().any(|worker| !worker.is_finished())
+            || self.arbiter.as_ref().is_some_and(|arbiter| !arbiter.is_finished())
+        {
+            self.work();
+            threads::yield_now();
+        }
+        let desks = self.workers.drain(..).filter_map(|worker| worker.join().ok().flatten()).collect();
+        (desks, self.arbiter.take().and_then(|arbiter| arbiter.join().ok().flatten()))
     }
 }
 

@@ -89,11 +89,12 @@ impl Engine {
     pub fn start_shaped(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> Result<Self, StartError> {
         check(&kernel, settings, shape)?;
         pin(shape.caller_core(), "sequencer")?;
-        let (mut engine, seat, crews) = build(kernel, settings, shape);
+        let (mut engine, seat, workers) = build(kernel, settings, shape, &|| Bell::new(shape.wait));
         settings.memory.prepare()?;
-        for Crew { name, core, worker, desk } in crews {
-            let (shared, guarded) = (Arc::clone(&engine.shared), name.clone());
-            engine.workers.push(spawn(&name, core, move || shared.guard(&guarded, || worker.run(desk)))?);
+        for worker in workers {
+            let (shared, core, name) = (Arc::clone(&engine.shared), shape.worker_core(worker.number), worker.name());
+            let guarded = name.clone();
+            engine.workers.push(spawn(&name, core, move || shared.guard(&guarded, || worker.run()))?);
         }
         if shape.apart {
             let (shared, bell) = (Arc::clone(&engine.shared), seat.bell.clone());
@@ -104,14 +105,6 @@ impl Engine {
         }
         Ok(engine)
     }
-}
-
-/// A worker that is ready to start.
-pub(super) struct Crew {
-    name: String,
-    core: Option<usize>,
-    pub(super) worker: Worker,
-    pub(super) desk: Desk,
 }
 
 /// What all ends have in common.
@@ -130,13 +123,18 @@ struct Common {
 }
 
 /// Makes rings, queues, and those at their ends.
-pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) -> (Engine, Box<Seat>, Vec<Crew>) {
+pub(super) fn build(
+    kernel: Kernel,
+    settings: &EngineSettings,
+    shape: &Shape,
+    bell: &dyn Fn() -> Bell,
+) -> (Engine, Box<Seat>, Vec<Worker>) {
     let epoch = Instant::now();
     let Facts { known, in_order, hedging, interest } = facts(&kernel);
-    let caller = Bell::new(shape.wait);
+    let caller = bell();
     let common = Common {
         shared: Arc::new(Shared::default()),
-        arbiter: if shape.apart { Bell::new(shape.wait) } else { caller.clone() },
+        arbiter: if shape.apart { bell() } else { caller.clone() },
         caller,
         stamps: settings.stamps.then_some(epoch),
         first: kernel.inputs(),
@@ -144,7 +142,7 @@ pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) ->
         epoch,
         traces: Arc::new(ArrayQueue::new(shape.workers as usize)),
     };
-    let bells: Vec<Bell> = (0..shape.workers).map(|_| Bell::new(shape.wait)).collect();
+    let bells: Vec<Bell> = (0..shape.workers).map(|_| bell()).collect();
     common.shared.know([bells.as_slice(), &[common.caller.clone(), common.arbiter.clone()]].concat());
     let (market, now_ns) = (kernel.market().clone(), kernel.now_ns());
     common.shared.begin(common.seq, now_ns);
@@ -153,18 +151,15 @@ pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) ->
     let ring_of_seat = readers.remove(0);
     let (outputs, log) = queue::<Outgoing>(settings.queue);
     let asides = Arc::new(ArrayQueue::new(ASIDES));
-    let (mut crews, mut colleagues, mut venue) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut workers, mut colleagues, mut venue) = (Vec::new(), Vec::new(), Vec::new());
     for (((number, ring), shard), bell) in (0..).zip(readers).zip(shards).zip(&bells) {
         let desk = Desk { market: Box::new(market.clone()), shard };
-        let (crew, colleague, requests) = man(number, ring, desk, bell, settings, shape, &common);
-        crews.push(crew);
+        let (worker, colleague, requests) = man(number, ring, desk, bell, settings, &common);
+        workers.push(worker);
         colleagues.push(colleague);
         venue.push(requests);
     }
-    let mut others = bells;
-    if shape.apart {
-        others.push(common.arbiter.clone());
-    }
+    let others = bells.into_iter().chain(shape.apart.then(|| common.arbiter.clone())).collect();
     let mut seat = Box::new(Seat {
         rounds,
         ring: ring_of_seat,
@@ -207,6 +202,7 @@ pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) ->
         seat: None,
         arbiter: None,
         workers: Vec::new(),
+        hands: None,
         bell: common.caller,
         others,
         decisions: 0,
@@ -230,7 +226,7 @@ pub(super) fn build(kernel: Kernel, settings: &EngineSettings, shape: &Shape) ->
         traces: common.traces,
         shape: shape.clone(),
     };
-    (engine, seat, crews)
+    (engine, seat, workers)
 }
 
 /// A worker with its queues, and the other ends of these.
@@ -240,9 +236,8 @@ fn man(
     desk: Desk,
     bell: &Bell,
     settings: &EngineSettings,
-    shape: &Shape,
     common: &Common,
-) -> (Crew, Colleague, Receiver<Asked>) {
+) -> (Worker, Colleague, Receiver<Asked>) {
     let (reports, told) = queue::<Told>(settings.queue);
     let (venue, requests) = queue::<Asked>(settings.queue);
     let (to_arbiter, from_arbiter) = (Hatch::new(&common.arbiter), Hatch::new(bell));
@@ -269,6 +264,8 @@ fn man(
         number,
         ring,
         outbox,
+        desk: Some(desk),
+        passed: 0,
         to_arbiter,
         from_arbiter,
         bell: bell.clone(),
@@ -276,11 +273,10 @@ fn man(
         traces: Arc::clone(&common.traces),
         panic_at: settings.panic_at.and_then(|(worker, place)| (worker == number).then_some(place)),
     };
-    let crew = Crew { name: format!("worker {number}"), core: shape.worker_core(number), worker, desk };
-    (crew, colleague, requests)
+    (worker, colleague, requests)
 }
 
-fn check(kernel: &Kernel, settings: &EngineSettings, shape: &Shape) -> Result<(), StartError> {
+pub(super) fn check(kernel: &Kernel, settings: &EngineSettings, shape: &Shape) -> Result<(), StartError> {
     let (shards, workers) = (kernel.shards(), shape.workers as usize);
     if shards != workers {
         return Err(StartError::Shards { shards, workers });

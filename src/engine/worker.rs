@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, Hatch};
 use super::failure::Shared;
+use super::seat::Step;
 use super::slot::{Asked, Kind, Slot, Told, What};
 use super::trace::{Stage, Trace};
 use crate::command::Command;
@@ -24,6 +25,10 @@ pub(super) struct Worker {
     pub(super) number: u32,
     pub(super) ring: Reader<Slot>,
     pub(super) outbox: WorkerOutbox,
+    /// None while the arbiter has it.
+    pub(super) desk: Option<Desk>,
+    /// Places since this worker said last how far it is.
+    pub(super) passed: u32,
     pub(super) to_arbiter: Hatch,
     pub(super) from_arbiter: Hatch,
     /// Of this worker.
@@ -55,59 +60,96 @@ pub(super) struct WorkerOutbox {
 }
 
 impl Worker {
+    pub(super) fn name(&self) -> String {
+        format!("worker {}", self.number)
+    }
+
     /// Works until the end of the sequence, or until somebody else has failed; gives the desk back.
-    pub(super) fn run(mut self, mut desk: Desk) -> Option<Desk> {
+    pub(super) fn run(mut self) -> Option<Desk> {
         loop {
-            let mut batch = 0;
-            while let Some(slot) = self.ring.peek() {
-                if let Some(trace) = &mut self.outbox.trace {
-                    trace.take();
-                }
-                match slot.kind {
-                    Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask => desk = self.halt(desk)?,
-                    Kind::Stop => {
-                        self.advance_and_release();
-                        if let Some(trace) = self.outbox.trace.take() {
-                            let _ = self.traces.push(trace); // there is room for each
-                        }
-                        return Some(desk);
+            match self.step() {
+                Step::Done => {}
+                Step::Ended => return self.desk,
+                Step::Waits => {
+                    let Self { ring, desk, from_arbiter, bell, shared, .. } = &self;
+                    let at_desk = desk.is_some();
+                    let goes_on = || if at_desk { ring.peek().is_some() } else { from_arbiter.is_waiting() };
+                    let ends = || shared.has_failed() || at_desk && ring.is_closed();
+                    bell.wait(|| goes_on() || ends());
+                    if !goes_on() && ends() {
+                        return self.desk;
                     }
-                    _ => self.outbox.take_in(&mut desk, self.ring.place(), slot),
                 }
-                if self.panic_at == Some(self.ring.place()) {
-                    injected_panic(self.number);
-                }
-                self.ring.advance();
-                batch += 1;
-                if batch == BATCH || std::mem::take(&mut self.outbox.told) {
-                    self.release();
-                    batch = 0;
-                }
-            }
-            self.release();
-            let Self { ring, bell, shared, .. } = &self;
-            bell.wait(|| ring.peek().is_some() || shared.has_failed() || ring.is_closed());
-            if self.ring.peek().is_none() && (self.shared.has_failed() || self.ring.is_closed()) {
-                return Some(desk);
             }
         }
     }
 
-    /// Hands the desk to the arbiter and waits until it is back.
-    fn halt(&mut self, desk: Desk) -> Option<Desk> {
-        self.release();
-        self.to_arbiter.give(desk);
-        let Self { from_arbiter, bell, shared, .. } = &*self;
-        bell.wait(|| from_arbiter.is_waiting() || shared.has_failed());
-        self.from_arbiter.take()
+    /// One place further, or one half of a hand-over.
+    #[inline]
+    pub(super) fn step(&mut self) -> Step {
+        let Some(desk) = &mut self.desk else { return self.take_back() };
+        let Some(slot) = self.ring.peek() else {
+            if self.passed == 0 {
+                return Step::Waits;
+            }
+            self.release();
+            return Step::Done;
+        };
+        if let Some(trace) = &mut self.outbox.trace {
+            trace.take();
+        }
+        match slot.kind {
+            Kind::Decide | Kind::Declare | Kind::Correct | Kind::Ask => return self.hand_over(),
+            Kind::Stop => {
+                self.ring.advance();
+                self.release();
+                if let Some(trace) = self.outbox.trace.take() {
+                    let _ = self.traces.push(trace); // there is room for each
+                }
+                return Step::Ended;
+            }
+            _ => self.outbox.take_in(desk, self.ring.place(), slot),
+        }
+        self.pass();
+        Step::Done
     }
 
-    fn advance_and_release(&mut self) {
+    /// The present place is behind; how far this worker is it says after a while, or when it told anything.
+    #[inline]
+    fn pass(&mut self) {
+        if self.panic_at == Some(self.ring.place()) {
+            injected_panic(self.number);
+        }
         self.ring.advance();
-        self.release();
+        self.passed += 1;
+        if self.passed == BATCH || std::mem::take(&mut self.outbox.told) {
+            self.release();
+        }
     }
 
-    fn release(&mut self) {
+    /// Hands the desk to the arbiter: without it nothing goes on here.
+    fn hand_over(&mut self) -> Step {
+        self.release();
+        if let Some(desk) = self.desk.take() {
+            self.to_arbiter.give(desk);
+        }
+        Step::Done
+    }
+
+    /// Takes the desk back, if it is there; then the place at which it was handed over is behind.
+    #[cold]
+    fn take_back(&mut self) -> Step {
+        self.desk = self.from_arbiter.take();
+        if self.desk.is_none() {
+            return Step::Waits;
+        }
+        self.pass();
+        Step::Done
+    }
+
+    /// Says how far it is.
+    pub(super) fn release(&mut self) {
+        self.passed = 0;
         self.ring.release();
         self.outbox.bells.iter().for_each(Bell::ring);
     }

@@ -53,7 +53,8 @@ impl FromStr for Wait {
 /// Wakes one waiting thread. Each that produces something for that thread has a clone and rings it afterwards.
 #[derive(Clone, Debug)]
 pub struct Bell {
-    wait: Wait,
+    /// None: nobody may wait.
+    wait: Option<Wait>,
     sleeper: Arc<Sleeper>,
 }
 
@@ -71,6 +72,15 @@ type Locked = Mutex<Option<thread::Thread>>;
 impl Bell {
     /// A bell for one thread that waits in this way.
     pub fn new(wait: Wait) -> Self {
+        Self::of(Some(wait))
+    }
+
+    /// A bell for somebody who must never have to wait, since nobody else could go on meanwhile.
+    pub(crate) fn by_hand() -> Self {
+        Self::of(None)
+    }
+
+    fn of(wait: Option<Wait>) -> Self {
         let sleeper = Sleeper { asleep: CachePadded::new(AtomicBool::new(false)), thread: Locked::new(None) };
         Self { wait, sleeper: Arc::new(sleeper) }
     }
@@ -82,9 +92,10 @@ impl Bell {
     pub fn wait(&self, mut ready: impl FnMut() -> bool) {
         while !ready() {
             match self.wait {
-                Wait::Spin => hint::spin_loop(),
-                Wait::Yield => thread::yield_now(),
-                Wait::Park => self.sleeper.park_unless(&mut ready),
+                Some(Wait::Spin) => hint::spin_loop(),
+                Some(Wait::Yield) => thread::yield_now(),
+                Some(Wait::Park) => self.sleeper.park_unless(&mut ready),
+                None => nobody_goes_on(),
             }
         }
     }
@@ -92,10 +103,16 @@ impl Bell {
     /// Wakes the waiting thread, if it sleeps. What it waits for must be published before.
     #[inline]
     pub fn ring(&self) {
-        if self.wait == Wait::Park {
+        if self.wait == Some(Wait::Park) {
             self.sleeper.wake();
         }
     }
+}
+
+#[cold]
+#[expect(clippy::panic, reason = "else it would wait for ever")]
+fn nobody_goes_on() {
+    panic!("moved by hand, and nobody can go on: a queue without room, or a bug");
 }
 
 impl Sleeper {

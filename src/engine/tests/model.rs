@@ -47,7 +47,7 @@ impl Hatches {
         Self { to_arbiter: Hatch::new(arbiter), from_arbiter: Hatch::new(worker) }
     }
 
-    /// As `Worker::halt`.
+    /// As `Worker::hand_over` and `Worker::take_back`.
     fn halt(&self, paper: Paper, bell: &Bell, shared: &Shared) -> Option<Paper> {
         self.to_arbiter.give(paper);
         bell.wait(|| self.from_arbiter.is_waiting() || shared.has_failed());
