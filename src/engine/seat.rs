@@ -309,11 +309,12 @@ impl Seat {
         });
         if let Some(refusal) = refused {
             self.outbox.push_back(Outgoing::Output(Output::Refused { seq: self.seq, refusal }));
-            if self.rounds.puts_off() || !self.rounds.market.jobs.is_empty() {
+            if !self.rounds.market.jobs.is_empty() {
                 // What a job had still to book for the account was booked before the command was looked at.
+                self.rounds.puts_off();
                 self.rounds.merge();
                 self.told(true);
-            }
+            } // else nothing follows: a hold that has timed out meanwhile ends with the next input
             return;
         }
         self.rounds.puts_off();
