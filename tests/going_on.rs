@@ -1,6 +1,7 @@
 //! Sessions that end and go on, on a disk that fails: what simulations (`terrace simulate`) found, as small as it gets.
 
 use std::path::Path;
+use terrace::engine::{Engine, EngineSettings};
 use terrace::journal::{Disk, Durability, Faults, JournalSettings, SimulatedDisk};
 use terrace::presets::Preset;
 use terrace::protocol::{DurableSession, Opened, TierTables};
@@ -70,6 +71,39 @@ fn nothing_is_decided_after_a_refusal() {
     let state = session.kernel().account(1).expect("an account");
     assert!(state.pools[0].locked && !state.positions.is_empty(), "the liquidation is under way");
     assert_eq!(open(&disk.killed(), None).kernel().account(1), Ok(state));
+}
+
+/// An engine asks for a decision only where it needs one: what pools begin that wait for the venue is told without, and the journal says so.
+/// A process that goes on there takes one all the same, as an inline kernel does after each input.
+#[test]
+fn what_an_engine_told_without_a_decision_is_told_so_again() {
+    let disk = SimulatedDisk::new(1);
+    let settings = JournalSettings { durability: Durability::Sync, check_every: 1, ..JournalSettings::default() };
+    let (directory, kernel) = (Path::new("/journal"), || Kernel::new(Settings::default()));
+    let opened = Opened::open(disk.clone(), directory, settings, kernel(), None).expect("it begins");
+    let of_engine = EngineSettings { record: true, goes_on: true, ..EngineSettings::default() };
+    let opened = opened.place(|kernel| Engine::by_hand(kernel, &of_engine, |_| 0)).expect("it is moved by hand");
+    let mut session = opened.start_by_hand(TierTables::default()).expect("it starts");
+    let rest = [
+        r#"{"op":"venue","mode":"manual","cancel_ack":true}"#,
+        r#"{"op":"fill","account":1,"counterparty":2,"symbol":"P","side":"buy","qty":"50","price":"100"}"#,
+        r#"{"op":"order","account":1,"symbol":"P","side":"sell","qty":"1","price":"200","order":1}"#,
+        r#"{"op":"mark","symbol":"P","price":"92"}"#,
+    ];
+    let mut said = String::new();
+    for line in MARKET.iter().chain(&rest) {
+        session.line(line.as_bytes(), &mut said).expect("it is carried out");
+    }
+    session.wait().expect("the disk keeps it");
+    assert!(said.ends_with("\"orders\":[1]}\n") && said.contains("\"ev\":\"cancel_requested\""), "{said}");
+    let told = session.ask(|overview| overview.account(1)).expect("it answers");
+    let mut disk = disk.killed();
+    for life in 1..4 {
+        let opened = Opened::open(disk.clone(), directory, settings, kernel(), None);
+        let session = opened.expect("it is gone on with").start_by_hand(TierTables::default()).expect("it starts");
+        assert_eq!(session.kernel().account(1), told, "life {life}");
+        disk = disk.killed();
+    }
 }
 
 /// A question may tell the time. A line is there with all that it did, or not at all.

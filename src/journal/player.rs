@@ -223,7 +223,7 @@ impl Player {
                 self.places -= 1;
                 self.place(kernel, entry, log)?;
             }
-            Played::Check(check) => self.check(*check)?,
+            Played::Check(check) => self.check(kernel, *check, log)?,
             Played::Line(_) => {}
         }
         Ok(Some(played))
@@ -268,11 +268,7 @@ impl Player {
             Ending::Decided => while kernel.book_piece() {},
             Ending::Whole => {}
         }
-        let chain = &mut self.chain;
-        self.steps.tell(kernel, &mut |output| {
-            chain.add(&output);
-            log(output);
-        });
+        self.tell(kernel, log);
         frames.extend(kernel.take_record().into_iter().map(Frame::Entry));
         (end, frames)
     }
@@ -336,6 +332,16 @@ impl Player {
         Ok(())
     }
 
+    /// Tells what the kernel did by itself after the last place.
+    fn tell(&mut self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) {
+        let Self { steps, chain, trail, .. } = self;
+        steps.tell(kernel, &mut |output| {
+            chain.add(&output);
+            trail.push_back(chain.check().hash);
+            log(output);
+        });
+    }
+
     fn place(&mut self, kernel: &mut Kernel, entry: &Entry, log: &mut impl FnMut(Output)) -> Result<(), Divergence> {
         let is_last = self.places == 0;
         self.ending = match entry {
@@ -371,10 +377,16 @@ impl Player {
     }
 
     /// Compares with what the events came to when so many had been told; the kernel may be further.
-    fn check(&mut self, check: Check) -> Result<(), Divergence> {
+    fn check(&mut self, kernel: &mut Kernel, check: Check, log: &mut impl FnMut(Output)) -> Result<(), Divergence> {
         let (before, from) = self.checked;
         if check.outputs < before.outputs {
             return Ok(()); // of what came before the snapshot that this goes on from
+        }
+        if check.outputs > self.chain.check().outputs {
+            // What pools began was told without a decision, which an engine asks for only if it needs one; here one follows, or is to be
+            // carried out, since the place was the last before a crash.
+            kernel.go_on();
+            self.tell(kernel, log);
         }
         let past = check.outputs.checked_sub(before.outputs).and_then(|past| usize::try_from(past).ok());
         let found = match past {
