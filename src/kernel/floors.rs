@@ -170,42 +170,91 @@ fn bursts_of_orders_are_decided_by_the_floor() {
     for round in 0..200u64 {
         let instrument = InstrumentId((round % 40) as u32);
         for n in 0..4 {
-            let order = Order {
-                account: 1,
-                order: n,
-                instrument,
-                side: Side::Buy,
-                quantity: 1,
-                price: 1_000,
-                reduce_only: false,
-                position_side: None,
-            };
-            kernel.apply(&Command::Order(order)).unwrap();
+            kernel.apply(&ordered(instrument.0, n)).unwrap();
             orders += 1;
         }
         for n in 0..3 {
             kernel.apply(&Command::Cancel { account: 1, order: n }).unwrap();
         }
-        let fill = Fill {
-            account: 1,
-            counterparty: None,
-            order: Some(3),
-            counter_order: None,
-            instrument,
-            side: Side::Buy,
-            quantity: 1,
-            price: 1_000,
-            liquidity: Some(Liquidity::Taker),
-            position_side: None,
-            counter_position_side: None,
-        };
-        kernel.apply(&Command::Fill(fill)).unwrap();
+        let Command::Fill(fill) = bought(instrument.0, 1) else { unreachable!("a fill") };
+        kernel.apply(&Command::Fill(Fill { order: Some(3), ..fill })).unwrap();
         kernel.apply(&Command::Mark { instrument, price: 981 + (round % 39) as i64 }).unwrap();
         kernel.apply(&Command::Withdraw { account: 1, asset: AssetId(0), amount: 10 }).unwrap();
     }
     assert_eq!((orders, kernel.exact_orders()), (800, 0));
     let (sound, floors) = kernel.shards[0].sound_floors(&kernel.rounds.market);
     assert_eq!((sound, floors), (true, 1));
+}
+
+/// A kernel with two instruments, marked, and an account with a position in the first, whose sums an order in the second has made.
+fn with_sums() -> Kernel {
+    let mut kernel = Kernel::new(Settings::default());
+    kernel.declare_asset(None, "USD", 0).unwrap();
+    for symbol in ["C0", "C1"] {
+        let mut spec = specs().swap_remove(0);
+        spec.symbol = symbol.to_owned();
+        let instrument = kernel.declare_instrument(None, spec).unwrap();
+        kernel.apply(&Command::Mark { instrument, price: 1_000 }).unwrap();
+    }
+    for command in [Command::Deposit { account: 1, asset: AssetId(0), amount: 100_000 }, bought(0, 5), ordered(1, 1)] {
+        kernel.apply(&command).unwrap();
+    }
+    assert_eq!(kernel.shards[0].sound_floors(&kernel.rounds.market), (true, 1));
+    kernel
+}
+
+fn bought(id: u32, quantity: i64) -> Command {
+    Command::Fill(Fill {
+        account: 1,
+        counterparty: None,
+        order: None,
+        counter_order: None,
+        instrument: InstrumentId(id),
+        side: Side::Buy,
+        quantity,
+        price: 1_000,
+        liquidity: Some(Liquidity::Taker),
+        position_side: None,
+        counter_position_side: None,
+    })
+}
+
+fn ordered(id: u32, order: u64) -> Command {
+    Command::Order(Order {
+        account: 1,
+        order,
+        instrument: InstrumentId(id),
+        side: Side::Buy,
+        quantity: 1,
+        price: 1_000,
+        reduce_only: false,
+        position_side: None,
+    })
+}
+
+/// Sums that were made before two ranges of one instrument are followed from the first of them to the last, once.
+#[test]
+fn ranges_that_are_left_again_and_again_are_followed_once() {
+    let mut kernel = with_sums();
+    for price in [1_100, 1_250, 900] {
+        kernel.apply(&Command::Mark { instrument: InstrumentId(0), price }).unwrap();
+    }
+    kernel.apply(&ordered(1, 2)).unwrap(); // in builds that assert, sums that follow are held to sums made anew
+    let floor = kernel.shards[0].sound_floors(&kernel.rounds.market);
+    assert_eq!((floor, kernel.exact_orders()), ((true, 1), 0));
+}
+
+/// Orders are checked by other rules from their place in the sequence on, before the turn of the account comes.
+#[test]
+fn sums_end_with_the_rules_that_they_were_made_by() {
+    let mut kernel = with_sums();
+    let mut spec = specs().swap_remove(0);
+    spec.symbol = "C0".to_owned();
+    let row = TierRow { cap: 1 << 40, mmr_ppb: 600_000_000, max_leverage: 100, deduction: None };
+    spec.tiers = TierTable::new(TierRule::Marginal, &[row]).unwrap();
+    let rules = Declaration::Rules { instrument: InstrumentId(0), spec: Box::new(spec) };
+    kernel.input_declaration(None, &rules).unwrap();
+    assert_eq!(kernel.shards[0].sound_floors(&kernel.rounds.market), (true, 0));
 }
 
 /// A position opened before the first mark of its instrument is valued at its cost; by the time it has a mark its part of the sums is not
@@ -219,38 +268,13 @@ fn a_first_mark_leaves_no_range() {
         spec.symbol = symbol.to_owned();
         kernel.declare_instrument(None, spec).unwrap()
     });
-    let order = |order| {
-        Command::Order(Order {
-            account: 1,
-            order,
-            instrument: marked,
-            side: Side::Buy,
-            quantity: 1,
-            price: 1_000,
-            reduce_only: false,
-            position_side: None,
-        })
-    };
-    let fill = Fill {
-        account: 1,
-        counterparty: None,
-        order: None,
-        counter_order: None,
-        instrument: unmarked,
-        side: Side::Buy,
-        quantity: 1,
-        price: 1_000,
-        liquidity: Some(Liquidity::Taker),
-        position_side: None,
-        counter_position_side: None,
-    };
     for command in [
         Command::Mark { instrument: marked, price: 1_000 },
         Command::Deposit { account: 1, asset: AssetId(0), amount: 1_000_000 },
-        Command::Fill(fill),
-        order(1),
+        bought(unmarked.0, 1),
+        ordered(marked.0, 1),
         Command::Mark { instrument: unmarked, price: 500 },
-        order(2),
+        ordered(marked.0, 2),
     ] {
         kernel.apply(&command).unwrap();
         assert!(kernel.shards[0].sound_floors(&kernel.rounds.market).0, "{command:?}");
