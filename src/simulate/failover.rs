@@ -1,8 +1,9 @@
 //! A second process on the same disk: it follows, and takes over from one that has ended, or only seems to have.
 
 use super::faults::{End, Fate};
+use super::placed::{Shape, kernel_settings};
 use super::process::{Process, directory};
-use super::run::{Act, Simulation, kernel_settings};
+use super::run::{Act, Simulation};
 use crate::journal::Durability;
 use crate::protocol::Standby;
 
@@ -72,7 +73,8 @@ impl Simulation<'_> {
         self.fate =
             Fate::draw(&mut self.draws.faults, &self.disk, self.setup.journal.durability).after(self.disk.operations());
         self.set_faults();
-        let taken = Process::take_over(standby, &self.setup);
+        let shape = Shape::draw(&mut self.draws.faults);
+        let taken = Process::take_over(standby, &self.setup, shape);
         self.report.failovers += u64::from(taken.is_ok());
         let found = taken.as_ref().map_or(0, |(process, _)| process.seq());
         self.go_on_with(taken)?;

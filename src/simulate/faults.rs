@@ -1,9 +1,9 @@
 //! What goes wrong with the disk and the process, and what must be seen of it.
 
 use super::dice::Dice;
+use super::placed::Shape;
 use super::process::{Process, Setup, directory};
 use crate::journal::{Durability, Faults, SimulatedDisk, believed, kept_before};
-use crate::kernel::Settings;
 
 /// How a life ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,12 +119,7 @@ pub(super) fn flip_torn(dice: &mut Dice, disk: &SimulatedDisk, forced: impl Fn(&
 /// # Errors
 ///
 /// It was not refused, or not by its name.
-pub(super) fn flip_kept(
-    dice: &mut Dice,
-    disk: &SimulatedDisk,
-    setup: &Setup,
-    kernel: Settings,
-) -> Result<bool, String> {
+pub(super) fn flip_kept(dice: &mut Dice, disk: &SimulatedDisk, setup: &Setup, shape: Shape) -> Result<bool, String> {
     let files = believed(disk, directory());
     if files.is_empty() {
         return Ok(false);
@@ -141,7 +136,7 @@ pub(super) fn flip_kept(
     let damaged = disk.killed(); // another one: what is refused must not be written to
     damaged.flip(file, byte, bit);
     let name = file.display().to_string();
-    match Process::start(&damaged, setup, kernel) {
+    match Process::start(&damaged, setup, shape) {
         Ok(_) => Err(format!("a bit turned in what is kept is not seen: {name}, byte {byte}, bit {bit}")),
         Err(error) if !error.to_string().contains(&name) => {
             Err(format!("a bit turned in {name}, byte {byte}, is told of as {error}"))

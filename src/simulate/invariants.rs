@@ -1,7 +1,7 @@
 //! What must always hold (`model.md`, section 8), after every line.
 
 use crate::decimal::Decimal;
-use crate::kernel::Kernel;
+use crate::kernel::Overview;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -29,19 +29,19 @@ impl Invariants {
     /// # Errors
     ///
     /// Which does not hold.
-    pub(super) fn of_state(kernel: &Kernel) -> Result<(), String> {
-        let market = kernel.market();
-        for (asset, totals) in market.assets.iter().zip(kernel.asset_totals()) {
+    pub(super) fn of_state(state: Overview<'_>) -> Result<(), String> {
+        let market = state.market();
+        for (asset, totals) in market.assets.iter().zip(state.asset_totals()) {
             if totals.difference() != 0 {
                 return Err(format!("8.1: {} quanta of {} too many: {totals:?}", totals.difference(), asset.name));
             }
         }
-        for (instrument, totals) in market.instruments.iter().zip(kernel.instrument_totals()) {
+        for (instrument, totals) in market.instruments.iter().zip(state.instrument_totals()) {
             if totals.long != totals.short {
                 return Err(format!("8.2: lots of {} do not add up: {totals:?}", instrument.spec.symbol));
             }
         }
-        match kernel.audit(0, kernel.pools()) {
+        match state.audit(0, state.pools()) {
             0 => Ok(()),
             late => Err(format!("8.3: {late} pools are in breach and not in liquidation")),
         }

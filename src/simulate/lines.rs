@@ -20,13 +20,13 @@ impl Simulation<'_> {
     /// It is carried out, and its answer held back.
     pub(super) fn carry_out(&mut self, line: String, sender: Sender) -> Result<(), String> {
         let Some(process) = &mut self.process else { return Ok(()) };
-        let Some(held) = process.line(line, sender) else { return self.end_if_failed() };
+        let Some(held) = process.line(line, sender).cloned() else { return self.end_if_failed() };
         let after = format!("after line {} {}", held.seq, held.line);
         self.report.lines += 1;
         let answer = held.answer.as_deref().unwrap_or_default();
         self.report.events += answer.lines().filter(|line| !line.starts_with("{\"ev\":\"rejected\"")).count() as u64;
         self.report.liquidations += answer.matches("{\"ev\":\"liquidation_started\"").count() as u64;
-        Invariants::of_state(process.kernel()).map_err(|broken| format!("{broken}, {after}"))?;
+        process.ask(Invariants::of_state).flatten().map_err(|broken| format!("{broken}, {after}"))?;
         self.end_if_failed()
     }
 

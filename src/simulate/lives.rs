@@ -3,8 +3,10 @@
 use super::clients::Who;
 use super::faults::{End, Fate, flip_kept, flip_torn};
 use super::invariants::Invariants;
+use super::oracle::Seen;
+use super::placed::Shape;
 use super::process::{Held, Process, segments};
-use super::run::{Act, Simulation, kernel_settings};
+use super::run::{Act, Simulation};
 use super::{Planted, Shown};
 use crate::journal::{Durability, Faults};
 use crate::protocol::{DurableError, Recovery};
@@ -111,8 +113,8 @@ impl Simulation<'_> {
         }
         let dice = &mut self.draws.faults;
         if dice.chance(15) {
-            let kernel = kernel_settings(dice);
-            if flip_kept(dice, &self.disk, &self.setup, kernel)? {
+            let shape = Shape::draw(dice);
+            if flip_kept(dice, &self.disk, &self.setup, shape)? {
                 self.report.fault("bit: turned in what is kept, refused");
             }
         }
@@ -159,8 +161,8 @@ impl Simulation<'_> {
     ///
     /// As [`Simulation::start`].
     pub(super) fn open(&mut self) -> Result<(), String> {
-        let kernel = kernel_settings(&mut self.draws.faults);
-        let started = Process::start(&self.disk, &self.setup, kernel);
+        let shape = Shape::draw(&mut self.draws.faults);
+        let started = Process::start(&self.disk, &self.setup, shape);
         self.go_on_with(started)
     }
 
@@ -174,8 +176,9 @@ impl Simulation<'_> {
         started: Result<(Process, Option<Recovery>), DurableError>,
     ) -> Result<(), String> {
         match started {
-            Ok((process, recovery)) => {
-                self.check_recovery(&process, recovery)?;
+            Ok((mut process, recovery)) => {
+                self.report.on_workers += u64::from(process.is_on_workers());
+                self.check_recovery(&mut process, recovery)?;
                 self.process = Some(process);
                 self.end_if_failed()
             }
@@ -216,7 +219,7 @@ impl Simulation<'_> {
     }
 
     /// Everything that was told is there, and what is there comes to what the uninterrupted run comes to.
-    fn check_recovery(&mut self, process: &Process, recovery: Option<Recovery>) -> Result<(), String> {
+    fn check_recovery(&mut self, process: &mut Process, recovery: Option<Recovery>) -> Result<(), String> {
         let found = process.seq();
         let waits = self.setup.journal.durability == Durability::Sync;
         let must_have = if waits { self.told_seq } else { self.past.given };
@@ -247,7 +250,7 @@ impl Simulation<'_> {
         if completed > 0 {
             self.report.fault("tail: interrupted, completed");
         }
-        Invariants::of_state(process.kernel())?;
-        self.oracle.compare(process.kernel())
+        process.ask(Invariants::of_state)??;
+        self.oracle.compare(&process.ask(Seen::of)?)
     }
 }

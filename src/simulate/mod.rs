@@ -33,6 +33,7 @@ mod invariants;
 mod lines;
 mod lives;
 mod oracle;
+mod placed;
 mod process;
 mod report;
 mod run;

@@ -89,45 +89,49 @@ impl Oracle {
     /// # Errors
     ///
     /// What differs.
-    pub(super) fn compare(&self, other: &Kernel) -> Result<(), String> {
-        let (one, other) = (self.kernel().overview(), other.overview());
-        same("the time", &one.now_ns(), &other.now_ns())?;
-        same("accounts", &one.accounts(), &other.accounts())?;
-        for account in one.accounts() {
-            same("an account", &one.account(account), &other.account(account))?;
+    pub(super) fn compare(&self, other: &Seen) -> Result<(), String> {
+        let own = Seen::of(self.kernel().overview());
+        match own.0.iter().zip(&other.0).find(|(own, other)| own != other) {
+            Some(((what, own), (_, other))) => {
+                Err(format!("after going on {what} is {other}, and without interruption {own}"))
+            }
+            None if own.0.len() != other.0.len() => Err("after going on there is more or less to see".to_owned()),
+            None => Ok(()),
         }
-        for index in 0..one.market().funds.len() {
-            let fund = FundId(index as u32);
-            same(
-                "a fund",
-                &one.fund(fund).map(|view| format!("{view:?}")),
-                &other.fund(fund).map(|view| format!("{view:?}")),
-            )?;
-        }
-        for index in 0..one.market().instruments.len() {
-            compare_instrument(one, other, InstrumentId(index as u32))?;
-        }
-        same("totals", &one.asset_totals(), &other.asset_totals())?;
-        same("lots", &one.instrument_totals(), &other.instrument_totals())?;
-        same("health", &one.health(), &other.health())
     }
 }
 
-fn compare_instrument(one: Overview<'_>, other: Overview<'_>, id: InstrumentId) -> Result<(), String> {
-    let (own, others) = (one.market().instrument(id), other.market().instrument(id));
-    same("an instrument", &format!("{own:?}"), &format!("{others:?}"))?;
-    same("funding", &one.funding(id), &other.funding(id))?;
-    same("the book", &one.top_of_book(id), &other.top_of_book(id))?;
-    for long in [true, false] {
-        let (own, others) = (one.adl_queue(id, long), other.adl_queue(id, long));
-        same("a queue", &format!("{own:?}"), &format!("{others:?}"))?;
-    }
-    Ok(())
-}
+/// Everything of a state that can be seen, each with what it is.
+#[derive(Debug)]
+pub(super) struct Seen(Vec<(&'static str, String)>);
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, one: &T, other: &T) -> Result<(), String> {
-    if one == other {
-        return Ok(());
+impl Seen {
+    pub(super) fn of(state: Overview<'_>) -> Self {
+        let mut seen = Self(Vec::new());
+        seen.add("the time", &state.now_ns());
+        seen.add("the list of accounts", &state.accounts());
+        for account in state.accounts() {
+            seen.add("an account", &state.account(account));
+        }
+        for index in 0..state.market().funds.len() {
+            seen.add("a fund", &state.fund(FundId(index as u32)));
+        }
+        for index in 0..state.market().instruments.len() {
+            let id = InstrumentId(index as u32);
+            seen.add("an instrument", state.market().instrument(id));
+            seen.add("funding", &state.funding(id));
+            seen.add("the book", &state.top_of_book(id));
+            for long in [true, false] {
+                seen.add("a queue", &state.adl_queue(id, long));
+            }
+        }
+        seen.add("totals", &state.asset_totals());
+        seen.add("lots", &state.instrument_totals());
+        seen.add("health", &state.health());
+        seen
     }
-    Err(format!("after going on {what} is {other:?}, and without interruption {one:?}"))
+
+    fn add(&mut self, what: &'static str, value: &impl std::fmt::Debug) {
+        self.0.push((what, format!("{value:?}")));
+    }
 }

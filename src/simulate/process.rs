@@ -1,8 +1,9 @@
 //! The process under test: a durable session on the simulated disk, with what it holds back until the journal keeps it.
 
 use super::clients::Sender;
+use super::placed::{Placed, Shape};
 use crate::journal::{Disk, JournalError, JournalSettings, SimulatedDisk};
-use crate::kernel::{Kernel, Settings};
+use crate::kernel::{Kernel, Overview};
 use crate::presets::Preset;
 use crate::protocol::{DurableError, DurableSession, Opened, Recovery, Standby, TierTables};
 use std::collections::VecDeque;
@@ -33,9 +34,8 @@ pub(super) struct Setup {
 }
 
 /// One life of the process.
-#[derive(Debug)]
 pub(super) struct Process {
-    session: DurableSession,
+    session: DurableSession<Placed>,
     held: VecDeque<Held>,
     /// Lines that were answered before the journal had them, each with what it must have; the last of which the system was given everything, and
     /// the last of which the disk was.
@@ -51,30 +51,33 @@ impl Process {
     pub(super) fn start(
         disk: &SimulatedDisk,
         setup: &Setup,
-        kernel: Settings,
+        shape: Shape,
     ) -> Result<(Self, Option<Recovery>), DurableError> {
         let disk = disk.of_another_process();
         let opened = Opened::open(
             disk.clone(),
             directory(),
             setup.journal,
-            Kernel::new(kernel).under(setup.journal.rules),
+            Kernel::new(shape.kernel).under(setup.journal.rules),
             setup.preset,
         )?;
-        Self::of(opened, disk)
+        Self::of(opened, disk, shape)
     }
 
     /// A standby takes over; and what it found.
     pub(super) fn take_over(
         standby: Standby<SimulatedDisk>,
         setup: &Setup,
+        shape: Shape,
     ) -> Result<(Self, Option<Recovery>), DurableError> {
         let disk = standby.disk().clone();
-        Self::of(standby.take_over(setup.journal, setup.preset)?, disk)
+        Self::of(standby.take_over(setup.journal, setup.preset)?, disk, shape)
     }
 
-    fn of(opened: Opened, disk: SimulatedDisk) -> Result<(Self, Option<Recovery>), DurableError> {
+    fn of(opened: Opened, disk: SimulatedDisk, shape: Shape) -> Result<(Self, Option<Recovery>), DurableError> {
         let recovery = opened.recovery().cloned();
+        let opened = opened.place(|kernel| Placed::place(kernel, shape));
+        let opened = opened.map_err(|error| DurableError::Failed { reason: error.to_string() })?;
         let session = opened.start_by_hand(TierTables::default())?;
         Ok((Self { session, held: VecDeque::new(), ahead: VecDeque::new(), given: 0, forced: 0, disk }, recovery))
     }
@@ -89,8 +92,20 @@ impl Process {
         matches!(self.session.failure(), Some(JournalError::Fenced { .. }))
     }
 
-    pub(super) fn kernel(&self) -> &Kernel {
-        self.session.kernel()
+    pub(super) fn is_on_workers(&self) -> bool {
+        matches!(self.session.kernel(), Placed::Engine(_))
+    }
+
+    /// Looks at its state.
+    ///
+    /// # Errors
+    ///
+    /// Its engine has failed.
+    pub(super) fn ask<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce(Overview<'_>) -> T + Send + 'static,
+    ) -> Result<T, String> {
+        self.session.ask(question).map_err(|_| self.session.kernel().failure())
     }
 
     /// The number of the last line.

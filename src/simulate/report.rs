@@ -39,6 +39,8 @@ pub struct Report {
     pub faults: BTreeMap<&'static str, u64>,
     /// Ends of a life that were none of its own.
     pub crashes: u64,
+    /// Lives with the kernel on workers and an arbiter of their own, which the schedule moved.
+    pub on_workers: u64,
     /// Times that a standby took over.
     pub failovers: u64,
     /// Processes that woke after another had taken over, and found that they were fenced.
@@ -76,6 +78,7 @@ impl Report {
             *self.faults.entry(kind).or_default() += times;
         }
         self.crashes += other.crashes;
+        self.on_workers += other.on_workers;
         self.failovers += other.failovers;
         self.fenced += other.fenced;
         self.acknowledged += other.acknowledged;
@@ -96,7 +99,7 @@ impl Report {
             .map(|violation| json!({"seed":violation.seed,"step":violation.step,"what":violation.what}))
             .collect();
         let report = json!({"seeds":self.seeds,"steps":self.steps,"lines":self.lines,"events":self.events,
-            "liquidations":self.liquidations,"faults":self.faults,"crashes":self.crashes,"failovers":self.failovers,"fenced":self.fenced,"acknowledged":self.acknowledged,
+            "liquidations":self.liquidations,"faults":self.faults,"crashes":self.crashes,"on_workers":self.on_workers,"failovers":self.failovers,"fenced":self.fenced,"acknowledged":self.acknowledged,
             "lost":self.lost,"undone":self.undone,"repeated":self.repeated,"simulated_ns":self.simulated_ns,
             "digest":format!("{:016x}", self.digest),"violations":violations});
         format!("{report}\n")
@@ -117,6 +120,7 @@ impl fmt::Display for Report {
             self.undone
         )?;
         writeln!(f, "crashes       {crashes}")?;
+        writeln!(f, "on workers    {} lives", self.on_workers)?;
         writeln!(f, "failovers     {}, {} of a process that was fenced", self.failovers, self.fenced)?;
         for (kind, times) in &self.faults {
             writeln!(f, "  {kind:<40} {times:>9}")?;

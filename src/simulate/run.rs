@@ -8,15 +8,14 @@ use super::feed::Feed;
 use super::invariants::Invariants;
 use super::lives::Past;
 use super::oracle::Oracle;
+use super::placed::kernel_settings;
 use super::process::{Process, Setup};
 use super::report::Report;
 use super::traffic::Traffic;
 use super::world::World;
 use super::{Planted, Settings, Shown, Witness};
 use crate::journal::{Faults, JournalSettings, SimulatedDisk};
-use crate::kernel::Settings as KernelSettings;
 use crate::protocol::Standby;
-use crate::shard::Strategy;
 use serde_json::Value;
 
 /// What happens.
@@ -207,11 +206,4 @@ impl<'a> Simulation<'a> {
         self.open()?;
         self.end(End::Orderly)
     }
-}
-
-/// A kernel of any shape: it never shows.
-pub(super) fn kernel_settings(dice: &mut Dice) -> KernelSettings {
-    let shards = 1 + dice.below(4) as u32;
-    let strategy = *dice.pick(&[Strategy::Bands, Strategy::Sweep, Strategy::Dense, Strategy::Adaptive]);
-    KernelSettings { shards, strategy, ..KernelSettings::default() }
 }
