@@ -9,7 +9,7 @@ use terrace::command::{Command, Fill, OffGrid, Order, Side};
 use terrace::contract::Unit;
 use terrace::controls::{Limits, Mode, Scope};
 use terrace::decimal::Grid;
-use terrace::engine::{Engine, EngineSettings, Entry, Finished, Layout, Output, Pinning, Retrace, SubmitError};
+use terrace::engine::{Engine, EngineSettings, Entry, Finished, Layout, Output, Pinning, Retrace, SubmitError, replay};
 use terrace::event::Cause;
 use terrace::jobs::{JobKind, JobName, Part};
 use terrace::market::{AssetId, FundId, FundSpec, InstrumentId, InstrumentSpec, Pacing};
@@ -423,4 +423,65 @@ fn prices_and_controls_change_alike_for_threads_and_their_record() {
     for kind in ["limit", "frozen", "live", "mark", "call", "started by set", "funding", "set", "paused", "resumed"] {
         assert!(told.contains_key(kind), "{kind}: {told:?}");
     }
+}
+
+/// A fund that holds 10 lots of each and comes below its floor asks account 3, which its share of the settlement under way puts in breach: nobody trades,
+/// and who is in breach is looked for at the next place.
+const BEHIND: &str = r#"
+{"op":"asset","asset":"USDT","decimals":2}
+{"op":"fund","fund":"F","asset":"USDT","floor":"95"}
+{"op":"instrument","symbol":"P","kind":"linear_perp","underlying":"P","settle":"USDT","tick":"1","lot":"1","tiers":[{"cap":"100000","mmr":"0.05","max_leverage":10}],"fund":"F","reduce":[]}
+{"op":"instrument","symbol":"Q","kind":"linear_perp","underlying":"Q","settle":"USDT","tick":"1","lot":"1","tiers":[{"cap":"100000","mmr":"0.05","max_leverage":10}],"fund":"F","reduce":[],"funding":{"chunk":1}}
+{"op":"venue","mode":"manual"}
+{"op":"fund_deposit","fund":"F","amount":"100"}
+{"op":"deposit","account":1,"asset":"USDT","amount":"10"}
+{"op":"deposit","account":2,"asset":"USDT","amount":"10"}
+{"op":"deposit","account":3,"asset":"USDT","amount":"300"}
+{"op":"fill","account":1,"counterparty":3,"symbol":"P","side":"buy","qty":"10","price":"100"}
+{"op":"fill","account":2,"symbol":"Q","side":"buy","qty":"10","price":"100"}
+{"op":"fill","account":3,"symbol":"Q","side":"buy","qty":"40","price":"99"}
+{"op":"mark","symbol":"P","price":"99"}
+{"op":"mark","symbol":"Q","price":"99"}
+{"op":"mark","symbol":"Q","price":"99"}
+"#;
+
+#[test]
+fn a_refusal_of_the_arbiter_hides_no_breach_that_a_decision_left() {
+    let world = || {
+        let mut session = Session::new(Settings { shards: 2, ..Settings::default() });
+        for line in BEHIND.lines() {
+            session
+                .line(line.as_bytes(), &mut String::new())
+                .unwrap_or_else(|rejection| panic!("{line}: {rejection:?}"));
+        }
+        session.into_kernel()
+    };
+    let settings = EngineSettings {
+        record: true,
+        layout: Layout { apart: Some(true), ..Layout::default() },
+        ..EngineSettings::default()
+    };
+    let mut engine = Engine::by_hand(world(), &settings, |_| 0).unwrap();
+    let mut log = Vec::new();
+    engine.submit(&Command::Mark { instrument: InstrumentId(0), price: 98 }).unwrap();
+    engine.submit(&Command::Funding { instrument: InstrumentId(1), rate_ppb: 30_000_000 }).unwrap();
+    // The decision has its place, and nothing further until all that follows from it is told: the refusal comes before the first piece.
+    for _ in 0..2 {
+        while engine.go_on_by_hand() {}
+        if engine.metrics().decisions == 0 {
+            engine.poll(|_| (), |&output| log.push(output));
+        }
+    }
+    assert_eq!(engine.metrics().decisions, 1);
+    let too_much = Command::FundDeposit { fund: FundId(1), amount: i64::MAX };
+    let refused = engine.submit(&too_much).unwrap();
+    let finished = engine.stop();
+    log.extend(finished.log);
+    let breach = log
+        .iter()
+        .find(|output| matches!(output, Output::Event { event: Event::LiquidationStarted { account: 3, .. }, .. }));
+    assert!(matches!(breach, Some(Output::Event { seq, .. }) if *seq == refused), "{log:?}");
+    let mut again = Vec::new();
+    replay(&mut world(), &finished.record.unwrap(), |output| again.push(output)).unwrap();
+    assert_eq!(log, again);
 }

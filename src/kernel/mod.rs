@@ -299,7 +299,10 @@ impl Kernel {
         }
         rounds.wake(shards);
         match *command {
-            Command::AirlockRelease { .. } => rounds.book(command, off_grid)?,
+            Command::AirlockRelease { .. } => {
+                let released = rounds.book(command, off_grid);
+                self.unless_refused(command, released)?;
+            }
             _ if command.price_input().is_some() => {}
             Command::Chunk { .. } => {
                 for shard in &mut *shards {
@@ -309,21 +312,27 @@ impl Kernel {
                 rounds.book(command, off_grid)?;
             }
             _ => {
-                rounds.book(command, off_grid)?;
                 let input = (command, off_grid);
-                let mut book = |shard: &mut Box<Shard>| shard.book(&rounds.market, input, &found, *inputs, reports);
-                let booked = shards.iter_mut().try_for_each(&mut book);
-                if let Err(refusal) = booked {
-                    // What a job had still to book for the account was booked before the command was looked at.
-                    self.find_breaches(crate::rounds::cause_of(command, false));
-                    return Err(refusal);
+                let mut booked = rounds.book(command, off_grid);
+                for shard in &mut *shards {
+                    booked = booked.and_then(|()| shard.book(&rounds.market, input, &found, *inputs, reports));
                 }
+                self.unless_refused(command, booked)?;
             }
         }
-        rounds.accept_command(ts_ns, command);
+        self.rounds.accept_command(ts_ns, command);
         let cause = self.rounds.cause_of(command);
         self.find_breaches(cause);
         Ok(())
+    }
+
+    /// Where a command with a place is refused while a job is under way: what that had still to book for an account may have been booked before the
+    /// command was looked at, or at the last decision. Who is in breach is looked for all the same, as workers do, who know nothing of the refusal.
+    fn unless_refused(&mut self, command: &Command, booked: Result<(), Refusal>) -> Result<(), Refusal> {
+        if booked.is_err() && !self.rounds.market.jobs.is_empty() {
+            self.find_breaches(crate::rounds::cause_of(command, false));
+        }
+        booked
     }
 
     /// Carries out a mark that concerns nobody, which is nearly all of them; false if it is not certain that it is one, and nothing
