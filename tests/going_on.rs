@@ -173,3 +173,30 @@ fn what_never_began_begins_anew() {
     let refused = Opened::open(disk, Path::new("/journal"), settings, kernel, None).map(|_| ()).unwrap_err();
     assert!(refused.to_string().contains("sequence-00000000000000000007.2.1"), "{refused}");
 }
+
+/// A start that fails at any of its operations, another in which the machine stops at any: a third begins or goes on. What the second relies on has its name on the
+/// disk before it writes (simulation of streams, seed 25523).
+#[test]
+fn however_two_starts_end_a_third_begins() {
+    let settings = JournalSettings { durability: Durability::Sync, ..JournalSettings::default() };
+    let start = |disk: &SimulatedDisk| {
+        let kernel = Kernel::new(Settings::default());
+        Opened::open(disk.clone(), Path::new("/journal"), settings, kernel, None)
+    };
+    let (mut failed, mut stopped) = (0, 0);
+    for fails_at in 1..12 {
+        for crashes_at in 1..16 {
+            for seed in 0..16 {
+                let disk = SimulatedDisk::new(seed);
+                disk.set_faults(Faults { fails_at: Some(fails_at), ..Faults::default() });
+                failed += u32::from(start(&disk).is_err());
+                let disk = disk.killed();
+                disk.set_faults(Faults { crashes_at: Some(crashes_at), ..Faults::default() });
+                stopped += u32::from(start(&disk).is_err());
+                let third = start(&disk.restarted(seed)).map(|_| ());
+                assert!(third.is_ok(), "operations {fails_at}, {crashes_at}, seed {seed}: {third:?}");
+            }
+        }
+    }
+    assert!(failed > 0 && stopped > 0);
+}

@@ -166,7 +166,7 @@ impl Writer {
     ) -> Result<Self, JournalError> {
         let read = end.read.as_ref().filter(|_| settings.durability != Durability::None);
         if let Some((file, first, whole)) = read {
-            force_what_was_read(&disk, file, *first, *whole)?;
+            force_what_was_read(&disk, directory, (file, *first, *whole))?;
         }
         let End { from, check, place, undecided, rules, .. } = *end;
         let settings = JournalSettings { rules, ..settings };
@@ -444,9 +444,13 @@ impl Drop for Writer {
     }
 }
 
-/// What was read may never have been forced to the disk; from now on it is relied on. Where forcing it failed before, the system takes it for
-/// written: it is forced only if it is written again. Whoever still writes there appends, and is not disturbed.
-fn force_what_was_read(disk: &dyn Disk, file: &Path, first: u64, whole: u64) -> Result<(), JournalError> {
+/// What was read may never have been forced to the disk, nor its name; from now on it is relied on. Where forcing it failed before, the system takes
+/// it for written: it is forced only if it is written again. Whoever still writes there appends, and is not disturbed.
+fn force_what_was_read(
+    disk: &dyn Disk,
+    directory: &Path,
+    (file, first, whole): (&Path, u64, u64),
+) -> Result<(), JournalError> {
     let failed = |what| move |source| JournalError::Io { file: file.to_owned(), what, source };
     let mut opened = disk.open_to_append(file).map_err(failed("opened"))?;
     let mut bytes = opened.read_all().map_err(failed("read"))?;
@@ -454,7 +458,8 @@ fn force_what_was_read(disk: &dyn Disk, file: &Path, first: u64, whole: u64) -> 
     let kept = Mark::furthest(first, &bytes).and_then(|kept| usize::try_from(kept).ok()).unwrap_or(0);
     let doubtful = bytes.get(kept..).unwrap_or_default();
     disk.write_again(file, kept as u64, doubtful).map_err(failed("written"))?;
-    opened.sync().map_err(failed("forced to the disk"))
+    opened.sync().map_err(failed("forced to the disk"))?;
+    disk.sync_directory(directory).map_err(failed("forced to the disk"))
 }
 
 /// Makes a segment with its header; it is there after a crash, unless nothing is to be.
