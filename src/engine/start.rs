@@ -114,9 +114,9 @@ struct Common {
     arbiter: Bell,
     /// The start of all stamps; none: no stamps are taken.
     stamps: Option<Instant>,
-    /// Inputs before the first place.
+    /// Inputs of the kernel that its log does not count.
     first: u64,
-    /// The number of the last of them.
+    /// The number of the last input before the first place.
     seq: u64,
     epoch: Instant,
     traces: Arc<ArrayQueue<Box<Trace>>>,
@@ -124,7 +124,7 @@ struct Common {
 
 /// Makes rings, queues, and those at their ends.
 pub(super) fn build(
-    kernel: Kernel,
+    mut kernel: Kernel,
     settings: &EngineSettings,
     shape: &Shape,
     bell: &dyn Fn() -> Bell,
@@ -132,19 +132,21 @@ pub(super) fn build(
     let epoch = Instant::now();
     let Facts { known, in_order, hedging, interest } = facts(&kernel);
     let caller = bell();
+    let seq = if settings.goes_on { kernel.seq() } else { 0 };
     let common = Common {
         shared: Arc::new(Shared::default()),
         arbiter: if shape.apart { bell() } else { caller.clone() },
         caller,
         stamps: settings.stamps.then_some(epoch),
-        first: kernel.inputs(),
-        seq: if settings.goes_on { kernel.seq() } else { 0 },
+        first: kernel.inputs().saturating_sub(seq),
+        seq,
         epoch,
         traces: Arc::new(ArrayQueue::new(shape.workers as usize)),
     };
     let bells: Vec<Bell> = (0..shape.workers).map(|_| bell()).collect();
     common.shared.know([bells.as_slice(), &[common.caller.clone(), common.arbiter.clone()]].concat());
     let (market, now_ns) = (kernel.market().clone(), kernel.now_ns());
+    kernel.clear_events(); // of its last input, which is no matter of the engine
     common.shared.begin(common.seq, now_ns);
     let (rounds, shards) = kernel.into_parts();
     let (ring, mut readers) = broadcast::<Slot>(settings.ring, shape.workers as usize + 1);
@@ -193,7 +195,7 @@ pub(super) fn build(
         interest,
         now_ns,
         seq: common.seq,
-        first: common.first.saturating_sub(common.seq),
+        first: common.first,
         ring,
         asides,
         venue,

@@ -43,7 +43,7 @@ pub(super) struct Worker {
 /// Where a worker's reports go: all to the arbiter, and orders at once to the venue too.
 pub(super) struct WorkerOutbox {
     pub(super) place: u64,
-    /// Inputs before the first place: orders are accepted in the order of inputs.
+    /// Inputs that the log does not count: orders are accepted in the order of all.
     pub(super) accepted: u64,
     pub(super) reports: Sender<Told>,
     pub(super) venue: Sender<Asked>,
