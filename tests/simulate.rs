@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::process::Command;
 use terrace::RuleVersion;
 use terrace::journal::Durability;
-use terrace::simulate::{Planted, Report, Settings, Shown, run};
+use terrace::simulate::{Kind, Planted, Report, Settings, Shown, run};
 
 /// So many seeds in every run of the tests: the budget is 20 seconds of a debug build; `TERRACE_SEEDS` asks for more.
 const SEEDS: u64 = 400;
@@ -60,7 +60,25 @@ fn nothing_that_was_answered_is_lost_and_nothing_is_done_twice() {
     assert_eq!(all.lost, 0);
     assert!(all.repeated > 5 * all.seeds && all.crashes > 5 * all.seeds && all.liquidations > 5 * all.seeds, "{all}");
     assert!(all.failovers > all.seeds / 2 && all.fenced > all.seeds / 8, "{all}");
+    assert!(all.on_workers > 2 * all.seeds, "{all}");
     for kind in EXPECTED {
+        assert!(all.faults.contains_key(kind), "no {kind}:\n{all}");
+    }
+}
+
+/// The same inputs as a stream, in which decisions fall anywhere.
+#[test]
+fn a_stream_is_what_its_journal_comes_to() {
+    let mut all = Report::default();
+    for seed in 0..seeds() / 4 {
+        all.add(simulate(Settings { kind: Kind::Stream, ..Settings::of_seed(seed) }));
+    }
+    println!("{all}");
+    let violations: Vec<String> = all.violations.iter().map(ToString::to_string).collect();
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+    assert!(all.acknowledged > 100 * all.seeds && all.liquidations > 5 * all.seeds, "{all}");
+    assert!(all.crashes > all.seeds && all.on_workers > 2 * all.seeds, "{all}");
+    for kind in ["crash: while going on", "stop: orderly", "stream: back-pressure", "tail: torn, cut"] {
         assert!(all.faults.contains_key(kind), "no {kind}:\n{all}");
     }
 }
@@ -102,10 +120,12 @@ fn without_reason(mut event: Value) -> Value {
 
 #[test]
 fn a_seed_says_all() {
-    for seed in [3, 4] {
-        let settings = Settings { steps: 1_500, ..Settings::of_seed(seed) };
-        assert_eq!(simulate(settings), simulate(settings));
-        assert_ne!(simulate(settings).digest, simulate(Settings { seed: seed + 10, ..settings }).digest);
+    for kind in [Kind::Lines, Kind::Stream] {
+        for seed in [3, 4] {
+            let settings = Settings { kind, steps: 1_500, ..Settings::of_seed(seed) };
+            assert_eq!(simulate(settings), simulate(settings));
+            assert_ne!(simulate(settings).digest, simulate(Settings { seed: seed + 10, ..settings }).digest);
+        }
     }
 }
 
@@ -145,6 +165,9 @@ fn what_took_effect_is_a_script() {
 fn a_disk_that_lies_is_seen() {
     let lied = |seed| simulate(Settings { planted: Planted::LyingDisk, ..Settings::of_seed(seed) });
     let reports: Vec<Report> = (0..10).map(lied).collect();
+    let of_streams = |seed| Settings { kind: Kind::Stream, planted: Planted::LyingDisk, ..Settings::of_seed(seed) };
+    let streams = (0..10).map(|seed| simulate(of_streams(seed)));
+    assert!(streams.map(|report| report.lost).sum::<u64>() > 0, "a loss is seen in streams, too");
     let seen = reports.iter().find(|report| report.lost > 0).expect("a loss is seen");
     let violation = &seen.violations[0];
     assert!(violation.to_string().starts_with(&format!("terrace simulate --seed {} --steps ", violation.seed)));

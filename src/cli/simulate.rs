@@ -4,7 +4,7 @@ use indicatif::ProgressBar;
 use std::fs;
 use std::ops::Range;
 use std::path::PathBuf;
-use terrace::simulate::{self, Report, STEPS, Settings, Shown};
+use terrace::simulate::{self, Kind, Report, STEPS, Settings, Shown};
 
 /// What is simulated.
 #[derive(Debug, clap::Args)]
@@ -16,6 +16,10 @@ pub(super) struct Args {
     /// From each of these seeds, without the last.
     #[arg(long, value_name = "A..B", value_parser = range)]
     seeds: Option<Range<u64>>,
+
+    /// The inputs of these lines, as a matching engine streams them, through an engine with a journal.
+    #[arg(long, conflicts_with = "script")]
+    streams: bool,
 
     /// Things that happen in each.
     #[arg(long, value_name = "K", default_value_t = STEPS, value_parser = clap::value_parser!(u64).range(1..))]
@@ -53,7 +57,8 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
     let bar = ProgressBar::new(seeds.end - seeds.start); // draws nothing where standard error is no terminal
     let (mut report, mut script) = (Report::default(), Vec::new());
     for seed in seeds {
-        let settings = Settings { steps: args.steps, ..Settings::of_seed(seed) };
+        let kind = if args.streams { Kind::Stream } else { Kind::Lines };
+        let settings = Settings { kind, steps: args.steps, ..Settings::of_seed(seed) };
         let one = simulate::run(settings, &mut |shown| {
             match shown {
                 Shown::Line(line, _) if args.script.is_some() => script.push(format!("{line}\n")),

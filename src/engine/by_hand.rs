@@ -57,6 +57,17 @@ impl Engine {
         self.hands.as_mut().is_some_and(Hands::go_on)
     }
 
+    /// As [`Engine::go_on_by_hand`], where this thread waits: the journal goes on too, if it is by hand and nobody else can.
+    pub(super) fn wait_by_hand(&mut self) -> bool {
+        if self.hands.is_none() {
+            return false;
+        }
+        #[cfg(feature = "journal")]
+        return self.go_on_by_hand() || self.step_journal();
+        #[cfg(not(feature = "journal"))]
+        self.go_on_by_hand()
+    }
+
     /// Moves them to their end.
     pub(super) fn end_hands(&mut self, mut hands: Hands) -> (Vec<Desk>, Option<Box<Seat>>) {
         loop {

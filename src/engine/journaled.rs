@@ -48,6 +48,11 @@ impl Engine {
         self.journal = Some(Journaled { log, chain, unchecked: 0, pending, kept: self.seq });
     }
 
+    /// Where the log is [by hand](Log::by_hand): it writes what is there; whether there was anything.
+    pub fn step_journal(&mut self) -> bool {
+        self.journal.as_mut().is_some_and(|journal| journal.log.step())
+    }
+
     /// Every input up to this number is in the journal, as safely as its durability says; without a journal the last one.
     ///
     /// An input may be acknowledged when this and [`Engine::told_seq`] have reached it.

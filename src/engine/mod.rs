@@ -546,7 +546,7 @@ impl Engine {
 
     /// Waits until somebody has something for this thread, or this thread has something to do.
     fn wait_for_work(&mut self) {
-        if self.go_on_by_hand() {
+        if self.wait_by_hand() {
             return;
         }
         let Self { bell, seat, shared, outputs, venue, decisions, ring, market, next_piece_at, .. } = self;

@@ -39,6 +39,7 @@ mod report;
 mod run;
 mod scene;
 mod send;
+mod stream;
 mod traffic;
 mod venue;
 mod world;
@@ -52,9 +53,21 @@ use run::Simulation;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use world::World;
 
+/// What goes through what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Lines of clients, through a session with a journal, whose answers are held back.
+    #[default]
+    Lines,
+    /// Their inputs, as a matching engine streams them, through an engine with a journal.
+    Stream,
+}
+
 /// What is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// Through what.
+    pub kind: Kind,
     /// From which everything is drawn.
     pub seed: u64,
     /// So many things happen.
@@ -83,7 +96,15 @@ impl Settings {
     /// As usual, from a seed.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
-        Self { seed, steps: STEPS, presets: true, rules: None, durability: None, planted: Planted::Nothing }
+        Self {
+            kind: Kind::Lines,
+            seed,
+            steps: STEPS,
+            presets: true,
+            rules: None,
+            durability: None,
+            planted: Planted::Nothing,
+        }
     }
 }
 
@@ -116,6 +137,9 @@ pub type Witness<'a> = &'a mut dyn FnMut(Shown<'_>) -> Result<(), String>;
 pub fn run(settings: Settings, witness: Witness<'_>) -> Report {
     let mut report = Report { seeds: 1, ..Report::default() };
     let ended = catch_unwind(AssertUnwindSafe(|| {
+        if settings.kind == Kind::Stream {
+            return stream::run(settings, &mut report);
+        }
         let mut simulation = Simulation::new(settings, &mut report, witness)?;
         let done = simulation.go_on_to(settings.steps);
         if done.is_err() {
@@ -127,8 +151,9 @@ pub fn run(settings: Settings, witness: Witness<'_>) -> Report {
         Ok(ended) => ended.err(),
         Err(panic) => Some(format!("a panic: {}", message(&*panic))),
     };
-    let (seed, step) = (settings.seed, report.steps);
-    report.violations.extend(violated.map(|what| Violation { seed, step, what }));
+    let (kind, seed) = (settings.kind, settings.seed);
+    let step = if kind == Kind::Stream { settings.steps } else { report.steps };
+    report.violations.extend(violated.map(|what| Violation { kind, seed, step, what }));
     report
 }
 

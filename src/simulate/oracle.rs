@@ -90,14 +90,7 @@ impl Oracle {
     ///
     /// What differs.
     pub(super) fn compare(&self, other: &Seen) -> Result<(), String> {
-        let own = Seen::of(self.kernel().overview());
-        match own.0.iter().zip(&other.0).find(|(own, other)| own != other) {
-            Some(((what, own), (_, other))) => {
-                Err(format!("after going on {what} is {other}, and without interruption {own}"))
-            }
-            None if own.0.len() != other.0.len() => Err("after going on there is more or less to see".to_owned()),
-            None => Ok(()),
-        }
+        Seen::of(self.kernel().overview()).compare(other)
     }
 }
 
@@ -106,6 +99,19 @@ impl Oracle {
 pub(super) struct Seen(Vec<(&'static str, String)>);
 
 impl Seen {
+    /// # Errors
+    ///
+    /// What of another, which was gone on with, is not as here.
+    pub(super) fn compare(&self, other: &Self) -> Result<(), String> {
+        match self.0.iter().zip(&other.0).find(|(own, other)| own != other) {
+            Some(((what, own), (_, other))) => {
+                Err(format!("after going on {what} is {other}, and without interruption {own}"))
+            }
+            None if self.0.len() != other.0.len() => Err("after going on there is more or less to see".to_owned()),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn of(state: Overview<'_>) -> Self {
         let mut seen = Self(Vec::new());
         seen.add("the time", &state.now_ns());

@@ -57,17 +57,25 @@ impl Placed {
     }
 
     pub(super) fn place(kernel: Kernel, shape: Shape) -> Result<Self, StartError> {
-        let Some((seed, apart)) = shape.schedule else { return Ok(Self::Inline(Box::new(kernel))) };
-        let settings = EngineSettings {
-            layout: Layout { apart: Some(apart), ..Layout::default() },
-            ring: RING,
-            queue: QUEUE,
-            record: true,
-            goes_on: true,
-            ..EngineSettings::default()
-        };
-        Engine::by_hand(kernel, &settings, schedule(seed)).map(|engine| Self::Engine(Box::new(engine)))
+        if shape.schedule.is_none() {
+            return Ok(Self::Inline(Box::new(kernel)));
+        }
+        by_hand(kernel, shape, RING).map(|engine| Self::Engine(Box::new(engine)))
     }
+}
+
+/// An engine that goes on with this kernel and keeps the sequence, moved by hand.
+pub(super) fn by_hand(kernel: Kernel, shape: Shape, ring: usize) -> Result<Engine, StartError> {
+    let (seed, apart) = shape.schedule.unwrap_or_default();
+    let settings = EngineSettings {
+        layout: Layout { apart: Some(apart), ..Layout::default() },
+        ring,
+        queue: QUEUE,
+        record: true,
+        goes_on: true,
+        ..EngineSettings::default()
+    };
+    Engine::by_hand(kernel, &settings, schedule(seed))
 }
 
 /// Who goes on next: anybody but one who is stalled for a while, and does nothing as long as another can.

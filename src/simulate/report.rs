@@ -1,5 +1,6 @@
 //! What a simulation came to.
 
+use super::Kind;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,9 +8,11 @@ use std::fmt;
 /// What must not happen, and did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
+    /// Through what.
+    pub kind: Kind,
     /// Of which seed.
     pub seed: u64,
-    /// At which step; so many steps show it again.
+    /// At which step; so many steps show it again. Of a stream all steps of the lines whose inputs it is made of.
     pub step: u64,
     /// What.
     pub what: String,
@@ -18,7 +21,8 @@ pub struct Violation {
 impl fmt::Display for Violation {
     /// With the command that shows it again.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "terrace simulate --seed {} --steps {}\n  {}", self.seed, self.step, self.what)
+        let streams = if self.kind == Kind::Stream { " --streams" } else { "" };
+        write!(f, "terrace simulate{streams} --seed {} --steps {}\n  {}", self.seed, self.step, self.what)
     }
 }
 
