@@ -23,6 +23,7 @@ fn simulate(settings: Settings) -> Report {
 /// What the simulations of a run must have met, or they have tested nothing.
 const EXPECTED: &[&str] = &[
     "bit: turned in what is kept, refused",
+    "bit: turned in a snapshot, passed over",
     "bit: turned in what was never forced",
     "crash: answers given before they were kept",
     "crash: machine",
@@ -38,6 +39,7 @@ const EXPECTED: &[&str] = &[
     "network: lost",
     "network: out of order",
     "network: twice",
+    "snapshot: not made",
     "stall: process",
     "stop: orderly",
     "tail: torn, cut",
@@ -60,7 +62,7 @@ fn nothing_that_was_answered_is_lost_and_nothing_is_done_twice() {
     assert_eq!(all.lost, 0);
     assert!(all.repeated > 5 * all.seeds && all.crashes > 5 * all.seeds && all.liquidations > 5 * all.seeds, "{all}");
     assert!(all.failovers > all.seeds / 2 && all.fenced > all.seeds / 8, "{all}");
-    assert!(all.on_workers > 2 * all.seeds, "{all}");
+    assert!(all.on_workers > 2 * all.seeds && all.from_snapshots > all.seeds, "{all}");
     for kind in EXPECTED {
         assert!(all.faults.contains_key(kind), "no {kind}:\n{all}");
     }

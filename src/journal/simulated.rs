@@ -64,6 +64,8 @@ struct Content {
     forced: Vec<u8>,
     /// Parts that were written when forcing failed: they will never be forced, whatever is said later. The system shows them until it stops.
     lost: Vec<Range<usize>>,
+    /// How often forcing failed. Whoever has the file open is told of each once, also where somebody else forced it, as Linux does from 4.13 on.
+    failures: u64,
 }
 
 impl Content {
@@ -162,7 +164,7 @@ impl SimulatedDisk {
     /// Puts a file there, or another content into it, forced.
     pub fn put(&self, file: &Path, bytes: &[u8]) {
         let mut platter = self.platter();
-        let content = Content { written: bytes.to_vec(), forced: bytes.to_vec(), lost: Vec::new() };
+        let content = Content { written: bytes.to_vec(), forced: bytes.to_vec(), ..Content::default() };
         platter.directories.extend(file.parent().map(Path::to_path_buf));
         platter.files.push(content);
         let at = platter.files.len() - 1;
@@ -212,7 +214,7 @@ impl Platter {
             return Err(stopped());
         }
         if self.faults.fails_at == Some(self.operations) {
-            return Err(io::Error::other("a fault of the simulated disk"));
+            return Err(a_fault());
         }
         Ok(())
     }
@@ -246,6 +248,7 @@ impl Platter {
             let content = &mut self.files[at];
             let same = content.forcible().iter().zip(&content.forced).take_while(|(a, b)| a == b).count();
             content.lost.push(same..content.written.len());
+            content.failures += 1;
             return Err(error);
         }
         self.syncs += 1;
@@ -261,7 +264,7 @@ impl Platter {
         for at in 0..self.files.len() {
             let (written, forced) = (self.files[at].forcible(), self.files[at].forced.clone());
             let left = self.left(&written, &forced);
-            self.files[at] = Content { written: left.clone(), forced: left, lost: Vec::new() };
+            self.files[at] = Content { written: left.clone(), forced: left, ..Content::default() };
         }
         let names: BTreeSet<PathBuf> = self.names.keys().chain(self.forced.keys()).cloned().collect();
         for name in names {
@@ -309,6 +312,10 @@ impl Platter {
     }
 }
 
+fn a_fault() -> io::Error {
+    io::Error::other("a fault of the simulated disk")
+}
+
 fn stopped() -> io::Error {
     io::Error::other("the simulated machine has stopped")
 }
@@ -350,12 +357,13 @@ impl Disk for SimulatedDisk {
         platter.files.push(Content::default());
         let at = platter.files.len() - 1;
         platter.names.insert(file.to_path_buf(), at);
-        Ok(Box::new(SimulatedFile { disk: self.clone(), at }))
+        Ok(Box::new(SimulatedFile { disk: self.clone(), at, told: 0 }))
     }
 
     fn open(&self, file: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let at = self.alive()?.find(file)?;
-        Ok(Box::new(SimulatedFile { disk: self.clone(), at }))
+        let platter = self.alive()?;
+        let at = platter.find(file)?;
+        Ok(Box::new(SimulatedFile { disk: self.clone(), at, told: platter.files[at].failures }))
     }
 
     fn open_to_append(&self, file: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -414,6 +422,8 @@ impl Disk for SimulatedDisk {
 struct SimulatedFile {
     disk: SimulatedDisk,
     at: usize,
+    /// Failures that who has it open knows of.
+    told: u64,
 }
 
 impl DiskFile for SimulatedFile {
@@ -435,6 +445,10 @@ impl DiskFile for SimulatedFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.disk.alive()?.sync(self.at)
+        let mut platter = self.disk.alive()?;
+        let synced = platter.sync(self.at);
+        let failures = platter.files[self.at].failures;
+        let told = std::mem::replace(&mut self.told, failures);
+        synced.and_then(|()| if told < failures { Err(a_fault()) } else { Ok(()) })
     }
 }

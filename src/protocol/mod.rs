@@ -44,6 +44,8 @@ pub use recovery::{Followed, Imported, Snapshot};
 #[cfg(feature = "journal")]
 pub use restore::ExportError;
 pub use session::Session;
+#[cfg(feature = "cli")]
+pub(crate) use snapshots::save_and_thin;
 #[cfg(feature = "journal")]
 pub use snapshots::{Made, Snapshots};
 #[cfg(feature = "journal")]

@@ -41,7 +41,7 @@ impl Snapshots {
         let (bell, rung) = sync_channel(1);
         let follow = move || {
             for () in rung {
-                tell(make(&disk, &directory, settings, kept));
+                tell(save_and_thin(&disk, &directory, settings, kept));
             }
         };
         let thread = std::thread::Builder::new().name("snapshots".to_owned()).spawn(follow)?;
@@ -69,7 +69,13 @@ impl Drop for Snapshots {
     }
 }
 
-fn make(disk: &(impl Disk + Clone + 'static), directory: &Path, settings: Settings, kept: usize) -> Made {
+/// Makes one, and removes all but so many of the newest that are whole.
+pub(crate) fn save_and_thin(
+    disk: &(impl Disk + Clone + 'static),
+    directory: &Path,
+    settings: Settings,
+    kept: usize,
+) -> Made {
     let made = Snapshot::make(disk, directory, settings)?;
     SnapshotFile::thin(disk, directory, kept)?;
     Ok(made)

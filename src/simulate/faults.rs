@@ -3,6 +3,7 @@
 use super::dice::Dice;
 use super::placed::Shape;
 use super::process::{Process, Setup, directory};
+use super::saving::without_snapshots;
 use crate::journal::{Durability, Faults, SimulatedDisk, believed, kept_before};
 
 /// How a life ends.
@@ -135,6 +136,7 @@ pub(super) fn flip_kept(dice: &mut Dice, disk: &SimulatedDisk, setup: &Setup, sh
     let (byte, bit) = (dice.below(kept as u64) as usize, dice.below(8) as u32);
     let damaged = disk.killed(); // another one: what is refused must not be written to
     damaged.flip(file, byte, bit);
+    without_snapshots(&damaged);
     let name = file.display().to_string();
     match Process::start(&damaged, setup, shape) {
         Ok(_) => Err(format!("a bit turned in what is kept is not seen: {name}, byte {byte}, bit {bit}")),

@@ -7,6 +7,7 @@ use super::oracle::Seen;
 use super::placed::Shape;
 use super::process::{Held, Process, segments};
 use super::run::{Act, Simulation};
+use super::saving::flip_snapshot;
 use super::{Planted, Shown};
 use crate::journal::{Durability, Faults};
 use crate::protocol::{DurableError, Recovery};
@@ -19,6 +20,8 @@ pub(super) struct Past {
     /// How many bytes of each file the disk had been made to keep.
     forced_bytes: BTreeMap<PathBuf, usize>,
     pub(super) machine_stopped: bool,
+    /// Whether a bit of the newest snapshot was turned.
+    pub(super) flipped: bool,
     /// What was not told.
     pub(super) untold: VecDeque<Held>,
     /// Where answers do not wait for the disk: the last line that must be there, since the system was given it, and the last if the machine stops.
@@ -118,6 +121,7 @@ impl Simulation<'_> {
                 self.report.fault("bit: turned in what is kept, refused");
             }
         }
+        self.past.flipped = dice.chance(10) && flip_snapshot(dice, &self.disk);
         if self.past.machine_stopped && dice.chance(25) {
             let forced = &self.past.forced_bytes;
             if flip_torn(dice, &self.disk, |file| forced.get(file).copied().unwrap_or(0)) {
@@ -243,7 +247,14 @@ impl Simulation<'_> {
         }
         self.told_seq = found; // from now on it must be there
         self.past.kept_all(found);
-        let Recovery { cut, completed, .. } = recovery.unwrap_or_default();
+        let Recovery { cut, completed, snapshot, passed, .. } = recovery.unwrap_or_default();
+        self.report.from_snapshots += u64::from(snapshot.is_some());
+        if std::mem::take(&mut self.past.flipped) {
+            if passed.is_empty() {
+                return Err("a bit turned in the newest snapshot is not seen".to_owned());
+            }
+            self.report.fault("bit: turned in a snapshot, passed over");
+        }
         if cut.is_some() {
             self.report.fault("tail: torn, cut");
         }

@@ -37,6 +37,7 @@ mod placed;
 mod process;
 mod report;
 mod run;
+mod saving;
 mod scene;
 mod send;
 mod stream;

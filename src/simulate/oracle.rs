@@ -124,7 +124,8 @@ impl Seen {
         }
         for index in 0..state.market().instruments.len() {
             let id = InstrumentId(index as u32);
-            seen.add("an instrument", state.market().instrument(id));
+            // As it is saved: beside its state it has room to work in.
+            seen.add("an instrument", &serde_json::to_string(state.market().instrument(id)));
             seen.add("funding", &state.funding(id));
             seen.add("the book", &state.top_of_book(id));
             for long in [true, false] {

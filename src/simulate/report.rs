@@ -45,6 +45,10 @@ pub struct Report {
     pub crashes: u64,
     /// Lives with the kernel on workers and an arbiter of their own, which the schedule moved.
     pub on_workers: u64,
+    /// Snapshots that were made by the way.
+    pub snapshots: u64,
+    /// Lives that began from one.
+    pub from_snapshots: u64,
     /// Times that a standby took over.
     pub failovers: u64,
     /// Processes that woke after another had taken over, and found that they were fenced.
@@ -83,6 +87,8 @@ impl Report {
         }
         self.crashes += other.crashes;
         self.on_workers += other.on_workers;
+        self.snapshots += other.snapshots;
+        self.from_snapshots += other.from_snapshots;
         self.failovers += other.failovers;
         self.fenced += other.fenced;
         self.acknowledged += other.acknowledged;
@@ -103,7 +109,7 @@ impl Report {
             .map(|violation| json!({"seed":violation.seed,"step":violation.step,"what":violation.what}))
             .collect();
         let report = json!({"seeds":self.seeds,"steps":self.steps,"lines":self.lines,"events":self.events,
-            "liquidations":self.liquidations,"faults":self.faults,"crashes":self.crashes,"on_workers":self.on_workers,"failovers":self.failovers,"fenced":self.fenced,"acknowledged":self.acknowledged,
+            "liquidations":self.liquidations,"faults":self.faults,"crashes":self.crashes,"on_workers":self.on_workers,"snapshots":self.snapshots,"from_snapshots":self.from_snapshots,"failovers":self.failovers,"fenced":self.fenced,"acknowledged":self.acknowledged,
             "lost":self.lost,"undone":self.undone,"repeated":self.repeated,"simulated_ns":self.simulated_ns,
             "digest":format!("{:016x}", self.digest),"violations":violations});
         format!("{report}\n")
@@ -125,6 +131,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "crashes       {crashes}")?;
         writeln!(f, "on workers    {} lives", self.on_workers)?;
+        writeln!(f, "snapshots     {}, {} lives from one", self.snapshots, self.from_snapshots)?;
         writeln!(f, "failovers     {}, {} of a process that was fenced", self.failovers, self.fenced)?;
         for (kind, times) in &self.faults {
             writeln!(f, "  {kind:<40} {times:>9}")?;

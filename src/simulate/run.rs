@@ -40,6 +40,8 @@ pub(super) enum Act {
     Start,
     /// The standby follows.
     Follow,
+    /// A snapshot is made by the way.
+    Save,
     /// The standby takes over.
     TakeOver,
     /// A process that was stalled goes on, if nobody has taken over again since.
@@ -75,6 +77,8 @@ pub(super) struct Simulation<'a> {
     pub(super) standby: Option<Standby<SimulatedDisk>>,
     /// One that was taken over from and does not know it, and the last line that is not to be taken back.
     pub(super) stalled: Option<(Process, u64)>,
+    /// Whether snapshots are made by the way.
+    pub(super) saves: bool,
     pub(super) life: u64,
     /// What goes wrong in this life.
     pub(super) fate: Fate,
@@ -102,6 +106,7 @@ impl<'a> Simulation<'a> {
             rules: settings.rules.unwrap_or(world.rules),
         };
         let setup = Setup { journal, preset: world.preset };
+        let saves = faults.chance(50);
         let kernel = kernel_settings(&mut faults);
         let mut simulation = Self {
             settings,
@@ -124,6 +129,7 @@ impl<'a> Simulation<'a> {
             process: None,
             standby: None,
             stalled: None,
+            saves,
             life: 0,
             fate: Fate::calm(),
             past: Past::default(),
@@ -150,6 +156,9 @@ impl<'a> Simulation<'a> {
         self.agenda.after(0, Act::WriteJournal);
         self.agenda.after(0, Act::Tell);
         self.agenda.after(0, Act::Follow);
+        if self.saves {
+            self.agenda.after(0, Act::Save);
+        }
     }
 
     /// So many steps in all, and the end.
@@ -188,6 +197,7 @@ impl<'a> Simulation<'a> {
             Act::End(..) => {}
             Act::Start => return self.start(),
             Act::Follow => return self.follow(),
+            Act::Save => return self.save(),
             Act::TakeOver => return self.take_over(),
             Act::Wake(life) => return self.wake(life),
         }
