@@ -3,9 +3,10 @@
 use std::path::Path;
 use terrace::engine::{Engine, EngineSettings};
 use terrace::journal::{Disk, Durability, Faults, JournalSettings, SimulatedDisk};
+use terrace::market::InstrumentId;
 use terrace::presets::Preset;
 use terrace::protocol::{DurableSession, Opened, TierTables};
-use terrace::{Kernel, Settings};
+use terrace::{Kernel, Overview, RuleVersion, Settings};
 
 fn open(disk: &SimulatedDisk, preset: Option<&'static Preset>) -> DurableSession {
     let settings = JournalSettings { durability: Durability::Sync, ..JournalSettings::default() };
@@ -73,37 +74,71 @@ fn nothing_is_decided_after_a_refusal() {
     assert_eq!(open(&disk.killed(), None).kernel().account(1), Ok(state));
 }
 
+/// A session over an engine that is moved by hand, with a journal that checks after each place.
+fn engine(disk: &SimulatedDisk) -> DurableSession<Engine> {
+    let settings = EngineSettings { record: true, goes_on: true, ..EngineSettings::default() };
+    let opened = Opened::open(disk.clone(), Path::new("/journal"), CHECKED, Kernel::new(Settings::default()), None);
+    let opened = opened.expect("it begins").place(|kernel| Engine::by_hand(kernel, &settings, |_| 0));
+    opened.expect("it is moved by hand").start_by_hand(TierTables::default()).expect("it starts")
+}
+
+const CHECKED: JournalSettings = JournalSettings {
+    durability: Durability::Sync,
+    check_every: 1,
+    segment_bytes: 1 << 20,
+    queue: 1 << 10,
+    rules: RuleVersion::NEWEST,
+};
+
+/// Whatever an engine came to is what inline kernels come to that go on from its journal, one after the other.
+fn goes_on_as_it_was(lines: &[&str]) -> String {
+    let disk = SimulatedDisk::new(1);
+    let mut session = engine(&disk);
+    let mut said = String::new();
+    for line in lines {
+        let _ = session.line(line.as_bytes(), &mut said); // a refusal is said too
+    }
+    session.wait().expect("the disk keeps it");
+    let seen = |overview: Overview<'_>| (overview.account(1), overview.market().instrument(InstrumentId(0)).mark);
+    let told = session.ask(seen).expect("it answers");
+    let mut disk = disk.killed();
+    for life in 1..4 {
+        let opened = Opened::open(disk.clone(), Path::new("/journal"), CHECKED, Kernel::new(Settings::default()), None);
+        let session = opened.expect("it is gone on with").start_by_hand(TierTables::default()).expect("it starts");
+        assert_eq!(seen(session.kernel().overview()), told, "life {life}");
+        disk = disk.killed();
+    }
+    said
+}
+
 /// An engine asks for a decision only where it needs one: what pools begin that wait for the venue is told without, and the journal says so.
 /// A process that goes on there takes one all the same, as an inline kernel does after each input.
 #[test]
 fn what_an_engine_told_without_a_decision_is_told_so_again() {
-    let disk = SimulatedDisk::new(1);
-    let settings = JournalSettings { durability: Durability::Sync, check_every: 1, ..JournalSettings::default() };
-    let (directory, kernel) = (Path::new("/journal"), || Kernel::new(Settings::default()));
-    let opened = Opened::open(disk.clone(), directory, settings, kernel(), None).expect("it begins");
-    let of_engine = EngineSettings { record: true, goes_on: true, ..EngineSettings::default() };
-    let opened = opened.place(|kernel| Engine::by_hand(kernel, &of_engine, |_| 0)).expect("it is moved by hand");
-    let mut session = opened.start_by_hand(TierTables::default()).expect("it starts");
     let rest = [
         r#"{"op":"venue","mode":"manual","cancel_ack":true}"#,
         r#"{"op":"fill","account":1,"counterparty":2,"symbol":"P","side":"buy","qty":"50","price":"100"}"#,
         r#"{"op":"order","account":1,"symbol":"P","side":"sell","qty":"1","price":"200","order":1}"#,
         r#"{"op":"mark","symbol":"P","price":"92"}"#,
     ];
-    let mut said = String::new();
-    for line in MARKET.iter().chain(&rest) {
-        session.line(line.as_bytes(), &mut said).expect("it is carried out");
-    }
-    session.wait().expect("the disk keeps it");
+    let said = goes_on_as_it_was(&[MARKET, &rest].concat());
     assert!(said.ends_with("\"orders\":[1]}\n") && said.contains("\"ev\":\"cancel_requested\""), "{said}");
-    let told = session.ask(|overview| overview.account(1)).expect("it answers");
-    let mut disk = disk.killed();
-    for life in 1..4 {
-        let opened = Opened::open(disk.clone(), directory, settings, kernel(), None);
-        let session = opened.expect("it is gone on with").start_by_hand(TierTables::default()).expect("it starts");
-        assert_eq!(session.kernel().account(1), told, "life {life}");
-        disk = disk.killed();
-    }
+}
+
+/// Behind a refusal no decision is taken that the engine did not need, though an input before it had none: here it would end a hold that has timed out
+/// with a question (simulation, seed 801905).
+#[test]
+fn what_an_engine_did_not_need_is_not_decided_behind_a_refusal() {
+    let rest = [
+        r#"{"op":"set","symbol":"P","airlock":{"max_jump":"0.2","timeout":500}}"#,
+        r#"{"op":"mark","symbol":"P","price":"200","ts":1000}"#,
+        r#"{"op":"deposit","account":1,"asset":"USDT","amount":"1"}"#,
+        r#"{"op":"get","what":"totals","ts":2000}"#,
+        r#"{"op":"withdraw","account":1,"asset":"USDT","amount":"90000"}"#,
+    ];
+    let said = goes_on_as_it_was(&[MARKET, &rest].concat());
+    assert!(said.contains("\"outcome\":\"held\"") && !said.contains("\"outcome\":\"timeout\""), "{said}");
+    assert!(said.contains("\"code\":\"insufficient_margin\""), "{said}");
 }
 
 /// A question may tell the time. A line is there with all that it did, or not at all.

@@ -79,7 +79,7 @@ pub struct Player {
     /// Whether the last place is to be completed ([`Player::complete`]).
     completes: bool,
     ending: Ending,
-    /// Whether an input was accepted that no decision has followed yet.
+    /// Whether a decision is needed since an input that none has followed yet: an inline kernel takes one after each, an engine where it asks for one.
     lacks_decision: bool,
     /// What the decisions came to that have no outcome in the journal.
     found: Vec<Decision>,
@@ -367,7 +367,8 @@ impl Player {
         self.lacks_decision = match entry {
             Entry::Decide { .. } => false,
             Entry::Pass { .. } | Entry::Start => self.lacks_decision,
-            _ => self.lacks_decision || !refused,
+            _ if refused && kernel.market().jobs.is_empty() => self.lacks_decision,
+            _ => self.lacks_decision || kernel.needs_decision(entry),
         };
         // What is refused is followed by nothing of its own.
         if refused && !self.lacks_decision && self.ending == Ending::LacksDecision {

@@ -377,6 +377,17 @@ impl Kernel {
         }
     }
 
+    /// Whether an engine asks for a decision after this input, which was the last.
+    #[cfg(feature = "journal")]
+    pub(crate) fn needs_decision(&self, input: &Entry) -> bool {
+        let of_prices = match input {
+            Entry::Command { command, .. } => command.price_input().is_some(),
+            Entry::Book { .. } => true,
+            _ => false,
+        };
+        self.rounds.needs_decision(!of_prices || !self.rounds.changes.is_empty())
+    }
+
     /// The next input of a record follows without a decision in between.
     pub(crate) fn go_on(&mut self) {
         self.rounds.tell_begun();

@@ -1,4 +1,4 @@
-//! What must always hold (`model.md`, section 8), after every line.
+//! What must always hold, after every line; by the numbers that the rules have in a violation: 8.1 money, 8.2 lots, 8.3 nobody late, 8.4 nobody too early.
 
 use crate::decimal::Decimal;
 use crate::kernel::Overview;
