@@ -88,7 +88,7 @@ impl<'a> Stream<'a> {
         })
     }
 
-    /// One input: a third of the time is a storm, in which marks leap and fall; then it is calm again.
+    /// One input: a third of the time is a storm, in which marks leap and fall; then it is calm again. Fundings come at any time.
     fn next(&mut self, step: u64) -> Command {
         let stormy = step % 300 < 100;
         match self.dice.below(10) {
@@ -96,6 +96,11 @@ impl<'a> Stream<'a> {
             1 if !stormy => {
                 let account = 1 + self.dice.below(ACCOUNTS);
                 return self.deposit(account);
+            }
+            // What it takes from pools is no fill, so it moves certificates and bounds, and renews none.
+            2 if self.dice.below(6) == 0 => {
+                let instrument = InstrumentId(self.dice.below(u64::from(INSTRUMENTS)) as u32);
+                return Command::Funding { instrument, rate_ppb: self.dice.range(-50, 50) * 1_000_000 };
             }
             _ => {}
         }
