@@ -266,32 +266,26 @@ fn the_record_of_a_stream_gives_the_same_log_inline() {
 /// order in which they began.
 #[test]
 fn what_falls_due_with_a_declaration_comes_behind_it() {
-    let _alone = alone();
-    let layout = Layout { workers: Some(1), apart: Some(true), wait: Some(Wait::Park), pinning: Pinning::Off };
-    let mut session = Session::over(Stream {
-        engine: start(RuleVersion::NEWEST, &layout, 64, 16),
-        log: Vec::new(),
-        requests: Vec::new(),
-    });
+    let layout = Layout { workers: Some(1), apart: Some(true), ..Layout::default() };
+    let engine = Engine::by_hand(kernel(&layout), &settings(&layout, 64, 64), |_| 0).unwrap();
+    let mut session = Session::over(engine);
     let script = include_str!("exec/auto_funding.jsonl");
     for line in script.lines().take_while(|line| !line.contains("\"ts\":1000}")) {
         session.line(line.as_bytes(), &mut String::new()).unwrap();
     }
-    let mut stream = session.into_kernel();
+    let mut engine = session.into_kernel();
     // The arbiter sees that the funding is due; the next input finds out that it is, and waits for what came before; the change of rules meets both.
-    let engine = &mut stream.engine;
-    let wait = || std::thread::sleep(Duration::from_millis(30));
     engine.submit(&Command::Time { ts_ns: 1_500 }).unwrap();
-    wait();
+    while engine.go_on_by_hand() {}
     engine.submit(&Command::Deposit { account: 1, asset: AssetId(0), amount: 1 }).unwrap();
-    wait();
+    while engine.go_on_by_hand() {}
     let instrument = InstrumentId(0);
     let spec = InstrumentSpec { taker_fee_ppb: 1, ..engine.market().instrument(instrument).spec.clone() };
     engine.submit_declaration(None, &Declaration::Rules { instrument, spec: Box::new(spec) }).unwrap();
     engine.settle().unwrap();
-    let (finished, log) = finish(stream);
+    let finished = engine.stop();
     assert_eq!(finished.failure, None);
-    check_record(0, &finished, &log, &layout);
+    check_record(0, &finished, &[], &layout);
     let record = finished.record.unwrap();
     let at = |is: fn(&Entry) -> bool| record.iter().position(is).expect("it is in the record");
     let funding = at(|entry| matches!(entry, Entry::Command { command: Command::Funding { .. }, .. }));
