@@ -1350,6 +1350,48 @@ fn an_engine_goes_on_from_a_journal() {
     assert!(outputs.ends_with(&finished.log), "the log goes on with what a replay of the whole says");
 }
 
+/// A journal that has failed makes no room any more: whoever waits for a place, as for the next piece of a settlement, learns it (simulation of streams). It fails where it
+/// begins a segment, with the first of what waits for it, or with a later one.
+#[test]
+fn who_waits_for_room_in_a_journal_learns_that_it_has_failed() {
+    let world: Vec<Entry> =
+        recorded_run().into_iter().take_while(|entry| !matches!(entry, Entry::Book { .. })).collect();
+    let deposit = Command::Deposit { account: 1, asset: AssetId(0), amount: 1 };
+    for before in 0..24 {
+        let disk = SimulatedDisk::new(0);
+        let settings = JournalSettings {
+            durability: Durability::Sync,
+            queue: 16,
+            segment_bytes: 300,
+            check_every: 1,
+            ..JournalSettings::default()
+        };
+        let writer = Writer::create_on(disk.clone(), directory(), settings).unwrap();
+        let mut kernel = Kernel::new(Settings::default());
+        replay(&mut kernel, &world, |_| ()).unwrap();
+        let of_engine = EngineSettings { record: true, goes_on: true, ..EngineSettings::default() };
+        let mut engine = Engine::by_hand(kernel, &of_engine, |_| 0).unwrap();
+        engine.keep_journal(Log::by_hand(writer, settings), Chain::default());
+        for _ in 0..before {
+            engine.submit(&deposit).unwrap();
+            engine.settle().unwrap();
+            while engine.step_journal() {}
+        }
+        disk.set_faults(Faults { fails_at: Some(disk.operations() + 1), ..Faults::default() });
+        let mut command = Command::Funding { instrument: InstrumentId(0), rate_ppb: 1 };
+        while engine.submit(&command) != Err(SubmitError::Full) {
+            command = deposit;
+        }
+        assert!(!engine.step_journal(), "it fails");
+        for _ in 0..100 {
+            engine.go_on_by_hand();
+            engine.poll(|_| (), |_| ());
+        }
+        assert!(matches!(engine.failure(), Some(Failure::Journal(_))), "after {before} inputs");
+        assert!(matches!(engine.stop().failure, Some(Failure::Journal(_))));
+    }
+}
+
 /// A stream through threads, whose journal lies on this disk; the numbers acknowledged, and what the engine left.
 fn stream(disk: &SimulatedDisk, durability: Durability, queue: usize, faults: Faults) -> (u64, Finished) {
     let settings =

@@ -93,10 +93,10 @@ impl Hands {
         let Self { workers, arbiter, shared, .. } = self;
         match (workers.get_mut(at), arbiter) {
             _ if shared.has_failed() => None,
-            (Some(worker), _) => {
-                let stepped = guarded(|| Some(worker.step()));
-                shared.unless_failed(&worker.name(), stepped)
-            }
+            (Some(worker), _) => match guarded(|| Some(worker.step())) {
+                Ok(stepped) => stepped,
+                panicked => shared.unless_failed(&worker.name(), panicked),
+            },
             (None, Some(seat)) => shared.unless_failed("the arbiter", guarded(|| Some(seat.step()))),
             (None, None) => None,
         }

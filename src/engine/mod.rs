@@ -660,6 +660,7 @@ impl Engine {
     fn has_room(&mut self) -> bool {
         #[cfg(feature = "journal")]
         if self.journal.as_ref().is_some_and(|journal| !journal.has_room(self.undecided.len())) {
+            self.look_at_journal(); // one that has failed makes no room any more: whoever waits for some must learn it
             return false;
         }
         !self.ring.is_full()
