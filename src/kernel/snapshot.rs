@@ -17,6 +17,9 @@ fn accounts_of_part(form: Form) -> usize {
     }
 }
 
+/// Accounts whose places in the tables are asked for together.
+const TOGETHER: usize = 16;
+
 /// A kernel between two inputs: everything is told that has happened, nothing waits for a decision.
 #[derive(Clone, Copy, Debug)]
 pub struct AtRest<'a>(&'a Kernel);
@@ -200,7 +203,7 @@ impl Loading {
             }
             (Part::Accounts, _, Some(kernel)) if !self.whole => {
                 while !from.is_at_end() {
-                    load_account(kernel, from.take()?, &mut self.last)?;
+                    load_account(kernel, &from.take()?, &mut self.last)?;
                 }
             }
             (Part::Beside, _, Some(kernel)) if !self.whole => {
@@ -217,15 +220,19 @@ impl Loading {
     /// # Errors
     ///
     /// As [`Loading::part`].
-    pub fn decoded(&mut self, decoded: Decoded) -> Result<(), Unfit> {
-        let accounts = match decoded.0 {
-            Values::Bytes(part, bytes) => return self.part(part, &bytes),
+    pub fn decoded(&mut self, decoded: &Decoded) -> Result<(), Unfit> {
+        let accounts = match &decoded.0 {
+            Values::Bytes(part, bytes) => return self.part(*part, bytes),
             Values::Accounts(accounts) => accounts,
         };
         let Some(kernel) = self.kernel.as_mut().filter(|_| !self.whole) else {
             return Err(Unfit::new(Part::Accounts, "not the part that comes next"));
         };
-        accounts.into_iter().try_for_each(|saved| load_account(kernel, saved, &mut self.last))
+        for together in accounts.chunks(TOGETHER) {
+            kernel.shards.iter().for_each(|shard| shard.warm_tables(together));
+            together.iter().try_for_each(|saved| load_account(kernel, saved, &mut self.last))?;
+        }
+        Ok(())
     }
 
     /// The kernel, with everybody watched.
@@ -278,16 +285,15 @@ impl Decoded {
 }
 
 /// Takes over an account; `last` is the id of the one before.
-fn load_account(kernel: &mut Kernel, saved: SavedAccount, last: &mut Option<u64>) -> Result<(), Unfit> {
+fn load_account(kernel: &mut Kernel, saved: &SavedAccount, last: &mut Option<u64>) -> Result<(), Unfit> {
     let unfit = |reason: &str| Unfit::new(Part::Accounts, reason);
     let id = saved.id();
     if last.is_some_and(|last| last >= id) {
         return Err(unfit("accounts out of order"));
     }
     *last = Some(id);
-    saved.declare(&mut kernel.shards);
-    let (shard, at) = locate(&kernel.shards, id).ok_or_else(|| unfit("an account that lives nowhere"))?;
-    let loaded = kernel.shards[shard].load_account(&kernel.rounds.market, at, saved);
+    let loaded = saved.load(&kernel.rounds.market, &mut kernel.shards);
+    let loaded = loaded.ok_or_else(|| unfit("an account that lives nowhere"))?;
     loaded.map_err(|unfit| Unfit { reason: format!("account {id}: {}", unfit.reason), ..unfit })
 }
 

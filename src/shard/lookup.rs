@@ -22,6 +22,16 @@ impl Lookup {
         Self { accounts, holdings, orders }
     }
 
+    /// Reads where an account and its holdings would stand.
+    #[cfg(feature = "journal")]
+    pub(super) fn warm(&self, account: u64, instruments: impl Iterator<Item = InstrumentId>) {
+        let mut read = self.accounts.find(hash_of(account), |_| false).is_some();
+        for instrument in instruments {
+            read |= self.holdings.find(hash_of_holding(account, instrument), |_| false).is_some();
+        }
+        std::hint::black_box(read);
+    }
+
     /// Bytes of the tables: of accounts, holdings and orders.
     pub(super) fn sizes(&self) -> [usize; 3] {
         [&self.accounts, &self.holdings, &self.orders].map(Table::allocation_size)

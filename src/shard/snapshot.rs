@@ -53,11 +53,17 @@ impl SavedAccount {
         self.account.id
     }
 
-    /// Declares it in every shard: it lives in one of them.
-    pub(crate) fn declare(&self, shards: &mut [Box<Shard>]) {
+    /// Declares it in every shard: it lives in one of them, which takes over what it has. None: it lives nowhere.
+    pub(crate) fn load(&self, market: &Market, shards: &mut [Box<Shard>]) -> Option<Result<(), Unfit>> {
+        let mut loaded = None;
         for shard in shards {
+            let at = shard.accounts.len();
             shard.declare_account(self.account.id, self.account.positions, self.group);
+            if shard.accounts.len() > at {
+                loaded = Some(shard.load_account(market, at as u32, self));
+            }
         }
+        loaded
     }
 }
 
@@ -155,14 +161,21 @@ impl Shard {
         }
     }
 
+    /// Reads where these accounts will be entered in the tables. The loads do not depend on each other, so that the processor has many
+    /// under way; account after account it would wait for each.
+    pub(crate) fn warm_tables(&self, accounts: &[SavedAccount]) {
+        for saved in accounts.iter().filter(|saved| self.owns(saved.account.id)) {
+            self.lookup.warm(saved.account.id, saved.holdings.iter().map(|(holding, _)| holding.instrument));
+        }
+    }
+
     /// Takes over what an account has that was just declared here.
-    pub(crate) fn load_account(&mut self, market: &Market, account: u32, saved: SavedAccount) -> Result<(), Unfit> {
-        let SavedAccount { account: read, group: _, pools: saved_pools, holdings: saved_holdings, ended, holds } =
-            saved;
+    fn load_account(&mut self, market: &Market, account: u32, saved: &SavedAccount) -> Result<(), Unfit> {
+        let SavedAccount { account: read, group: _, pools: saved_pools, holdings: saved_holdings, ended, holds } = saved;
         let counted = u64::from(read.orders_sent).max(read.executions);
         expect(counted < MOST_COUNTED, "more orders or executions than can be")?;
         let Account { first_pool, group, .. } = self.accounts[account as usize];
-        self.accounts[account as usize] = Account { first_pool, group, ..read };
+        self.accounts[account as usize] = Account { first_pool, group, ..*read };
         let pools = self.pools.len();
         let liquidations = self.load_pools(market, account, saved_pools)?;
         let (first, last) = (self.holdings.len(), self.pools.len());
@@ -176,7 +189,7 @@ impl Shard {
             let sound = sound && count < ENDED_KEPT && self.ended.find(account, ended.nth).is_none();
             let holding = place(ended.holding).filter(|_| sound && self.has_sent(account, ended.nth));
             let holding = holding.ok_or_else(|| unfit("an order that cannot have ended"))?;
-            self.ended.push(account, Ended { holding, ..ended });
+            self.ended.push(account, Ended { holding, ..*ended });
         }
         self.load_holds(market, account, holds)?;
         for (pool, liquidation) in liquidations {
@@ -194,7 +207,7 @@ impl Shard {
         &mut self,
         market: &Market,
         account: u32,
-        saved: Vec<(Pool, Option<Liquidation>)>,
+        saved: &[(Pool, Option<Liquidation>)],
     ) -> Result<Vec<(u32, Liquidation)>, Unfit> {
         let mut locked = Vec::new();
         let mut before = None;
@@ -211,7 +224,7 @@ impl Shard {
             let made = &self.pools[pool as usize];
             let Pool { account, next, first_holding, floor_epoch, .. } = *made;
             let (slack, liquidation_at) = (UNCERTIFIED, NO_LIQUIDATION);
-            let links = Pool { account, next, first_holding, floor_epoch, slack, liquidation: liquidation_at, ..read };
+            let links = Pool { account, next, first_holding, floor_epoch, slack, liquidation: liquidation_at, ..*read };
             self.pools[pool as usize] = links;
             locked.extend(liquidation.map(|liquidation| (pool, liquidation)));
         }
@@ -224,7 +237,7 @@ impl Shard {
         market: &Market,
         account: u32,
         pools: usize,
-        saved: Vec<(Holding, Vec<OpenOrder>)>,
+        saved: &[(Holding, Vec<OpenOrder>)],
     ) -> Result<(), Unfit> {
         let hedges = self.hedges(account);
         let mut before = None;
@@ -254,7 +267,7 @@ impl Shard {
             }
             let Holding { account, pool, next, holder, book, .. } = self.holdings[holding as usize];
             let position = read.position;
-            self.holdings[holding as usize] = Holding { account, pool, next, holder, book, ..read };
+            self.holdings[holding as usize] = Holding { account, pool, next, holder, book, ..*read };
             if position.quantity != 0 {
                 let long = position.quantity.max(0);
                 let lots = self.long_lots[id.index()].checked_add(long);
@@ -269,7 +282,7 @@ impl Shard {
         expect(whole, "one leg of two")
     }
 
-    fn load_orders(&mut self, market: &Market, account: u32, holding: u32, saved: Vec<OpenOrder>) -> Result<(), Unfit> {
+    fn load_orders(&mut self, market: &Market, account: u32, holding: u32, saved: &[OpenOrder]) -> Result<(), Unfit> {
         let Holding { position, instrument, .. } = self.holdings[holding as usize];
         let instrument = market.instrument(instrument);
         let mut accepted = None;
@@ -284,13 +297,13 @@ impl Shard {
             expect(closes || !read.reduce_only, "orders that reduce what is not there")?;
             let index = self.orders.len() as u32;
             expect(self.enter_order(account, read.id, index), "two orders of the same id")?;
-            self.append_read_order(index, holding, read, notional);
+            self.append_read_order(index, holding, *read, notional);
         }
         Ok(())
     }
 
-    fn load_holds(&mut self, market: &Market, account: u32, saved: Vec<SavedHold>) -> Result<(), Unfit> {
-        for (id, (asset, amount)) in saved {
+    fn load_holds(&mut self, market: &Market, account: u32, saved: &[SavedHold]) -> Result<(), Unfit> {
+        for &(id, (asset, amount)) in saved {
             let sound = asset.index() < market.assets.len() && is_amount(amount);
             let sound = sound && self.holds.insert((account, id), (asset, amount)).is_none();
             expect(sound, "money put aside that cannot be")?;

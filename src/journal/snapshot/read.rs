@@ -9,7 +9,7 @@ use crate::kernel::{Decoded, Kernel, Loading, Settings};
 use crate::rule_version::RuleVersion;
 use crate::snapshot::{Part, Unfit};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 use xxhash_rust::xxh3::Xxh3Default;
 
 /// From so many bytes on a second thread is worth it.
@@ -223,7 +223,8 @@ impl SnapshotReader {
         let unfit = |unfit| SnapshotError::Unfit { file: name.clone(), unfit };
         std::thread::scope(|scope| -> Result<Option<Vec<u8>>, SnapshotError> {
             let (sender, receiver) = sync_channel(AHEAD);
-            let read = || -> Result<Option<Vec<u8>>, SnapshotError> {
+            let (loaded, done_with) = channel();
+            let read = move || -> Result<Option<Vec<u8>>, SnapshotError> {
                 let (mut session, mut payload) = (None, Vec::new());
                 while let Some(part) = self.part(&mut payload)? {
                     if part == Part::Session {
@@ -231,6 +232,7 @@ impl SnapshotReader {
                     } else if sender.send(Decoded::of(part, &payload)).is_err() {
                         break; // what came before is refused
                     }
+                    done_with.try_iter().for_each(drop::<Decoded>);
                 }
                 drop(sender);
                 Ok(session)
@@ -239,7 +241,9 @@ impl SnapshotReader {
             let started = |source| JournalError::Io { file: name.clone(), what: "read by a thread", source };
             let reading = reading.map_err(started)?;
             for decoded in receiver {
-                decoded.and_then(|decoded| loading.decoded(decoded)).map_err(unfit)?;
+                let decoded = decoded.map_err(unfit)?;
+                loading.decoded(&decoded).map_err(unfit)?;
+                _ = loaded.send(decoded); // freed by the thread that has more time
             }
             reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
