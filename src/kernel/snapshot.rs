@@ -17,9 +17,6 @@ fn accounts_of_part(form: Form) -> usize {
     }
 }
 
-/// Accounts whose places in the tables are asked for together.
-const TOGETHER: usize = 16;
-
 /// A kernel between two inputs: everything is told that has happened, nothing waits for a decision.
 #[derive(Clone, Copy, Debug)]
 pub struct AtRest<'a>(&'a Kernel);
@@ -207,6 +204,7 @@ impl Loading {
                 }
             }
             (Part::Beside, _, Some(kernel)) if !self.whole => {
+                kernel.shards.iter_mut().for_each(|shard| shard.fill_tables());
                 load_beside(kernel, &mut from)?;
                 self.whole = true;
             }
@@ -228,11 +226,7 @@ impl Loading {
         let Some(kernel) = self.kernel.as_mut().filter(|_| !self.whole) else {
             return Err(Unfit::new(Part::Accounts, "not the part that comes next"));
         };
-        for together in accounts.chunks(TOGETHER) {
-            kernel.shards.iter().for_each(|shard| shard.warm_tables(together));
-            together.iter().try_for_each(|saved| load_account(kernel, saved, &mut self.last))?;
-        }
-        Ok(())
+        accounts.iter().try_for_each(|saved| load_account(kernel, saved, &mut self.last))
     }
 
     /// The kernel, with everybody watched.

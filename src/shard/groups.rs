@@ -38,16 +38,23 @@ impl Groups {
 impl Shard {
     /// An account is declared somewhere: it is added, if it is to live here.
     pub(super) fn declare_account(&mut self, id: u64, positions: PositionMode, group: Option<u64>) {
+        if let Some(account) = self.place_account(id, positions, group) {
+            self.enter_account(account);
+        }
+    }
+
+    /// As [`Shard::declare_account`], but that it is not entered in the table of ids: its index, if it lives here.
+    pub(super) fn place_account(&mut self, id: u64, positions: PositionMode, group: Option<u64>) -> Option<u32> {
         let shard = |id| if self.shards == 1 { self.number } else { shard_of(id, self.shards) };
         let (by_id, home) = (shard(id), shard(group.unwrap_or(id)));
         if home != self.number {
             if by_id == self.number {
                 self.groups.away.insert(id);
             }
-            return;
+            return None;
         }
         self.groups.guests += u32::from(by_id != self.number);
-        let account = self.add_account(id, positions);
+        let account = self.push_account(id, positions);
         if let Some(group) = group {
             let Groups { by_id, members, .. } = &mut self.groups;
             let at = *by_id.entry(group).or_insert(members.len() as u32);
@@ -57,6 +64,7 @@ impl Shard {
             members[at as usize].accounts.push(account);
             self.accounts[account as usize].group = at;
         }
+        Some(account)
     }
 
     /// Whether an account belongs here, whether or not it exists.

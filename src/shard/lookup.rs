@@ -4,6 +4,8 @@
 use super::Shard;
 use super::store::Holding;
 use crate::map::{Table, hash_of};
+#[cfg(feature = "journal")]
+use crate::command::PositionSide;
 use crate::market::InstrumentId;
 use hashbrown::hash_table::Entry;
 
@@ -22,16 +24,6 @@ impl Lookup {
         Self { accounts, holdings, orders }
     }
 
-    /// Reads where an account and its holdings would stand.
-    #[cfg(feature = "journal")]
-    pub(super) fn warm(&self, account: u64, instruments: impl Iterator<Item = InstrumentId>) {
-        let mut read = self.accounts.find(hash_of(account), |_| false).is_some();
-        for instrument in instruments {
-            read |= self.holdings.find(hash_of_holding(account, instrument), |_| false).is_some();
-        }
-        std::hint::black_box(read);
-    }
-
     /// Bytes of the tables: of accounts, holdings and orders.
     pub(super) fn sizes(&self) -> [usize; 3] {
         [&self.accounts, &self.holdings, &self.orders].map(Table::allocation_size)
@@ -40,6 +32,25 @@ impl Lookup {
 
 fn hash_of_holding(account: u64, instrument: InstrumentId) -> u64 {
     hash_of((account, instrument.0))
+}
+
+/// Enters many, in the order in which a table of a power of two of places lies in memory: entered as they come, nearly each would have to wait
+/// for a cache line.
+#[cfg(feature = "journal")]
+fn fill(table: &mut Table, entries: impl Iterator<Item = u32> + Clone, hash: impl Fn(&u32) -> u64) {
+    const STRETCHES: usize = 256;
+    let count = entries.clone().count();
+    table.reserve(count, &hash);
+    let places = table.capacity().next_power_of_two();
+    let mut stretches = vec![Vec::with_capacity(count / STRETCHES + count / STRETCHES / 4); STRETCHES];
+    for entry in entries {
+        let hash = hash(&entry);
+        let place = hash as usize & (places - 1);
+        stretches[(place * STRETCHES) / places].push((hash, entry));
+    }
+    for (hash_of_it, entry) in stretches.into_iter().flatten() {
+        table.insert_unique(hash_of_it, entry, &hash);
+    }
 }
 
 impl Shard {
@@ -84,6 +95,20 @@ impl Shard {
             hash_of_holding(self.accounts[account as usize].id, instrument)
         };
         self.lookup.holdings.insert_unique(hash(&first), first, hash);
+    }
+
+    /// Enters all accounts and holdings at once, where none is entered yet.
+    #[cfg(feature = "journal")]
+    pub(crate) fn fill_tables(&mut self) {
+        let Self { lookup, accounts, holdings, .. } = self;
+        let hash = |&at: &u32| hash_of(accounts[at as usize].id);
+        fill(&mut lookup.accounts, 0..accounts.len() as u32, hash);
+        let is_first = |at: &u32| holdings[*at as usize].side != Some(PositionSide::Short);
+        let hash = |&at: &u32| {
+            let Holding { account, instrument, .. } = holdings[at as usize];
+            hash_of_holding(accounts[account as usize].id, instrument)
+        };
+        fill(&mut lookup.holdings, (0..holdings.len() as u32).filter(is_first), hash);
     }
 
     /// The open order of an account with this id.

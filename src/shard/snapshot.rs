@@ -53,14 +53,13 @@ impl SavedAccount {
         self.account.id
     }
 
-    /// Declares it in every shard: it lives in one of them, which takes over what it has. None: it lives nowhere.
+    /// Places it in the shard in which it lives, with what it has, and tells all others. It is not in the tables of names yet. None: it
+    /// lives nowhere.
     pub(crate) fn load(&self, market: &Market, shards: &mut [Box<Shard>]) -> Option<Result<(), Unfit>> {
         let mut loaded = None;
         for shard in shards {
-            let at = shard.accounts.len();
-            shard.declare_account(self.account.id, self.account.positions, self.group);
-            if shard.accounts.len() > at {
-                loaded = Some(shard.load_account(market, at as u32, self));
+            if let Some(at) = shard.place_account(self.account.id, self.account.positions, self.group) {
+                loaded = Some(shard.load_account(market, at, self));
             }
         }
         loaded
@@ -161,15 +160,7 @@ impl Shard {
         }
     }
 
-    /// Reads where these accounts will be entered in the tables. The loads do not depend on each other, so that the processor has many
-    /// under way; account after account it would wait for each.
-    pub(crate) fn warm_tables(&self, accounts: &[SavedAccount]) {
-        for saved in accounts.iter().filter(|saved| self.owns(saved.account.id)) {
-            self.lookup.warm(saved.account.id, saved.holdings.iter().map(|(holding, _)| holding.instrument));
-        }
-    }
-
-    /// Takes over what an account has that was just declared here.
+    /// Takes over what an account has that was just placed here.
     fn load_account(&mut self, market: &Market, account: u32, saved: &SavedAccount) -> Result<(), Unfit> {
         let SavedAccount { account: read, group: _, pools: saved_pools, holdings: saved_holdings, ended, holds } = saved;
         let counted = u64::from(read.orders_sent).max(read.executions);
@@ -259,7 +250,7 @@ impl Shard {
             let leverage = read.leverage == NOT_SET || read.leverage >= LEVERAGE_ONE;
             expect(leverage, "a leverage below 1")?;
             let holding = match side {
-                None | Some(PositionSide::Long) => self.add_holdings(market, account, id),
+                None | Some(PositionSide::Long) => self.place_holdings(market, account, id),
                 Some(PositionSide::Short) => self.holdings.len() as u32 - 1,
             };
             if is_own {

@@ -227,6 +227,13 @@ pub(super) fn leverage_of(market: &Market, holding: &Holding) -> u32 {
 impl Shard {
     /// Adds an account without any pool.
     pub(crate) fn add_account(&mut self, id: u64, positions: PositionMode) -> u32 {
+        let index = self.push_account(id, positions);
+        self.enter_account(index);
+        index
+    }
+
+    /// As [`Shard::add_account`], but that it is not entered in the table of ids.
+    pub(super) fn push_account(&mut self, id: u64, positions: PositionMode) -> u32 {
         let index = self.accounts.len() as u32;
         self.accounts.push(Account {
             id,
@@ -237,7 +244,6 @@ impl Shard {
             positions,
             group: NONE,
         });
-        self.enter_account(index);
         self.turns.enter(&self.accounts, index);
         self.enter_jobs(index);
         index
@@ -287,16 +293,21 @@ impl Shard {
 
     /// Makes the holding of an account in an instrument, in hedge mode both legs.
     pub(super) fn add_holdings(&mut self, market: &Market, account: u32, instrument: InstrumentId) -> u32 {
-        let first = match self.accounts[account as usize].positions {
+        let first = self.place_holdings(market, account, instrument);
+        self.enter_holding(first);
+        first
+    }
+
+    /// As [`Shard::add_holdings`], but that they are not entered in the table of who has what.
+    pub(super) fn place_holdings(&mut self, market: &Market, account: u32, instrument: InstrumentId) -> u32 {
+        match self.accounts[account as usize].positions {
             PositionMode::OneWay => self.add_holding(market, account, instrument, None),
             PositionMode::Hedge => {
                 let long = self.add_holding(market, account, instrument, Some(PositionSide::Long));
                 self.add_holding(market, account, instrument, Some(PositionSide::Short));
                 long
             }
-        };
-        self.enter_holding(first);
-        first
+        }
     }
 
     fn add_holding(
