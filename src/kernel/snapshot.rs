@@ -204,7 +204,7 @@ impl Loading {
                 }
             }
             (Part::Beside, _, Some(kernel)) if !self.whole => {
-                kernel.shards.iter_mut().for_each(|shard| shard.fill_tables());
+                kernel.shards.iter_mut().for_each(|shard| shard.enter_all());
                 load_beside(kernel, &mut from)?;
                 self.whole = true;
             }

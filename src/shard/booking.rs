@@ -168,13 +168,28 @@ impl Shard {
         let holders = &mut self.holders[instrument.index()];
         self.holdings[holding as usize].holder = holders.len() as u32;
         if holders.len() == holders.capacity() {
-            holders.reserve_exact(holders.len() / 8 + 8); // little to spare: there is one list for each instrument
+            holders.reserve_exact(spare(holders.len()));
         }
         holders.push(holding);
         let holders = holders.len();
         if self.finder.sweeps() {
             self.sweep.reserve(instrument, holders / self.finder.swept_part());
             reserve(&mut self.below, holders);
+        }
+    }
+
+    /// Enters all holdings with a position among the holders, where none is yet.
+    #[cfg(feature = "journal")]
+    pub(super) fn enter_all_holders(&mut self) {
+        let mut counts = vec![0; self.holders.len()];
+        self.for_each_position(|instrument, _| counts[instrument.index()] += 1);
+        for (holders, count) in self.holders.iter_mut().zip(counts) {
+            holders.reserve_exact(count + spare(count));
+        }
+        for at in 0..self.holdings.len() {
+            if self.holdings[at].position.quantity != 0 {
+                self.enter_holders(at as u32, self.holdings[at].instrument);
+            }
         }
     }
 
@@ -186,6 +201,11 @@ impl Shard {
             self.holdings[moved as usize].holder = place;
         }
     }
+}
+
+/// By how many a list of so many holders grows: by few, since there is one for each instrument.
+fn spare(holders: usize) -> usize {
+    holders / 8 + 8
 }
 
 /// Makes room for so many in all.

@@ -99,7 +99,7 @@ impl Shard {
 
     /// Enters all accounts and holdings at once, where none is entered yet.
     #[cfg(feature = "journal")]
-    pub(crate) fn fill_tables(&mut self) {
+    pub(super) fn fill_tables(&mut self) {
         let Self { lookup, accounts, holdings, .. } = self;
         let hash = |&at: &u32| hash_of(accounts[at as usize].id);
         fill(&mut lookup.accounts, 0..accounts.len() as u32, hash);

@@ -160,6 +160,13 @@ impl Shard {
         }
     }
 
+    /// All accounts are there: what is entered by name or by instrument is so at once, with room for as many as there are.
+    pub(crate) fn enter_all(&mut self) {
+        self.fill_tables();
+        (0..self.holdings_in.len()).for_each(|index| self.make_room(InstrumentId(index as u32)));
+        self.enter_all_holders();
+    }
+
     /// Takes over what an account has that was just placed here.
     fn load_account(&mut self, market: &Market, account: u32, saved: &SavedAccount) -> Result<(), Unfit> {
         let SavedAccount { account: read, group: _, pools: saved_pools, holdings: saved_holdings, ended, holds } = saved;
@@ -263,7 +270,6 @@ impl Shard {
                 let long = position.quantity.max(0);
                 let lots = self.long_lots[id.index()].checked_add(long);
                 self.long_lots[id.index()] = lots.ok_or_else(|| unfit("more lots than can be"))?;
-                self.enter_holders(holding, id);
                 self.touch(pool);
             }
             self.load_orders(market, account, holding, orders)?;

@@ -294,11 +294,12 @@ impl Shard {
     /// Makes the holding of an account in an instrument, in hedge mode both legs.
     pub(super) fn add_holdings(&mut self, market: &Market, account: u32, instrument: InstrumentId) -> u32 {
         let first = self.place_holdings(market, account, instrument);
+        self.make_room(instrument);
         self.enter_holding(first);
         first
     }
 
-    /// As [`Shard::add_holdings`], but that they are not entered in the table of who has what.
+    /// As [`Shard::add_holdings`], but that no room is made for what derives of them, and they are not entered in the table of who has what.
     pub(super) fn place_holdings(&mut self, market: &Market, account: u32, instrument: InstrumentId) -> u32 {
         match self.accounts[account as usize].positions {
             PositionMode::OneWay => self.add_holding(market, account, instrument, None),
@@ -333,14 +334,18 @@ impl Shard {
         });
         self.bands.add_holding();
         self.holdings_in[instrument.index()] += 1;
+        self.enter_pool(index, pool);
+        index
+    }
+
+    /// Makes room for the edges of all holdings in an instrument.
+    pub(super) fn make_room(&mut self, instrument: InstrumentId) {
         if self.finder.sets_edges() {
             let holdings = self.holdings_in[instrument.index()];
             self.bands.reserve(instrument, holdings);
             self.crossed.reserve(holdings);
             self.left_behind.reserve(holdings);
         }
-        self.enter_pool(index, pool);
-        index
     }
 
     /// A pool of an account by name; made if there is none, at its place in the order of announcement.

@@ -270,10 +270,8 @@ impl Shard {
 
     /// Calls back with every position.
     pub(crate) fn for_each_position(&self, mut visit: impl FnMut(InstrumentId, &Position)) {
-        for (index, holders) in self.holders.iter().enumerate() {
-            for &holding in holders {
-                visit(InstrumentId(index as u32), &self.holdings[holding as usize].position);
-            }
+        for holding in self.holdings.iter().filter(|holding| holding.position.quantity != 0) {
+            visit(holding.instrument, &holding.position);
         }
     }
 
