@@ -37,13 +37,27 @@ pub(crate) type Holds = Vec<((u32, u64), (AssetId, i64))>;
 /// Money put aside, by id.
 type SavedHold = (u64, (AssetId, i64));
 
+/// A pool, and its liquidation.
+type SavedPool = (Pool, Option<Box<Liquidation>>);
+
+/// What of a holding is not derived.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+struct SavedHolding {
+    position: Position,
+    /// The place of its pool among those of its account.
+    pool: u32,
+    instrument: InstrumentId,
+    side: Option<PositionSide>,
+    leverage: u32,
+}
+
 /// An account with all that is its own, as it is saved; pools and holdings are named by their places here.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct SavedAccount {
     account: Account,
     group: Option<u64>,
-    pools: Vec<(Pool, Option<Liquidation>)>,
-    holdings: Vec<(Holding, Vec<OpenOrder>)>,
+    pools: Vec<SavedPool>,
+    holdings: Vec<(SavedHolding, Vec<OpenOrder>)>,
     ended: Vec<Ended>,
     holds: Vec<SavedHold>,
 }
@@ -136,7 +150,7 @@ impl Shard {
                 let of = self.liquidation(pool);
                 let standing = of.standing.map(|order| Standing { holding: place(&holdings, order.holding), ..order });
                 let unfilled = of.unfilled.map(|rest| Unfilled { holding: place(&holdings, rest.holding), ..rest });
-                Liquidation { standing, unfilled, ..*of }
+                Box::new(Liquidation { standing, unfilled, ..*of })
             });
             // That none is reached of none is noticed when the pool is looked at next.
             let level = record.level.filter(|level| level.ppb() > 0 || self.has_levels(market, pool));
@@ -144,8 +158,9 @@ impl Shard {
         };
         let saved_holding = |&holding: &u32| {
             let record = &self.holdings[holding as usize];
+            let Holding { position, account: _, pool, next: _, instrument, side, leverage, holder: _, book: _ } = *record;
             let orders = self.orders_of(holding).map(|order| self.orders[order as usize]);
-            (Holding { pool: place(&pools, record.pool), ..*record }, orders.collect())
+            (SavedHolding { position, pool: place(&pools, pool), instrument, side, leverage }, orders.collect())
         };
         let ended = |ended: &Ended| Ended { holding: place(&holdings, ended.holding), ..*ended };
         let from = holds.partition_point(|&((of, _), _)| of < account);
@@ -205,7 +220,7 @@ impl Shard {
         &mut self,
         market: &Market,
         account: u32,
-        saved: &[(Pool, Option<Liquidation>)],
+        saved: &[SavedPool],
     ) -> Result<Vec<(u32, Liquidation)>, Unfit> {
         let mut locked = Vec::new();
         let mut before = None;
@@ -224,7 +239,7 @@ impl Shard {
             let (slack, liquidation_at) = (UNCERTIFIED, NO_LIQUIDATION);
             let links = Pool { account, next, first_holding, floor_epoch, slack, liquidation: liquidation_at, ..*read };
             self.pools[pool as usize] = links;
-            locked.extend(liquidation.map(|liquidation| (pool, liquidation)));
+            locked.extend(liquidation.as_deref().map(|&liquidation| (pool, liquidation)));
         }
         Ok(locked)
     }
@@ -235,7 +250,7 @@ impl Shard {
         market: &Market,
         account: u32,
         pools: usize,
-        saved: &[(Holding, Vec<OpenOrder>)],
+        saved: &[(SavedHolding, Vec<OpenOrder>)],
     ) -> Result<(), Unfit> {
         let hedges = self.hedges(account);
         let mut before = None;
@@ -263,9 +278,10 @@ impl Shard {
             if is_own {
                 self.move_holding(holding, pool as u32);
             }
-            let Holding { account, pool, next, holder, book, .. } = self.holdings[holding as usize];
-            let position = read.position;
-            self.holdings[holding as usize] = Holding { account, pool, next, holder, book, ..*read };
+            let SavedHolding { position, leverage, .. } = *read;
+            let record = &mut self.holdings[holding as usize];
+            (record.position, record.leverage) = (position, leverage);
+            let pool = record.pool;
             if position.quantity != 0 {
                 let long = position.quantity.max(0);
                 let lots = self.long_lots[id.index()].checked_add(long);

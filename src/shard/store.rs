@@ -128,15 +128,12 @@ impl Pool {
 /// An account in an instrument: its position, if any, and its settings. In hedge mode there is one for each leg: both are
 /// made together, the long one first, and lie side by side. Each is one cache line.
 #[derive(Debug)]
-#[cfg_attr(feature = "journal", derive(serde::Serialize, serde::Deserialize))]
 #[repr(align(64))]
 pub(super) struct Holding {
     pub(super) position: Position,
-    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) account: u32,
     pub(super) pool: u32,
     /// Next of the same pool.
-    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) next: u32,
     pub(super) instrument: InstrumentId,
     /// Which leg it is; none in one-way mode.
@@ -144,10 +141,8 @@ pub(super) struct Holding {
     /// In hundredths, or [`NOT_SET`]; the same of both legs. Ask [`leverage_of`].
     pub(super) leverage: u32,
     /// Its place among the holders of the instrument, while it has a position.
-    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) holder: u32,
     /// Its open orders, once it had any.
-    #[cfg_attr(feature = "journal", serde(skip))]
     pub(super) book: u32,
 }
 
