@@ -57,7 +57,8 @@ fn main() {
     }
     writer.finish().unwrap();
     drop(kernel);
-    for _ in 0..3 {
+    for (_, shards) in (0..3).flat_map(|round| [(round, 1), (round, 2)]) {
+        let settings = Settings { shards, ..Settings::default() };
         let begun = Instant::now();
         let mut read = 0;
         let (mut source, mut room) = (File::open(&file.file).unwrap(), vec![0; 1 << 20]);
@@ -70,7 +71,7 @@ fn main() {
         assert_eq!(read as u64, bytes);
         let reading = seconds(begun);
         let begun = Instant::now();
-        let start = Start::at(&RealDisk, home.path(), Settings::default(), &file).unwrap();
+        let start = Start::at(&RealDisk, home.path(), settings, &file).unwrap();
         let (mut kernel, mut player) = (start.kernel, start.player);
         let loading = seconds(begun);
         let (begun, mut places) = (Instant::now(), 0u64);
@@ -79,8 +80,14 @@ fn main() {
         }
         let going = seconds(begun);
         let rate = commands() as f64 / going;
+        let room = kernel.memory().total();
+        let begun = Instant::now();
+        std::hint::black_box(vec![1u8; room]);
+        let touching = seconds(begun);
         println!("bytes read            {reading:>8.3} s");
-        println!("loaded, edges set     {loading:>8.3} s, {:.1} times the reading", loading / reading);
+        let times = loading / reading;
+        println!("loaded, edges set     {loading:>8.3} s, {times:.1} times the reading; {shards} shards");
+        println!("its memory written    {touching:>8.3} s for {room} bytes, with nothing in them");
         println!("gone through          {going:>8.3} s for {places} places, {rate:.0} commands a second");
     }
 }

@@ -5,7 +5,7 @@ use crate::market::{AssetId, InstrumentId, Market};
 use crate::number::Quantity;
 use crate::rounds::Rounds;
 use crate::sequencer;
-use crate::shard::{AssetSums, Capacity, Holds, SavedAccount, SavedJob, Shards, locate};
+use crate::shard::{AssetSums, Capacity, Holds, SavedAccount, SavedJob, Shard, Shards, locate};
 use crate::snapshot::{Form, Loader, Part, Saver, Unfit, is_sum};
 
 /// Accounts of a part.
@@ -16,6 +16,9 @@ fn accounts_of_part(form: Form) -> usize {
         Form::Text => 1 << 6, // so that a line is not too long
     }
 }
+
+/// From so many accounts of a shard on another thread is worth it.
+const MANY: usize = 1 << 14;
 
 /// A kernel between two inputs: everything is told that has happened, nothing waits for a decision.
 #[derive(Clone, Copy, Debug)]
@@ -204,7 +207,7 @@ impl Loading {
                 }
             }
             (Part::Beside, _, Some(kernel)) if !self.whole => {
-                kernel.shards.iter_mut().for_each(|shard| shard.enter_all());
+                each_beside(&mut kernel.shards, Shard::enter_all);
                 load_beside(kernel, &mut from)?;
                 self.whole = true;
             }
@@ -242,11 +245,28 @@ impl Loading {
         }
         kernel.check_books().map_err(unfit)?;
         let Kernel { rounds, shards, .. } = &mut kernel;
-        for shard in shards {
-            shard.begin_watching(&rounds.market).map_err(unfit)?;
-        }
+        let watched = each_beside(shards, |shard| shard.begin_watching(&rounds.market));
+        watched.into_iter().collect::<Result<(), _>>().map_err(unfit)?;
         Ok(kernel)
     }
+}
+
+/// What is done with each shard, with many accounts by a thread for each.
+fn each_beside<T: Send>(shards: &mut Shards, work: impl Fn(&mut Shard) -> T + Sync) -> Vec<T> {
+    let mut done: Vec<Option<T>> = shards.iter().map(|_| None).collect();
+    std::thread::scope(|scope| {
+        let (mut shards, work) = (shards.iter_mut().zip(&mut done), &work);
+        let own = shards.next();
+        for (shard, done) in shards.filter(|(shard, _)| shard.account_count() >= MANY) {
+            let work = || *done = Some(work(shard));
+            // What the system refuses a thread for is done below.
+            _ = std::thread::Builder::new().name("loading".to_owned()).spawn_scoped(scope, work);
+        }
+        if let Some((shard, done)) = own {
+            *done = Some(work(shard));
+        }
+    });
+    shards.iter_mut().zip(done).map(|(shard, done)| done.unwrap_or_else(|| work(shard))).collect()
 }
 
 /// A part that is read, and believed in nothing yet: any thread can do that beside the one that [takes it](Loading::decoded).

@@ -3,9 +3,9 @@
 
 use super::Shard;
 use super::store::Holding;
-use crate::map::{Table, hash_of};
 #[cfg(feature = "journal")]
 use crate::command::PositionSide;
+use crate::map::{Table, hash_of};
 use crate::market::InstrumentId;
 use hashbrown::hash_table::Entry;
 

@@ -112,10 +112,14 @@ impl Shard {
         self.touched.is_empty() && self.undecided.is_empty()
     }
 
+    pub(crate) fn account_count(&self) -> usize {
+        self.accounts.len()
+    }
+
     /// Accounts, holdings, and open orders.
     pub(crate) fn counts(&self) -> [usize; 3] {
         let orders = self.books.iter().map(|book| self.list_of(book).count()).sum();
-        [self.accounts.len(), self.holdings.len(), orders]
+        [self.account_count(), self.holdings.len(), orders]
     }
 
     fn list_of(&self, book: &OrderBook) -> impl Iterator<Item = u32> + '_ {
@@ -158,7 +162,8 @@ impl Shard {
         };
         let saved_holding = |&holding: &u32| {
             let record = &self.holdings[holding as usize];
-            let Holding { position, account: _, pool, next: _, instrument, side, leverage, holder: _, book: _ } = *record;
+            let Holding { position, account: _, pool, next: _, instrument, side, leverage, holder: _, book: _ } =
+                *record;
             let orders = self.orders_of(holding).map(|order| self.orders[order as usize]);
             (SavedHolding { position, pool: place(&pools, pool), instrument, side, leverage }, orders.collect())
         };
@@ -184,7 +189,8 @@ impl Shard {
 
     /// Takes over what an account has that was just placed here.
     fn load_account(&mut self, market: &Market, account: u32, saved: &SavedAccount) -> Result<(), Unfit> {
-        let SavedAccount { account: read, group: _, pools: saved_pools, holdings: saved_holdings, ended, holds } = saved;
+        let SavedAccount { account: read, group: _, pools: saved_pools, holdings: saved_holdings, ended, holds } =
+            saved;
         let counted = u64::from(read.orders_sent).max(read.executions);
         expect(counted < MOST_COUNTED, "more orders or executions than can be")?;
         let Account { first_pool, group, .. } = self.accounts[account as usize];
