@@ -5,12 +5,18 @@ mod exec_scripts;
 
 use std::fs;
 use std::path::Path;
+use terrace::command::{Fill, Side};
+use terrace::contract::Unit;
+use terrace::decimal::Grid;
 use terrace::journal::{
     Durability, Faults, Frame, JournalSettings, Played, Player, Reader, SimulatedDisk, SnapshotError, SnapshotFile,
     SnapshotWriter, Start, Writer,
 };
+use terrace::market::{AssetId, FundSpec, InstrumentId, InstrumentSpec};
 use terrace::protocol::{Made, Opened, Recovery, Snapshot, Snapshots, TierTables};
 use terrace::snapshot::Part;
+use terrace::tiers::{TierRow, TierRule, TierTable};
+use terrace::venue::VenueMode;
 use terrace::{Command, Kernel, Settings, Strategy};
 
 /// What a kernel comes to, if it is at rest.
@@ -353,15 +359,53 @@ fn a_snapshot_that_fails_is_told_and_tried_again() {
     }
 }
 
-/// A snapshot that is long enough to be read beside the kernel: it comes to the same, and damage and what cannot be are found in it as in a short one.
+const P: InstrumentId = InstrumentId(0);
+
+/// Lots that two accounts trade at 1000.
+fn fill(account: u64, counterparty: u64, quantity: i64) -> Command {
+    Command::Fill(Fill {
+        account,
+        counterparty: Some(counterparty),
+        order: None,
+        counter_order: None,
+        instrument: P,
+        side: Side::Buy,
+        quantity,
+        price: 1_000,
+        liquidity: None,
+        position_side: None,
+        counter_position_side: None,
+    })
+}
+
+/// 100 000 accounts, every third pair of them with positions.
+fn crowd() -> Kernel {
+    let mut kernel = Kernel::new(settings(0));
+    let asset = kernel.declare_asset(None, "USDT", 8).unwrap();
+    let fund = kernel.declare_fund(None, FundSpec::new("USDT".to_owned(), asset)).unwrap();
+    let row = TierRow { cap: 1 << 60, mmr_ppb: 10_000_000, max_leverage: 5_000, deduction: None };
+    let tiers = TierTable::new(TierRule::Marginal, &[row]).unwrap();
+    let grid = Grid::decimals(0);
+    kernel
+        .declare_instrument(None, InstrumentSpec::new("P", asset, fund, (grid, grid), Unit::Linear(1), tiers))
+        .unwrap();
+    kernel.set_venue(None, VenueMode::Mark).unwrap();
+    kernel.apply(&Command::Mark { instrument: P, price: 1_000 }).unwrap();
+    for account in 1..=100_000 {
+        kernel.apply(&Command::Deposit { account, asset, amount: (account as i64) << 20 }).unwrap();
+        if account % 6 == 0 {
+            kernel.apply(&fill(account - 1, account, (account as i64) << 13)).unwrap(); // worth 7.8 times the deposit
+        }
+    }
+    kernel
+}
+
+/// A snapshot that is long enough to be read beside the kernel, of so many accounts that shards load side by side: it comes to the same, and so does what
+/// comes after; damage and what cannot be are found in it as in a short one.
 #[test]
 fn a_long_snapshot_is_read_beside_its_kernel() {
     let disk = SimulatedDisk::new(7);
-    let mut kernel = Kernel::new(settings(0));
-    let asset = kernel.declare_asset(None, "USDT", 8).unwrap();
-    for account in 1..=100_000 {
-        kernel.apply(&Command::Deposit { account, asset, amount: (account as i64) << 30 }).unwrap();
-    }
+    let mut kernel = crowd();
     kernel.begin_log(); // the journal does not hold how the accounts came about
     Writer::create_on(disk.clone(), directory(), journal_settings()).unwrap().finish().unwrap();
     let stand = Player::new(Reader::open_on(disk.clone(), directory()).unwrap()).stand(&kernel).unwrap();
@@ -377,8 +421,23 @@ fn a_long_snapshot_is_read_beside_its_kernel() {
     let (file, bytes) = write(&saved);
     assert!(bytes > 1 << 20, "{bytes} bytes are no long one");
     let load = |disk: &SimulatedDisk, at: usize| Start::at(disk, directory(), settings(at), &file);
-    for at in 0..3 {
-        assert!(state(&load(&disk, at).unwrap().kernel).as_ref() == Some(&saved), "another state");
+    let mut loaded: Vec<Kernel> = (0..4).map(|at| load(&disk, at).unwrap().kernel).collect();
+    for kernel in &loaded {
+        assert!(state(kernel).as_ref() == Some(&saved), "another state");
+    }
+    let deposit = Command::Deposit { account: 99_995, asset: AssetId(0), amount: 1 << 40 };
+    let mark = |price| Command::Mark { instrument: P, price };
+    let mut seen = 0;
+    for command in [mark(995), mark(1_007), deposit, fill(29_999, 95, 7), fill(1, 100_001, 1), mark(870), mark(1_000)] {
+        let applied = kernel.apply(&command);
+        for other in &mut loaded {
+            assert_eq!((other.apply(&command), other.events()), (applied, kernel.events()), "{command:?}");
+        }
+        seen = seen.max(kernel.events().len());
+    }
+    assert!(seen > 10_000, "{seen} events are no storm");
+    for kernel in &loaded {
+        assert_eq!(kernel.overview().audit(0, 100_000), 0);
     }
     for byte in (50..bytes as usize).step_by(bytes as usize / 9) {
         let other = disk.killed();

@@ -42,7 +42,8 @@ fn fill(table: &mut Table, entries: impl Iterator<Item = u32> + Clone, hash: imp
     let count = entries.clone().count();
     table.reserve(count, &hash);
     let places = table.capacity().next_power_of_two();
-    let mut stretches = vec![Vec::with_capacity(count / STRETCHES + count / STRETCHES / 4); STRETCHES];
+    let each = count / STRETCHES;
+    let mut stretches: Vec<_> = (0..STRETCHES).map(|_| Vec::with_capacity(each + each / 8 + 8)).collect();
     for entry in entries {
         let hash = hash(&entry);
         let place = hash as usize & (places - 1);
