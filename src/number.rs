@@ -164,6 +164,7 @@ mod tests {
             }
         }
         assert_eq!(charge(3, -500_000_000), -1);
+        assert_eq!([charge(7, 1_500_000_000), charge(7, -1_500_000_000)], [11, -10], "beyond the whole");
     }
 
     #[test]

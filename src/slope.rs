@@ -199,5 +199,29 @@ mod tests {
         assert_eq!(huge, MOST.min(huge));
         assert_eq!(slope.steps_below_one(1, 0), Some(197_999), "0.99 / 0.00005 = 19 800 units");
         assert_eq!(slope.steps_below_one(2, 0), Some(98_999));
+        assert_eq!(slope.steps_below_one(1, 990_000_000), None);
+        let flat = Slope { slope_ppb: 0, ..slope };
+        let rooms = [989_999_999, 990_000_000].map(|more_ppb| flat.steps_below_one(1, more_ppb));
+        assert_eq!(rooms, [Some(LIMIT), None]);
+        // 1 % and twice 0.125 %: the margin of one more
+        assert_eq!(slope.marginal_rate(250).of(1_000_000), 12_500);
+    }
+
+    #[test]
+    fn rates_that_cannot_be_are_refused() {
+        let step = SizeStep { numerator: 1, denominator: 10 };
+        let good = Slope { base_ppb: 1, slope_ppb: PPB - 1, im_base_ppb: PPB, step };
+        good.check().unwrap();
+        let bad = [
+            Slope { base_ppb: 0, ..good },
+            Slope { base_ppb: PPB, ..good },
+            Slope { im_base_ppb: PPB + 1, ..good },
+            Slope { slope_ppb: PPB, ..good },
+            Slope { step: SizeStep { numerator: 0, ..step }, ..good },
+            Slope { step: SizeStep { denominator: 0, ..step }, ..good },
+        ];
+        for slope in bad {
+            assert_eq!(slope.check(), Err(TierError::Slope), "{slope:?}");
+        }
     }
 }

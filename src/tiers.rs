@@ -343,5 +343,8 @@ mod tests {
         let mut bad = row(20_000_000, 10_000_000, 50);
         bad.deduction = Some(5);
         assert_eq!(table(&[row(1_000_000, 4_000_000, 125), bad]), TierError::Jump { row: 2, jump: 5_995 });
+        let two = TierTable::new(TierRule::Step, &[row(10, 300_000_000, 2), row(20, 400_000_000, 1)]).unwrap();
+        assert_eq!(two.check_close_fee(599_999_999), Ok(()));
+        assert_eq!(two.check_close_fee(600_000_000), Err(TierError::CloseFee { row: 2 }));
     }
 }

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,6 +47,9 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// A program without a mutant takes no longer.
+const LONGEST: Duration = Duration::from_secs(600);
+
 enum Ended {
     Green,
     Red,
@@ -56,6 +60,7 @@ enum Ended {
 fn run(program: &Program, tree: &Path, (name, value): (&str, &OsStr), limit: Duration) -> std::io::Result<Ended> {
     let mut command = Command::new(&program.file);
     command.current_dir(tree).env("RUST_TEST_THREADS", "1").env("RUST_BACKTRACE", "0").env(name, value);
+    command.process_group(0); // it may have started others
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let Some(output) = child.stdout.take() else { return end(&mut child, Ended::Red) };
     let (sender, lines) = channel();
@@ -86,7 +91,7 @@ fn run(program: &Program, tree: &Path, (name, value): (&str, &OsStr), limit: Dur
 }
 
 fn end(child: &mut Child, ended: Ended) -> std::io::Result<Ended> {
-    child.kill()?;
+    Command::new("kill").args(["-9", "--", &format!("-{}", child.id())]).status()?;
     child.wait()?;
     Ok(ended)
 }
@@ -95,10 +100,11 @@ fn end(child: &mut Child, ended: Ended) -> std::io::Result<Ended> {
 pub fn without(mut program: Program, tree: &Path, room: &Path) -> std::io::Result<Option<Program>> {
     let reached = std::path::absolute(room.join(format!("reached-{}", program.name)))?;
     std::fs::write(&reached, "")?;
-    let begun = Instant::now();
-    let ended = run(&program, tree, (REACHED, reached.as_os_str()), Duration::from_secs(600))?;
-    program.takes = begun.elapsed();
+    run(&program, tree, (REACHED, reached.as_os_str()), LONGEST)?;
     program.reaches = std::fs::read_to_string(&reached)?.lines().filter_map(|line| line.parse().ok()).collect();
+    let begun = Instant::now();
+    let ended = run(&program, tree, (CHOSEN, OsStr::new("none")), LONGEST)?;
+    program.takes = begun.elapsed();
     Ok(matches!(ended, Ended::Green).then_some(program))
 }
 
