@@ -80,6 +80,7 @@ fn a_stream_is_what_its_journal_comes_to() {
     assert!(violations.is_empty(), "{}", violations.join("\n"));
     assert!(all.acknowledged > 100 * all.seeds && all.liquidations > 5 * all.seeds, "{all}");
     assert!(all.crashes > all.seeds && all.on_workers > 2 * all.seeds, "{all}");
+    assert!(all.from_snapshots > all.seeds / 2 && all.fenced > all.seeds / 4, "{all}");
     for kind in ["crash: while going on", "stop: orderly", "stream: back-pressure", "tail: torn, cut"] {
         assert!(all.faults.contains_key(kind), "no {kind}:\n{all}");
     }
@@ -185,6 +186,11 @@ fn a_process_that_is_not_fenced_is_seen() {
     let seen = reports.iter().find(|report| report.lost > 0).expect("it is seen");
     assert!(seen.violations[0].what.contains("taken over from"), "{}", seen.violations[0]);
     assert!(reports.iter().all(|report| report.fenced == 0), "nobody is fenced");
+    let of_streams = |seed| Settings { kind: Kind::Stream, planted: Planted::StaleNames, ..Settings::of_seed(seed) };
+    let streams: Vec<Report> = (0..10).map(|seed| simulate(of_streams(seed))).collect();
+    let seen: Vec<&str> = streams.iter().flat_map(|report| &report.violations).map(|seen| &seen.what[..]).collect();
+    assert!(seen.iter().any(|what| what.starts_with("taken over from at input")), "{seen:?}");
+    assert!(streams.iter().all(|report| report.fenced == 0), "nobody is fenced");
 }
 
 fn terrace(arguments: &[&str]) -> (Option<i32>, String, String) {

@@ -1,5 +1,6 @@
 //! Lives of the process: how one ends, and how the next goes on from what the disk has kept.
 
+use super::Shown;
 use super::clients::Who;
 use super::faults::{End, Fate, flip_kept, flip_torn};
 use super::invariants::Invariants;
@@ -8,8 +9,7 @@ use super::placed::Shape;
 use super::process::{Held, Process, segments};
 use super::run::{Act, Simulation};
 use super::saving::flip_snapshot;
-use super::{Planted, Shown};
-use crate::journal::{Durability, Faults};
+use crate::journal::Durability;
 use crate::protocol::{DurableError, Recovery};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -142,9 +142,7 @@ impl Simulation<'_> {
 
     /// What goes wrong with the disk in this life.
     pub(super) fn set_faults(&mut self) {
-        let lies = self.settings.planted == Planted::LyingDisk;
-        let stale_names = self.settings.planted == Planted::StaleNames;
-        self.disk.set_faults(Faults { lies, stale_names, ..self.fate.disk });
+        self.disk.set_faults(self.settings.planted.among(self.fate.disk));
         self.fate.fault.iter().for_each(|fault| self.report.fault(fault));
     }
 

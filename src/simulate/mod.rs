@@ -35,6 +35,7 @@ mod dice;
 mod failover;
 mod faults;
 mod feed;
+mod fenced;
 mod invariants;
 mod lines;
 mod lives;
@@ -53,7 +54,7 @@ mod world;
 
 pub use report::{Report, Violation};
 
-use crate::journal::Durability;
+use crate::journal::{Durability, Faults};
 use crate::rule_version::RuleVersion;
 use dice::Dice;
 use run::Simulation;
@@ -125,6 +126,13 @@ pub enum Planted {
     LyingDisk,
     /// The disk remembers names that are gone: a process that was taken over from does not find out.
     StaleNames,
+}
+
+impl Planted {
+    /// The faults of a disk, with this one.
+    fn among(self, faults: Faults) -> Faults {
+        Faults { lies: self == Self::LyingDisk, stale_names: self == Self::StaleNames, ..faults }
+    }
 }
 
 /// What a witness is shown.

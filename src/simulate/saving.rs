@@ -8,7 +8,7 @@ use crate::journal::{Disk, SimulatedDisk, SnapshotFile};
 use crate::protocol::{DurableError, save_and_thin};
 
 /// How many are left.
-const KEPT: usize = 2;
+pub(super) const KEPT: usize = 2;
 
 impl Simulation<'_> {
     /// A snapshot is made, if there is a process.

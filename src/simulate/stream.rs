@@ -1,6 +1,8 @@
 //! Streams: the inputs of a simulated session once more, as a matching engine sends them, through an engine with a journal of its own, which waits
 //! for nothing. Decisions fall where workers, arbiter and journal happen to be, and the process ends anywhere.
 //!
+//! In half of the seeds snapshots are made by the way, and lives begin from them.
+//!
 //! What is checked, after each end: the journal can be gone through; what was acknowledged is in it; what the engine told is what the journal comes
 //! to; where it ended in order the two kernels are in the same state, money and lots add up, and nobody is in breach who is not in liquidation.
 
@@ -11,25 +13,26 @@ use super::oracle::Seen;
 use super::placed::{Shape, by_hand, kernel_settings};
 use super::process::directory;
 use super::report::Report;
+use super::saving::{KEPT, flip_snapshot};
 use super::{Kind, Planted, Settings, Shown};
 use crate::correction::CorrectionOffGrid;
 use crate::engine::{Engine, Entry, Failure, Output, SubmitError};
 use crate::event::Event;
 use crate::journal::{
-    Chain, Durability, Faults, JournalSettings, Log, Played, Player, Reader, SimulatedDisk, Writer, is_there,
+    Chain, Durability, JournalSettings, Log, Played, Player, Reader, SimulatedDisk, Start, Writer, is_there,
 };
 use crate::kernel::{Kernel, Settings as KernelSettings};
 use crate::presets::Preset;
-use crate::protocol::{DurableError, Session};
+use crate::protocol::{DurableError, Session, save_and_thin};
 use crate::rule_version::RuleVersion;
 
 /// A stream under way.
-struct Stream<'a> {
-    report: &'a mut Report,
-    dice: Dice,
-    journal: JournalSettings,
+pub(super) struct Stream<'a> {
+    pub(super) report: &'a mut Report,
+    pub(super) dice: Dice,
+    pub(super) journal: JournalSettings,
     disk: SimulatedDisk,
-    inputs: Vec<Entry>,
+    pub(super) inputs: Vec<Entry>,
     /// The input that comes next.
     next: usize,
     /// Those that were taken, in order: the number that each got, and which it was.
@@ -38,17 +41,24 @@ struct Stream<'a> {
     acknowledged: u64,
     /// Everything since the journal began, as far as it was told.
     told: Vec<Output>,
-    /// Whether the disk says that it has forced files, and has not.
-    lies: bool,
+    /// How many of them the life that is under way has not told: they were there.
+    before: usize,
+    planted: Planted,
+    /// Whether snapshots are made by the way.
+    saves: bool,
+    /// Why the life that is under way has passed some over.
+    passed: Vec<String>,
+    /// In how many a bit was turned.
+    flipped: usize,
 }
 
 /// What a journal comes to.
-struct Replayed {
+pub(super) struct Replayed {
     kernel: Kernel,
     outputs: Vec<Output>,
     /// How many of them do not follow from the last place, behind which a decision may be missing.
     settled: usize,
-    seq: u64,
+    pub(super) seq: u64,
 }
 
 /// Streams what a session with these settings carries out.
@@ -60,13 +70,14 @@ pub(super) fn run(settings: Settings, report: &mut Report) -> Result<(), String>
     let (rules, inputs) = inputs(settings)?;
     let mut dice = Dice::new(settings.seed, 8);
     let journal = JournalSettings {
-        durability: *dice.pick(&[Durability::Sync, Durability::Sync, Durability::Async]),
+        durability: *dice.pick(&[Durability::Sync, Durability::Sync, Durability::Async, Durability::None]),
         segment_bytes: *dice.pick(&[600, 3_000, 40_000]),
         check_every: *dice.pick(&[1, 7, 100]),
         queue: *dice.pick(&[32, 64, 1_024]),
         rules,
     };
     let disk = SimulatedDisk::new(settings.seed);
+    let saves = dice.chance(50);
     let mut stream = Stream {
         report,
         dice,
@@ -77,7 +88,11 @@ pub(super) fn run(settings: Settings, report: &mut Report) -> Result<(), String>
         taken: Vec::new(),
         acknowledged: 0,
         told: Vec::new(),
-        lies: settings.planted == Planted::LyingDisk,
+        before: 0,
+        saves,
+        passed: Vec::new(),
+        flipped: 0,
+        planted: settings.planted,
     };
     while stream.next < stream.inputs.len() {
         let fate = Fate::draw(&mut stream.dice, &stream.disk, journal.durability);
@@ -126,9 +141,22 @@ impl Stream<'_> {
         let found = self.replay()?;
         self.check(&found)?;
         fate.fault.iter().for_each(|fault| self.report.fault(fault));
-        self.disk.set_faults(Faults { lies: self.lies, ..fate.disk });
-        match self.open() {
-            Ok(engine) => self.stream(engine, fate),
+        self.disk.set_faults(self.planted.among(fate.disk));
+        self.passed.clear();
+        let flipped = self.saves && self.dice.chance(10) && flip_snapshot(&mut self.dice, &self.disk);
+        self.flipped += usize::from(flipped);
+        let opened = self.open(&found);
+        if self.passed.len() > self.flipped {
+            return Err(format!("snapshots are passed over in which nothing was turned: {:?}", self.passed));
+        }
+        match opened {
+            Ok(_) if flipped && self.passed.is_empty() => {
+                Err("a bit turned in the newest snapshot is not seen".to_owned())
+            }
+            Ok(engine) => {
+                self.passed.iter().for_each(|_| self.report.fault("snapshot: passed over"));
+                self.stream(engine, fate)
+            }
             Err(_) if fate.has_faults() => {
                 self.report.fault("crash: while going on");
                 self.end(fate.ends.1);
@@ -138,15 +166,23 @@ impl Stream<'_> {
         }
     }
 
-    /// Goes on from the journal, or begins one, and puts the kernel on workers.
-    fn open(&mut self) -> Result<Engine, DurableError> {
+    /// Goes on from the newest snapshot or from the start of the journal, which comes to this, or begins one, and puts the kernel on workers.
+    pub(super) fn open(&mut self, found: &Replayed) -> Result<Engine, DurableError> {
         let disk = self.disk.of_another_process();
         let shape =
             Shape { kernel: kernel_settings(&mut self.dice), schedule: Some((self.dice.roll(), self.dice.chance(50))) };
         let mut kernel = Kernel::new(shape.kernel).under(self.journal.rules);
         self.told.clear();
         let (writer, chain) = if is_there(&disk, directory()).unwrap_or(false) {
-            let mut player = Player::to_go_on(Reader::open_on(disk.clone(), directory())?, &mut kernel);
+            let mut passed = Vec::new();
+            let start = Start::newest(&disk, directory(), shape.kernel, None, &mut passed)?;
+            self.passed = passed.iter().map(|passed| passed.error.to_string()).collect();
+            self.report.from_snapshots += u64::from(start.snapshot.is_some());
+            kernel = start.kernel;
+            let mut player = start.player.completing(&mut kernel);
+            let known = found.outputs.get(..player.chain().check().outputs as usize);
+            let ahead = || DurableError::Failed { reason: "a snapshot is of more than its journal".to_owned() };
+            self.told.extend(known.ok_or_else(ahead)?);
             let mut tell = |output| self.told.push(output);
             while player.step(&mut kernel, &mut tell)?.is_some() {}
             if player.reader().rules().is_none() {
@@ -164,6 +200,7 @@ impl Stream<'_> {
         self.taken.retain(|&(number, _)| number <= seq);
         self.next = self.taken.last().map_or(0, |&(_, input)| input + 1);
         self.acknowledged = seq; // from now on it must be there
+        self.before = self.told.len();
         self.report.on_workers += 1;
         let ring = *self.dice.pick(&[2, 8, 64]);
         let engine = by_hand(kernel, shape, ring);
@@ -173,7 +210,7 @@ impl Stream<'_> {
     }
 
     /// Inputs, workers, arbiter, journal and the caller who polls, one after the other as it is drawn, until the end.
-    fn stream(&mut self, mut engine: Engine, fate: &Fate) -> Result<(), String> {
+    pub(super) fn stream(&mut self, mut engine: Engine, fate: &Fate) -> Result<(), String> {
         // An orderly end is one behind everything.
         let mut acts = match fate.ends.1 {
             End::Orderly if !fate.has_faults() => u64::MAX,
@@ -193,36 +230,34 @@ impl Stream<'_> {
                     }
                 }
                 75..90 => engine.poll(|_| (), |output| self.told.push(*output)),
-                90..99 => drop(engine.step_journal()),
+                90..98 => drop(engine.step_journal()),
+                98 if self.saves && self.dice.chance(20) => self.save(fate)?,
+                98 => {}
                 _ => self.settle(&mut engine)?,
             }
-            self.acknowledged = engine.kept_seq().min(engine.told_seq()).max(self.acknowledged);
+            self.acknowledge(engine.kept_seq().min(engine.told_seq()));
             match engine.failure() {
                 None => {}
                 Some(Failure::Journal(_)) if fate.has_faults() => break,
                 Some(failure) => return Err(failure.to_string()),
             }
         }
-        self.report.lines = self.taken.len() as u64;
-        if fate.ends.1 == End::Orderly && engine.failure().is_none() {
-            return self.stop(engine, fate);
+        match fate.ends.1 {
+            _ if engine.failure().is_some() => {}
+            End::Orderly => return self.stop(engine, fate),
+            End::Kill if self.dice.chance(40) => return self.take_over(engine, fate),
+            End::Kill | End::Machine => {}
         }
         self.end(fate.ends.1);
         Ok(())
     }
 
     fn submit(&mut self, engine: &mut Engine) -> Result<(), String> {
-        let submitted = match &self.inputs[self.next] {
-            Entry::Command { ts_ns, command, off_grid, .. } => engine.submit_at(*ts_ns, command, *off_grid),
-            Entry::Book { ts_ns, instrument, book, .. } => engine.submit_book(*ts_ns, *instrument, &book.update()),
-            Entry::Declare { ts_ns, declaration, .. } => engine.submit_declaration(*ts_ns, declaration),
-            Entry::Correct { ts_ns, correction, .. } => {
-                engine.submit_correction_at(*ts_ns, correction, CorrectionOffGrid::NONE, u64::MAX)
+        match Self::submit_to(engine, &self.inputs[self.next])? {
+            Ok(seq) => {
+                self.report.lines += 1;
+                self.taken.push((seq, self.next));
             }
-            other => return Err(format!("no input: {other:?}")),
-        };
-        match submitted {
-            Ok(seq) => self.taken.push((seq, self.next)),
             Err(SubmitError::Full) => {
                 self.report.fault("stream: back-pressure");
                 return Ok(());
@@ -231,6 +266,30 @@ impl Stream<'_> {
             Err(SubmitError::Stopped) => return Ok(()), // who asks sees why
         }
         self.next += 1;
+        Ok(())
+    }
+
+    pub(super) fn submit_to(engine: &mut Engine, input: &Entry) -> Result<Result<u64, SubmitError>, String> {
+        Ok(match input {
+            Entry::Command { ts_ns, command, off_grid, .. } => engine.submit_at(*ts_ns, command, *off_grid),
+            Entry::Book { ts_ns, instrument, book, .. } => engine.submit_book(*ts_ns, *instrument, &book.update()),
+            Entry::Declare { ts_ns, declaration, .. } => engine.submit_declaration(*ts_ns, declaration),
+            Entry::Correct { ts_ns, correction, .. } => {
+                engine.submit_correction_at(*ts_ns, correction, CorrectionOffGrid::NONE, u64::MAX)
+            }
+            other => return Err(format!("no input: {other:?}")),
+        })
+    }
+
+    /// A snapshot is made beside the engine.
+    fn save(&mut self, fate: &Fate) -> Result<(), String> {
+        let disk = self.disk.of_another_process();
+        match save_and_thin(&disk, directory(), kernel_settings(&mut self.dice), KEPT) {
+            Ok(made) => self.report.snapshots += u64::from(made.bytes.is_some()),
+            Err(DurableError::NeverAtRest) => {}
+            Err(_) if fate.has_faults() => self.report.fault("snapshot: not made"),
+            Err(error) => return Err(format!("no snapshot can be made: {error}")),
+        }
         Ok(())
     }
 
@@ -260,17 +319,35 @@ impl Stream<'_> {
                 }
                 let (own, again) = (Seen::of(kernel.overview()), Seen::of(found.kernel.overview()));
                 own.compare(&again)?;
-                self.acknowledged = self.taken.last().map_or(self.acknowledged, |&(seq, _)| seq);
+                let last = self.taken.last().map_or(0, |&(seq, _)| seq);
+                self.acknowledge(last);
             }
             (Some(Failure::Journal(_)), _) if fate.has_faults() => {}
             (failure, _) => return Err(format!("it does not end in order: {failure:?}")),
         }
+        self.count();
         self.disk = self.disk.killed();
         Ok(())
     }
 
+    /// Inputs up to this one are acknowledged.
+    fn acknowledge(&mut self, seq: u64) {
+        self.report.acknowledged += seq.saturating_sub(self.acknowledged);
+        self.acknowledged = self.acknowledged.max(seq);
+    }
+
+    /// What this life has told.
+    pub(super) fn count(&mut self) {
+        let started =
+            |output: &&Output| matches!(output, Output::Event { event: Event::LiquidationStarted { .. }, .. });
+        let told = self.told.get(self.before..).unwrap_or_default();
+        self.report.liquidations += told.iter().filter(started).count() as u64;
+        self.report.events += told.len() as u64;
+    }
+
     /// It ends without knowing.
-    fn end(&mut self, end: End) {
+    pub(super) fn end(&mut self, end: End) {
+        self.count();
         let end = if self.disk.has_crashed() { End::Machine } else { end };
         self.report.fault(end.name());
         self.report.crashes += 1;
@@ -281,7 +358,7 @@ impl Stream<'_> {
     }
 
     /// What the journal comes to, with a kernel of its own.
-    fn replay(&mut self) -> Result<Replayed, String> {
+    pub(super) fn replay(&mut self) -> Result<Replayed, String> {
         let disk = self.disk.killed();
         let mut kernel = Kernel::new(kernel_settings(&mut self.dice)).under(self.journal.rules);
         let (mut outputs, mut settled) = (Vec::new(), 0);
@@ -307,21 +384,16 @@ impl Stream<'_> {
     }
 
     /// What was acknowledged is there, and what was told is what the journal comes to.
-    fn check(&mut self, found: &Replayed) -> Result<(), String> {
+    pub(super) fn check(&mut self, found: &Replayed) -> Result<(), String> {
         if self.journal.durability == Durability::Sync && found.seq < self.acknowledged {
             self.report.lost += self.acknowledged - found.seq;
             let Self { acknowledged, .. } = self;
             return Err(format!("input {acknowledged} was acknowledged, and {} is the last in the journal", found.seq));
         }
-        self.report.acknowledged = self.acknowledged;
         let common = found.settled.min(self.told.len());
         if found.outputs[..common] != self.told[..common] {
             return Err(difference(&self.told, &found.outputs));
         }
-        let started =
-            |output: &&Output| matches!(output, Output::Event { event: Event::LiquidationStarted { .. }, .. });
-        self.report.liquidations = found.outputs.iter().filter(started).count() as u64;
-        self.report.events = found.outputs.len() as u64;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@
 //! terrace-mutants DIRECTORY LIST TEST… [-- K/N]
 //! ```
 //!
-//! `DIRECTORY` gets the planted tree, its build, and `outcomes.tsv`, which is gone on with; the present directory is the package.
+//! `DIRECTORY` gets the planted tree, its build, what does not compile, and `outcomes.tsv`, which is gone on with; the present directory is the package.
 
 mod compile;
 mod library;
@@ -75,7 +75,8 @@ fn try_them(
     let left: Vec<&Mutant> = all.iter().copied().filter(|mutant| !known.contains(&mutant.name[..])).collect();
     println!("{} are chosen, of which {} have no outcome yet", all.len(), left.len());
     let mut outcomes = fs::OpenOptions::new().create(true).append(true).open(&file)?;
-    let at_once = std::thread::available_parallelism()?.get();
+    // The tests have threads of their own that spin: they must not outnumber the cores.
+    let at_once = std::thread::available_parallelism()?.get().div_ceil(2);
     trial::try_all(&left, programs, tree, at_once, |mutant, outcome| {
         if matches!(outcome, Outcome::Survived | Outcome::NotReached) {
             println!("{outcome}\t{}", mutant.name);
@@ -98,7 +99,12 @@ fn plant_all(directory: &Path, mutants: &[Mutant], tests: &[String]) -> Result<(
     copy(&tree)?;
     let library = tree.join("src/lib.rs");
     fs::write(&library, fs::read_to_string(&library)? + &library::module(mutants.len()))?;
-    let mut refused = BTreeSet::new();
+    // What did not compile before is not tried again: that would cost a build each time.
+    let memory = directory.join("refused.txt");
+    let before = fs::read_to_string(&memory).unwrap_or_default();
+    let before: HashSet<&str> = before.lines().collect();
+    let is_refused = |mutant: &&Mutant| before.contains(&mutant.name[..]);
+    let mut refused: BTreeSet<u32> = mutants.iter().filter(is_refused).map(|mutant| mutant.number).collect();
     let mut only_check = true;
     loop {
         let mut planted = BTreeSet::new();
@@ -116,7 +122,11 @@ fn plant_all(directory: &Path, mutants: &[Mutant], tests: &[String]) -> Result<(
         }
         match compile::build(&tree, &target, only_check, tests)? {
             Built::Programs(_) if only_check => only_check = false,
-            Built::Programs(programs) => return Ok((planted, programs)),
+            Built::Programs(programs) => {
+                let names = mutants.iter().filter(|mutant| refused.contains(&mutant.number));
+                fs::write(memory, names.map(|mutant| mutant.name.clone() + "\n").collect::<String>())?;
+                return Ok((planted, programs));
+            }
             Built::Refused(more) => refused.extend(more),
             Built::Broken(said) => return Err(said.into()),
         }
