@@ -343,6 +343,15 @@ mod tests {
         let mut bad = row(20_000_000, 10_000_000, 50);
         bad.deduction = Some(5);
         assert_eq!(table(&[row(1_000_000, 4_000_000, 125), bad]), TierError::Jump { row: 2, jump: 5_995 });
+        assert_eq!(table(&[row(10, 0, 1)]), TierError::Rate { row: 1 });
+        assert_eq!(table(&[row(10, PPB, 1)]), TierError::Rate { row: 1 });
+        let step = |rows: &[TierRow]| TierTable::new(TierRule::Step, rows).unwrap_err();
+        assert_eq!(step(&[row(1_000_000, 4_000_000, 125), bad]), TierError::Deduction { row: 2 });
+        for (deduction, expected) in [(5_998, Err(2)), (5_999, Ok(())), (6_001, Ok(())), (6_002, Err(-2))] {
+            bad.deduction = Some(deduction);
+            let made = TierTable::new(TierRule::Marginal, &[row(1_000_000, 4_000_000, 125), bad]).map(|_| ());
+            assert_eq!(made, expected.map_err(|jump| TierError::Jump { row: 2, jump }), "{deduction}");
+        }
         let two = TierTable::new(TierRule::Step, &[row(10, 300_000_000, 2), row(20, 400_000_000, 1)]).unwrap();
         assert_eq!(two.check_close_fee(599_999_999), Ok(()));
         assert_eq!(two.check_close_fee(600_000_000), Err(TierError::CloseFee { row: 2 }));
