@@ -303,3 +303,63 @@ impl Arbiter {
         self.look(market, events);
     }
 }
+
+#[cfg(all(test, feature = "journal"))]
+mod tests {
+    use super::*;
+
+    /// Of 10 lots long: the third order stands, the second may still be filled.
+    fn sound() -> UnwindState {
+        let order = |nth, rest, open| UnwindOrder {
+            nth,
+            side: Side::Sell,
+            rest,
+            open,
+            limit: 90,
+            manual: true,
+            unknown: false,
+        };
+        UnwindState {
+            order: Some(order(3, 10, 10)),
+            ended: vec![order(2, 0, 4)],
+            orders_sent: 3,
+            ..UnwindState::default()
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_what_can_have_been() {
+        const MOST: i64 = crate::number::LIMIT as i64;
+        assert!(sound().is_sound(10) && UnwindState::default().is_sound(0));
+        assert!(!sound().is_sound(9), "more than there is");
+        assert!(!sound().is_sound(-10), "on the other side");
+        let standing = |change: fn(&mut UnwindOrder)| {
+            let mut state = sound();
+            state.order.iter_mut().for_each(change);
+            state.is_sound(10)
+        };
+        assert!(standing(|order| order.rest = 1));
+        assert!(standing(|order| (order.nth, order.open) = (1, MOST - 1)));
+        assert!(!standing(|order| order.rest = 0) && !standing(|order| order.rest = 11));
+        assert!(!standing(|order| order.side = Side::Buy));
+        assert!(!standing(|order| order.open = 9), "it closes more than can be filled");
+        assert!(!standing(|order| order.open = 0) && !standing(|order| order.open = MOST));
+        assert!(!standing(|order| order.limit = 0) && !standing(|order| order.limit = MOST));
+        assert!(!standing(|order| order.nth = 0) && !standing(|order| order.nth = 4));
+        let ended = |change: fn(&mut UnwindOrder)| {
+            let mut state = sound();
+            state.ended.iter_mut().for_each(change);
+            state.is_sound(10)
+        };
+        assert!(ended(|order| order.rest = 1));
+        assert!(!ended(|order| order.rest = -1));
+        assert!(!ended(|order| order.open = 0) && !ended(|order| order.limit = 0) && !ended(|order| order.nth = 4));
+        let mut full = sound();
+        full.ended = vec![full.ended[0]; ENDED_KEPT];
+        assert!(full.is_sound(10));
+        full.ended.push(full.ended[0]);
+        assert!(!full.is_sound(10), "more than are kept");
+        assert!(UnwindState { orders_sent: (1 << 31) - 1, ..sound() }.is_sound(10));
+        assert!(!UnwindState { orders_sent: 1 << 31, ..sound() }.is_sound(10));
+    }
+}
