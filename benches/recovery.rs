@@ -28,7 +28,11 @@ fn seconds(begun: Instant) -> f64 {
 /// Of the whole state.
 fn digest(kernel: &Kernel) -> u64 {
     let mut hasher = DefaultHasher::new();
-    kernel.at_rest().unwrap().save(&mut |part, bytes| Ok::<(), ()>((part, bytes).hash(&mut hasher))).unwrap();
+    let saved: Result<(), ()> = kernel.at_rest().unwrap().save(&mut |part, bytes| {
+        (part, bytes).hash(&mut hasher);
+        Ok(())
+    });
+    saved.unwrap();
     hasher.finish()
 }
 

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -131,7 +131,7 @@ pub fn try_all(
     at_once: usize,
     mut tell: impl FnMut(&Mutant, Outcome) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
-    let next = std::sync::Mutex::new(mutants.iter());
+    let next = AtomicUsize::new(0);
     let stopped = AtomicBool::new(false);
     let (sender, told) = channel();
     std::thread::scope(|scope| {
@@ -139,7 +139,7 @@ pub fn try_all(
             let (sender, next, stopped) = (sender.clone(), &next, &stopped);
             scope.spawn(move || {
                 while !stopped.load(Ordering::Relaxed) {
-                    let Some(mutant) = next.lock().ok().and_then(|mut next| next.next()) else { return };
+                    let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
                     if sender.send((*mutant, try_one(mutant, programs, tree))).is_err() {
                         return;
                     }
