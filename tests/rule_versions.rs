@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use terrace::engine::Entry;
 use terrace::journal::{Frame, JournalSettings, Reader, RealDisk, Writer};
+use terrace::kernel::Loading;
 use terrace::{Declaration, Kernel, Refusal, RuleVersion, Settings};
 
 /// A journal that the last program wrote that knew version 1 alone. A crossed book (110 bid, 60 asked) puts an account in breach, by a mark that follows
@@ -156,6 +157,28 @@ fn the_next_segment_names_the_later_rules() {
 }
 
 /// What a reader of a journal is told, and what a kernel refuses.
+/// The declaration is what a liquidation behind it would be caused by, and so in the state.
+#[test]
+fn the_state_right_behind_the_line_that_goes_over_can_be_read() {
+    let save = |kernel: &Kernel| {
+        let mut parts = Vec::new();
+        let saved: Result<(), ()> = kernel.at_rest().unwrap().save(&mut |part, bytes| {
+            parts.push((part, bytes.to_owned()));
+            Ok(())
+        });
+        saved.unwrap();
+        parts
+    };
+    let mut kernel = Kernel::new(Settings::default()).under(RuleVersion::OLDEST);
+    kernel.declare_and_decide(None, &Declaration::RuleVersion(RuleVersion::NEWEST)).unwrap();
+    let saved = save(&kernel);
+    let mut loading = Loading::new(Settings::default(), 1 << 20);
+    for (part, bytes) in &saved {
+        loading.part(*part, bytes).unwrap();
+    }
+    assert_eq!(save(&loading.finish().unwrap()), saved);
+}
+
 #[test]
 fn a_reader_says_what_it_begins_under() {
     let mut reader = Reader::of_bytes(OF_VERSION_1, "it").unwrap();

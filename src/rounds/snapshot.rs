@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
 /// Ops that a liquidation can be caused by.
-const OPS: [&str; 34] = [
+const OPS: [&str; 35] = [
     "account",
     "adjust",
     "airlock_release",
@@ -47,6 +47,7 @@ const OPS: [&str; 34] = [
     "order",
     "release",
     "reprice",
+    "rule_version",
     "set",
     "time",
     "venue",

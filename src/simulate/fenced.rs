@@ -20,8 +20,7 @@ impl Stream<'_> {
         self.check(&found)?;
         let Ok(engine) = self.open(&found) else {
             drop(before);
-            self.report.fault("crash: while going on");
-            self.end(fate.ends.1);
+            self.fail_to_open(fate);
             return if fate.has_faults() { Ok(()) } else { Err("nobody can take over".to_owned()) };
         };
         self.report.failovers += 1;

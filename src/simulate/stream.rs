@@ -158,12 +158,19 @@ impl Stream<'_> {
                 self.stream(engine, fate)
             }
             Err(_) if fate.has_faults() => {
-                self.report.fault("crash: while going on");
-                self.end(fate.ends.1);
+                self.fail_to_open(fate);
                 Ok(())
             }
             Err(error) => Err(format!("the journal cannot be gone on with: {error}")),
         }
+    }
+
+    /// It ends while it goes on from the journal: it has told nobody anything.
+    pub(super) fn fail_to_open(&mut self, fate: &Fate) {
+        self.report.fault("crash: while going on");
+        self.told.clear();
+        self.before = 0;
+        self.end(fate.ends.1);
     }
 
     /// Goes on from the newest snapshot or from the start of the journal, which comes to this, or begins one, and puts the kernel on workers.
