@@ -11,6 +11,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+use terrace::protocol::Session;
+use terrace::{Kernel, Settings};
 
 /// The scripts, by name; those that the reference implementation cannot follow yet lie in `pending`.
 fn scripts() -> Vec<String> {
@@ -402,4 +404,20 @@ fn lines_are_read_however_they_end() {
     assert_eq!(only(&events, "totals", 7)["assets"]["USDT"]["deposits"], "5");
     assert_eq!(only(&events, "fund", 8)["balance"], "0");
     assert_eq!(exec_bytes(b"").stdout, b"");
+}
+
+/// Who asks for a fund's order finds it as long as it can be filled.
+#[test]
+fn an_order_that_is_filled_is_known_no_more() {
+    let script = fs::read_to_string(folder().join("fund_orders.jsonl")).expect("the script");
+    let mut session = Session::over(Kernel::new(Settings::default()));
+    let known: Vec<bool> = script
+        .lines()
+        .map(|line| {
+            let _ = session.line(line.as_bytes(), &mut String::new());
+            session.kernel().overview().liquidation(3).is_some()
+        })
+        .collect();
+    assert_eq!(known.iter().position(|&known| known), Some(9), "sent at line 10");
+    assert_eq!(known.iter().rposition(|&known| known), Some(15), "filled at line 17");
 }

@@ -556,3 +556,16 @@ impl Shard {
         self.touch(pool);
     }
 }
+
+#[cfg(all(test, feature = "journal"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_urgency_is_of_two_amounts_that_can_be() {
+        let (most, beyond) = (1i128 << 90, (1i128 << 90) + 1);
+        let is_sound = |equity, maintenance| Urgency { equity, maintenance }.is_sound();
+        assert!(is_sound(-most, most) && is_sound(0, 0));
+        assert!(!is_sound(-beyond, 0) && !is_sound(0, beyond) && !is_sound(beyond, beyond));
+    }
+}
