@@ -7,6 +7,7 @@ use crate::controls::{HealthState, Mode, Scope};
 use crate::market::{AssetId, FreezeCause, FundId, InstrumentId};
 use crate::number::{Price, Quantity};
 use crate::prices::MarkInputs;
+use std::ffi::CStr;
 
 /// A pool, by what it holds. Ordered as pools of an account are announced: cross by asset, then isolated by instrument,
 /// the long leg before the short.
@@ -35,6 +36,52 @@ pub enum Cause {
     Instrument(InstrumentId),
     /// Another command, by its name in the protocol.
     Op(&'static str),
+}
+
+impl Cause {
+    /// All names that it may have. The C API tells their places: new ones come at the end.
+    pub(crate) const OPS: [&CStr; 35] = [
+        c"last",
+        c"order",
+        c"cancel",
+        c"account",
+        c"deposit",
+        c"withdraw",
+        c"leverage",
+        c"margin_mode",
+        c"isolated_margin",
+        c"hold",
+        c"commit",
+        c"release",
+        c"fund_deposit",
+        c"liq_fill",
+        c"liq_expire",
+        c"liq_unknown",
+        c"cancel_ack",
+        c"time",
+        c"book",
+        c"asset",
+        c"fund",
+        c"instrument",
+        c"venue",
+        c"decide",
+        c"funding",
+        c"set",
+        c"mode",
+        c"bust",
+        c"reprice",
+        c"adjust",
+        c"compensate",
+        c"airlock_release",
+        c"health",
+        c"index",
+        c"rule_version",
+    ];
+
+    /// The op of that name, if it can cause anything.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::OPS.iter().filter_map(|op| op.to_str().ok()).find(|&op| op == name).map(Self::Op)
+    }
 }
 
 /// Which step a liquidation order belongs to.

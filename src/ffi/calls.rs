@@ -6,13 +6,13 @@ use super::command::{ACTIONS, terrace_command, terrace_pool};
 use super::decode::EventReader;
 use super::event::{HAPPENINGS, terrace_event, terrace_happening, terrace_request};
 use super::handle::{Last, Replayed, terrace_engine};
-use super::numbers::{CODE_WORDS, OPS};
+use super::numbers::CODE_WORDS;
 use super::settings::{terrace_metrics, terrace_pool_view, terrace_replay, terrace_settings};
 use super::words::{terrace_code, terrace_status};
 use crate::command::{Command, OffGrid};
 use crate::driver::Driver;
 use crate::engine::{Engine, Output, Shape};
-use crate::event::Event;
+use crate::event::{Cause, Event};
 use crate::kernel::{Kernel, Settings};
 use crate::market::Market;
 use crate::protocol::{Encoder, Rejection};
@@ -551,7 +551,7 @@ pub extern "C" fn terrace_code_word(code: u32) -> *const c_char {
 /// The protocol's word of a command that caused a liquidation; null if there is none of that number.
 #[unsafe(no_mangle)]
 pub extern "C" fn terrace_op_word(op: u32) -> *const c_char {
-    OPS.get(op as usize).map_or(std::ptr::null(), |word| word.as_ptr())
+    Cause::OPS.get(op as usize).map_or(std::ptr::null(), |word| word.as_ptr())
 }
 
 /// Looks a name up in the market.

@@ -4,7 +4,7 @@ use super::command::{terrace_order_name, terrace_pool};
 use super::event::{
     terrace_amount, terrace_cause, terrace_computed_mark, terrace_corrected, terrace_happening, terrace_owner,
 };
-use super::numbers::{OPS, Word};
+use super::numbers::Word;
 use super::words::{terrace_cause_kind, terrace_remedy};
 use crate::command::Side;
 use crate::controls::Scope;
@@ -53,7 +53,9 @@ impl EventReader<'_> {
     fn cause(&self, cause: terrace_cause) -> Option<Cause> {
         match cause.kind {
             kind if kind == terrace_cause_kind::Instrument as u32 => self.instrument(cause.id).map(Cause::Instrument),
-            kind if kind == terrace_cause_kind::Op as u32 => OPS.get(cause.id as usize)?.to_str().ok().map(Cause::Op),
+            kind if kind == terrace_cause_kind::Op as u32 => {
+                Cause::OPS.get(cause.id as usize)?.to_str().ok().map(Cause::Op)
+            }
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use super::event::{
     terrace_pool_order, terrace_request, terrace_request_kind, terrace_socialised, terrace_takeover,
     terrace_venue_order,
 };
-use super::numbers::{OPS, Word};
+use super::numbers::Word;
 use super::words::{terrace_cause_kind, terrace_code, terrace_owner_kind, terrace_remedy};
 use crate::engine::{Output, VenueMessage};
 use crate::event::{Cause, Corrected, Event, Owner};
@@ -122,7 +122,7 @@ fn cause(cause: Cause) -> terrace_cause {
     match cause {
         Cause::Instrument(InstrumentId(id)) => terrace_cause { kind: terrace_cause_kind::Instrument as u32, id },
         Cause::Op(op) => {
-            let at = OPS.iter().position(|word| word.to_bytes() == op.as_bytes());
+            let at = Cause::OPS.iter().position(|word| word.to_bytes() == op.as_bytes());
             debug_assert!(at.is_some(), "an op without a number: {op}");
             terrace_cause { kind: terrace_cause_kind::Op as u32, id: at.map_or(u32::MAX, |at| at as u32) }
         }

@@ -113,43 +113,6 @@ pub(super) const CODE_WORDS: [&std::ffi::CStr; 25] = [
     c"reduce_only",
 ];
 
-/// What can cause a liquidation beside marks and fills, by number.
-pub(super) const OPS: [&std::ffi::CStr; 33] = [
-    c"last",
-    c"order",
-    c"cancel",
-    c"account",
-    c"deposit",
-    c"withdraw",
-    c"leverage",
-    c"margin_mode",
-    c"isolated_margin",
-    c"hold",
-    c"commit",
-    c"release",
-    c"fund_deposit",
-    c"liq_fill",
-    c"liq_expire",
-    c"liq_unknown",
-    c"cancel_ack",
-    c"time",
-    c"book",
-    c"asset",
-    c"fund",
-    c"instrument",
-    c"venue",
-    c"decide",
-    c"funding",
-    c"set",
-    c"mode",
-    c"bust",
-    c"reprice",
-    c"adjust",
-    c"compensate",
-    c"airlock_release",
-    c"health",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -418,6 +418,9 @@ impl Rounds {
 
     /// The input is accepted: it counts, and its time is the present one.
     pub(crate) fn accept(&mut self, ts_ns: Option<u64>, cause: Cause) {
+        if let Cause::Op(op) = cause {
+            debug_assert!(Cause::named(op).is_some(), "{op} is not among the causes: a kernel bug");
+        }
         self.inputs += 1;
         self.arbiter.stir();
         self.now_ns = ts_ns.unwrap_or(self.now_ns);

@@ -15,45 +15,6 @@ use crate::venue::{BookUpdate, Venue};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
-/// Ops that a liquidation can be caused by.
-const OPS: [&str; 35] = [
-    "account",
-    "adjust",
-    "airlock_release",
-    "asset",
-    "book",
-    "bust",
-    "cancel",
-    "cancel_ack",
-    "commit",
-    "compensate",
-    "decide",
-    "deposit",
-    "fund",
-    "fund_deposit",
-    "funding",
-    "health",
-    "hold",
-    "index",
-    "instrument",
-    "isolated_margin",
-    "last",
-    "leverage",
-    "liq_expire",
-    "liq_fill",
-    "liq_unknown",
-    "margin_mode",
-    "mode",
-    "order",
-    "release",
-    "reprice",
-    "rule_version",
-    "set",
-    "time",
-    "venue",
-    "withdraw",
-];
-
 /// A [`Cause`], as it is saved.
 #[derive(Serialize, Deserialize)]
 enum SavedCause {
@@ -113,7 +74,7 @@ impl Rounds {
         from.expect(inputs < 1 << 62, "more inputs than can be")?;
         let cause = match from.take()? {
             SavedCause::Instrument(id) => Some(Cause::Instrument(id)).filter(|_| id.index() < market.instruments.len()),
-            SavedCause::Op(op) => OPS.into_iter().find(|&known| known == op).map(Cause::Op),
+            SavedCause::Op(op) => Cause::named(&op),
         };
         let cause = cause.ok_or_else(|| from.unfit("an unknown cause"))?;
         let (sent, orders, cancelling): SavedNumbers = from.take()?;

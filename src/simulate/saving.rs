@@ -1,14 +1,16 @@
 //! Snapshots by the way: made beside the process as the thread makes them that it rings, from the same disk.
 
 use super::dice::Dice;
+use super::faults::Fate;
 use super::placed::kernel_settings;
 use super::process::directory;
+use super::report::Report;
 use super::run::{Act, Simulation};
 use crate::journal::{Disk, SimulatedDisk, SnapshotFile};
 use crate::protocol::{DurableError, save_and_thin};
 
 /// How many are left.
-pub(super) const KEPT: usize = 2;
+const KEPT: usize = 2;
 
 impl Simulation<'_> {
     /// A snapshot is made, if there is a process.
@@ -22,15 +24,29 @@ impl Simulation<'_> {
         if self.process.is_none() {
             return Ok(());
         }
-        let disk = self.disk.of_another_process();
-        match save_and_thin(&disk, directory(), kernel_settings(dice), KEPT) {
-            Ok(made) => self.report.snapshots += u64::from(made.bytes.is_some()),
-            Err(DurableError::NeverAtRest) => {}
-            Err(_) if self.fate.has_faults() => self.report.fault("snapshot: not made"),
-            Err(error) => return Err(format!("no snapshot can be made: {error}")),
-        }
+        make_snapshot(&self.disk, dice, &self.fate, self.report)?;
         self.end_if_failed()
     }
+}
+
+/// Another process makes a snapshot.
+///
+/// # Errors
+///
+/// It cannot be made, and nothing was to go wrong.
+pub(super) fn make_snapshot(
+    disk: &SimulatedDisk,
+    dice: &mut Dice,
+    fate: &Fate,
+    report: &mut Report,
+) -> Result<(), String> {
+    match save_and_thin(&disk.of_another_process(), directory(), kernel_settings(dice), KEPT) {
+        Ok(made) => report.snapshots += u64::from(made.bytes.is_some()),
+        Err(DurableError::NeverAtRest) => {}
+        Err(_) if fate.has_faults() => report.fault("snapshot: not made"),
+        Err(error) => return Err(format!("no snapshot can be made: {error}")),
+    }
+    Ok(())
 }
 
 /// All snapshots, the newest first.

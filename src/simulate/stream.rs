@@ -13,7 +13,7 @@ use super::oracle::Seen;
 use super::placed::{Shape, by_hand, kernel_settings};
 use super::process::directory;
 use super::report::Report;
-use super::saving::{KEPT, flip_snapshot};
+use super::saving::{flip_snapshot, make_snapshot};
 use super::{Kind, Planted, Settings, Shown};
 use crate::correction::CorrectionOffGrid;
 use crate::engine::{Engine, Entry, Failure, Output, SubmitError};
@@ -23,7 +23,7 @@ use crate::journal::{
 };
 use crate::kernel::{Kernel, Settings as KernelSettings};
 use crate::presets::Preset;
-use crate::protocol::{DurableError, Session, save_and_thin};
+use crate::protocol::{DurableError, Session};
 use crate::rule_version::RuleVersion;
 
 /// A stream under way.
@@ -238,7 +238,9 @@ impl Stream<'_> {
                 }
                 75..90 => engine.poll(|_| (), |output| self.told.push(*output)),
                 90..98 => drop(engine.step_journal()),
-                98 if self.saves && self.dice.chance(20) => self.save(fate)?,
+                98 if self.saves && self.dice.chance(20) => {
+                    make_snapshot(&self.disk, &mut self.dice, fate, self.report)?;
+                }
                 98 => {}
                 _ => self.settle(&mut engine)?,
             }
@@ -286,18 +288,6 @@ impl Stream<'_> {
             }
             other => return Err(format!("no input: {other:?}")),
         })
-    }
-
-    /// A snapshot is made beside the engine.
-    fn save(&mut self, fate: &Fate) -> Result<(), String> {
-        let disk = self.disk.of_another_process();
-        match save_and_thin(&disk, directory(), kernel_settings(&mut self.dice), KEPT) {
-            Ok(made) => self.report.snapshots += u64::from(made.bytes.is_some()),
-            Err(DurableError::NeverAtRest) => {}
-            Err(_) if fate.has_faults() => self.report.fault("snapshot: not made"),
-            Err(error) => return Err(format!("no snapshot can be made: {error}")),
-        }
-        Ok(())
     }
 
     /// Everything that was submitted is done, with what follows from it: then the state is sound.
