@@ -12,6 +12,8 @@ mod floors;
 #[cfg(test)]
 mod freezing;
 mod health;
+#[cfg(test)]
+mod left_behind;
 mod overview;
 #[cfg(feature = "journal")]
 mod snapshot;
