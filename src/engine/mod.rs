@@ -1,4 +1,4 @@
-//! The threaded driver: the same shards and the same arbiter as [`Kernel`], on pinned threads beside a matching engine.
+//! The threaded driver: the same shards and the same arbiter as [`Kernel`](crate::Kernel), on pinned threads beside a matching engine.
 //!
 //! ```text
 //!            caller's thread                              worker threads
@@ -10,7 +10,7 @@
 //!       ◄──── venue requests ◄───────────────────────────────────────┘   (first orders, straight from the workers)
 //! ```
 //!
-//! **One page of use.** [`Engine::start`] an engine over a [`Kernel`], which may be empty or loaded. From then on one thread, the
+//! **One page of use.** [`Engine::start`] an engine over a [`Kernel`](crate::Kernel), which may be empty or loaded. From then on one thread, the
 //! caller's, is the sequencer: it [`submit`](Engine::submit)s commands, each of which gets its place, and
 //! [`poll`](Engine::poll)s, again and again, for the log and for what the venue is asked to do. Neither call waits: a full
 //! ring is an answer ([`SubmitError::Full`]), after which one polls and tries again. [`settle`](Engine::settle) waits until all that was
@@ -42,10 +42,13 @@ mod failure;
 mod journaled;
 mod lockstep;
 mod memory;
+mod places;
 mod record;
 mod seat;
 mod slot;
 mod start;
+mod stop;
+mod submit;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -62,31 +65,25 @@ pub use slot::{Output, VenueMessage};
 #[cfg(feature = "cli")]
 pub(crate) use start::DEFAULT_RING;
 pub use start::EngineSettings;
+pub use stop::Finished;
 pub use trace::{Stage, Stamp};
 
-use crate::command::{Command, OffGrid, PositionMode};
-use crate::correction::{Correction, CorrectionOffGrid};
-use crate::jobs::Part;
-use crate::kernel::{Declaration, Kernel, Overview};
+use crate::command::OffGrid;
+use crate::kernel::Overview;
 use crate::map::Set;
-use crate::market::{InstrumentId, Market};
-use crate::number::{Price, Quantity};
-use crate::prices::PriceInput;
+use crate::market::Market;
+use crate::number::Quantity;
 use crate::refusal::Refusal;
-use crate::ring::sync::threads::{self, JoinHandle};
+use crate::ring::sync::threads::JoinHandle;
 use crate::ring::{Bell, Receiver, Writer};
-use crate::rounds::time_of;
-use crate::sequencer;
-use crate::venue::BookUpdate;
 use by_hand::Hands;
 use crossbeam::queue::ArrayQueue;
 use desk::Desk;
 use failure::{Shared, guarded};
 pub(crate) use seat::hash_of;
 use seat::{Seat, Step};
-use slot::{Aside, Asked, Kind, Outgoing, OwnedBook, Slot};
+use slot::{Aside, Asked, Kind, Outgoing, Slot};
 use std::collections::{BTreeSet, VecDeque};
-use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use trace::Trace;
@@ -226,199 +223,6 @@ impl Engine {
     #[must_use]
     pub fn published_ns(&self) -> u64 {
         self.published_ns
-    }
-
-    /// Submits a command at the present time, and returns its number, from 1.
-    ///
-    /// # Errors
-    ///
-    /// [`SubmitError`]; nothing has changed then.
-    #[inline]
-    pub fn submit(&mut self, command: &Command) -> Result<u64, SubmitError> {
-        self.submit_at(None, command, OffGrid::NONE)
-    }
-
-    /// As [`Engine::submit`], at a time in nanoseconds since the epoch, with the marks of those numbers that were finer
-    /// than their grid. What the shard of an account refuses is told in the log, by [`Output::Refused`].
-    ///
-    /// # Errors
-    ///
-    /// [`SubmitError`]; nothing has changed then.
-    pub fn submit_at(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<u64, SubmitError> {
-        self.check_open()?;
-        if let Command::Mark { instrument, price } = *command
-            && !off_grid.any()
-            && self.submit_quiet_mark(ts_ns, instrument, price)
-        {
-            return Ok(self.seq);
-        }
-        if matches!(command, Command::Chunk { .. }) {
-            return Err(Refusal::NotDue.into()); // the sequencer gives them itself
-        }
-        let time_ns = time_of(ts_ns, command);
-        self.check_time(time_ns)?;
-        // Prices and settlements always tell their time: a worker knows not which of the others' commands were refused.
-        let timed = command.price_input().is_some() || matches!(command, Command::Funding { .. });
-        let ts_ns = ts_ns.or_else(|| timed.then_some(self.now_ns));
-        self.check(command, off_grid)?;
-        if !self.has_room() {
-            self.full += 1;
-            return Err(SubmitError::Full);
-        }
-        let slot = Slot { seq: self.seq + 1, ts_ns, kind: Kind::Command(*command), off_grid };
-        self.publish(slot);
-        self.seq += 1;
-        self.note(command, time_ns);
-        self.now_ns = time_ns.unwrap_or(self.now_ns);
-        if self.keeps_sequence() {
-            self.keep(Entry::Command { seq: self.seq, ts_ns, command: *command, off_grid });
-        }
-        Ok(self.go_on())
-    }
-
-    /// Publishes a mark that changes nothing here but itself, which is nearly every one; false if it is to go the long way, and
-    /// nothing was done.
-    #[inline]
-    fn submit_quiet_mark(&mut self, ts_ns: Option<u64>, id: InstrumentId, price: Price) -> bool {
-        let now_ns = ts_ns.unwrap_or(self.now_ns);
-        let quiet = price > 0
-            && now_ns >= self.now_ns
-            && self.market.instruments.get(id.index()).is_some_and(|instrument| {
-                let lots = self.interest[id.index()].max(1);
-                instrument.is_plain() && instrument.admitted_value(lots, price).is_some()
-            })
-            && !self.keeps_sequence()
-            && !self.market.may_have_pieces()
-            && !self.ring.is_full();
-        if quiet {
-            self.seq += 1;
-            let kind = Kind::Command(Command::Mark { instrument: id, price });
-            self.publish(Slot { seq: self.seq, ts_ns: Some(now_ns), off_grid: OffGrid::NONE, kind });
-            self.market.move_plain_mark(id, price, now_ns);
-            self.now_ns = now_ns;
-            self.insert_decision();
-        }
-        quiet
-    }
-
-    /// Gives new depth to the simulated venue.
-    ///
-    /// # Errors
-    ///
-    /// [`SubmitError`]; nothing has changed then.
-    pub fn submit_book(
-        &mut self,
-        ts_ns: Option<u64>,
-        instrument: InstrumentId,
-        update: &BookUpdate<'_>,
-    ) -> Result<u64, SubmitError> {
-        self.check_open()?;
-        self.check_time(ts_ns)?;
-        sequencer::check_book_update(&self.market, instrument, update)?;
-        let ts_ns = ts_ns.or(Some(self.now_ns));
-        let (book, top) = (OwnedBook::of(update), update.top());
-        let entry = self.keeps_sequence().then(|| Entry::Book {
-            seq: self.seq + 1,
-            ts_ns,
-            instrument,
-            book: Depth(book.clone()),
-        });
-        self.submit_aside(ts_ns, Kind::Book { instrument, top }, Aside::Book(instrument, book), entry)?;
-        self.market.reprice(instrument, PriceInput::Book(top), self.now_ns);
-        Ok(self.go_on())
-    }
-
-    /// Declares an asset, a fund, an instrument or the venue.
-    ///
-    /// # Errors
-    ///
-    /// [`SubmitError`]; nothing has changed then.
-    pub fn submit_declaration(&mut self, ts_ns: Option<u64>, declaration: &Declaration) -> Result<u64, SubmitError> {
-        self.check_open()?;
-        self.check_time(ts_ns)?;
-        let timed = matches!(declaration, Declaration::Rules { .. }); // prices may follow
-        let ts_ns = ts_ns.or_else(|| timed.then_some(self.now_ns));
-        self.check_declaration(declaration, ts_ns.unwrap_or(self.now_ns))?;
-        let entry = self.keeps_sequence().then(|| Entry::Declare {
-            seq: self.seq + 1,
-            ts_ns,
-            declaration: declaration.clone(),
-        });
-        self.submit_aside(ts_ns, Kind::Declare, Aside::Declare(declaration.clone()), entry)?;
-        declaration.enter(&mut self.market, self.now_ns);
-        if matches!(declaration, Declaration::Rules { .. }) {
-            self.next_piece_at = self.ring.place(); // its own place is given already
-        }
-        self.interest.resize(self.market.instruments.len(), 0);
-        Ok(self.go_on())
-    }
-
-    /// Submits a correction: of an input of this engine, by the number that its submission returned.
-    ///
-    /// What only the arbiter or the shard of an account can refuse is told in the log, by [`Output::Refused`].
-    ///
-    /// # Errors
-    ///
-    /// [`SubmitError`]; nothing has changed then.
-    pub fn submit_correction(&mut self, ts_ns: Option<u64>, correction: &Correction) -> Result<u64, SubmitError> {
-        let present = self.seq + 1;
-        self.submit_correction_at(ts_ns, correction, CorrectionOffGrid::NONE, present)
-    }
-
-    /// As [`Engine::submit_correction`], with the marks of those numbers that were finer than their grid, and where the caller
-    /// numbers inputs by itself: this one is `present`, and what is corrected came before it.
-    ///
-    /// # Errors
-    ///
-    /// [`SubmitError`]; nothing has changed then.
-    pub fn submit_correction_at(
-        &mut self,
-        ts_ns: Option<u64>,
-        correction: &Correction,
-        off_grid: CorrectionOffGrid,
-        present: u64,
-    ) -> Result<u64, SubmitError> {
-        self.check_open()?;
-        self.check_time(ts_ns)?;
-        self.check_correction(correction, off_grid, present)?;
-        let entry =
-            self.keeps_sequence().then(|| Entry::Correct { seq: self.seq + 1, ts_ns, correction: correction.clone() });
-        self.submit_aside(ts_ns, Kind::Correct, Aside::Correct(correction.clone()), entry)?;
-        self.market.note_remark(correction);
-        if let Some(fill) = correction.fill() {
-            self.note(&Command::Fill(fill), ts_ns);
-        }
-        Ok(self.go_on())
-    }
-
-    /// Gives an input its place whose contents lie aside. The caller enters it in its copy of the market, and [goes on](Self::go_on).
-    fn submit_aside(
-        &mut self,
-        ts_ns: Option<u64>,
-        kind: Kind,
-        aside: Aside,
-        entry: Option<Entry>,
-    ) -> Result<(), SubmitError> {
-        if !self.has_room() || self.asides.push(aside).is_err() {
-            self.full += 1;
-            return Err(SubmitError::Full);
-        }
-        self.publish(Slot { seq: self.seq + 1, ts_ns, kind, off_grid: OffGrid::NONE });
-        self.seq += 1;
-        self.now_ns = ts_ns.unwrap_or(self.now_ns);
-        if let Some(entry) = entry {
-            self.keep(entry);
-        }
-        Ok(())
-    }
-
-    /// What has fallen due gets its place behind an input, once that is in the sequencer's copy of the market: what both begin is in the same order there as everywhere. The input's
-    /// number.
-    #[inline]
-    fn go_on(&mut self) -> u64 {
-        self.insert_decision();
-        self.insert_piece();
-        self.seq
     }
 
     /// Does what there is to do, never waits, and takes what there is to take: first what the venue is asked, then the log.
@@ -574,121 +378,6 @@ impl Engine {
             && self.market.due_settlement(self.shared.input_ns()).is_none()
     }
 
-    fn lacks_decision(&self) -> bool {
-        self.shared.wanted() > self.decisions
-    }
-
-    /// Gives a decision its place, if the arbiter wants one.
-    #[inline]
-    fn insert_decision(&mut self) {
-        if self.lacks_decision() && self.has_room() {
-            self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Decide, off_grid: OffGrid::NONE });
-            self.decisions += 1;
-            if self.keeps_sequence() {
-                self.undecided.push_back(self.record.as_ref().map_or(0, Vec::len));
-                self.keep(Entry::Decide { outcome: None });
-            }
-        }
-    }
-
-    /// Gives the next piece of the oldest job its place, if all that follows from the last is told: one is under way at a
-    /// time, and inputs lie in between.
-    #[inline]
-    fn insert_piece(&mut self) {
-        if !self.market.jobs.is_empty() {
-            self.insert_due_piece();
-        } else if !self.market.self_funding.is_empty() {
-            self.insert_due_settlement();
-        }
-    }
-
-    /// Gives a funding that has fallen due its place, when all that led there is told.
-    #[cold]
-    fn insert_due_settlement(&mut self) {
-        let Some(command) = self.market.due_settlement(self.shared.input_ns()) else { return };
-        let at = *self.settlement_at.get_or_insert(self.ring.place());
-        if self.shared.settled() < at || self.lacks_decision() || !self.has_room() {
-            return;
-        }
-        self.settlement_at = None;
-        let (ts_ns, off_grid) = (Some(self.now_ns), OffGrid::NONE);
-        self.publish(Slot { seq: self.seq, ts_ns, kind: Kind::Command(command), off_grid });
-        self.note(&command, ts_ns);
-        if self.keeps_sequence() {
-            self.keep(Entry::Command { seq: self.seq, ts_ns, command, off_grid });
-        }
-    }
-
-    #[cold]
-    fn insert_due_piece(&mut self) {
-        if self.shared.settled() < self.next_piece_at || self.lacks_decision() || !self.has_room() {
-            return;
-        }
-        let Some(job) = self.market.jobs.first() else { return };
-        let chunk = self.market.instrument(job.name.instrument).spec.funding.chunk as usize;
-        let from = job.done.map_or(Bound::Unbounded, Bound::Excluded);
-        let last = self.in_order.range((from, Bound::Unbounded)).take(chunk).last();
-        let part = last.map_or(Part::End, |&last| Part::UpTo(last));
-        let (command, off_grid) = (Command::Chunk { job: job.name, part }, OffGrid::NONE);
-        self.next_piece_at = self.ring.place() + 1;
-        self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Command(command), off_grid });
-        self.market.note_job(&command, self.now_ns);
-        if self.keeps_sequence() {
-            self.keep(Entry::Command { seq: self.seq, ts_ns: None, command, off_grid });
-        }
-    }
-
-    /// Tells the time if nobody else has for a while.
-    fn beat(&mut self) {
-        let Some(heartbeat) = self.heartbeat else { return };
-        if self.last_submission.elapsed() < heartbeat.every || !self.has_room() || self.shared.has_failed() {
-            return;
-        }
-        let ts_ns = (heartbeat.clock_ns)().max(self.now_ns);
-        let (command, off_grid) = (Command::Time { ts_ns }, OffGrid::NONE);
-        self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Command(command), off_grid });
-        self.market.reprice_all(ts_ns);
-        self.now_ns = ts_ns;
-        self.heartbeats += 1;
-        if self.keeps_sequence() {
-            self.keep(Entry::Command { seq: self.seq, ts_ns: None, command, off_grid });
-        }
-    }
-
-    /// Whether there is room for one more place: in the ring, and where the sequence is kept.
-    #[inline]
-    fn has_room(&mut self) -> bool {
-        #[cfg(feature = "journal")]
-        if self.journal.as_ref().is_some_and(|journal| !journal.has_room(self.undecided.len())) {
-            self.look_at_journal(); // one that has failed makes no room any more: whoever waits for some must learn it
-            return false;
-        }
-        !self.ring.is_full()
-    }
-
-    /// Whether places are kept, in memory or in a journal.
-    #[inline]
-    fn keeps_sequence(&self) -> bool {
-        #[cfg(feature = "journal")]
-        if self.journal.is_some() {
-            return true;
-        }
-        self.record.is_some()
-    }
-
-    /// Keeps a place.
-    #[inline]
-    fn keep(&mut self, entry: Entry) {
-        #[cfg(feature = "journal")]
-        if self.journal.is_some() {
-            self.append_place(entry);
-            return;
-        }
-        if let Some(record) = &mut self.record {
-            record.push(entry);
-        }
-    }
-
     /// Notes what was told for the journal's checks.
     #[inline]
     #[cfg_attr(not(feature = "journal"), expect(clippy::unused_self, reason = "there is no journal"))]
@@ -699,19 +388,6 @@ impl Engine {
         }
         #[cfg(not(feature = "journal"))]
         let _ = output;
-    }
-
-    #[inline]
-    fn publish(&mut self, slot: Slot) {
-        if self.heartbeat.is_some() {
-            self.last_submission = Instant::now();
-        }
-        let published = self.ring.try_publish(slot);
-        debug_assert!(published.is_ok(), "the ring was found to have room");
-        if self.traced {
-            self.published_ns = self.elapsed_ns();
-        }
-        self.others.iter().for_each(Bell::ring);
     }
 
     /// What the workers ask of the venue; the simulated venue is asked by nobody but the clock.
@@ -755,131 +431,6 @@ impl Engine {
         }
         if let (true, Some(arbiter)) = (any, self.others.get(self.shape.workers as usize)) {
             arbiter.ring(); // it may wait for room
-        }
-    }
-
-    fn know(&mut self, account: u64) {
-        if self.known.insert(account) {
-            self.in_order.insert(account);
-        }
-    }
-
-    /// Notes what a command changes of what the sequencer knows.
-    #[inline]
-    fn note(&mut self, command: &Command, time_ns: Option<u64>) {
-        if let Some((instrument, input)) = command.price_input() {
-            let now_ns = time_ns.unwrap_or(self.now_ns);
-            match instrument {
-                Some(instrument) => drop(self.market.reprice(instrument, input, now_ns)),
-                None => self.market.reprice_all(now_ns),
-            }
-        }
-        match *command {
-            Command::Mode { .. } | Command::Health { .. } => self.market.note_mode(command),
-            Command::Fill(crate::command::Fill { instrument, .. }) | Command::LiquidationFill { instrument, .. } => {
-                let interest = &mut self.interest[instrument.index()];
-                *interest = interest.saturating_add(sequencer::open_interest_growth(command));
-            }
-            Command::Account { account, positions, .. } => {
-                self.know(account);
-                if positions == PositionMode::Hedge {
-                    self.hedging.insert(account);
-                }
-            }
-            Command::Deposit { account, .. } => self.know(account),
-            Command::Funding { .. } => {
-                self.next_piece_at = self.ring.place(); // its own place is given already
-                self.market.note_job(command, time_ns.unwrap_or(self.now_ns));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// What an engine leaves.
-pub struct Finished {
-    /// The kernel, to look at or to go on with inline; none if a shard was lost with its thread.
-    pub kernel: Option<Kernel>,
-    /// What was told and not polled.
-    pub log: Vec<Output>,
-    /// What the venue was asked, and nobody polled.
-    pub requests: Vec<VenueMessage>,
-    /// The sequence, if it was recorded.
-    pub record: Option<Vec<Entry>>,
-    /// Why it stopped by itself, if it did.
-    pub failure: Option<Failure>,
-    /// The stages that orders passed, if they were stamped; by thread.
-    pub stamps: Vec<Stamp>,
-}
-
-impl Engine {
-    /// Settles, ends all threads, and gives everything back. Nothing that was told is lost.
-    #[must_use]
-    pub fn stop(mut self) -> Finished {
-        let _ = self.settle(); // a failure is told below
-        self.end_threads()
-    }
-
-    fn end_threads(&mut self) -> Finished {
-        while !self.shared.has_failed() && self.ring.is_full() {
-            let _ = self.work_or_fail(); // a failure ends the loop
-        }
-        if !self.shared.has_failed() {
-            self.publish(Slot { seq: self.seq, ts_ns: None, kind: Kind::Stop, off_grid: OffGrid::NONE });
-        }
-        let (desks, joined) = match self.hands.take() {
-            Some(hands) => self.end_hands(hands),
-            None => self.join(),
-        };
-        self.work();
-        let mut seat = self.seat.take().or(joined);
-        self.take_outputs();
-        if let Some(seat) = &mut seat {
-            while seat.has_unsent() {
-                seat.step();
-                self.take_outputs();
-            }
-        }
-        self.take_requests();
-        let mut stamps: Vec<Stamp> =
-            seat.as_mut().and_then(|seat| seat.trace.take()).map_or(Vec::new(), |trace| trace.stamps);
-        while let Some(trace) = self.traces.pop() {
-            stamps.extend(trace.stamps);
-        }
-        #[cfg(feature = "journal")]
-        self.end_journal();
-        let whole = desks.len() == self.shape.workers as usize && !self.shared.has_failed();
-        let kernel = seat.filter(|_| whole).map(|seat| {
-            let shards = desks.into_iter().map(|desk| desk.shard).collect();
-            Kernel::from_parts(seat.rounds, shards, self.first + self.seq)
-        });
-        Finished {
-            kernel,
-            log: self.outbox.drain(..).collect(),
-            requests: self.requests.drain(..).collect(),
-            record: self.record.take(),
-            failure: self.failure(),
-            stamps,
-        }
-    }
-
-    /// Waits for the threads to end. They may need this one until then: for room, or for the arbiter.
-    fn join(&mut self) -> (Vec<Desk>, Option<Box<Seat>>) {
-        while self.workers.iter().any(|worker| !worker.is_finished())
-            || self.arbiter.as_ref().is_some_and(|arbiter| !arbiter.is_finished())
-        {
-            self.work();
-            threads::yield_now();
-        }
-        let desks = self.workers.drain(..).filter_map(|worker| worker.join().ok().flatten()).collect();
-        (desks, self.arbiter.take().and_then(|arbiter| arbiter.join().ok().flatten()))
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        if !self.workers.is_empty() || self.arbiter.is_some() {
-            let _ = self.end_threads();
         }
     }
 }

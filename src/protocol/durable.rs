@@ -8,7 +8,8 @@
 //! A line and the place that it got stand in one frame; so after a restart a repeat is known for one exactly if its first time has
 //! taken effect.
 
-use super::recovery::{self, Beginnings, GoingThrough, PRESET, Prepared, Purpose};
+use super::kept::{PRESET, Prepared};
+use super::recovery::{self, Beginnings, GoingThrough, Purpose};
 use super::session::{Noted, Session};
 use super::{Rejection, TierTables};
 use crate::command::Command;

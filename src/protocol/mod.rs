@@ -14,8 +14,12 @@ mod desk;
 mod durable;
 mod encode;
 mod fields;
+#[cfg(feature = "journal")]
+mod followed;
 mod instrument_fields;
 mod instruments;
+#[cfg(feature = "journal")]
+mod kept;
 mod line;
 mod operations;
 mod price_rules;
@@ -40,7 +44,7 @@ mod tier_tables;
 pub use durable::{DurableError, DurableSession, Opened, Recovery};
 pub use encode::Encoder;
 #[cfg(feature = "journal")]
-pub use recovery::{Followed, Imported, Snapshot};
+pub use followed::{Followed, Imported, Snapshot};
 #[cfg(feature = "journal")]
 pub use restore::ExportError;
 pub use session::Session;

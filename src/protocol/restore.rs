@@ -11,8 +11,9 @@
 
 use super::Rejection;
 use super::durable::DurableError;
+use super::followed::Followed;
+use super::kept::SavedSession;
 use super::line::Line;
-use super::recovery::{Followed, SavedSession};
 use crate::journal::{Check, Origin, SNAPSHOT_VERSION};
 use crate::kernel::{Kernel, Loading};
 use crate::refusal::Code;

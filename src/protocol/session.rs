@@ -8,7 +8,7 @@ use super::sources::{FirstAnswer, Sources};
 use super::{Rejection, TierTables, answers, declarations, operations, rules};
 #[cfg(feature = "journal")]
 use super::{
-    recovery::RestoredFrom,
+    kept::RestoredFrom,
     restore::{self, Restored, Restoring},
 };
 use crate::command::MarkSource;

@@ -2,7 +2,7 @@
 //! every so many places. The one who writes rings a bell and waits for nothing.
 
 use super::durable::DurableError;
-use super::recovery::Snapshot;
+use super::followed::Snapshot;
 use crate::journal::{Disk, SnapshotFile};
 use crate::kernel::Settings;
 use std::io;
