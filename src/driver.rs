@@ -11,6 +11,26 @@ use crate::market::{InstrumentId, Market};
 use crate::refusal::Refusal;
 use crate::venue::BookUpdate;
 
+/// What is carried out.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A command, with the marks of those of its numbers that were finer than their grid.
+    Command(&'a Command, OffGrid),
+    /// New depth of the simulated venue.
+    Book(InstrumentId, &'a BookUpdate<'a>),
+    /// An asset, a fund, an instrument, the venue, or rules.
+    Declare(&'a Declaration),
+    /// A correction of what came before.
+    Correct {
+        /// What is corrected, and how.
+        correction: &'a Correction,
+        /// Those of its numbers that were finer than their grid.
+        off_grid: CorrectionOffGrid,
+        /// The number that the caller gives this input: what is corrected came before it.
+        present: u64,
+    },
+}
+
 /// Carries every input out completely, with all that follows from it, before it returns.
 pub trait Driver {
     /// The rules and, as far as this driver keeps them here, the marks.
@@ -25,40 +45,30 @@ pub trait Driver {
     /// What the last input led to, in order.
     fn events(&self) -> &[Event];
 
-    /// Carries a command out.
+    /// Carries an input out.
     ///
     /// # Errors
     ///
-    /// A refused command has changed nothing; [`Refusal::Stopped`] when the driver can go on no more.
-    fn command(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal>;
+    /// A refused input has changed nothing; [`Refusal::Stopped`] when the driver can go on no more.
+    fn carry_out(&mut self, ts_ns: Option<u64>, input: &Input<'_>) -> Result<(), Refusal>;
 
-    /// Gives new depth to the simulated venue.
+    /// Carries a command out; `off_grid` marks those of its numbers that were finer than their grid.
     ///
     /// # Errors
     ///
-    /// As [`Driver::command`].
-    fn book(&mut self, ts_ns: Option<u64>, id: InstrumentId, update: &BookUpdate<'_>) -> Result<(), Refusal>;
+    /// As [`Driver::carry_out`].
+    fn command(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
+        self.carry_out(ts_ns, &Input::Command(command, off_grid))
+    }
 
-    /// Declares an asset, a fund, an instrument, or the venue.
+    /// Declares an asset, a fund, an instrument, the venue, or rules.
     ///
     /// # Errors
     ///
-    /// As [`Driver::command`].
-    fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal>;
-
-    /// Books a correction; `off_grid` marks those of its numbers that were finer than their grid, and `present` is the
-    /// number that the caller gives this input: what is corrected came before it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Driver::command`].
-    fn correct(
-        &mut self,
-        ts_ns: Option<u64>,
-        correction: &Correction,
-        off_grid: CorrectionOffGrid,
-        present: u64,
-    ) -> Result<(), Refusal>;
+    /// As [`Driver::carry_out`].
+    fn declare(&mut self, ts_ns: Option<u64>, declaration: &Declaration) -> Result<(), Refusal> {
+        self.carry_out(ts_ns, &Input::Declare(declaration))
+    }
 
     /// Begins a kernel of the same settings from a saved state, to be given to [`Driver::restore`].
     ///
@@ -123,26 +133,13 @@ impl Driver for Kernel {
         self.events()
     }
 
-    fn command(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
-        self.apply_at(ts_ns, command, off_grid)
-    }
-
-    fn book(&mut self, ts_ns: Option<u64>, id: InstrumentId, update: &BookUpdate<'_>) -> Result<(), Refusal> {
-        self.update_book(ts_ns, id, update)
-    }
-
-    fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal> {
-        self.declare_and_decide(ts_ns, &declaration)
-    }
-
-    fn correct(
-        &mut self,
-        ts_ns: Option<u64>,
-        correction: &Correction,
-        off_grid: CorrectionOffGrid,
-        present: u64,
-    ) -> Result<(), Refusal> {
-        self.correct_at(ts_ns, correction, off_grid, present)
+    fn carry_out(&mut self, ts_ns: Option<u64>, input: &Input<'_>) -> Result<(), Refusal> {
+        match *input {
+            Input::Command(command, off_grid) => self.apply_at(ts_ns, command, off_grid),
+            Input::Book(instrument, update) => self.update_book(ts_ns, instrument, update),
+            Input::Declare(declaration) => self.declare_and_decide(ts_ns, declaration),
+            Input::Correct { correction, off_grid, present } => self.correct_at(ts_ns, correction, off_grid, present),
+        }
     }
 
     #[cfg(feature = "journal")]

@@ -95,7 +95,7 @@ pub mod venue;
 
 pub use command::{Command, OffGrid, OrderName, OrderOwner};
 pub use correction::Correction;
-pub use driver::{Driver, Recorder};
+pub use driver::{Driver, Input, Recorder};
 pub use event::Event;
 pub use kernel::{Declaration, Kernel, Overview, Settings};
 pub use refusal::{Code, Refusal};

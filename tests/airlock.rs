@@ -458,9 +458,9 @@ fn put(driver: &mut impl Driver, input: &Input) -> Result<Vec<Event>, Refusal> {
         Input::Book(id, at) => {
             let (bids, asks) = book(*at);
             let update = BookUpdate { bids: Some(&bids), asks: Some(&asks), ..BookUpdate::default() };
-            driver.book(None, *id, &update)
+            driver.carry_out(None, &terrace::Input::Book(*id, &update))
         }
-        Input::Declare(declaration) => driver.declare(None, declaration.clone()),
+        Input::Declare(declaration) => driver.declare(None, declaration),
     }?;
     Ok(driver.events().to_vec())
 }

@@ -9,7 +9,6 @@ use script::{BUILT, Dice, Writer};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use terrace::contract::Unit;
-use terrace::correction::CorrectionOffGrid;
 use terrace::decimal::Grid;
 use terrace::engine::{
     Divergence, Engine, EngineSettings, Entry, Failure, Finished, Layout, Output, Pinning, SubmitError, VenueMessage,
@@ -18,10 +17,10 @@ use terrace::engine::{
 use terrace::market::{AssetId, InstrumentId, InstrumentSpec, Market, Pacing, ReducePolicy};
 use terrace::protocol::Session;
 use terrace::tiers::{TierRow, TierRule, TierTable};
-use terrace::venue::{BookUpdate, VenueMode, VenueRequest, VenueRules};
+use terrace::venue::{VenueMode, VenueRequest, VenueRules};
 use terrace::{
-    Command, Correction, Declaration, Driver, Event, Kernel, OffGrid, OrderName, OrderOwner, Overview, Refusal,
-    RuleVersion, Settings, Strategy, Wait,
+    Command, Declaration, Driver, Event, Input, Kernel, OffGrid, OrderName, OrderOwner, Overview, Refusal, RuleVersion,
+    Settings, Strategy, Wait,
 };
 
 /// How many scripts each layout plays; `TERRACE_SCRIPTS` asks for more.
@@ -160,26 +159,8 @@ impl Driver for Stream {
         &[]
     }
 
-    fn command(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
-        self.until_taken(|engine| engine.submit_at(ts_ns, command, off_grid))
-    }
-
-    fn book(&mut self, ts_ns: Option<u64>, id: InstrumentId, update: &BookUpdate<'_>) -> Result<(), Refusal> {
-        self.until_taken(|engine| engine.submit_book(ts_ns, id, update))
-    }
-
-    fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal> {
-        self.until_taken(|engine| engine.submit_declaration(ts_ns, &declaration))
-    }
-
-    fn correct(
-        &mut self,
-        ts_ns: Option<u64>,
-        correction: &Correction,
-        off_grid: CorrectionOffGrid,
-        present: u64,
-    ) -> Result<(), Refusal> {
-        self.until_taken(|engine| engine.submit_correction_at(ts_ns, correction, off_grid, present))
+    fn carry_out(&mut self, ts_ns: Option<u64>, input: &Input<'_>) -> Result<(), Refusal> {
+        self.until_taken(|engine| engine.submit_input(ts_ns, input))
     }
 
     fn ask<T: Send + 'static>(

@@ -2,15 +2,13 @@
 
 use super::slot::{Kind, Slot};
 use super::{Engine, Entry, Output, SubmitError};
-use crate::command::{Command, OffGrid};
-use crate::correction::{Correction, CorrectionOffGrid};
-use crate::driver::{Driver, Recorder};
+use crate::command::OffGrid;
+use crate::driver::{Driver, Input, Recorder};
 use crate::event::Event;
-use crate::kernel::{Declaration, Overview};
-use crate::market::{InstrumentId, Market};
+use crate::kernel::Overview;
+use crate::market::Market;
 use crate::refusal::Refusal;
 use crate::ring::sync::threads;
-use crate::venue::BookUpdate;
 
 impl Engine {
     /// Submits, waits, and keeps what happened.
@@ -80,26 +78,8 @@ impl Driver for Engine {
         &self.events
     }
 
-    fn command(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
-        self.in_lockstep(|engine| engine.submit_at(ts_ns, command, off_grid))
-    }
-
-    fn book(&mut self, ts_ns: Option<u64>, id: InstrumentId, update: &BookUpdate<'_>) -> Result<(), Refusal> {
-        self.in_lockstep(|engine| engine.submit_book(ts_ns, id, update))
-    }
-
-    fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal> {
-        self.in_lockstep(|engine| engine.submit_declaration(ts_ns, &declaration))
-    }
-
-    fn correct(
-        &mut self,
-        ts_ns: Option<u64>,
-        correction: &Correction,
-        off_grid: CorrectionOffGrid,
-        present: u64,
-    ) -> Result<(), Refusal> {
-        self.in_lockstep(|engine| engine.submit_correction_at(ts_ns, correction, off_grid, present))
+    fn carry_out(&mut self, ts_ns: Option<u64>, input: &Input<'_>) -> Result<(), Refusal> {
+        self.in_lockstep(|engine| engine.submit_input(ts_ns, input))
     }
 
     fn ask<T: Send + 'static>(

@@ -4,6 +4,7 @@ use super::slot::{Aside, Kind, OwnedBook, Slot};
 use super::{Depth, Engine, Entry, SubmitError};
 use crate::command::{Command, Fill, OffGrid, PositionMode};
 use crate::correction::{Correction, CorrectionOffGrid};
+use crate::driver::Input;
 use crate::kernel::Declaration;
 use crate::market::InstrumentId;
 use crate::number::Price;
@@ -14,6 +15,22 @@ use crate::sequencer;
 use crate::venue::BookUpdate;
 
 impl Engine {
+    /// Submits an input of any kind, and returns its number.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`]; nothing has changed then.
+    pub fn submit_input(&mut self, ts_ns: Option<u64>, input: &Input<'_>) -> Result<u64, SubmitError> {
+        match *input {
+            Input::Command(command, off_grid) => self.submit_at(ts_ns, command, off_grid),
+            Input::Book(instrument, update) => self.submit_book(ts_ns, instrument, update),
+            Input::Declare(declaration) => self.submit_declaration(ts_ns, declaration),
+            Input::Correct { correction, off_grid, present } => {
+                self.submit_correction_at(ts_ns, correction, off_grid, present)
+            }
+        }
+    }
+
     /// Submits a command at the present time, and returns its number, from 1.
     ///
     /// # Errors

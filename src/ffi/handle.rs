@@ -2,16 +2,14 @@
 
 use super::words::{terrace_code, terrace_status};
 use crate::command::{Command, OffGrid, OrderName};
-use crate::correction::{Correction, CorrectionOffGrid};
-use crate::driver::Driver;
+use crate::driver::{Driver, Input};
 use crate::engine::{self, Engine, Entry, Failure, Output, SubmitError, VenueMessage};
 use crate::event::Event;
-use crate::kernel::{Declaration, Kernel, Overview, Settings};
+use crate::kernel::{Kernel, Overview, Settings};
 use crate::map::Map;
-use crate::market::{InstrumentId, Market};
+use crate::market::Market;
 use crate::protocol::{Rejection, Session};
 use crate::refusal::{Code, Refusal};
-use crate::venue::BookUpdate;
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use xxhash_rust::xxh3::Xxh3Default;
@@ -354,26 +352,8 @@ impl Driver for Desk {
         &self.told
     }
 
-    fn command(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
-        self.for_line(|engine| engine.submit_at(ts_ns, command, off_grid))
-    }
-
-    fn book(&mut self, ts_ns: Option<u64>, id: InstrumentId, update: &BookUpdate<'_>) -> Result<(), Refusal> {
-        self.for_line(|engine| engine.submit_book(ts_ns, id, update))
-    }
-
-    fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal> {
-        self.for_line(|engine| engine.submit_declaration(ts_ns, &declaration))
-    }
-
-    fn correct(
-        &mut self,
-        ts_ns: Option<u64>,
-        correction: &Correction,
-        off_grid: CorrectionOffGrid,
-        present: u64,
-    ) -> Result<(), Refusal> {
-        self.for_line(|engine| engine.submit_correction_at(ts_ns, correction, off_grid, present))
+    fn carry_out(&mut self, ts_ns: Option<u64>, input: &Input<'_>) -> Result<(), Refusal> {
+        self.for_line(|engine| engine.submit_input(ts_ns, input))
     }
 
     fn ask<T: Send + 'static>(

@@ -6,7 +6,7 @@ use super::operations::{LEGS, Reader, SIDES};
 use crate::command::{PositionSide, Side};
 use crate::correction::{Correction, CorrectionOffGrid, Remedy, Trade};
 use crate::decimal::Decimal;
-use crate::driver::Driver;
+use crate::driver::{Driver, Input};
 use crate::market::AssetId;
 
 /// What every correction says.
@@ -162,7 +162,8 @@ impl<D: Driver> Reader<'_, D> {
         off_grid: CorrectionOffGrid,
     ) -> Result<(), Rejection> {
         let correction = Correction { corrects, reason, principal, remedy };
-        let applied = self.desk.kernel.correct(ts_ns, &correction, off_grid, self.desk.seq);
+        let input = Input::Correct { correction: &correction, off_grid, present: self.desk.seq };
+        let applied = self.desk.kernel.carry_out(ts_ns, &input);
         applied.map_err(|refusal| self.context.explain(self.desk.kernel.market(), refusal))
     }
 }

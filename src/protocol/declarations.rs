@@ -39,7 +39,7 @@ fn asset<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Reject
     let ts_ns = fields.id_or_none("ts")?;
     desk.check_time(ts_ns)?;
     let decimals = u32::try_from(decimals).unwrap_or(u32::MAX);
-    desk.kernel.declare(ts_ns, Declaration::Asset { name: name.clone(), decimals })?;
+    desk.kernel.declare(ts_ns, &Declaration::Asset { name: name.clone(), decimals })?;
     let asset = AssetId(desk.kernel.market().assets.len() as u32 - 1);
     desk.assets.insert(name.clone(), asset);
     desk.funds.insert(name, desk.kernel.market().asset(asset).fund);
@@ -97,7 +97,7 @@ fn fund<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<(), Rejecti
     let (name_of, floor) = (name.clone(), i128::from(floor));
     let spec = FundSpec { name: name_of, asset, floor, unwind_interval_ns, drawdown, socialise, max_loss_per_minute };
     let fund = known.unwrap_or(FundId(desk.kernel.market().funds.len() as u32));
-    desk.kernel.declare(ts_ns, Declaration::Fund(spec))?;
+    desk.kernel.declare(ts_ns, &Declaration::Fund(spec))?;
     desk.declared_funds.push(fund);
     desk.funds.insert(name, fund);
     Ok(())

@@ -143,7 +143,7 @@ pub(super) fn instrument<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> R
     let mut spec = InstrumentSpec::new(&named.symbol, settle, fund, (tick, lot), unit, tiers);
     spec.underlying = named.underlying;
     placed.enter(&mut spec)?;
-    desk.kernel.declare(ts_ns, Declaration::Instrument(Box::new(spec)))?;
+    desk.kernel.declare(ts_ns, &Declaration::Instrument(Box::new(spec)))?;
     let id = InstrumentId(desk.kernel.market().instruments.len() as u32 - 1);
     desk.instruments.insert(named.symbol, id);
     Ok(())

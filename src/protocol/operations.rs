@@ -9,7 +9,7 @@ use crate::command::{
 };
 use crate::controls::{HealthState, Mode, Scope};
 use crate::decimal::{Decimal, Grid};
-use crate::driver::Driver;
+use crate::driver::{Driver, Input};
 use crate::event::PoolName;
 use crate::kernel::Declaration;
 use crate::market::{AssetId, InstrumentId};
@@ -140,7 +140,7 @@ impl<D: Driver> Reader<'_, D> {
         let number = self.fields.id("version")?;
         let ts_ns = self.time_of_line()?;
         let version = RuleVersion::new(number).map_err(|unknown| Rejection::bad_value(unknown.to_string()))?;
-        Ok(self.desk.kernel.declare(ts_ns, Declaration::RuleVersion(version))?)
+        Ok(self.desk.kernel.declare(ts_ns, &Declaration::RuleVersion(version))?)
     }
 
     fn venue(&mut self) -> Result<(), Rejection> {
@@ -153,7 +153,7 @@ impl<D: Driver> Reader<'_, D> {
             *timeout = self.fields.id_or_none(name)?.unwrap_or(*timeout);
         }
         let ts_ns = self.time_of_line()?;
-        Ok(self.desk.kernel.declare(ts_ns, Declaration::Venue(rules))?)
+        Ok(self.desk.kernel.declare(ts_ns, &Declaration::Venue(rules))?)
     }
 
     fn account(&mut self) -> Result<(), Rejection> {
@@ -396,7 +396,7 @@ impl<D: Driver> Reader<'_, D> {
         }
         let (bids, asks) = (bids.as_deref(), asks.as_deref());
         let update = BookUpdate { bid, ask, impact_bid, impact_ask, bids, asks };
-        Ok(self.desk.kernel.book(ts_ns, instrument, &update)?)
+        Ok(self.desk.kernel.carry_out(ts_ns, &Input::Book(instrument, &update))?)
     }
 
     fn fits(&self, instrument: InstrumentId, price: Price) -> bool {

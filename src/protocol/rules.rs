@@ -37,7 +37,7 @@ pub(super) fn set<D: Driver>(desk: &mut Desk<D>, mut fields: Fields) -> Result<A
         desk.kernel.pass_time(ts_ns);
         return Ok(Answer::Line(answer));
     }
-    desk.kernel.declare(ts_ns, Declaration::Rules { instrument, spec: Box::new(spec) })?;
+    desk.kernel.declare(ts_ns, &Declaration::Rules { instrument, spec: Box::new(spec) })?;
     Ok(Answer::Events)
 }
 

@@ -1,16 +1,13 @@
 //! Where the kernel of a process is: inline, or on the engine's workers and arbiter, which a schedule moves in place of threads.
 
 use super::dice::Dice;
-use crate::command::{Command, OffGrid};
-use crate::correction::{Correction, CorrectionOffGrid};
-use crate::driver::{Driver, Recorder};
+use crate::driver::{Driver, Input, Recorder};
 use crate::engine::{Engine, EngineSettings, Entry, Layout, StartError};
 use crate::event::Event;
-use crate::kernel::{Declaration, Kernel, Overview, Settings};
-use crate::market::{InstrumentId, Market};
+use crate::kernel::{Kernel, Overview, Settings};
+use crate::market::Market;
 use crate::refusal::Refusal;
 use crate::shard::Strategy;
-use crate::venue::BookUpdate;
 
 /// How the next process has its kernel: of any shape, since that never shows.
 #[derive(Clone, Copy, Debug)]
@@ -119,26 +116,8 @@ impl Driver for Placed {
         hand_on!(self, driver => Driver::events(&**driver))
     }
 
-    fn command(&mut self, ts_ns: Option<u64>, command: &Command, off_grid: OffGrid) -> Result<(), Refusal> {
-        hand_on!(self, driver => Driver::command(&mut **driver, ts_ns, command, off_grid))
-    }
-
-    fn book(&mut self, ts_ns: Option<u64>, id: InstrumentId, update: &BookUpdate<'_>) -> Result<(), Refusal> {
-        hand_on!(self, driver => Driver::book(&mut **driver, ts_ns, id, update))
-    }
-
-    fn declare(&mut self, ts_ns: Option<u64>, declaration: Declaration) -> Result<(), Refusal> {
-        hand_on!(self, driver => Driver::declare(&mut **driver, ts_ns, declaration))
-    }
-
-    fn correct(
-        &mut self,
-        ts_ns: Option<u64>,
-        correction: &Correction,
-        off_grid: CorrectionOffGrid,
-        present: u64,
-    ) -> Result<(), Refusal> {
-        hand_on!(self, driver => Driver::correct(&mut **driver, ts_ns, correction, off_grid, present))
+    fn carry_out(&mut self, ts_ns: Option<u64>, input: &Input<'_>) -> Result<(), Refusal> {
+        hand_on!(self, driver => Driver::carry_out(&mut **driver, ts_ns, input))
     }
 
     fn ask<T: Send + 'static>(

@@ -15,7 +15,7 @@ fn engine(falling: usize) -> (Engine, Box<Seat>, Vec<Worker>) {
     let mut declaration = instrument();
     let Declaration::Instrument(spec) = &mut declaration else { unreachable!("an instrument is declared") };
     spec.controls.margin_calls = vec![500_000_000];
-    Driver::declare(&mut kernel, None, declaration).unwrap();
+    Driver::declare(&mut kernel, None, &declaration).unwrap();
     let all = commands();
     let (before, marks) = all.split_at(all.len() - 3);
     for command in before {

@@ -26,8 +26,8 @@ fn layouts() -> Vec<Layout> {
 fn in_lockstep_it_tells_what_the_inline_kernel_tells() {
     for layout in layouts() {
         let (mut engine, mut inline) = (start(&layout), kernel(1));
-        Driver::declare(&mut engine, None, instrument()).unwrap();
-        Driver::declare(&mut inline, None, instrument()).unwrap();
+        Driver::declare(&mut engine, None, &instrument()).unwrap();
+        Driver::declare(&mut inline, None, &instrument()).unwrap();
         let mut liquidated = false;
         for command in commands() {
             let told = Driver::command(&mut engine, None, &command, OffGrid::NONE);
