@@ -477,6 +477,58 @@ fn a_silent_feed_is_told_to_the_kernel_which_holds_the_instrument_in() {
     assert!(server.stop().success());
 }
 
+/// A standby that is killed is behind as soon as the primary has gone on; one that ends in good order leaves nothing behind.
+#[test]
+fn a_standby_that_falls_behind_is_told_to_the_kernel() {
+    let journal = TempDir::new().unwrap();
+    let journal = journal.path().to_str().unwrap();
+    let standby = || {
+        let mut standby = Command::new(env!("CARGO_BIN_EXE_terrace"));
+        let standby = standby.args(["standby", journal]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        KilledAtTheEnd(standby.spawn().expect("the program starts"))
+    };
+    let flags = ["--metrics", "127.0.0.1:0", "--journal", journal, "--behind-at", "100"];
+    let flags = [&flags[..], &["--on", "standby_behind=reduce_only"]].concat();
+    let server = Server::start(&flags);
+    let mut client = server.connect();
+    assert_eq!(client.ask(&acked(USDT))["seq"], 1);
+    let behind = |server: &Server| server.metric("terrace_standby_behind_places");
+    assert_eq!(behind(&server), None, "nobody follows");
+    let mut first = standby();
+    server.until("a standby", |server| behind(server) == Some(0.0));
+    assert_eq!(server.get("/health").1, "ok\n");
+    first.0.kill().unwrap();
+    first.0.wait().unwrap();
+    let mut deposits = |accounts: std::ops::RangeInclusive<u64>| {
+        accounts.for_each(|account| assert_eq!(client.ask(&deposit(account))["ev"], "ok"));
+    };
+    deposits(1..=10);
+    server.until("what it lacks", |server| behind(server).is_some_and(|places| (10.0..100.0).contains(&places)));
+    assert_eq!(server.get("/health").1, "ok\n");
+    deposits(11..=110);
+    server.until("the bound", |server| server.get("/health").1.starts_with("standby_behind for "));
+    let began = Instant::now();
+    while client.ask(r#"{"op":"get","what":"health"}"#)["states"][0]["mode"] != "reduce_only" {
+        assert!(began.elapsed() < PATIENCE);
+    }
+    let mut second = standby();
+    server.until("another standby", |server| server.get("/health").1 == "ok\n");
+    drop(second.0.stdin.take());
+    assert!(second.0.wait().unwrap().success());
+    server.until("its end", |server| behind(server).is_none());
+    assert!(!Path::new(journal).join("standby").exists());
+    assert!(server.stop().success());
+}
+
+struct KilledAtTheEnd(Child);
+
+impl Drop for KilledAtTheEnd {
+    fn drop(&mut self) {
+        let _ = self.0.kill(); // it may have ended
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_replay_shows_its_progress_and_events() {
     let replay = Server::replay(&["--accounts", "2000", "--driver", "inline", "--speed", "20x"]);

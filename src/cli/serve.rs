@@ -7,6 +7,7 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 use terrace::controls::{HealthState, Mode};
 use terrace::protocol::Session;
@@ -88,6 +89,10 @@ struct WatchArgs {
     #[arg(long, value_name = "PERCENT", default_value_t = 80)]
     full_at: u64,
 
+    /// `standby_behind`: a standby has not followed so many places of the journal.
+    #[arg(long, value_name = "PLACES", default_value_t = 100_000)]
+    behind_at: u64,
+
     /// What a state switches on while it holds, such as `silent_feed=cancel_only`; may be given several times.
     #[arg(long = "on", value_name = "STATE=MODE", value_parser = switch)]
     switches: Vec<(HealthState, Mode)>,
@@ -110,7 +115,7 @@ fn nanoseconds(milliseconds: u64) -> u64 {
 }
 
 impl WatchArgs {
-    fn settings(&self) -> WatchSettings {
+    fn settings(&self, journal: Option<&PathBuf>) -> WatchSettings {
         let given = |number: u64| Some(number).filter(|&number| number > 0);
         let after = |milliseconds: u64| given(milliseconds).map(nanoseconds);
         WatchSettings {
@@ -119,8 +124,9 @@ impl WatchArgs {
             venue_after_ns: after(self.unanswered_after),
             journal_after_ns: after(self.unkept_after),
             queue_percent: given(self.full_at),
+            standby_places: given(self.behind_at),
+            followed_in: journal.cloned(),
             modes: self.switches.clone(),
-            ..WatchSettings::default()
         }
     }
 }
@@ -137,7 +143,7 @@ impl Args {
                 busy_after_ns: nanoseconds(self.busy_after),
                 ..LaneSettings::default()
             },
-            watch: self.watch.settings(),
+            watch: self.watch.settings(self.kernel.journal.as_ref()),
             connections: self.connections as usize,
             max_line: self.max_line as usize,
             write_within: Duration::from_millis(self.write_within),

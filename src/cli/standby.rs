@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 use terrace::Settings;
-use terrace::journal::{Durability, JournalSettings, RealDisk, WriteLock};
+use terrace::journal::{Durability, Follower, JournalSettings, RealDisk, WriteLock};
 use terrace::presets::Preset;
 use terrace::protocol::Standby;
 
@@ -19,6 +19,9 @@ const REST: Duration = Duration::from_millis(1);
 
 /// How often it looks whether the primary still holds its lock.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// How often it tells the primary how far it is.
+const TELL_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -57,7 +60,10 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
     let standby = Standby::open(RealDisk, &args.directory, settings).map_err(|error| error.to_string())?;
     let mut output = BufWriter::new(io::stdout());
     let mut questions = Questions::over(io::stdin())?;
-    let Some((standby, lock)) = follow(args, standby, &mut questions, &mut output)? else { return Ok(()) };
+    let mut told = Told { follower: Follower::of(&args.directory), next: Instant::now(), refused: false };
+    let followed = follow(args, standby, &mut questions, &mut output, &mut told);
+    told.end();
+    let Some((standby, lock)) = followed? else { return Ok(()) };
     let journal = JournalSettings { durability: args.durability, ..JournalSettings::default() };
     let began = Instant::now();
     let opened = standby.take_over(journal, args.preset).map_err(|error| error.to_string())?;
@@ -78,10 +84,12 @@ fn follow(
     mut standby: Standby<RealDisk>,
     questions: &mut Questions,
     output: &mut impl Write,
+    to_primary: &mut Told,
 ) -> Result<Option<(Standby<RealDisk>, WriteLock)>, String> {
     let (mut looked, mut told, mut answer) = (Instant::now(), 0, String::new());
     loop {
         let any = standby.step(STEP).map_err(|error| error.to_string())?;
+        to_primary.tell(&standby)?;
         for passed in standby.passed().skip(told) {
             eprintln!("terrace: passed over {passed}");
             told += 1;
@@ -107,6 +115,36 @@ fn follow(
             if let Ok(lock) = WriteLock::take(&args.directory) {
                 return Ok(Some((standby, lock)));
             }
+        }
+    }
+}
+
+/// What the primary is told of how far this is.
+struct Told {
+    follower: Follower,
+    next: Instant,
+    refused: bool,
+}
+
+impl Told {
+    fn tell(&mut self, standby: &Standby<RealDisk>) -> Result<(), String> {
+        if self.refused || Instant::now() < self.next {
+            return Ok(());
+        }
+        self.next = Instant::now() + TELL_EVERY;
+        let progress = standby.progress().map_err(|error| error.to_string())?;
+        if let Err(error) = self.follower.tell(progress.places) {
+            eprintln!("terrace: the primary is not told how far this is: {error}");
+            self.refused = true; // where it may only read it follows all the same
+        }
+        Ok(())
+    }
+
+    fn end(self) {
+        if !self.refused
+            && let Err(error) = self.follower.end()
+        {
+            eprintln!("terrace: the primary takes this for a standby that is behind: {error}");
         }
     }
 }

@@ -45,6 +45,7 @@
 mod chain;
 mod disk;
 mod error;
+mod follower;
 mod frame;
 mod lock;
 mod log;
@@ -60,6 +61,7 @@ mod writer;
 pub use chain::Chain;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::JournalError;
+pub use follower::Follower;
 pub use frame::{Check, Frame, Line, Mark};
 pub use lock::WriteLock;
 pub use log::{Log, NotLogged};

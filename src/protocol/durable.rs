@@ -243,9 +243,11 @@ impl<D: Driver + Recorder> Opened<D> {
     ) -> Result<DurableSession<D>, DurableError> {
         let Self { mut session, writer, settings, chain, preset, .. } = self;
         session.use_tier_tables(tables);
+        let began_at = writer.place();
         let log = log(writer, settings)?;
+        let every = settings.check_every;
         let mut session =
-            DurableSession { session, log, chain, every: settings.check_every, unchecked: 0, places: 0, failed: false };
+            DurableSession { session, log, chain, every, unchecked: 0, began_at, places: 0, failed: false };
         if let Some((rules, begins)) = preset.rest {
             session.prepare(rules, begins, preset.lines)?;
         }
@@ -263,7 +265,9 @@ pub struct DurableSession<D = Kernel> {
     every: u64,
     /// Places since that was written.
     unchecked: u64,
-    /// Places of the session.
+    /// Places of the journal when it was started.
+    began_at: u64,
+    /// Those that were appended since.
     places: u64,
     failed: bool,
 }
@@ -359,6 +363,12 @@ impl<D: Driver + Recorder> DurableSession<D> {
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.session.seq()
+    }
+
+    /// Places of the journal, from its start.
+    #[must_use]
+    pub fn journal_places(&self) -> u64 {
+        self.began_at + self.places
     }
 
     /// Places that it has appended to the journal since it was started.

@@ -74,6 +74,8 @@ pub(super) struct Board {
     pub(super) cut: u64,
     /// Frames that the journal does not keep yet.
     pub(super) journal_behind: u64,
+    /// Places that a standby has not followed yet; none: there is none.
+    pub(super) standby_behind: Option<u64>,
     pub(super) funds: Vec<FundGauge>,
     pub(super) locked: usize,
     /// Pools that wait for the venue.

@@ -125,18 +125,12 @@ pub struct Bound {
 #[derive(Clone, Debug)]
 pub struct Handle {
     hall: Arc<Hall>,
-    pulse: Arc<Pulse>,
 }
 
 impl Handle {
     /// Takes no more connections and reads no more lines; those that were read are carried out and answered, then it ends.
     pub fn stop(&self) {
         self.hall.stop();
-    }
-
-    /// The standby is so many places behind; said again and again, since silence says nothing.
-    pub fn standby_behind(&self, places: u64) {
-        self.pulse.note_standby(places);
     }
 }
 
@@ -170,7 +164,7 @@ pub fn serve<S: Served>(session: S, settings: &Settings, begun: impl FnOnce(&Bou
     }
     let ill = watch::known_to(session.market());
     let commands = watch::start(settings.watch.clone(), ill, &hall, &pulse).map_err(ServeError::Thread)?;
-    begun(&bound, Handle { hall: Arc::clone(&hall), pulse: Arc::clone(&pulse) });
+    begun(&bound, Handle { hall: Arc::clone(&hall) });
     for (listener, hear) in listeners {
         let Settings { connections, max_line, write_within, .. } = *settings;
         let terms = Terms { connections, max_line, write_within, hear };

@@ -210,6 +210,7 @@ impl<'a, S: Served> Owner<'a, S> {
     ) {
         self.held_bytes += text.len();
         let frame = self.session.appended();
+        self.pulse.set_journal_places(self.session.journal_places());
         let at_ns = self.hall.now_ns();
         self.held.push_back(Held { frame, at_ns, connection, text, since_ns, happened, ends });
         self.pulse.set_unkept(self.held.front().map(|held| held.at_ns));

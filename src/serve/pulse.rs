@@ -1,4 +1,4 @@
-//! What one thread sees of another: since when the owner carries a line out, since when an answer waits for the journal, and the board.
+//! What one thread sees of another: since when the owner carries a line out, since when an answer waits for the journal, how long that is, and the board.
 
 use super::board::Board;
 use std::sync::PoisonError;
@@ -14,7 +14,7 @@ const NEVER: u64 = u64::MAX;
 pub(super) struct Pulse {
     carrying_out_since_ns: AtomicU64,
     unkept_since_ns: AtomicU64,
-    standby_behind: AtomicU64,
+    journal_places: AtomicU64,
     board: Mutex<Board>,
 }
 
@@ -23,7 +23,7 @@ impl Pulse {
         Self {
             carrying_out_since_ns: AtomicU64::new(NEVER),
             unkept_since_ns: AtomicU64::new(NEVER),
-            standby_behind: AtomicU64::new(NEVER),
+            journal_places: AtomicU64::new(0),
             board: Mutex::new(board),
         }
     }
@@ -49,12 +49,13 @@ impl Pulse {
         known(&self.unkept_since_ns)
     }
 
-    pub(super) fn note_standby(&self, places_behind: u64) {
-        self.standby_behind.store(places_behind.min(NEVER - 1), Ordering::Relaxed);
+    /// Places of the journal so far.
+    pub(super) fn set_journal_places(&self, places: u64) {
+        self.journal_places.store(places, Ordering::Relaxed);
     }
 
-    pub(super) fn standby_behind(&self) -> Option<u64> {
-        known(&self.standby_behind)
+    pub(super) fn journal_places(&self) -> u64 {
+        self.journal_places.load(Ordering::Relaxed)
     }
 
     /// Fills the board, or reads it.

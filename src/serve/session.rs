@@ -29,6 +29,9 @@ pub trait Served {
     /// Frames of the journal that are not kept yet.
     fn behind(&self) -> u64;
 
+    /// Places of the journal, from its start; 0 without one.
+    fn journal_places(&self) -> u64;
+
     /// Assets, funds, instruments.
     fn market(&self) -> &Market;
 
@@ -68,6 +71,10 @@ impl<D: Driver> Served for Session<D> {
         0
     }
 
+    fn journal_places(&self) -> u64 {
+        0
+    }
+
     fn market(&self) -> &Market {
         self.kernel().market()
     }
@@ -104,6 +111,10 @@ impl<D: Driver + Recorder> Served for DurableSession<D> {
 
     fn behind(&self) -> u64 {
         self.appended() - self.kept()
+    }
+
+    fn journal_places(&self) -> u64 {
+        self.journal_places()
     }
 
     fn market(&self) -> &Market {

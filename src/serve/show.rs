@@ -53,6 +53,10 @@ pub(super) fn prometheus(board: &Board) -> String {
     Family::new(out, "terrace_connections_cut_total", "counter", cut).sample(&[], board.cut);
     let behind = "Frames that the journal does not keep yet.";
     Family::new(out, "terrace_journal_behind_frames", "gauge", behind).sample(&[], board.journal_behind);
+    if let Some(places) = board.standby_behind {
+        let behind = "Places of the journal that a standby has not followed yet.";
+        Family::new(out, "terrace_standby_behind_places", "gauge", behind).sample(&[], places);
+    }
     state(board, out);
     text
 }
@@ -132,6 +136,7 @@ mod tests {
         board.watched = vec![HealthState::SilentFeed, HealthState::SlowJournal];
         board.ill.insert((HealthState::SilentFeed, Some("A\"\\".to_owned())), 0);
         board.now_ns = 7_900_000_000;
+        board.standby_behind = Some(3);
         board.note_balances(
             "{\"ev\":\"fund\",\"seq\":1,\"fund\":\"USDT\",\"delta\":\"1\",\"balance\":\"7.5\",\"reason\":\"fee\"}\n",
         );
@@ -147,6 +152,7 @@ mod tests {
             "terrace_answer_seconds_count 4",
             "terrace_health{state=\"silent_feed\",symbol=\"A\\\"\\\\\"} 1",
             "terrace_health{state=\"slow_journal\"} 0",
+            "terrace_standby_behind_places 3",
             "terrace_fund_balance{fund=\"USDT\"} 7.5",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in\n{text}");

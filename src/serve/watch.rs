@@ -4,6 +4,7 @@ use super::board::Ill;
 use super::hall::Hall;
 use super::pulse::Pulse;
 use super::watchdog::{Change, Observation, WatchSettings, Watchdog};
+use crate::journal::Follower;
 use crate::market::Market;
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use std::collections::VecDeque;
@@ -42,9 +43,10 @@ fn watch(mut dog: Watchdog, settings: &WatchSettings, hall: &Weak<Hall>, pulse: 
     while let (Some(hall), Some(pulse)) = (hall.upgrade(), pulse.upgrade()) {
         // While it has something to say that nobody hears, what it knows stays what it was: so nothing piles up.
         if untold.is_empty() {
-            let seen = observe(&hall, &pulse);
+            let seen = observe(&hall, &pulse, settings);
             untold.extend(dog.look(&seen));
             pulse.board(|board| {
+                board.standby_behind = seen.standby_behind;
                 for Change { state, symbol, active } in &untold {
                     let ill = (*state, symbol.clone());
                     if *active {
@@ -70,7 +72,8 @@ fn watch(mut dog: Watchdog, settings: &WatchSettings, hall: &Weak<Hall>, pulse: 
     }
 }
 
-fn observe(hall: &Hall, pulse: &Pulse) -> Observation {
+fn observe(hall: &Hall, pulse: &Pulse, settings: &WatchSettings) -> Observation {
+    let followed = settings.followed_in.as_deref().and_then(Follower::heard);
     let (feeds, awaited, fullest_percent) = hall.with(|inner| {
         let feed = |symbol: &String| (symbol.clone(), inner.last_ticks.get(symbol).copied());
         (inner.symbols.iter().map(feed).collect(), inner.awaited.clone(), inner.lanes.fullest_percent())
@@ -82,6 +85,6 @@ fn observe(hall: &Hall, pulse: &Pulse) -> Observation {
         awaited,
         fullest_percent,
         unkept_since_ns: pulse.unkept_since_ns(),
-        standby_behind: pulse.standby_behind(),
+        standby_behind: followed.map(|places| pulse.journal_places().saturating_sub(places)),
     }
 }

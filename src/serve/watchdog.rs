@@ -4,6 +4,7 @@ use super::board::Ill;
 use crate::controls::{HealthState, Mode};
 use crate::map::{Map, Set};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// When a state begins; none: it is not watched for. Times in nanoseconds.
 #[derive(Clone, Debug)]
@@ -18,8 +19,10 @@ pub struct WatchSettings {
     pub journal_after_ns: Option<u64>,
     /// A connection's lines fill so much of their bound, in percent. It ends at half of that.
     pub queue_percent: Option<u64>,
-    /// The standby is so many places behind. It ends at half of that.
+    /// A standby is so many places behind. It ends at half of that.
     pub standby_places: Option<u64>,
+    /// The directory of the journal, where a standby tells how far it is ([`Follower`](crate::journal::Follower)); none: nobody is asked.
+    pub followed_in: Option<PathBuf>,
     /// What a state switches on while it holds: of the instrument, if it is of one, else of everything.
     pub modes: Vec<(HealthState, Mode)>,
 }
@@ -33,6 +36,7 @@ impl Default for WatchSettings {
             journal_after_ns: Some(1_000_000_000),
             queue_percent: Some(80),
             standby_places: Some(100_000),
+            followed_in: None,
             modes: Vec::new(),
         }
     }
@@ -53,7 +57,7 @@ impl WatchSettings {
             HealthState::SilentVenue => self.venue_after_ns.is_some(),
             HealthState::QueueNearFull => self.queue_percent.is_some(),
             HealthState::SlowJournal => self.journal_after_ns.is_some(),
-            HealthState::StandbyBehind => self.standby_places.is_some(),
+            HealthState::StandbyBehind => self.standby_places.is_some() && self.followed_in.is_some(),
         };
         HealthState::ALL.into_iter().filter(watches).collect()
     }
@@ -72,7 +76,7 @@ pub(super) struct Observation {
     pub(super) fullest_percent: u64,
     /// Since when an answer waits for the journal.
     pub(super) unkept_since_ns: Option<u64>,
-    /// How many places the standby is behind; none: there is none, or it has not been heard of.
+    /// How many places a standby is behind; none: there is none, or it has not been heard of.
     pub(super) standby_behind: Option<u64>,
 }
 
@@ -189,6 +193,7 @@ mod tests {
             journal_after_ns: Some(20),
             queue_percent: Some(80),
             standby_places: Some(1000),
+            followed_in: None,
             modes: Vec::new(),
         };
         Watchdog::new(settings, [])
