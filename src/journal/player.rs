@@ -71,9 +71,7 @@ pub struct Player {
     /// Frames that were pending and are no more.
     gone: u64,
     read_all: bool,
-    chain: Chain,
-    /// The hash after each event since the last check.
-    trail: VecDeque<u64>,
+    told: Told,
     /// The last check, and the place after it.
     checked: (Check, usize),
     /// Whether the last place is to be completed ([`Player::complete`]).
@@ -88,6 +86,21 @@ pub struct Player {
 /// Whether all is known that a place needs: of a decision, what it came to.
 fn is_known(entry: &Entry) -> bool {
     !matches!(entry, Entry::Decide { outcome: None })
+}
+
+/// What was told so far comes to.
+#[derive(Debug, Default)]
+struct Told {
+    chain: Chain,
+    /// The hash after each event since the last check.
+    since: VecDeque<u64>,
+}
+
+impl Told {
+    fn add(&mut self, output: &Output) {
+        self.chain.add(output);
+        self.since.push_back(self.chain.check().hash);
+    }
 }
 
 impl Player {
@@ -107,8 +120,7 @@ impl Player {
             undecided: VecDeque::new(),
             gone: 0,
             read_all: false,
-            chain: Chain::default(),
-            trail: VecDeque::new(),
+            told: Told::default(),
             checked: (Check::default(), 0),
             completes: false,
             ending: Ending::Whole,
@@ -130,7 +142,7 @@ impl Player {
         Self {
             steps: Steps { place, seq: stand.seq },
             begins: false,
-            chain: Chain::from(stand.check),
+            told: Told { chain: Chain::from(stand.check), since: VecDeque::new() },
             checked: (stand.check, place),
             owed: stand.owed,
             ending,
@@ -193,7 +205,7 @@ impl Player {
             places: self.steps.place as u64,
             seq: self.steps.seq,
             term: self.at.term,
-            check: self.chain.check(),
+            check: self.told.chain.check(),
             position: self.at,
             owed: self.owed + behind as u32,
             decided: self.ending == Ending::Decided,
@@ -252,7 +264,7 @@ impl Player {
     /// What the events so far come to.
     #[must_use]
     pub fn chain(&self) -> Chain {
-        self.chain
+        self.told.chain
     }
 
     /// At the end of the journal: carries out what the crash has interrupted, and says where a writer goes on, and what it must
@@ -334,10 +346,9 @@ impl Player {
 
     /// Tells what the kernel did by itself after the last place.
     fn tell(&mut self, kernel: &mut Kernel, log: &mut impl FnMut(Output)) {
-        let Self { steps, chain, trail, .. } = self;
+        let Self { steps, told, .. } = self;
         steps.tell(kernel, &mut |output| {
-            chain.add(&output);
-            trail.push_back(chain.check().hash);
+            told.add(&output);
             log(output);
         });
     }
@@ -355,12 +366,11 @@ impl Player {
             _ => None,
         });
         let decided_next = self.ending == Ending::LacksDecision || matches!(next, Some(Entry::Decide { .. }));
-        let Self { steps, chain, trail, .. } = self;
+        let Self { steps, told, .. } = self;
         let mut refused = false;
         let found = steps.step(kernel, entry, decided_next, &mut |output| {
             refused |= matches!(output, Output::Refused { .. });
-            chain.add(&output);
-            trail.push_back(chain.check().hash);
+            told.add(&output);
             log(output);
         })?;
         self.found.extend(found);
@@ -383,7 +393,7 @@ impl Player {
         if check.outputs < before.outputs {
             return Ok(()); // of what came before the snapshot that this goes on from
         }
-        if check.outputs > self.chain.check().outputs {
+        if check.outputs > self.told.chain.check().outputs {
             // What pools began was told without a decision, which an engine asks for only if it needs one; here one follows, or is to be
             // carried out, since the place was the last before a crash.
             kernel.go_on();
@@ -392,15 +402,15 @@ impl Player {
         let past = check.outputs.checked_sub(before.outputs).and_then(|past| usize::try_from(past).ok());
         let found = match past {
             Some(0) => Some(before.hash),
-            Some(past) => self.trail.get(past - 1).copied(),
+            Some(past) => self.told.since.get(past - 1).copied(),
             None => None,
         };
         if found != Some(check.hash) {
-            let found = found.unwrap_or(self.chain.check().hash);
+            let found = found.unwrap_or(self.told.chain.check().hash);
             let to = self.steps.place.saturating_sub(1);
             return Err(Divergence::Check { from: from.min(to), to, found, recorded: check.hash });
         }
-        self.trail.drain(..past.unwrap_or(0));
+        self.told.since.drain(..past.unwrap_or(0));
         self.checked = (check, self.steps.place);
         Ok(())
     }
