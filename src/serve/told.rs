@@ -104,7 +104,8 @@ const OPS: &[(&str, Lane, bool)] = &[
     ("get", Lane::Questions, false),
 ];
 
-/// The fields that a tick may have and be conflated. One with `client_seq` is numbered: that very line is to be carried out.
+/// The fields that a tick may have and be conflated. One with `client_seq` is numbered: that very line is to be carried out. One with a
+/// `ts`, or a `source`, may be refused for it, which shows only when it is carried out: by then others would be left out for it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TickLine<'a> {
@@ -114,10 +115,6 @@ struct TickLine<'a> {
     symbol: Cow<'a, str>,
     #[serde(borrow)]
     price: Cow<'a, str>,
-    #[serde(default, rename = "source")]
-    _source: Option<Cow<'a, str>>,
-    #[serde(default, rename = "ts")]
-    _ts: Option<u64>,
     #[serde(default)]
     ack: bool,
 }
@@ -214,12 +211,14 @@ mod tests {
 
     #[test]
     fn only_plain_ticks_may_be_conflated() {
-        let tick = told(r#"{"op":"mark","symbol":"X","price":"1.50","ack":true,"ts":5,"source":"a"}"#);
+        let tick = told(r#"{"op":"mark","symbol":"X","price":"1.50","ack":true}"#);
         assert_eq!(tick.symbol.as_deref(), Some("X"));
         assert_eq!(tick.tick, Some(Tick { kind: TickKind::Mark, price: Decimal::new(15, 1), ack: true }));
         assert!(told(r#"{"op":"last","symbol":"X","price":"1"}"#).tick.is_some());
         for line in [
             r#"{"op":"mark","symbol":"X","price":"1","source":"a","client_seq":1}"#,
+            r#"{"op":"mark","symbol":"X","price":"1","source":"a"}"#,
+            r#"{"op":"mark","symbol":"X","price":"1","ts":5}"#,
             r#"{"op":"mark","symbol":"X","price":1.5}"#,
             r#"{"op":"mark","symbol":"X","price":"1e5"}"#,
             r#"{"op":"mark","symbol":"X","price":"1","ts":-1}"#,
