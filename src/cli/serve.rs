@@ -73,7 +73,7 @@ struct WatchArgs {
     #[arg(long, value_name = "MS", default_value_t = 1000)]
     stalled_after: u64,
 
-    /// `silent_feed`: no price of an instrument came for so long.
+    /// `silent_feed`: no price of an instrument was taken for so long; 0: not watched for.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     silent_after: u64,
 
@@ -86,10 +86,10 @@ struct WatchArgs {
     unkept_after: u64,
 
     /// `queue_near_full`: the lines of a connection fill so many percent of what may wait.
-    #[arg(long, value_name = "PERCENT", default_value_t = 80)]
+    #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u64).range(0..=100))]
     full_at: u64,
 
-    /// `standby_behind`: a standby has not followed so many places of the journal.
+    /// `standby_behind`: a standby has not followed so many places of the journal, if one is kept.
     #[arg(long, value_name = "PLACES", default_value_t = 100_000)]
     behind_at: u64,
 
@@ -154,6 +154,13 @@ impl Args {
 
 pub(super) fn run(args: &Args) -> Result<(), String> {
     let of = &args.kernel;
+    let watch = args.watch.settings(of.journal.as_ref());
+    if let Some((state, _)) = args.watch.switches.iter().find(|(state, _)| !watch.watches(*state)) {
+        let state = state.as_str();
+        return Err(format!(
+            "--on {state}=…: {state} is not watched for: see `terrace serve --help` for what begins it"
+        ));
+    }
     let tables = of.tables()?;
     let Some(directory) = &of.journal else {
         let kernel = of.kernel();

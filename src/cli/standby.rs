@@ -2,8 +2,12 @@
 
 use super::exec::{carry_out_durably, ended};
 use super::{MAX_LINE, StrategyArg};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 use terrace::Settings;
@@ -78,7 +82,7 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
     ended(done, "-")
 }
 
-/// Follows and answers until it is to take over; none: nobody asks any more.
+/// Follows and answers until it is to take over; none: nobody asks any more, or it is told to end.
 fn follow(
     args: &Args,
     mut standby: Standby<RealDisk>,
@@ -86,10 +90,14 @@ fn follow(
     output: &mut impl Write,
     to_primary: &mut Told,
 ) -> Result<Option<(Standby<RealDisk>, WriteLock)>, String> {
+    let ended = EndedBySignal::watch()?;
     let (mut looked, mut told, mut answer) = (Instant::now(), 0, String::new());
     loop {
+        if ended.is_told() {
+            return Ok(None);
+        }
         let any = standby.step(STEP).map_err(|error| error.to_string())?;
-        to_primary.tell(&standby)?;
+        to_primary.tell(&standby);
         for passed in standby.passed().skip(told) {
             eprintln!("terrace: passed over {passed}");
             told += 1;
@@ -108,7 +116,10 @@ fn follow(
                 }
             }
             Next::Nothing => {}
-            Next::End => return Ok(None),
+            Next::End => {
+                eprintln!("terrace: standard input has ended, and with it this standby");
+                return Ok(None);
+            }
         }
         if args.takes_over && looked.elapsed() >= LOOK_EVERY {
             looked = Instant::now();
@@ -116,6 +127,35 @@ fn follow(
                 return Ok(Some((standby, lock)));
             }
         }
+    }
+}
+
+/// Whether this process is told to end, by a supervisor or at a terminal, while it follows. Dropped, such a signal ends it at once, as it would
+/// have without.
+struct EndedBySignal {
+    told: Arc<AtomicBool>,
+    at_once: Arc<AtomicBool>,
+}
+
+impl EndedBySignal {
+    fn watch() -> Result<Self, String> {
+        let (told, at_once) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        for signal in [SIGTERM, SIGINT] {
+            let registered = flag::register_conditional_default(signal, Arc::clone(&at_once))
+                .and_then(|_| flag::register(signal, Arc::clone(&told)));
+            registered.map_err(|error| format!("cannot be told to end by signals: {error}"))?;
+        }
+        Ok(Self { told, at_once })
+    }
+
+    fn is_told(&self) -> bool {
+        self.told.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for EndedBySignal {
+    fn drop(&mut self) {
+        self.at_once.store(true, Ordering::Relaxed);
     }
 }
 
@@ -127,23 +167,21 @@ struct Told {
 }
 
 impl Told {
-    fn tell(&mut self, standby: &Standby<RealDisk>) -> Result<(), String> {
-        if self.refused || Instant::now() < self.next {
-            return Ok(());
+    /// Where it is refused, as where this may only read, it follows all the same.
+    fn tell(&mut self, standby: &Standby<RealDisk>) {
+        if Instant::now() < self.next {
+            return;
         }
         self.next = Instant::now() + TELL_EVERY;
-        let progress = standby.progress().map_err(|error| error.to_string())?;
-        if let Err(error) = self.follower.tell(progress.places) {
+        let told = self.follower.tell(standby.places());
+        if let (Err(error), false) = (&told, self.refused) {
             eprintln!("terrace: the primary is not told how far this is: {error}");
-            self.refused = true; // where it may only read it follows all the same
         }
-        Ok(())
+        self.refused = told.is_err();
     }
 
     fn end(self) {
-        if !self.refused
-            && let Err(error) = self.follower.end()
-        {
+        if let (Err(error), false) = (self.follower.end(), self.refused) {
             eprintln!("terrace: the primary takes this for a standby that is behind: {error}");
         }
     }

@@ -107,6 +107,12 @@ impl<K: Disk + Clone + 'static> Standby<K> {
         self.through.session.question(line, self.asked, out)
     }
 
+    /// Places of the journal that went into its kernel.
+    #[must_use]
+    pub fn places(&self) -> u64 {
+        self.through.player.places()
+    }
+
     /// How far it is.
     ///
     /// # Errors
@@ -114,9 +120,8 @@ impl<K: Disk + Clone + 'static> Standby<K> {
     /// The system does not say how long a file is.
     pub fn progress(&self) -> Result<Progress, DurableError> {
         let GoingThrough { session, player, .. } = &self.through;
-        let places = player.places();
         let unread_bytes = player.reader().unread()?;
-        Ok(Progress { places, last_line: session.seq(), waiting: player.waiting(), unread_bytes })
+        Ok(Progress { places: self.places(), last_line: session.seq(), waiting: player.waiting(), unread_bytes })
     }
 
     /// Why snapshots were passed over to begin from.

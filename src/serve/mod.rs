@@ -162,6 +162,7 @@ pub fn serve<S: Served>(session: S, settings: &Settings, begun: impl FnOnce(&Bou
         let failed = |source| ServeError::Listen { address: address.to_string(), source };
         bound.metrics = Some(shown.map_err(failed)?.0);
     }
+    pulse.set_journal_places(session.journal_places()); // before anybody compares with it
     let ill = watch::known_to(session.market());
     let commands = watch::start(settings.watch.clone(), ill, &hall, &pulse).map_err(ServeError::Thread)?;
     begun(&bound, Handle { hall: Arc::clone(&hall) });

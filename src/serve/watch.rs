@@ -40,10 +40,14 @@ pub(super) fn start(
 
 fn watch(mut dog: Watchdog, settings: &WatchSettings, hall: &Weak<Hall>, pulse: &Weak<Pulse>, sender: &Sender<String>) {
     let mut untold: VecDeque<Change> = VecDeque::new();
+    let mut followed = None;
     while let (Some(hall), Some(pulse)) = (hall.upgrade(), pulse.upgrade()) {
         // While it has something to say that nobody hears, what it knows stays what it was: so nothing piles up.
         if untold.is_empty() {
-            let seen = observe(&hall, &pulse, settings);
+            if let Some(directory) = &settings.followed_in {
+                followed = Follower::heard(directory).unwrap_or(followed); // what cannot be read just now is as it was
+            }
+            let seen = observe(&hall, &pulse, followed);
             untold.extend(dog.look(&seen));
             pulse.board(|board| {
                 board.standby_behind = seen.standby_behind;
@@ -72,8 +76,7 @@ fn watch(mut dog: Watchdog, settings: &WatchSettings, hall: &Weak<Hall>, pulse: 
     }
 }
 
-fn observe(hall: &Hall, pulse: &Pulse, settings: &WatchSettings) -> Observation {
-    let followed = settings.followed_in.as_deref().and_then(Follower::heard);
+fn observe(hall: &Hall, pulse: &Pulse, followed: Option<u64>) -> Observation {
     let (feeds, awaited, fullest_percent) = hall.with(|inner| {
         let feed = |symbol: &String| (symbol.clone(), inner.last_ticks.get(symbol).copied());
         (inner.symbols.iter().map(feed).collect(), inner.awaited.clone(), inner.lanes.fullest_percent())

@@ -49,17 +49,22 @@ impl WatchSettings {
         self.modes.iter().rev().find(|(of, _)| *of == state).map_or(Mode::Normal, |&(_, mode)| mode)
     }
 
-    /// The states that are watched for.
-    pub(super) fn watched(&self) -> Vec<HealthState> {
-        let watches = |state: &HealthState| match state {
+    /// Whether a state is watched for.
+    #[must_use]
+    pub fn watches(&self, state: HealthState) -> bool {
+        match state {
             HealthState::StalledWorker => self.worker_after_ns.is_some(),
             HealthState::SilentFeed => self.feed_after_ns.is_some(),
             HealthState::SilentVenue => self.venue_after_ns.is_some(),
             HealthState::QueueNearFull => self.queue_percent.is_some(),
             HealthState::SlowJournal => self.journal_after_ns.is_some(),
             HealthState::StandbyBehind => self.standby_places.is_some() && self.followed_in.is_some(),
-        };
-        HealthState::ALL.into_iter().filter(watches).collect()
+        }
+    }
+
+    /// The states that are watched for.
+    pub(super) fn watched(&self) -> Vec<HealthState> {
+        HealthState::ALL.into_iter().filter(|state| self.watches(*state)).collect()
     }
 }
 
@@ -76,7 +81,7 @@ pub(super) struct Observation {
     pub(super) fullest_percent: u64,
     /// Since when an answer waits for the journal.
     pub(super) unkept_since_ns: Option<u64>,
-    /// How many places a standby is behind; none: there is none, or it has not been heard of.
+    /// How many places a standby is behind; none: there is none.
     pub(super) standby_behind: Option<u64>,
 }
 
@@ -152,11 +157,9 @@ impl Watchdog {
         note(HealthState::SlowJournal, lasts(seen.unkept_since_ns, self.settings.journal_after_ns));
         let queue = above(HealthState::QueueNearFull, seen.fullest_percent, self.settings.queue_percent);
         note(HealthState::QueueNearFull, queue);
-        // Of a standby that is not heard of any more nothing is known: what held goes on to hold.
-        let standby = match seen.standby_behind {
-            Some(behind) => above(HealthState::StandbyBehind, behind, self.settings.standby_places),
-            None => self.ill.contains(&(HealthState::StandbyBehind, None)) && self.settings.standby_places.is_some(),
-        };
+        let standby = seen
+            .standby_behind
+            .is_some_and(|behind| above(HealthState::StandbyBehind, behind, self.settings.standby_places));
         note(HealthState::StandbyBehind, standby);
         let awaited: Set<u64> = seen.awaited.iter().copied().collect();
         self.awaited.retain(|number, _| awaited.contains(number));
@@ -265,8 +268,10 @@ mod tests {
         );
         let behind = |places| Observation { standby_behind: places, fullest_percent: 80, ..at(0) };
         assert_eq!(look(&mut dog, &behind(Some(1000))), ["+standby_behind"]);
-        assert_eq!(look(&mut dog, &behind(None)), NOTHING, "nothing is known of it");
+        assert_eq!(look(&mut dog, &behind(Some(500))), NOTHING);
         assert_eq!(look(&mut dog, &behind(Some(499))), ["-standby_behind"]);
+        assert_eq!(look(&mut dog, &behind(Some(1000))), ["+standby_behind"]);
+        assert_eq!(look(&mut dog, &behind(None)), ["-standby_behind"], "none is meant to be there any more");
     }
 
     #[test]
