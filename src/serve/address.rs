@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 #[cfg(unix)]
+use std::os::unix::fs::FileTypeExt;
+#[cfg(unix)]
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -59,8 +61,10 @@ impl Listener {
             Address::Tcp(address) => TcpListener::bind(address).map(Self::Tcp),
             #[cfg(unix)]
             Address::Unix(path) => {
+                // Left by a process that ended; what is no socket is somebody's file, though nobody answers there either.
                 let stale = |error: &io::Error| {
                     error.kind() == io::ErrorKind::AddrInUse
+                        && std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
                         && UnixStream::connect(path)
                             .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
                 };

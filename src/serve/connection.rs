@@ -174,6 +174,7 @@ fn write(mut stream: Stream, messages: &Receiver<Message>, outbox: &Outbox, hall
         {
             if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
                 eprintln!("terrace: connection {connection} does not read its answers, and is cut off");
+                hall.with(|inner| inner.cut += 1);
             }
             outbox.cut();
         }

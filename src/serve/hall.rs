@@ -33,10 +33,12 @@ pub(super) struct Inner {
     pub(super) outboxes: Map<Connection, Arc<Outbox>>,
     /// Who hears all events.
     pub(super) hearers: Map<Connection, Arc<Outbox>>,
-    /// When a price of an instrument came last, in nanoseconds since the start.
+    /// When a price of an instrument was last taken, in nanoseconds since the start.
     pub(super) last_ticks: Map<String, u64>,
     /// All instruments.
     pub(super) symbols: Vec<String>,
+    /// Connections cut off because they did not read what they were told.
+    pub(super) cut: u64,
     /// Answers of the venue that are waited for, each by a number that stands for it.
     pub(super) awaited: Vec<u64>,
     /// Connections that may still send lines, or whose lines are not all answered.
@@ -48,9 +50,6 @@ pub(super) struct Inner {
     called: bool,
 }
 
-/// Most instruments whose ticks are watched.
-const WATCHED: usize = 1 << 16;
-
 impl Hall {
     pub(super) fn new(lanes: Lanes) -> Self {
         let inner = Inner {
@@ -59,6 +58,7 @@ impl Hall {
             hearers: Map::default(),
             last_ticks: Map::default(),
             symbols: Vec::new(),
+            cut: 0,
             awaited: Vec::new(),
             reading: 0,
             next: 1,
@@ -114,20 +114,20 @@ impl Hall {
         while !inner.lanes.has_room(connection, bytes) {
             inner = self.room.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
-        if let Item::Line { told, since_ns, .. } = &item
-            && let Some(symbol) = &told.symbol
-        {
-            if let Some(last) = inner.last_ticks.get_mut(symbol) {
-                *last = *since_ns;
-            } else if inner.last_ticks.len() < WATCHED {
-                inner.last_ticks.insert(symbol.clone(), *since_ns);
-            }
-        }
         inner.lanes.push(connection, item);
         let goes_on = !inner.stopping;
         drop(inner);
         self.work.notify_one();
         goes_on
+    }
+
+    /// A price of an instrument was taken: one that is refused is none.
+    pub(super) fn note_tick(&self, symbol: &str) {
+        let now_ns = self.now_ns();
+        self.with(|inner| match inner.last_ticks.get_mut(symbol) {
+            Some(last) => *last = now_ns,
+            None => drop(inner.last_ticks.insert(symbol.to_owned(), now_ns)),
+        });
     }
 
     /// What is next, if anything waits.
@@ -201,6 +201,7 @@ impl Hall {
             let depth = inner.lanes.depth();
             board.lanes = Lane::ALL.iter().map(|lane| (lane.as_str(), depth[*lane as usize])).collect();
             board.conflated = inner.lanes.conflated();
+            board.cut = inner.cut;
             board.connections = inner.outboxes.len();
             board.hearers = inner.hearers.len();
         });

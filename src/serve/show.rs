@@ -49,7 +49,7 @@ pub(super) fn prometheus(board: &Board) -> String {
     let mut connections = Family::new(out, "terrace_connections", "gauge", "Connections, by what they do.");
     connections.sample(&[("kind", "lines")], board.connections);
     connections.sample(&[("kind", "events")], board.hearers);
-    let cut = "Hearers of events cut off because they did not read.";
+    let cut = "Connections cut off because they did not read what they were told.";
     Family::new(out, "terrace_connections_cut_total", "counter", cut).sample(&[], board.cut);
     let behind = "Frames that the journal does not keep yet.";
     Family::new(out, "terrace_journal_behind_frames", "gauge", behind).sample(&[], board.journal_behind);
