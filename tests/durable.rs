@@ -231,6 +231,29 @@ fn the_next_process_begins_from_a_snapshot() {
     assert!(recovered.contains(&format!("from {}, up to line 7", snapshots[0].display())), "{recovered}");
 }
 
+/// A line that no journal can keep is refused before it changes anything, and the journal goes on.
+#[test]
+fn a_line_that_the_journal_cannot_keep_is_refused() {
+    let home = TempDir::new().unwrap();
+    let directory = home.path().join("journal");
+    let line = |bytes: usize| {
+        let (begin, end) = (r#"{"op":"asset","asset":"USDT","decimals":2"#, "}");
+        format!("{begin}{}{end}", " ".repeat(bytes - begin.len() - end.len()))
+    };
+    let most = 8 << 20;
+    let deposit = r#"{"op":"deposit","account":1,"asset":"USDT","amount":"1","ack":true}"#;
+    let lines = [line(most + 1), deposit.to_owned(), line(most), deposit.to_owned()].join("\n");
+    let said = succeed(exec(&lines, &directory, &["--durability", "sync"]));
+    let said: Vec<&str> = said.lines().collect();
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said[0].contains(r#""seq":1,"code":"malformed""#) && said[0].contains("longer than 8388608"), "{said:?}");
+    assert!(said[1].contains(r#""seq":2,"code":"unknown_asset""#), "{said:?}");
+    assert_eq!(said[2], r#"{"ev":"ok","seq":4}"#);
+    let question = r#"{"op":"get","what":"account","account":1}"#;
+    let said = succeed(exec(question, &directory, &[]));
+    assert!(said.contains(r#""seq":5,"account":1,"balances":{"USDT":"1"}"#), "{said}");
+}
+
 #[test]
 fn one_process_writes_at_a_time() {
     let home = TempDir::new().unwrap();

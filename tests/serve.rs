@@ -301,6 +301,10 @@ fn a_socket_in_the_file_system_serves_too() {
     assert_eq!(second.status.code(), Some(1), "somebody listens there");
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success() && !path.exists());
+    std::fs::write(&path, "somebody's").unwrap();
+    let third = Command::new(env!("CARGO_BIN_EXE_terrace")).args(["serve", "--listen", &address]).output().unwrap();
+    assert_eq!(third.status.code(), Some(1), "a file is no socket that was left");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "somebody's");
 }
 
 #[test]
@@ -363,6 +367,13 @@ fn ticks_that_are_left_out_are_answered_and_the_last_one_counts() {
 fn the_kernel_is_told_the_time() {
     let server = Server::start(&["--heartbeat", "5", "--metrics", "127.0.0.1:0"]);
     server.until("time", |server| server.metric("terrace_lines_total{op=\"time\",outcome=\"ok\"}") >= Some(3.0));
+    // A time that has not come would hold for ever.
+    let mut client = server.connect();
+    for ts in ["18446744073709551615", "9223372036854775808"] {
+        assert_eq!(client.ask(&format!(r#"{{"op":"get","what":"totals","ts":{ts}}}"#))["code"], "bad_value");
+    }
+    let told = server.metric("terrace_lines_total{op=\"time\",outcome=\"ok\"}").expect("it was told");
+    server.until("time", |server| server.metric("terrace_lines_total{op=\"time\",outcome=\"ok\"}") >= Some(told + 3.0));
     assert!(server.stop().success());
 }
 
@@ -446,7 +457,11 @@ fn a_silent_feed_is_told_to_the_kernel_which_holds_the_instrument_in() {
     let mut client = server.connect();
     client.send(&[USDT, BTC, r#"{"op":"mark","symbol":"BTC","price":"50000"}"#].join("\n"));
     client.ask(&deposit(1));
-    server.until("silence", |server| server.get("/health").1.starts_with("silent_feed BTC for "));
+    // What is refused is no price, and what is of nothing that there is takes nobody's place.
+    server.until("silence", |server| {
+        let _ = server.connect().ask(r#"{"op":"mark","symbol":"BTC","price":"garbage"}"#);
+        server.get("/health").1.starts_with("silent_feed BTC for ")
+    });
     let order = r#"{"op":"order","account":1,"order":1,"symbol":"BTC","side":"buy","qty":"0.001","price":"50000"}"#;
     let began = Instant::now();
     while client.ask(r#"{"op":"get","what":"health"}"#)["states"][0]["mode"] != "cancel_only" {
@@ -511,10 +526,28 @@ fn a_standby_that_falls_behind_is_told_to_the_kernel() {
     while client.ask(r#"{"op":"get","what":"health"}"#)["states"][0]["mode"] != "reduce_only" {
         assert!(began.elapsed() < PATIENCE);
     }
-    let mut second = standby();
-    server.until("another standby", |server| server.get("/health").1 == "ok\n");
+    // It holds over a restart, in which nothing is known of the standby but its file.
+    drop(client);
+    assert!(server.stop().success());
+    let server = Server::start(&flags);
+    server.until("the bound", |server| server.get("/health").1.starts_with("standby_behind for "));
+    let states = [r#""standby_behind","active":true"#, r#""standby_behind","active":false"#];
+    let told = || {
+        let printed = Command::new(env!("CARGO_BIN_EXE_terrace")).args(["journal", "print", journal]).output().unwrap();
+        let printed = String::from_utf8(printed.stdout).unwrap();
+        states.map(|state| printed.matches(state).count())
+    };
+    assert_eq!(told(), [1, 0]);
+    std::fs::remove_file(Path::new(journal).join("standby")).unwrap();
+    server.until("that none is meant to be there", |server| server.get("/health").1 == "ok\n");
+    let (mut second, mut third) = (standby(), standby());
+    server.until("others", |server| behind(server) == Some(0.0));
     drop(second.0.stdin.take());
     assert!(second.0.wait().unwrap().success());
+    server.until("the other one", |server| behind(server) == Some(0.0));
+    let id = third.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert!(third.0.wait().unwrap().success(), "it ends in good order");
     server.until("its end", |server| behind(server).is_none());
     assert!(!Path::new(journal).join("standby").exists());
     assert!(server.stop().success());

@@ -45,7 +45,8 @@ fn range(text: &str) -> Result<Range<u64>, String> {
 pub(super) fn run(args: &Args) -> Result<(), String> {
     let seeds = match (&args.seeds, args.seed) {
         (Some(seeds), _) => seeds.clone(),
-        (None, Some(seed)) => seed..seed.saturating_add(1),
+        (None, Some(u64::MAX)) => return Err(format!("seeds are less than {}", u64::MAX)),
+        (None, Some(seed)) => seed..seed + 1,
         (None, None) => return Err("either --seed or --seeds is needed".to_owned()),
     };
     let write = |path: &Option<PathBuf>, text: &str| {

@@ -199,7 +199,6 @@ impl Player {
     pub fn stand(&mut self, kernel: &Kernel) -> Option<Stand> {
         kernel.at_rest()?;
         let gone = self.gone;
-        while self.decided.pop_front_if(|(_, before)| *before < gone).is_some() {}
         let behind = self.decided.iter().take_while(|(decision, _)| *decision <= gone).count();
         Some(Stand {
             places: self.steps.place as u64,
@@ -229,6 +228,8 @@ impl Player {
         let Some((played, at)) = self.pending.pop_front() else { return Ok(None) };
         self.at = at;
         self.gone += 1;
+        let gone = self.gone;
+        while self.decided.pop_front_if(|(_, before)| *before < gone).is_some() {}
         self.begin(kernel);
         match &played {
             Played::Place(entry, _) => {

@@ -34,6 +34,8 @@ pub(super) struct Desk<D> {
     pub(super) defaults: Fields,
     /// Who gives the mark of the line at hand, if that is said.
     pub(super) source: Option<MarkSource>,
+    /// The latest time that a line may tell, if there is one.
+    pub(super) latest_ns: Option<u64>,
 }
 
 impl<D: Driver> Desk<D> {
@@ -48,15 +50,17 @@ impl<D: Driver> Desk<D> {
             tier_tables: TierTables::default(),
             defaults: Fields::default(),
             source: None,
+            latest_ns: None,
         }
     }
 
     /// The same over another kernel.
     #[cfg(feature = "journal")]
     pub(super) fn place<E, F>(self, place: impl FnOnce(D) -> Result<E, F>) -> Result<Desk<E>, F> {
-        let Self { kernel, seq, assets, funds, declared_funds, instruments, tier_tables, defaults, source } = self;
+        let Self { kernel, seq, assets, funds, declared_funds, instruments, tier_tables, defaults, source, latest_ns } =
+            self;
         let kernel = place(kernel)?;
-        Ok(Desk { kernel, seq, assets, funds, declared_funds, instruments, tier_tables, defaults, source })
+        Ok(Desk { kernel, seq, assets, funds, declared_funds, instruments, tier_tables, defaults, source, latest_ns })
     }
 
     /// Knows all things of the kernel by their names.

@@ -255,6 +255,9 @@ impl<D: Driver + Recorder> Opened<D> {
     }
 }
 
+/// The longest line that a journal keeps, in bytes: with the place that it got it must fit into a frame.
+pub const MAX_LINE: usize = crate::journal::MAX_PAYLOAD / 2;
+
 /// A session whose answers are told when its journal keeps what led to them.
 #[derive(Debug)]
 pub struct DurableSession<D = Kernel> {
@@ -284,6 +287,12 @@ impl<D: Driver + Recorder> DurableSession<D> {
             return Err(stopped());
         }
         let before = out.len();
+        if line.len() > MAX_LINE {
+            let seq = self.count_line().map_err(|_| stopped())?;
+            let rejection = Rejection::malformed(format!("the line is longer than {MAX_LINE} bytes"));
+            rejection.line(seq, out);
+            return Err(rejection);
+        }
         let mut noted = Noted::default();
         let done = self.session.line_noted(line, out, &mut noted);
         let seq = self.session.seq();
@@ -296,6 +305,11 @@ impl<D: Driver + Recorder> DurableSession<D> {
             return Err(stopped());
         }
         done
+    }
+
+    /// As [`Session::tell_latest`].
+    pub fn tell_latest(&mut self, latest_ns: u64) {
+        self.session.tell_latest(latest_ns);
     }
 
     /// Counts a line that is not carried out, as a blank one, and says its number.

@@ -153,6 +153,14 @@ impl Fields {
         })
     }
 
+    /// A whole number, if it is one, without taking it.
+    pub(super) fn peek_integer(&self, name: &str) -> Option<i128> {
+        self.0.iter().find(|(known, _)| known == name).and_then(|(_, value)| match value {
+            Json::Integer(number) => Some(*number),
+            _ => None,
+        })
+    }
+
     /// Adds a field that is not given.
     pub(super) fn add(&mut self, name: &str, value: Json) {
         self.0.push((name.to_owned(), value));

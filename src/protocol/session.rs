@@ -100,6 +100,12 @@ impl<D: Driver> Session<D> {
         self.desk.seq = seq.saturating_sub(1);
     }
 
+    /// From now on no line tells a later time, in nanoseconds since the epoch: one that did would hold for ever, since time does not run
+    /// backward.
+    pub fn tell_latest(&mut self, latest_ns: u64) {
+        self.desk.latest_ns = Some(latest_ns);
+    }
+
     /// Ends the session and hands over its kernel.
     #[must_use]
     pub fn into_kernel(self) -> D {
@@ -324,6 +330,13 @@ impl<D: Driver> Session<D> {
     }
 
     fn carry_out(&mut self, mut fields: Fields, out: &mut String) -> Result<(), Rejection> {
+        if let (Some(latest), Some(given)) = (self.desk.latest_ns, fields.peek_integer("ts"))
+            && given > i128::from(latest)
+        {
+            return Err(Rejection::bad_value(format!(
+                "ts: {given} has not come: no later time is taken than {latest}"
+            )));
+        }
         let op = fields.text("op")?;
         let answer = match op.as_str() {
             "asset" | "fund" | "instrument" | "defaults" => declarations::carry_out(&mut self.desk, &op, fields),

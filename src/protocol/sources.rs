@@ -8,6 +8,9 @@ use std::collections::VecDeque;
 /// Answers kept of each source.
 const KEPT: usize = 65_536;
 
+/// Most sources: what is kept of each stays for ever.
+const MOST: usize = 1 << 16;
+
 /// The answer to a line that a source numbered.
 #[derive(Clone, Debug)]
 pub(super) struct FirstAnswer {
@@ -36,10 +39,14 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// `gap` if a number before it is missing, `expired` if its answer is kept no more.
+    /// `gap` if a number before it is missing, `expired` if its answer is kept no more, `limit` if there are too many sources.
     pub(super) fn earlier(&self, source: &str, client_seq: u64) -> Result<Option<FirstAnswer>, Rejection> {
         let (last, answers) = self.by_name.get(source).map_or((0, None), |of| (of.last, Some(&of.answers)));
         if client_seq > last {
+            if last == 0 && !self.by_name.contains_key(source) && self.by_name.len() >= MOST {
+                let reason = format!("source {source:?} would be another one: {MOST} number their lines already");
+                return Err(Rejection::new(Code::Limit, reason));
+            }
             let next = last + 1;
             return if client_seq == next {
                 Ok(None)
@@ -117,6 +124,18 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sources_are_no_more_than_65_536() {
+        let mut sources = Sources::default();
+        for number in 0..MOST {
+            assert!(sources.earlier(&number.to_string(), 1).unwrap().is_none());
+            sources.keep(&number.to_string(), FirstAnswer { seq: 1, rejection: None });
+        }
+        assert_eq!(sources.earlier("another", 1).err().map(|error| error.code), Some(Code::Limit));
+        assert!(sources.earlier("0", 1).unwrap().is_some());
+        assert!(sources.earlier("0", 2).unwrap().is_none(), "those that there are go on");
+    }
 
     #[test]
     fn answers_are_kept_for_the_last_65_536() {

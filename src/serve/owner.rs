@@ -57,6 +57,9 @@ pub(super) struct Owner<'a, S> {
     beaten_ns: u64,
 }
 
+/// Where the kernel is told the time of this machine, so far ahead of it a line may be: clocks differ a little.
+const AHEAD_NS: u64 = 60_000_000_000;
+
 /// Nothing more is carried out.
 struct Stopped;
 
@@ -162,6 +165,9 @@ impl<'a, S: Served> Owner<'a, S> {
         if done.is_ok() && matches!(told.op, "instrument" | "set") {
             self.learn_instruments();
         }
+        if let (Ok(()), Some(symbol)) = (&done, &told.symbol) {
+            self.hall.note_tick(symbol);
+        }
         let outcome = done.as_ref().map_or_else(|rejection| rejection.code.as_str(), |()| "ok");
         self.board(|board| {
             board.count_line(told.op, outcome);
@@ -198,6 +204,7 @@ impl<'a, S: Served> Owner<'a, S> {
         }
         self.beaten_ns = now_ns.max(1);
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        self.session.tell_latest(u64::try_from(time).unwrap_or(u64::MAX).saturating_add(AHEAD_NS));
         self.command(&format!("{{\"op\":\"time\",\"ts\":{time}}}"))
     }
 
@@ -270,7 +277,7 @@ impl<'a, S: Served> Owner<'a, S> {
                 eprintln!("terrace: who hears events does not read them, and is cut off");
                 hearer.cut();
                 hearer.end();
-                self.board(|board| board.cut += 1);
+                self.hall.with(|inner| inner.cut += 1);
             }
         }
     }

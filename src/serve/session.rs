@@ -14,6 +14,9 @@ pub trait Served {
     /// The rejection, whose line has been appended, but where it has stopped: then nobody may be told.
     fn line(&mut self, line: &[u8], out: &mut String) -> Result<(), Rejection>;
 
+    /// No line tells a later time from now on, in nanoseconds since the epoch.
+    fn tell_latest(&mut self, latest_ns: u64);
+
     /// Counts a line that is not carried out, and says its number; none once the journal has failed.
     fn count_line(&mut self) -> Option<u64>;
 
@@ -49,6 +52,10 @@ pub trait Served {
 impl<D: Driver> Served for Session<D> {
     fn line(&mut self, line: &[u8], out: &mut String) -> Result<(), Rejection> {
         self.line(line, out)
+    }
+
+    fn tell_latest(&mut self, latest_ns: u64) {
+        self.tell_latest(latest_ns);
     }
 
     fn count_line(&mut self) -> Option<u64> {
@@ -91,6 +98,10 @@ impl<D: Driver> Served for Session<D> {
 impl<D: Driver + Recorder> Served for DurableSession<D> {
     fn line(&mut self, line: &[u8], out: &mut String) -> Result<(), Rejection> {
         self.line(line, out)
+    }
+
+    fn tell_latest(&mut self, latest_ns: u64) {
+        self.tell_latest(latest_ns);
     }
 
     fn count_line(&mut self) -> Option<u64> {
