@@ -10,6 +10,7 @@ mod script;
 mod targets;
 
 use program::{succeed, terrace};
+use script::Dice;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,61 @@ fn what_the_fuzzer_has_kept_holds() {
             target(&fs::read(file).expect("a file"));
         }
     }
+}
+
+/// Briefly what the fuzzer does for long, without its eye for what is new: neighbours of what it has kept. `TERRACE_SEED` draws others,
+/// `TERRACE_NEIGHBOURS` more of them for each target.
+#[test]
+fn what_is_near_the_corpus_holds() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (seed, neighbours) = (number("TERRACE_SEED").unwrap_or(1), number("TERRACE_NEIGHBOURS").unwrap_or(4_000));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
+    for (name, target) in targets::ALL {
+        let kept: Vec<Vec<u8>> = files(&root.join(name)).iter().map(|file| fs::read(file).expect("a file")).collect();
+        let mut dice = Dice(seed);
+        // Whole scripts beside the reference take a hundred times as long.
+        let share = if matches!(name, "scripts") { neighbours.div_ceil(10) } else { neighbours };
+        for _ in 0..share {
+            let bytes = neighbour(&mut dice, &kept);
+            if std::panic::catch_unwind(|| target(&bytes)).is_err() {
+                let file = std::env::temp_dir().join(format!("terrace-{name}-{:016x}", dice.roll()));
+                fs::write(&file, &bytes).expect("it can be written");
+                panic!("{name}: {} breaks it; it belongs into its corpus", file.display());
+            }
+        }
+        println!("{share} neighbours of {name} hold");
+    }
+}
+
+/// Some bytes of one that was kept are others, missing, there twice, or another's.
+fn neighbour(dice: &mut Dice, kept: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = dice.pick(kept).clone();
+    for _ in 0..=dice.below(4) {
+        let stretch = |dice: &mut Dice, bytes: &[u8]| {
+            let from = dice.below(bytes.len() as u64 + 1) as usize;
+            from..from + dice.below((bytes.len() - from).min(64) as u64 + 1) as usize
+        };
+        let at = stretch(dice, &bytes);
+        match dice.below(5) {
+            0 => drop(bytes.drain(at)),
+            1 => bytes[at].iter_mut().for_each(|byte| *byte = dice.roll() as u8),
+            2 => {
+                let twice = bytes[at.clone()].to_vec();
+                bytes.splice(at.end..at.end, twice);
+            }
+            3 => {
+                let other = dice.pick(kept);
+                let part = other[stretch(dice, other)].to_vec();
+                bytes.splice(at, part);
+            }
+            _ => {
+                if let Some(byte) = bytes.get_mut(at.start) {
+                    *byte ^= 1 << dice.below(8);
+                }
+            }
+        }
+    }
+    bytes
 }
 
 #[test]

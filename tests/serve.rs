@@ -17,8 +17,8 @@ const USDT: &str = r#"{"op":"asset","asset":"USDT","decimals":8}"#;
 const BTC: &str = r#"{"op":"instrument","symbol":"BTC","kind":"linear_perp","underlying":"BTC","settle":"USDT","tick":"0.1","lot":"0.001","tiers":[{"cap":"1000000","mmr":"0.005","max_leverage":100}]}"#;
 
 /// Nothing that a slow machine may lead to: the commands of the watchdog are numbered as lines are.
-const UNWATCHED: [&str; 8] =
-    ["--stalled-after", "0", "--unkept-after", "0", "--full-at", "0", "--unanswered-after", "0"];
+const UNWATCHED: [[&str; 2]; 4] =
+    [["--stalled-after", "0"], ["--unkept-after", "0"], ["--full-at", "0"], ["--unanswered-after", "0"]];
 
 /// A server that does not outlive its test.
 struct Server {
@@ -33,7 +33,7 @@ impl Server {
     fn start(flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_terrace"))
             .args(["serve", "--until-stdin-ends", "--listen", "127.0.0.1:0"])
-            .args(UNWATCHED)
+            .args(UNWATCHED.iter().filter(|[name, _]| !flags.contains(name)).flatten())
             .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -550,6 +550,57 @@ fn a_standby_that_falls_behind_is_told_to_the_kernel() {
     assert!(third.0.wait().unwrap().success(), "it ends in good order");
     server.until("its end", |server| behind(server).is_none());
     assert!(!Path::new(journal).join("standby").exists());
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_venue_that_does_not_answer_is_told_to_the_kernel() {
+    let flags = ["--metrics", "127.0.0.1:0", "--unanswered-after", "100", "--on", "silent_venue=cancel_only"];
+    let server = Server::start(&flags);
+    let mut client = server.connect();
+    client.send(
+        &[USDT, BTC, r#"{"op":"venue","mode":"manual"}"#, r#"{"op":"mark","symbol":"BTC","price":"1000"}"#].join("\n"),
+    );
+    client.send(r#"{"op":"deposit","account":1,"asset":"USDT","amount":"20"}"#);
+    client.send(r#"{"op":"fill","account":1,"symbol":"BTC","side":"buy","qty":"1","price":"1000"}"#);
+    assert_eq!(client.ask(r#"{"op":"mark","symbol":"BTC","price":"984"}"#)["ev"], "liquidation_started");
+    assert_eq!(client.hear()["ev"], "liquidation_order");
+    server.until("silence", |server| server.get("/health").1.starts_with("silent_venue for "));
+    let states = |client: &mut Client| client.ask(r#"{"op":"get","what":"health"}"#)["states"].clone();
+    let began = Instant::now();
+    while states(&mut client)[0]["mode"] != "cancel_only" {
+        assert!(began.elapsed() < PATIENCE);
+    }
+    assert_eq!(client.ask(r#"{"op":"liq_fill","liquidation":1,"qty":"1","price":"984"}"#)["ev"], "liquidation_fill");
+    server.until("its answer", |server| server.get("/health").1 == "ok\n");
+    drop(client);
+    assert!(server.stop().success());
+}
+
+/// Who does not read its answers is carried out no further, and its lines pile up to their bound.
+#[test]
+fn lines_that_pile_up_are_told_to_the_kernel() {
+    let server = Server::start(&["--metrics", "127.0.0.1:0", "--queue", "100", "--full-at", "80"]);
+    let mut client = server.connect();
+    let stream = client.stream.try_clone().unwrap();
+    let writer = std::thread::spawn(move || {
+        let mut stream = stream;
+        let line = format!("{}\n", r#"{"op":"get","what":"totals"}"#);
+        // More than is answered before its reader is waited for: the socket holds some of it too.
+        (0..400_000).take_while(|_| stream.write_all(line.as_bytes()).is_ok()).count()
+    });
+    server.until("the bound", |server| server.get("/health").1.starts_with("queue_near_full for "));
+    let mut other = server.connect();
+    let told = other.ask(r#"{"op":"get","what":"health"}"#);
+    assert!(told["states"].to_string().contains("queue_near_full"), "{told}");
+    let mut heard = 0;
+    while !writer.is_finished() || heard < 1 {
+        client.hear();
+        heard += 1;
+    }
+    let sent = writer.join().unwrap();
+    (heard..sent).for_each(|_| drop(client.hear()));
+    server.until("that they are gone", |server| server.get("/health").1 == "ok\n");
     assert!(server.stop().success());
 }
 
