@@ -553,6 +553,51 @@ fn a_standby_that_falls_behind_is_told_to_the_kernel() {
     assert!(server.stop().success());
 }
 
+/// A server that stands by serves in the place of the one that was killed: nothing answered is lost, repeats are known, and it ends in good order.
+#[test]
+fn a_server_that_stands_by_serves_when_the_first_is_killed() {
+    let journal = TempDir::new().unwrap();
+    let directory = journal.path().to_str().unwrap();
+    let mut first = Server::start(&["--journal", directory]);
+    let mut client = first.connect();
+    assert_eq!(client.ask(&acked(USDT))["seq"], 1);
+    let numbered = |n: u64| {
+        format!(
+            r#"{{"op":"deposit","account":1,"asset":"USDT","amount":"1","source":"a","client_seq":{n},"ack":true}}"#
+        )
+    };
+    let standby = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_terrace"));
+        let standby = command.args(["serve", "--standby", "--journal", directory, "--listen", "127.0.0.1:0"]);
+        KilledAtTheEnd(standby.stdout(Stdio::piped()).spawn().expect("the program starts"))
+    };
+    let mut second = standby();
+    (1..=100).for_each(|n| assert_eq!(client.ask(&numbered(n))["ev"], "ok"));
+    first.child.kill().unwrap(); // SIGKILL
+    first.child.wait().unwrap();
+    let mut told = String::new();
+    BufReader::new(second.0.stdout.as_mut().unwrap()).read_line(&mut told).unwrap();
+    let address = told.strip_prefix("lines at ").expect("where it serves").trim_end().to_owned();
+    let mut client = Client::new(TcpStream::connect(&address).unwrap());
+    assert_eq!(client.ask(&numbered(100))["seq"], 101, "the first answer");
+    assert_eq!(client.ask(&numbered(101))["seq"], 103);
+    let answer = client.ask(r#"{"op":"get","what":"account","account":1}"#);
+    assert_eq!(answer["balances"]["USDT"], "101");
+    let mut third = standby();
+    let end = |child: &mut Child| {
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        assert!(child.wait().unwrap().success(), "it ends in good order");
+    };
+    let began = Instant::now();
+    while !journal.path().join("standby").exists() {
+        assert!(began.elapsed() < PATIENCE);
+    }
+    end(&mut third.0);
+    drop(client);
+    end(&mut second.0);
+    assert!(!journal.path().join("standby").exists());
+}
+
 #[test]
 fn a_venue_that_does_not_answer_is_told_to_the_kernel() {
     let flags = ["--metrics", "127.0.0.1:0", "--unanswered-after", "100", "--on", "silent_venue=cancel_only"];

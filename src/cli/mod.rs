@@ -2,6 +2,7 @@
 
 mod bench;
 mod exec;
+mod follow;
 mod journal;
 mod presets;
 mod reconcile;

@@ -27,6 +27,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "IP:PORT")]
     metrics: Option<SocketAddr>,
 
+    /// Follow the journal, which another process writes, and serve when that has ended: in its place, where nobody listens before.
+    #[arg(long, requires = "journal")]
+    standby: bool,
+
     /// End when standard input ends: what was read is carried out and answered first.
     #[arg(long)]
     until_stdin_ends: bool,
@@ -169,7 +173,12 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
             DriverArg::Threaded => serve(of.prepare(Session::over(of.over_threads(kernel, false)?), tables)?, args),
         };
     };
-    let (_lock, opened) = of.open(directory)?;
+    let (_lock, opened) = if args.standby {
+        let Some(taken_over) = of.stand_by(directory)? else { return Ok(()) };
+        taken_over
+    } else {
+        of.open(directory)?
+    };
     match of.driver {
         DriverArg::Inline => serve(opened.start(tables).map_err(|error| error.to_string())?, args),
         DriverArg::Threaded => {

@@ -1,6 +1,7 @@
 //! What `exec` and `serve` have in common: the session that carries lines out, and the kernel behind it.
 
 use super::StrategyArg;
+use super::follow::{Following, REST};
 use super::threads::{DriverArg, ThreadArgs};
 use std::path::{Path, PathBuf};
 use terrace::engine::{Engine, EngineSettings};
@@ -87,11 +88,29 @@ impl SessionArgs {
         Ok(session)
     }
 
+    fn journal_settings(&self) -> JournalSettings {
+        JournalSettings { durability: self.durability, ..JournalSettings::default() }
+    }
+
+    /// Follows the journal that another process writes until that has ended, and takes it over; none: this one is told to end before.
+    pub(super) fn stand_by(&self, directory: &Path) -> Result<Option<(WriteLock, Opened)>, String> {
+        let mut following = Following::begin(directory, self.settings())?;
+        while !following.is_to_end() {
+            let any = following.step()?;
+            if let Some(lock) = following.lock_if_free() {
+                return Ok(Some((lock, following.take_over(self.journal_settings(), self.preset)?)));
+            }
+            if !any {
+                std::thread::sleep(REST);
+            }
+        }
+        Ok(None)
+    }
+
     /// Opens a journal to write it, and says what was found there.
     pub(super) fn open(&self, directory: &Path) -> Result<(WriteLock, Opened), String> {
         let lock = WriteLock::take(directory).map_err(|error| error.to_string())?;
-        let settings = JournalSettings { durability: self.durability, ..JournalSettings::default() };
-        let opened = Opened::open(RealDisk, directory, settings, self.kernel(), self.preset);
+        let opened = Opened::open(RealDisk, directory, self.journal_settings(), self.kernel(), self.preset);
         let opened = opened.map_err(|error| error.to_string())?;
         if let Some(recovery) = opened.recovery() {
             eprint!("terrace: {}", super::journal::summary(directory, recovery));

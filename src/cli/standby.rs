@@ -1,31 +1,15 @@
 //! `terrace standby`: follows the journal that another process writes, answers questions, and takes over.
 
 use super::exec::{carry_out_durably, ended};
+use super::follow::{Following, REST};
 use super::{MAX_LINE, StrategyArg};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use terrace::Settings;
-use terrace::journal::{Durability, Follower, JournalSettings, RealDisk, WriteLock};
+use terrace::journal::{Durability, JournalSettings, WriteLock};
 use terrace::presets::Preset;
-use terrace::protocol::Standby;
-
-/// Entries of the journal between two looks at the questions.
-const STEP: usize = 256;
-
-/// How long it rests where there is nothing to follow and nothing to answer.
-const REST: Duration = Duration::from_millis(1);
-
-/// How often it looks whether the primary still holds its lock.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
-
-/// How often it tells the primary how far it is.
-const TELL_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -61,21 +45,13 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), String> {
     let tables = super::presets::tier_tables(&args.tiers)?;
     let settings = Settings { shards: args.shards, strategy: args.strategy.into(), ..Settings::default() };
-    let standby = Standby::open(RealDisk, &args.directory, settings).map_err(|error| error.to_string())?;
+    let following = Following::begin(&args.directory, settings)?;
     let mut output = BufWriter::new(io::stdout());
     let mut questions = Questions::over(io::stdin())?;
-    let mut told = Told { follower: Follower::of(&args.directory), next: Instant::now(), refused: false };
-    let followed = follow(args, standby, &mut questions, &mut output, &mut told);
-    told.end();
-    let Some((standby, lock)) = followed? else { return Ok(()) };
+    let Some((following, lock)) = answer(args, following, &mut questions, &mut output)? else { return Ok(()) };
+    following.let_signals_end();
     let journal = JournalSettings { durability: args.durability, ..JournalSettings::default() };
-    let began = Instant::now();
-    let opened = standby.take_over(journal, args.preset).map_err(|error| error.to_string())?;
-    if let Some(recovery) = opened.recovery() {
-        eprint!("terrace: {}", super::journal::summary(&args.directory, recovery));
-    }
-    let session = opened.start(tables).map_err(|error| error.to_string())?;
-    eprintln!("terrace: taken over within {:.1} ms", began.elapsed().as_secs_f64() * 1e3);
+    let session = following.take_over(journal, args.preset)?.start(tables).map_err(|error| error.to_string())?;
     let input: Box<dyn Read> = Box::new(questions);
     let done = carry_out_durably(session, false, BufReader::new(input), &mut output, &mut None);
     drop(lock);
@@ -83,33 +59,23 @@ pub(super) fn run(args: &Args) -> Result<(), String> {
 }
 
 /// Follows and answers until it is to take over; none: nobody asks any more, or it is told to end.
-fn follow(
+fn answer(
     args: &Args,
-    mut standby: Standby<RealDisk>,
+    mut following: Following,
     questions: &mut Questions,
     output: &mut impl Write,
-    to_primary: &mut Told,
-) -> Result<Option<(Standby<RealDisk>, WriteLock)>, String> {
-    let ended = EndedBySignal::watch()?;
-    let (mut looked, mut told, mut answer) = (Instant::now(), 0, String::new());
-    loop {
-        if ended.is_told() {
-            return Ok(None);
-        }
-        let any = standby.step(STEP).map_err(|error| error.to_string())?;
-        to_primary.tell(&standby);
-        for passed in standby.passed().skip(told) {
-            eprintln!("terrace: passed over {passed}");
-            told += 1;
-        }
+) -> Result<Option<(Following, WriteLock)>, String> {
+    let mut answer = String::new();
+    while !following.is_to_end() {
+        let any = following.step()?;
         match questions.next(if any { Duration::ZERO } else { REST })? {
             Next::Line(line) if args.takes_over && is_take_over(&line) => {
                 let lock = WriteLock::take(&args.directory).or_else(|_| WriteLock::replace(&args.directory));
-                return Ok(Some((standby, lock.map_err(|error| error.to_string())?)));
+                return Ok(Some((following, lock.map_err(|error| error.to_string())?)));
             }
             Next::Line(line) => {
                 answer.clear();
-                let _ = standby.line(line.trim_ascii_end(), &mut answer); // a refusal is an answer
+                following.question(line.trim_ascii_end(), &mut answer);
                 match output.write_all(answer.as_bytes()).and_then(|()| output.flush()) {
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(None),
                     written => written.map_err(|error| format!("cannot write: {error}"))?,
@@ -121,70 +87,13 @@ fn follow(
                 return Ok(None);
             }
         }
-        if args.takes_over && looked.elapsed() >= LOOK_EVERY {
-            looked = Instant::now();
-            if let Ok(lock) = WriteLock::take(&args.directory) {
-                return Ok(Some((standby, lock)));
-            }
+        if args.takes_over
+            && let Some(lock) = following.lock_if_free()
+        {
+            return Ok(Some((following, lock)));
         }
     }
-}
-
-/// Whether this process is told to end, by a supervisor or at a terminal, while it follows. Dropped, such a signal ends it at once, as it would
-/// have without.
-struct EndedBySignal {
-    told: Arc<AtomicBool>,
-    at_once: Arc<AtomicBool>,
-}
-
-impl EndedBySignal {
-    fn watch() -> Result<Self, String> {
-        let (told, at_once) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        for signal in [SIGTERM, SIGINT] {
-            let registered = flag::register_conditional_default(signal, Arc::clone(&at_once))
-                .and_then(|_| flag::register(signal, Arc::clone(&told)));
-            registered.map_err(|error| format!("cannot be told to end by signals: {error}"))?;
-        }
-        Ok(Self { told, at_once })
-    }
-
-    fn is_told(&self) -> bool {
-        self.told.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for EndedBySignal {
-    fn drop(&mut self) {
-        self.at_once.store(true, Ordering::Relaxed);
-    }
-}
-
-/// What the primary is told of how far this is.
-struct Told {
-    follower: Follower,
-    next: Instant,
-    refused: bool,
-}
-
-impl Told {
-    /// Where it is refused, as where this may only read, it follows all the same.
-    fn tell(&mut self, standby: &Standby<RealDisk>) {
-        if Instant::now() < self.next {
-            return;
-        }
-        self.next = Instant::now() + TELL_EVERY;
-        let told = self.follower.tell(standby.places());
-        if let (Err(error), false) = (&told, self.refused) {
-            eprintln!("terrace: the primary is not told how far this is: {error}");
-        }
-        self.refused = told.is_err();
-    }
-
-    fn end(self) {
-        if let (Err(error), false) = (self.follower.end(), self.refused) {
-            eprintln!("terrace: the primary takes this for a standby that is behind: {error}");
-        }
-    }
+    Ok(None)
 }
 
 fn is_take_over(line: &[u8]) -> bool {

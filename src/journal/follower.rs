@@ -40,10 +40,10 @@ impl Follower {
     /// # Errors
     ///
     /// The system refuses.
-    pub fn end(self) -> Result<(), JournalError> {
+    pub fn end(&self) -> Result<(), JournalError> {
         match fs::remove_file(&self.file) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(JournalError::Io { file: self.file, what: "removed", source })
+                Err(JournalError::Io { file: self.file.clone(), what: "removed", source })
             }
             _ => Ok(()),
         }
