@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
+use terrace::Command::Deposit;
+use terrace::engine::Entry;
+use terrace::journal::{Frame, Reader, Writer};
 
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_terrace"))
@@ -86,6 +89,36 @@ const WORLD: &str = r#"{"op":"asset","asset":"USDT","decimals":8}
 {"op":"deposit","account":1,"asset":"USDT","amount":"1","source":"a","client_seq":1,"ack":true}
 {"op":"withdraw","account":1,"asset":"USDT","amount":"5","source":"a","client_seq":2,"ack":true}
 "#;
+
+/// A journal that says of one deposit something else, under right checksums: the events are the same, and the state is not.
+#[test]
+fn a_deposit_that_was_changed_is_refused() {
+    let home = TempDir::new().unwrap();
+    let (directory, other) = (home.path().join("journal"), home.path().join("other"));
+    exec(WORLD, &directory, &[]);
+    let verified = succeed(journal(&["journal", "verify"], &directory));
+    assert!(verified.contains("; 1 checks, 1 states\n"), "{verified}");
+    let hash = verified.lines().find_map(|line| line.strip_prefix("state       ")).expect("the state is shown");
+    let stat = succeed(journal(&["journal", "stat"], &directory));
+    assert!(stat.contains(&format!("states      1, the last {hash}\n")), "{stat}");
+    let printed = succeed(journal(&["journal", "print"], &directory));
+    assert_eq!(printed.lines().last(), Some(&*format!(r#"{{"op":"state","hash":"{hash}"}}"#)));
+    let mut reader = Reader::open(&directory).unwrap();
+    let mut writer = Writer::create(&other).unwrap();
+    while let Some(mut frame) = reader.frame().unwrap() {
+        if let Frame::Line(_, Some(Entry::Command { command: Deposit { amount, .. }, .. })) = &mut frame {
+            *amount += 1;
+        }
+        writer.frame(&frame).unwrap();
+    }
+    let places = writer.place();
+    writer.finish().unwrap();
+    for what in [&["journal", "verify"][..], &["recover"]] {
+        let refused = complaint(&journal(what, &other));
+        let named = format!("comes to something else: places 0 to {}: the state comes to ", places - 1);
+        assert!(refused.contains(&named) && refused.contains(hash), "{refused}");
+    }
+}
 
 #[test]
 fn repeats_are_known_after_a_restart() {

@@ -103,6 +103,7 @@ fn every_script_goes_on_from_its_export() {
             let text = export(&followed);
             let restored = restore(&text, n + part + 1).unwrap_or_else(|refused| panic!("{refused:?}"));
             assert_eq!(state(restored.kernel()), state(followed.kernel()), "{}: part {part}", file.display());
+            assert_eq!(restored.kernel().state_hash(), followed.kernel().state_hash(), "{}", file.display());
             assert_eq!(restored.seq(), followed.last_line());
             assert!(restored.is_restored());
             let other = SimulatedDisk::new(2);
@@ -142,6 +143,7 @@ fn an_imported_journal_is_one_like_any_other() {
     assert_eq!(straight.stand().check, imported.stand().check);
     assert_eq!(straight.stand().places, imported.stand().places);
     assert_eq!(state(straight.kernel()), state(imported.kernel()));
+    assert_eq!(straight.kernel().state_hash(), imported.kernel().state_hash());
     // It has no beginning to go through from, and says so; nor is anything imported over it.
     let snapshots = SnapshotFile::list(&other, directory()).unwrap();
     assert_eq!(snapshots.len(), 1);

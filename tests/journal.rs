@@ -669,6 +669,7 @@ fn the_bytes_of_version_2_stay_as_they_are() {
     writer.line(&line, None).unwrap();
     writer.line(&Line { seq: 8, ..Line::default() }, Some(&Entry::Start)).unwrap();
     writer.check(Check { outputs: 500, hash: 1 << 60 }).unwrap();
+    writer.state(1 << 61).unwrap();
     writer.finish().unwrap();
     let bytes = fs::read(directory.path().join(FILE_NAME)).unwrap();
     let shown: Vec<String> =

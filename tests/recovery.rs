@@ -8,9 +8,10 @@ use std::path::Path;
 use terrace::command::{Fill, Side};
 use terrace::contract::Unit;
 use terrace::decimal::Grid;
+use terrace::engine::{Divergence, Entry};
 use terrace::journal::{
-    Durability, Faults, Frame, JournalSettings, Played, Player, Reader, SimulatedDisk, SnapshotError, SnapshotFile,
-    SnapshotWriter, Start, Writer,
+    Durability, Faults, Frame, JournalSettings, PlayError, Played, Player, Reader, SimulatedDisk, SnapshotError,
+    SnapshotFile, SnapshotWriter, Start, Writer,
 };
 use terrace::market::{AssetId, FundSpec, InstrumentId, InstrumentSpec};
 use terrace::protocol::{Made, Opened, Recovery, Snapshot, Snapshots, TierTables};
@@ -146,9 +147,9 @@ fn every_place_of_a_stream_can_be_gone_on_from() {
         while let Some(frame) = reader.frame().unwrap() {
             frames += 1;
             let frame = match frame {
-                Frame::Entry(terrace::engine::Entry::Decide { outcome: Some(outcome) }) => {
+                Frame::Entry(Entry::Decide { outcome: Some(outcome) }) => {
                     late.push_back((frames + 1 + frames % 4, outcome));
-                    Frame::Entry(terrace::engine::Entry::Decide { outcome: None })
+                    Frame::Entry(Entry::Decide { outcome: None })
                 }
                 frame => frame,
             };
@@ -183,6 +184,136 @@ fn every_place_of_a_stream_can_be_gone_on_from() {
         }
         assert!(resting * 2 > places && places > 20, "{name}: {resting} of {places}");
     }
+}
+
+/// The same journal but for one deposit, which is a quantum more; every checksum is right.
+fn with_another_deposit(disk: &SimulatedDisk, nth: usize) -> SimulatedDisk {
+    let other = SimulatedDisk::new(9);
+    let mut reader = Reader::open_on(disk.clone(), directory()).unwrap();
+    let mut writer = Writer::create_on(other.clone(), directory(), journal_settings()).unwrap();
+    let mut deposits = 0;
+    while let Some(mut frame) = reader.frame().unwrap() {
+        if let Frame::Line(_, Some(Entry::Command { command: Command::Deposit { amount, .. }, .. })) = &mut frame {
+            deposits += 1;
+            *amount += i64::from(deposits == nth);
+        }
+        writer.frame(&frame).unwrap();
+    }
+    writer.finish().unwrap();
+    assert!(deposits >= nth, "{deposits}");
+    other
+}
+
+/// Places before each state of a journal.
+fn states(disk: &SimulatedDisk) -> Vec<u64> {
+    let mut reader = Reader::open_on(disk.clone(), directory()).unwrap();
+    let mut states = Vec::new();
+    while let Some(frame) = reader.frame().unwrap() {
+        if matches!(frame, Frame::State(_)) {
+            states.push(reader.place());
+        }
+    }
+    states
+}
+
+/// Deposits, which tell nothing.
+fn deposits(count: usize) -> Vec<String> {
+    let asset = r#"{"op":"asset","asset":"USDT","decimals":2}"#.to_owned();
+    let deposit = |at| format!(r#"{{"op":"deposit","account":{at},"asset":"USDT","amount":"5"}}"#);
+    std::iter::once(asset).chain((1..=count).map(deposit)).collect()
+}
+
+/// One who books otherwise tells the same, and is noticed at the next state: the places since the one before are named.
+#[test]
+fn a_state_that_differs_says_where() {
+    let disk = SimulatedDisk::new(1);
+    let (_, said, _) = go_on(&disk, &deposits(40), 0);
+    assert_eq!(said, "");
+    let states = states(&disk);
+    assert!(states.len() > 3, "{states:?}");
+    let mut ranges = Vec::new();
+    for nth in 1..=40 {
+        let other = with_another_deposit(&disk, nth);
+        let refused = Opened::open(other.clone(), directory(), journal_settings(), Kernel::new(settings(nth)), None);
+        let refused = refused.unwrap_err().to_string();
+        let mut player = Player::new(Reader::open_on(other, directory()).unwrap());
+        let mut kernel = Kernel::new(settings(nth + 1));
+        let found = loop {
+            match player.step(&mut kernel, &mut |_| ()) {
+                Ok(played) => assert!(played.is_some(), "deposit {nth}: nothing was noticed"),
+                Err(PlayError::Diverged(Divergence::State { from, to, found, recorded })) => {
+                    assert_eq!(found, kernel.state_hash());
+                    assert_ne!(found, recorded);
+                    break from as u64..to as u64 + 1;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
+        let named = format!("places {} to {}: the state comes to ", found.start, found.end - 1);
+        assert!(refused.contains(&named), "{refused}");
+        ranges.push(found);
+    }
+    ranges.dedup();
+    let ends = states.iter().copied();
+    let starts = std::iter::once(0).chain(ends.clone());
+    assert_eq!(ranges, starts.zip(ends).map(|(from, to)| from..to).collect::<Vec<_>>());
+    // Nothing was changed: it is gone through whatever the kernel is.
+    let same = with_another_deposit(&disk, 0);
+    go_on(&same, &[], 2);
+}
+
+/// A snapshot that stands before a state, or right at it, is gone on from, and what follows is compared.
+#[test]
+fn states_are_compared_behind_a_snapshot() {
+    let disk = SimulatedDisk::new(1);
+    let lines = deposits(40);
+    go_on(&disk, &lines[..20], 0);
+    snapshot(&disk, 1);
+    go_on(&disk, &lines[20..], 0);
+    let (recovery, _, _) = go_on(&disk, &[], 2);
+    let from = recovery.unwrap().snapshot.expect("it begins at the snapshot").places;
+    let states = states(&disk);
+    assert!(states.iter().any(|&at| at < from) && states.iter().any(|&at| at > from), "{states:?} {from}");
+    // The snapshot of one history before the rest of another.
+    let other = with_another_deposit(&disk, 3);
+    let file = SnapshotFile::list(&disk, directory()).unwrap().remove(0).file;
+    let start = Start::at(&disk, directory(), settings(1), &file).unwrap();
+    let (mut kernel, mut player) = (start.kernel, start.player);
+    let asset = AssetId(0);
+    kernel.apply(&Command::Deposit { account: 3, asset, amount: 1 }).unwrap();
+    kernel.clear_events();
+    let error = loop {
+        match player.step(&mut kernel, &mut |_| ()) {
+            Ok(played) => assert!(played.is_some(), "nothing was noticed"),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.contains(&format!("places {from} to ")) || error.contains(&format!("to {}: ", from - 1)), "{error}");
+    assert!(Opened::open(other, directory(), journal_settings(), Kernel::new(settings(0)), None).is_err());
+}
+
+/// However short its runs are, and however they end, a journal has states.
+#[test]
+fn what_is_left_unchecked_counts_on() {
+    let disk = SimulatedDisk::new(1);
+    let lines = deposits(3 * 8);
+    for lines in lines.chunks(3) {
+        let opened = Opened::open(disk.clone(), directory(), journal_settings(), Kernel::new(settings(0)), None);
+        let mut session = opened.unwrap().start_by_hand(TierTables::default()).unwrap();
+        lines.iter().for_each(|line| session.line(line.as_bytes(), &mut String::new()).unwrap());
+        session.wait().unwrap(); // and is killed
+    }
+    let killed = states(&disk);
+    assert!(killed.len() >= 2 && killed.windows(2).all(|pair| pair[1] - pair[0] < 8 + 3), "{killed:?}");
+    let (_, _, _) = go_on(&disk, &[], 0);
+    let places = Reader::open_on(disk.clone(), directory()).map(|mut reader| {
+        while reader.frame().unwrap().is_some() {}
+        reader.place()
+    });
+    let ended = states(&disk);
+    assert_eq!(ended.last(), Some(&places.unwrap()), "one that ends in good order leaves none");
+    go_on(&disk, &[], 0);
+    assert_eq!(states(&disk), ended, "and nothing is checked twice");
 }
 
 /// Two snapshots, and a journal that goes on after them.

@@ -108,6 +108,10 @@ impl Carried {
             if let Some(part) = differing(&saved, &save(&loaded).expect("at rest")) {
                 return Err(fail(&self.log, &format!("saved again, the bytes of {part} are others")));
             }
+            // Made anew of what was saved: nothing was left out while it changed.
+            let hash = self.straight.kernel().state_hash();
+            prop_assert_eq!(session.kernel().state_hash(), hash, "the state comes to something else");
+            prop_assert_eq!(loaded.state_hash(), hash, "counted anew, the state comes to something else");
             prop_assert_eq!(loaded.audit(0, loaded.pools()), 0, "a pool is in breach and not in liquidation");
             *session.kernel_mut() = loaded;
         }
@@ -139,6 +143,65 @@ fn every_place_of_every_script_can_be_gone_on_from() {
         }
         assert!(carried.restless * 10 < carried.loads, "{}: hardly ever at rest", script.display());
     }
+}
+
+#[test]
+fn what_a_state_comes_to_is_the_same_for_all() {
+    let mut all = Vec::new();
+    for script in exec_scripts::scripts() {
+        let text = fs::read_to_string(&script).unwrap();
+        let hash = |(shards, strategy)| {
+            let mut session = Session::new(Settings { shards, strategy, ..Settings::default() });
+            for line in text.lines() {
+                let _ = session.line(line.as_bytes(), &mut String::new());
+            }
+            session.kernel().state_hash()
+        };
+        let first = hash((1, Finding::Bands));
+        for strategy in Finding::ALL {
+            for shards in [1, 2, 3, 8] {
+                assert_eq!(hash((shards, strategy)), first, "{}: {shards} shards, {strategy:?}", script.display());
+            }
+        }
+        all.push(first);
+    }
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), exec_scripts::scripts().len(), "each script comes to something of its own");
+}
+
+/// What tells no event shows in what the state comes to; how it came about does not.
+#[test]
+fn a_quantum_shows_in_what_a_state_comes_to() {
+    let state = |lines: &[&str]| {
+        let mut session = Session::new(settings(0));
+        for line in lines {
+            let mut said = String::new();
+            session.line(line.as_bytes(), &mut said).unwrap_or_else(|rejection| panic!("{line}: {}", rejection.reason));
+            assert_eq!(said, "", "{line}");
+        }
+        session.kernel().state_hash()
+    };
+    let asset = r#"{"op":"asset","asset":"USDT","decimals":2}"#;
+    let deposit = r#"{"op":"deposit","account":1,"asset":"USDT","amount":"0.05"}"#;
+    let more = r#"{"op":"deposit","account":1,"asset":"USDT","amount":"0.06"}"#;
+    let back = r#"{"op":"withdraw","account":1,"asset":"USDT","amount":"0.01"}"#;
+    let other = r#"{"op":"deposit","account":2,"asset":"USDT","amount":"0.05"}"#;
+    let hold = r#"{"op":"hold","account":1,"hold":7,"asset":"USDT","amount":"0.01"}"#;
+    let release = r#"{"op":"release","account":1,"hold":7}"#;
+    let commit = r#"{"op":"commit","account":1,"hold":7}"#;
+    let empty = state(&[]);
+    assert_eq!(empty, 0);
+    assert_eq!(state(&[asset]), empty, "a name is not money");
+    let five = state(&[asset, deposit]);
+    assert_ne!(state(&[asset, more]), five);
+    assert_eq!(state(&[asset, more, back]), five, "made up for again");
+    assert_ne!(state(&[asset, other]), five, "it is another's");
+    assert_eq!(state(&[asset, deposit, other]), state(&[asset, other, deposit]), "in any order");
+    let held = state(&[asset, more, hold]);
+    assert!(held != five && held != state(&[asset, more]), "what is put aside is neither had nor gone");
+    assert_eq!(state(&[asset, more, hold, release]), state(&[asset, more]));
+    assert_eq!(state(&[asset, more, hold, commit]), five);
 }
 
 /// How many random scripts a run draws; `TERRACE_SCRIPTS` asks for more.

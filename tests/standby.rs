@@ -10,11 +10,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use terrace::engine::Entry;
 use terrace::journal::{
     Disk, DiskFile, Durability, Faults, Frame, JournalError, JournalSettings, Reader, SimulatedDisk, Writer,
 };
 use terrace::protocol::{DurableSession, Opened, Snapshot, Standby, TierTables};
-use terrace::{Kernel, Settings, Strategy};
+use terrace::{Command, Kernel, Settings, Strategy};
 
 fn directory() -> &'static Path {
     Path::new("/journal")
@@ -306,6 +307,40 @@ fn a_standby_that_differs_says_where() {
         }
     };
     assert!(error.contains("comes to something else: places"), "{error}");
+    assert!(following.take_over(journal_settings(), None).is_err());
+}
+
+/// One who books otherwise tells the same: a state names the places, and nothing is taken over.
+#[test]
+fn a_standby_that_books_otherwise_says_where() {
+    let disk = SimulatedDisk::new(7);
+    let mut old = primary(&disk);
+    carry_out(&mut old, &script("waterfall"));
+    old.finish().unwrap();
+    let mut reader = Reader::open_on(disk.clone(), directory()).unwrap();
+    let other = SimulatedDisk::new(8);
+    let mut writer = Writer::create_on(other.clone(), directory(), journal_settings()).unwrap();
+    let mut changed = false;
+    while let Some(mut frame) = reader.frame().unwrap() {
+        if let Frame::Line(_, Some(Entry::Command { command: Command::Deposit { amount, .. }, .. })) = &mut frame
+            && !std::mem::replace(&mut changed, true)
+        {
+            *amount += 1;
+        }
+        writer.frame(&frame).unwrap();
+    }
+    writer.finish().unwrap();
+    assert!(changed);
+    let mut following = standby(&other, 1);
+    let error = loop {
+        match following.step(64) {
+            Ok(true) => {}
+            Ok(false) => panic!("it does not see it"),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.contains("comes to something else: places 0 to "), "{error}");
+    assert!(error.contains(": the state comes to "), "{error}");
     assert!(following.take_over(journal_settings(), None).is_err());
 }
 

@@ -108,6 +108,10 @@ fn print(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
                 writeln!(out, "{{\"op\":\"check\",\"events\":{},\"hash\":\"{:016x}\"}}", check.outputs, check.hash)?;
                 continue;
             }
+            Played::State(hash) => {
+                writeln!(out, "{{\"op\":\"state\",\"hash\":\"{hash:016x}\"}}")?;
+                continue;
+            }
         };
         match (entry, of_dialogue.and_then(|line| line.text.as_deref())) {
             (_, Some(text)) => writeln!(out, "{text}")?,
@@ -125,7 +129,7 @@ fn print(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
 fn verify(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     let mut kernel = args.kernel();
     let mut player = Player::new(Reader::open(&args.directory)?);
-    let (mut events, mut refused, mut decisions, mut checks) = (0_u64, 0_u64, 0_u64, 0_u64);
+    let (mut events, mut refused, mut decisions, mut checks, mut states) = (0_u64, 0_u64, 0_u64, 0_u64, 0_u64);
     let mut count = |output: Output| match output {
         Output::Event { .. } => events += 1,
         _ => refused += 1,
@@ -133,11 +137,16 @@ fn verify(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     while let Some(played) = player.step(&mut kernel, &mut count)? {
         decisions += u64::from(matches!(played, Played::Place(Entry::Decide { .. }, _)));
         checks += u64::from(matches!(played, Played::Check(_)));
+        states += u64::from(matches!(played, Played::State(_)));
     }
     let places = player.reader().place();
-    writeln!(out, "verified    {places} places, {decisions} of them decisions, each as recorded; {checks} checks")?;
+    writeln!(
+        out,
+        "verified    {places} places, {decisions} of them decisions, each as recorded; {checks} checks, {states} states"
+    )?;
     writeln!(out, "events      {events}, and {refused} inputs that a shard refused")?;
     writeln!(out, "hash        {:016x}", player.chain().check().hash)?;
+    writeln!(out, "state       {:016x}", kernel.state_hash())?;
     write!(out, "{}", told(player.cut()))?;
     Ok(())
 }
@@ -145,11 +154,15 @@ fn verify(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
 fn stat(directory: &Path, out: &mut impl Write) -> Result<(), Failure> {
     let mut reader = Reader::open(directory)?;
     let (mut inputs, mut decisions, mut undecided, mut lines, mut checks) = (0_u64, 0_u64, 0_i64, 0_u64, 0_u64);
+    let (mut states, mut last_state) = (0_u64, None);
     let mut later = None;
     while let Some(frame) = reader.frame()? {
         lines += u64::from(matches!(frame, Frame::Line(..)));
         checks += u64::from(matches!(frame, Frame::Check(_)));
         undecided -= i64::from(matches!(frame, Frame::Outcome(_)));
+        if let Frame::State(hash) = frame {
+            (states, last_state) = (states + 1, Some(hash));
+        }
         let (Frame::Entry(entry) | Frame::Line(_, Some(entry))) = frame else { continue };
         match entry {
             Entry::Decide { outcome } => {
@@ -174,6 +187,10 @@ fn stat(directory: &Path, out: &mut impl Write) -> Result<(), Failure> {
     writeln!(out, "undecided   {undecided}")?;
     writeln!(out, "lines       {lines}")?;
     writeln!(out, "checks      {checks}")?;
+    match last_state {
+        Some(hash) => writeln!(out, "states      {states}, the last {hash:016x}")?,
+        None => writeln!(out, "states      {states}")?,
+    }
     for snapshot in SnapshotFile::list(&RealDisk, directory)? {
         match snapshot.verify(&RealDisk) {
             Ok((stand, bytes)) => writeln!(

@@ -159,6 +159,19 @@ pub enum Divergence {
         /// As recorded.
         recorded: u64,
     },
+    /// The state comes to something else than the journal says, though the events do not: at one of these places or of those between, something was booked
+    /// otherwise.
+    #[error("places {from} to {to}: the state comes to {found:016x}, and the journal says {recorded:016x}")]
+    State {
+        /// The first place after the state before that, from 0.
+        from: usize,
+        /// The last place before this state.
+        to: usize,
+        /// Hash of the state.
+        found: u64,
+        /// As recorded.
+        recorded: u64,
+    },
     /// The sequencer would not have admitted this.
     #[error("place {place}: the record holds what the sequencer refuses: {refusal}")]
     Refused {

@@ -17,6 +17,9 @@ pub enum Frame {
     Check(Check),
     /// How far the file was forced to the disk when this was written.
     Mark(Mark),
+    /// What the state comes to behind the last place ([`Overview::state_hash`](crate::kernel::Overview::state_hash)). Sessions write it, at rest; an engine on threads, which
+    /// is never known to be at rest, writes none.
+    State(u64),
 }
 
 /// A line of a session, as far as a restart must know it.

@@ -27,6 +27,8 @@
 //!   [`read`] joins them; a decision without one was never finished.
 //! - **Lines** of a session stand in one frame with the place that they got, so that after a restart a repeat is known for one.
 //! - **Checks** say what all events so far come to ([`Chain`]).
+//! - **States** say what all money and all positions come to behind the last place ([`Kernel::state_hash`](crate::Kernel::state_hash)): two kernels may tell the same and book
+//!   differently. Each stands behind a check, also behind the last place of a session that ends in good order; only sessions write them.
 //! - **Marks** say how far the file is kept: after each sync; where nothing is ever synced, after each write.
 //!
 //! **A torn tail** is what a crash leaves of bytes that were written and not yet forced to the disk: a part, all, or some sectors of
@@ -154,7 +156,7 @@ pub struct JournalSettings {
     pub durability: Durability,
     /// From so many bytes on a segment is full, and the next begins.
     pub segment_bytes: u64,
-    /// After so many places what the events come to is written; 0: never.
+    /// After so many places what the events come to is written, and of a session what the state does; 0: never.
     pub check_every: u64,
     /// Frames that may wait to be written.
     pub queue: usize,

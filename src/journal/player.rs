@@ -31,6 +31,8 @@ pub enum Played {
     Line(Line),
     /// What the events came to, here as in the journal.
     Check(Check),
+    /// What the state came to, here as in the journal.
+    State(u64),
 }
 
 /// What the last place leaves to be done.
@@ -74,6 +76,8 @@ pub struct Player {
     told: Told,
     /// The last check, and the place after it.
     checked: (Check, usize),
+    /// The place after the last state that was compared, or that this goes on from.
+    stated: usize,
     /// Whether the last place is to be completed ([`Player::complete`]).
     completes: bool,
     ending: Ending,
@@ -122,6 +126,7 @@ impl Player {
             read_all: false,
             told: Told::default(),
             checked: (Check::default(), 0),
+            stated: 0,
             completes: false,
             ending: Ending::Whole,
             lacks_decision: false,
@@ -144,6 +149,7 @@ impl Player {
             begins: false,
             told: Told { chain: Chain::from(stand.check), since: VecDeque::new() },
             checked: (stand.check, place),
+            stated: place,
             owed: stand.owed,
             ending,
             lacks_decision: stand.lacks_decision,
@@ -194,6 +200,12 @@ impl Player {
         self.places
     }
 
+    /// Places that were gone through since a state was compared.
+    #[must_use]
+    pub fn unstated(&self) -> u64 {
+        (self.steps.place - self.stated) as u64
+    }
+
     /// Where the kernel stands, if it is at rest.
     #[must_use]
     pub fn stand(&mut self, kernel: &Kernel) -> Option<Stand> {
@@ -237,6 +249,7 @@ impl Player {
                 self.place(kernel, entry, log)?;
             }
             Played::Check(check) => self.check(kernel, *check, log)?,
+            Played::State(hash) => self.state(kernel, *hash)?,
             Played::Line(_) => {}
         }
         Ok(Some(played))
@@ -340,6 +353,7 @@ impl Player {
                 };
                 *entry = Entry::Decide { outcome: Some(decision) };
             }
+            Frame::State(hash) => self.pending.push_back((Played::State(hash), at)),
             Frame::Mark(_) => {}
         }
         Ok(())
@@ -413,6 +427,18 @@ impl Player {
         }
         self.told.since.drain(..past.unwrap_or(0));
         self.checked = (check, self.steps.place);
+        Ok(())
+    }
+
+    /// Compares with what the state came to. Unlike events, which a later place may tell, it changes by places alone: wherever this is read,
+    /// those before it were gone through, and none behind it.
+    fn state(&mut self, kernel: &Kernel, recorded: u64) -> Result<(), Divergence> {
+        let found = kernel.state_hash();
+        if found != recorded {
+            let to = self.steps.place.saturating_sub(1);
+            return Err(Divergence::State { from: self.stated.min(to), to, found, recorded });
+        }
+        self.stated = self.steps.place;
         Ok(())
     }
 }

@@ -85,7 +85,7 @@ pub fn read_from(mut reader: Reader) -> Result<Sequence, JournalError> {
                 let Some(at) = undecided.pop_front() else { return Err(reader.outcome_without_decision()) };
                 entries[at] = Entry::Decide { outcome: Some(decision) };
             }
-            Frame::Check(_) | Frame::Mark(_) => {}
+            Frame::Check(_) | Frame::State(_) | Frame::Mark(_) => {}
         }
     }
     let rules = reader.rules().unwrap_or_default();

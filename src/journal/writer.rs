@@ -75,6 +75,7 @@ enum FrameRef<'a> {
     Line(&'a Line, Option<&'a Entry>),
     Check(Check),
     Mark(Mark),
+    State(u64),
 }
 
 impl Writer {
@@ -261,6 +262,16 @@ impl Writer {
         self.spill()
     }
 
+    /// Writes what the state comes to behind the last place.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses: the journal has ended.
+    pub fn state(&mut self, hash: u64) -> Result<(), JournalError> {
+        self.write(&FrameRef::State(hash))?;
+        self.spill()
+    }
+
     /// Writes a frame. Marks are the writer's own and are left out.
     ///
     /// # Errors
@@ -273,6 +284,7 @@ impl Writer {
             Frame::Line(line, entry) => self.line(line, entry.as_ref()),
             Frame::Check(check) => self.check(*check),
             Frame::Mark(_) => Ok(()),
+            Frame::State(hash) => self.state(*hash),
         }
     }
 

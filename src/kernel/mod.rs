@@ -562,6 +562,12 @@ impl Kernel {
         Overview::new(&self.rounds, &self.shards)
     }
 
+    /// What the state comes to, as [`Overview::state_hash`].
+    #[must_use]
+    pub fn state_hash(&self) -> u64 {
+        self.overview().state_hash()
+    }
+
     fn check_time(&self, ts_ns: Option<u64>) -> Result<(), Refusal> {
         match ts_ns {
             Some(given) if given < self.rounds.now_ns => Err(Refusal::TimeReversed { given, now: self.rounds.now_ns }),

@@ -10,6 +10,7 @@ use crate::position::Position;
 use crate::refusal::Refusal;
 use crate::rounds::Rounds;
 use crate::sequencer::{self, Found};
+use crate::shard::state_hash::{self, Kept};
 use crate::shard::{AccountView, Candidate, LadderRung, Margin, Preview, Shard, Statement, for_each_statement, locate};
 use fixed::types::I64F64;
 use std::collections::BTreeMap;
@@ -352,6 +353,31 @@ impl<'a> Overview<'a> {
         }
         self.for_each_position(|instrument, position| totals[settle(instrument)].open_cost += position.cost);
         totals
+    }
+
+    /// What all money and all positions come to, as one number: of accounts their balances, isolated margins, positions with their costs, and money put aside; of the
+    /// venue its funds, their inventory, its fee accounts and the external venue account. The same for every number of shards, for every strategy, on every machine, and for every way that led
+    /// here. It is kept as accounts change: to ask costs as much as there are assets, funds and instruments.
+    ///
+    /// Orders, liquidations, rules, modes, marks and time are not in it: what they lead to is told as events, or has places of the sequence of its own.
+    #[must_use]
+    pub fn state_hash(&self) -> u64 {
+        let (market, arbiter) = (&self.rounds.market, &self.rounds.arbiter);
+        let mut sum = self.shards.iter().fold(0_u64, |sum, shard| sum.wrapping_add(shard.state_hash()));
+        let mut add = |entry: u64| sum = sum.wrapping_add(entry);
+        for fund in (0..market.funds.len() as u32).map(FundId) {
+            add(state_hash::of_amount(Kept::Fund(fund), arbiter.balance(fund)));
+        }
+        for asset in (0..market.assets.len() as u32).map(AssetId) {
+            add(state_hash::of_amount(Kept::Fees(asset), arbiter.ledger.fees[asset.index()]));
+            add(state_hash::of_amount(Kept::VenueBalance(asset), arbiter.ledger.venue_balances[asset.index()]));
+        }
+        for id in (0..market.instruments.len() as u32).map(InstrumentId) {
+            let inventory = &arbiter.inventory()[id.index()].position;
+            add(state_hash::of_position(Kept::Inventory(id), inventory));
+            add(state_hash::of_position(Kept::VenuePosition(id), &arbiter.ledger.venue_positions[id.index()]));
+        }
+        sum
     }
 
     /// The positions of every instrument, in instrument order.

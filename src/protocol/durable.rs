@@ -114,6 +114,8 @@ pub struct Opened<D = Kernel> {
     writer: Writer,
     settings: JournalSettings,
     chain: Chain,
+    /// Places of the journal that no state stands behind.
+    unchecked: u64,
     recovery: Option<Recovery>,
     preset: Prepared,
 }
@@ -137,7 +139,8 @@ impl Opened {
             let settings = JournalSettings { rules: session.kernel().market().rules, ..settings };
             let writer = Writer::create_on(disk, directory, settings)?;
             let preset = Prepared { rest: preset.map(|preset| (preset, true)), ..Prepared::default() };
-            return Ok(Self { session, writer, settings, chain: Chain::default(), recovery: None, preset });
+            let (chain, unchecked) = (Chain::default(), 0);
+            return Ok(Self { session, writer, settings, chain, unchecked, recovery: None, preset });
         }
         let mut beginnings = Beginnings::default();
         let (passed, purpose) = (&mut beginnings.passed, Purpose::Follow { until: None });
@@ -187,8 +190,11 @@ impl Opened {
             passed: beginnings.passed.iter().map(|passed| passed.error.to_string()).collect(),
             rules: session.kernel().market().rules,
         };
+        // What one process left unchecked counts on in the next: else a journal of short ones would hold no check at all.
+        let added = frames.iter().filter(|frame| matches!(frame, Frame::Entry(_))).count();
+        let unchecked = player.unstated() + added as u64;
         let (chain, recovery) = (player.chain(), Some(recovery));
-        Ok(Self { session, writer, settings, chain, recovery, preset: prepared })
+        Ok(Self { session, writer, settings, chain, unchecked, recovery, preset: prepared })
     }
 
     /// Puts the kernel elsewhere, as on threads; what is there must keep its record and count on.
@@ -197,8 +203,8 @@ impl Opened {
     ///
     /// Those of `place`.
     pub fn place<D: Driver, E>(self, place: impl FnOnce(Kernel) -> Result<D, E>) -> Result<Opened<D>, E> {
-        let Self { session, writer, settings, chain, recovery, preset } = self;
-        Ok(Opened { session: session.place(place)?, writer, settings, chain, recovery, preset })
+        let Self { session, writer, settings, chain, unchecked, recovery, preset } = self;
+        Ok(Opened { session: session.place(place)?, writer, settings, chain, unchecked, recovery, preset })
     }
 }
 
@@ -241,13 +247,12 @@ impl<D: Driver + Recorder> Opened<D> {
         tables: TierTables,
         log: impl FnOnce(Writer, JournalSettings) -> Result<Log, JournalError>,
     ) -> Result<DurableSession<D>, DurableError> {
-        let Self { mut session, writer, settings, chain, preset, .. } = self;
+        let Self { mut session, writer, settings, chain, unchecked, preset, .. } = self;
         session.use_tier_tables(tables);
         let began_at = writer.place();
         let log = log(writer, settings)?;
         let every = settings.check_every;
-        let mut session =
-            DurableSession { session, log, chain, every, unchecked: 0, began_at, places: 0, failed: false };
+        let mut session = DurableSession { session, log, chain, every, unchecked, began_at, places: 0, failed: false };
         if let Some((rules, begins)) = preset.rest {
             session.prepare(rules, begins, preset.lines)?;
         }
@@ -264,9 +269,9 @@ pub struct DurableSession<D = Kernel> {
     session: Session<D>,
     log: Log,
     chain: Chain,
-    /// After so many places what the events come to is written; 0: never.
+    /// After so many places what events and state come to is written; 0: never.
     every: u64,
-    /// Places since that was written.
+    /// Places since that was written, by whichever process.
     unchecked: u64,
     /// Places of the journal when it was started.
     began_at: u64,
@@ -414,7 +419,10 @@ impl<D: Driver + Recorder> DurableSession<D> {
     /// # Errors
     ///
     /// The journal has failed, now or before.
-    pub fn finish(self) -> Result<(), JournalError> {
+    pub fn finish(mut self) -> Result<(), JournalError> {
+        if self.every > 0 && self.unchecked > 0 && !self.has_failed() {
+            let _ = self.check(); // why the log takes nothing it says at its end
+        }
         self.log.finish()
     }
 
@@ -473,10 +481,19 @@ impl<D: Driver + Recorder> DurableSession<D> {
             self.log.append(Frame::Entry(entry))?;
         }
         if self.every > 0 && self.unchecked >= self.every {
-            self.unchecked = 0;
-            self.log.append(Frame::Check(self.chain.check()))?;
+            self.check()?;
         }
         Ok(())
+    }
+
+    /// Appends what events and state come to.
+    fn check(&mut self) -> Result<(), NotLogged> {
+        self.unchecked = 0;
+        self.log.append(Frame::Check(self.chain.check()))?;
+        match self.session.kernel_mut().ask(|overview| overview.state_hash()) {
+            Ok(hash) => self.log.append(Frame::State(hash)).map(drop),
+            Err(_) => Ok(()), // the kernel has stopped, and says so to the next line
+        }
     }
 }
 

@@ -196,7 +196,7 @@ impl GoingThrough {
         let (entry, line) = match played {
             Played::Place(entry, line) => (Some(entry), line),
             Played::Line(line) => (None, Some(line)),
-            Played::Check(_) => return Ok(()),
+            Played::Check(_) | Played::State(_) => return Ok(()),
         };
         if let Some(Entry::Declare { declaration: Declaration::Fund(spec), .. }) = &entry {
             session.know_declared_fund(&spec.name);

@@ -38,6 +38,7 @@ mod score_rates;
 mod scores;
 #[cfg(feature = "journal")]
 mod snapshot;
+pub(crate) mod state_hash;
 mod statement;
 mod store;
 mod sweep;
@@ -250,6 +251,8 @@ pub(crate) struct Shard {
     holds: Map<(u32, u64), (AssetId, i64)>,
     /// By asset.
     sums: Vec<AssetSums>,
+    /// What balances, margins, positions and holds come to ([`state_hash`]).
+    state: u64,
     /// Pools that wait for the fills before their cancellation.
     awaiting_executions: u32,
     /// Locked pools to walk at the next decision.
@@ -309,6 +312,7 @@ impl Shard {
             ended: EndedOrders::with_capacity(burst),
             holds: Map::default(),
             sums: Vec::new(),
+            state: 0,
             awaiting_executions: 0,
             undecided: Vec::with_capacity(burst),
             held_back: Vec::new(),
