@@ -432,7 +432,8 @@ impl Player {
 
     /// Compares with what the state came to. Unlike events, which a later place may tell, it changes by places alone: wherever this is read,
     /// those before it were gone through, and none behind it.
-    fn state(&mut self, kernel: &Kernel, recorded: u64) -> Result<(), Divergence> {
+    fn state(&mut self, kernel: &mut Kernel, recorded: u64) -> Result<(), Divergence> {
+        kernel.keep_state_hash(); // others follow
         let found = kernel.state_hash();
         if found != recorded {
             let to = self.steps.place.saturating_sub(1);

@@ -568,6 +568,12 @@ impl Kernel {
         self.overview().state_hash()
     }
 
+    /// From now on what the state comes to is kept as it changes, so that it can be asked for again and again: booking then costs a few
+    /// instructions more, and asking no count of all accounts.
+    pub fn keep_state_hash(&mut self) {
+        self.shards.iter_mut().for_each(|shard| shard.keep_state_hash());
+    }
+
     fn check_time(&self, ts_ns: Option<u64>) -> Result<(), Refusal> {
         match ts_ns {
             Some(given) if given < self.rounds.now_ns => Err(Refusal::TimeReversed { given, now: self.rounds.now_ns }),

@@ -357,7 +357,8 @@ impl<'a> Overview<'a> {
 
     /// What all money and all positions come to, as one number: of accounts their balances, isolated margins, positions with their costs, and money put aside; of the
     /// venue its funds, their inventory, its fee accounts and the external venue account. The same for every number of shards, for every strategy, on every machine, and for every way that led
-    /// here. It is kept as accounts change: to ask costs as much as there are assets, funds and instruments.
+    /// here. To ask costs a count of all accounts, or where it is kept ([`Kernel::keep_state_hash`](crate::Kernel::keep_state_hash)) only of assets, funds and
+    /// instruments.
     ///
     /// Orders, liquidations, rules, modes, marks and time are not in it: what they lead to is told as events, or has places of the sequence of its own.
     #[must_use]

@@ -136,6 +136,7 @@ impl Opened {
         if !recovery::is_there(&disk, directory)? {
             let mut session = Session::over(kernel);
             session.kernel_mut().keep_record();
+            session.kernel_mut().keep_state_hash();
             let settings = JournalSettings { rules: session.kernel().market().rules, ..settings };
             let writer = Writer::create_on(disk, directory, settings)?;
             let preset = Prepared { rest: preset.map(|preset| (preset, true)), ..Prepared::default() };
@@ -170,6 +171,7 @@ impl Opened {
             session.kernel_mut().begin_under(settings.rules); // not even a header was kept: it begins anew
         }
         let (end, frames) = player.complete(session.kernel_mut(), &mut |_| ());
+        session.kernel_mut().keep_state_hash();
         session.learn_names();
         if is_empty {
             prepared.rest = preset.map(|preset| (preset, true)); // it ended before anything was kept: it begins anew

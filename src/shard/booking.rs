@@ -123,7 +123,7 @@ impl Shard {
         if record.slack >= 0 {
             record.slack = slack_of(i128::from(record.slack) + amount);
         }
-        self.count_collateral(pool, before);
+        self.note_collateral(pool, before);
         self.pay_into_sweep(pool, amount);
         self.spend_slack(pool);
         self.touch(pool);
@@ -142,7 +142,7 @@ impl Shard {
         let instrument = self.rules(market, record);
         let result = change(&mut self.holdings[holding as usize].position);
         let after = self.holdings[holding as usize].position;
-        self.count_position(holding, &before);
+        self.note_position(holding, &before);
         self.long_lots[id.index()] += after.quantity.max(0) - before.quantity.max(0);
         match (before.quantity, after.quantity) {
             (0, 0) => {}

@@ -24,7 +24,7 @@ impl Shard {
             return Err(Refusal::DuplicateHold { account: self.accounts[account as usize].id, hold });
         }
         self.holds.insert((account, hold), (asset, amount));
-        self.count_hold(account, hold, (asset, amount));
+        self.note_hold((account, hold), (asset, amount), true);
         self.sums[asset.index()].held += i128::from(amount);
         self.credit(pool, -i128::from(amount));
         Ok(())
@@ -56,7 +56,7 @@ impl Shard {
     fn take_hold(&mut self, account: u32, hold: u64) -> Result<(AssetId, i128), Refusal> {
         let unknown = Refusal::UnknownHold { account: self.accounts[account as usize].id, hold };
         let (asset, amount) = self.holds.remove(&(account, hold)).ok_or(unknown)?;
-        self.discount_hold(account, hold, (asset, amount));
+        self.note_hold((account, hold), (asset, amount), false);
         let amount = i128::from(amount);
         self.sums[asset.index()].held -= amount;
         Ok((asset, amount))

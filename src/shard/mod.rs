@@ -251,8 +251,8 @@ pub(crate) struct Shard {
     holds: Map<(u32, u64), (AssetId, i64)>,
     /// By asset.
     sums: Vec<AssetSums>,
-    /// What balances, margins, positions and holds come to ([`state_hash`]).
-    state: u64,
+    /// What balances, margins, positions and holds come to ([`state_hash`]), if that is kept.
+    state: Option<u64>,
     /// Pools that wait for the fills before their cancellation.
     awaiting_executions: u32,
     /// Locked pools to walk at the next decision.
@@ -312,7 +312,7 @@ impl Shard {
             ended: EndedOrders::with_capacity(burst),
             holds: Map::default(),
             sums: Vec::new(),
-            state: 0,
+            state: None,
             awaiting_executions: 0,
             undecided: Vec::with_capacity(burst),
             held_back: Vec::new(),

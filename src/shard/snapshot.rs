@@ -245,7 +245,6 @@ impl Shard {
             let (slack, liquidation_at) = (UNCERTIFIED, NO_LIQUIDATION);
             let links = Pool { account, next, first_holding, floor_epoch, slack, liquidation: liquidation_at, ..*read };
             self.pools[pool as usize] = links;
-            self.count_collateral(pool, 0);
             locked.extend(liquidation.as_deref().map(|&liquidation| (pool, liquidation)));
         }
         Ok(locked)
@@ -289,7 +288,6 @@ impl Shard {
             let record = &mut self.holdings[holding as usize];
             (record.position, record.leverage) = (position, leverage);
             let pool = record.pool;
-            self.count_position(holding, &Position::default());
             if position.quantity != 0 {
                 let long = position.quantity.max(0);
                 let lots = self.long_lots[id.index()].checked_add(long);
@@ -328,7 +326,6 @@ impl Shard {
             let sound = asset.index() < market.assets.len() && is_amount(amount);
             let sound = sound && self.holds.insert((account, id), (asset, amount)).is_none();
             expect(sound, "money put aside that cannot be")?;
-            self.count_hold(account, id, (asset, amount));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What a state comes to, as one number that is kept while it changes.
+//! What a state comes to, as one number that is kept while it changes, where somebody asks for it again and again.
 //!
 //! It is the hash of a set: the sum of a hash of each entry, as of a pool with its collateral or of a position with its cost. So it is the
 //! same for every number of shards, in whatever order accounts were made and by whatever way they came to what they have; and a change costs what it takes out and puts in,
@@ -96,41 +96,65 @@ fn amounts(position: &Position) -> [i128; 2] {
 }
 
 impl Shard {
-    /// What its accounts come to.
+    /// What its accounts come to: as it is kept, or counted now.
     pub(crate) fn state_hash(&self) -> u64 {
-        self.state
+        self.state.unwrap_or_else(|| self.count_state())
     }
 
-    /// A pool comes, or has other collateral than before.
+    /// From now on it is kept: who asks again and again does not count again.
+    pub(crate) fn keep_state_hash(&mut self) {
+        self.state = Some(self.state_hash());
+    }
+
+    fn count_state(&self) -> u64 {
+        let pools = self.pools.iter().map(|pool| of_amount(self.pool_entry(pool), pool.collateral));
+        let positions = self.holdings.iter().map(|held| of_position(self.position_entry(held), &held.position));
+        let holds = self.holds.iter().map(|(&of, &held)| self.hold_entry(of, held));
+        pools.chain(positions).chain(holds).fold(0, u64::wrapping_add)
+    }
+
+    fn pool_entry(&self, pool: &Pool) -> Kept {
+        Kept::Pool(self.accounts[pool.account as usize].id, pool.name)
+    }
+
+    fn position_entry(&self, holding: &Holding) -> Kept {
+        Kept::Position(self.accounts[holding.account as usize].id, holding.instrument, holding.side)
+    }
+
+    fn hold_entry(&self, (account, hold): (u32, u64), (asset, amount): (AssetId, i64)) -> u64 {
+        of_amount(Kept::Hold(self.accounts[account as usize].id, hold, asset), amount.into())
+    }
+
+    /// A pool had other collateral before.
     #[inline]
-    pub(super) fn count_collateral(&mut self, pool: u32, before: i128) {
-        let Pool { account, name, collateral, .. } = self.pools[pool as usize];
-        let head = head(Kept::Pool(self.accounts[account as usize].id, name));
-        self.replace(entry(head, [before, 0]), entry(head, [collateral, 0]));
+    pub(super) fn note_collateral(&mut self, pool: u32, before: i128) {
+        if self.state.is_some() {
+            let record = &self.pools[pool as usize];
+            let head = head(self.pool_entry(record));
+            self.replace(entry(head, [before, 0]), entry(head, [record.collateral, 0]));
+        }
     }
 
-    /// A holding comes, or has another position than before.
+    /// A holding had another position before.
     #[inline]
-    pub(super) fn count_position(&mut self, holding: u32, before: &Position) {
-        let Holding { account, instrument, side, position, .. } = self.holdings[holding as usize];
-        let head = head(Kept::Position(self.accounts[account as usize].id, instrument, side));
-        self.replace(entry(head, amounts(before)), entry(head, amounts(&position)));
+    pub(super) fn note_position(&mut self, holding: u32, before: &Position) {
+        if self.state.is_some() {
+            let record = &self.holdings[holding as usize];
+            let head = head(self.position_entry(record));
+            self.replace(entry(head, amounts(before)), entry(head, amounts(&record.position)));
+        }
     }
 
-    /// Money is put aside.
-    pub(super) fn count_hold(&mut self, account: u32, id: u64, (asset, amount): (AssetId, i64)) {
-        let held = of_amount(Kept::Hold(self.accounts[account as usize].id, id, asset), i128::from(amount));
-        self.replace(0, held);
-    }
-
-    /// It is no more.
-    pub(super) fn discount_hold(&mut self, account: u32, id: u64, (asset, amount): (AssetId, i64)) {
-        let held = of_amount(Kept::Hold(self.accounts[account as usize].id, id, asset), i128::from(amount));
-        self.replace(held, 0);
+    /// Money is put aside, or is so no more.
+    pub(super) fn note_hold(&mut self, of: (u32, u64), held: (AssetId, i64), is_there: bool) {
+        let entry = self.hold_entry(of, held);
+        if is_there { self.replace(0, entry) } else { self.replace(entry, 0) }
     }
 
     fn replace(&mut self, before: u64, after: u64) {
-        self.state = self.state.wrapping_sub(before).wrapping_add(after);
+        if let Some(state) = &mut self.state {
+            *state = state.wrapping_sub(before).wrapping_add(after);
+        }
     }
 }
 
