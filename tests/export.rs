@@ -333,6 +333,13 @@ fn the_program_exports_and_imports() {
     assert_eq!(succeed(&terrace(root, &["exec", "second.jsonl", "--journal", "other"])), expected);
     assert_eq!(succeed(&terrace(root, &["export", "other"])), succeed(&terrace(root, &["export", "journal"])));
 
+    // It begins with a state, from which it is gone through to the same.
+    let verified = ["journal", "other"].map(|journal| succeed(&terrace(root, &["journal", "verify", journal])));
+    let ends = verified.each_ref().map(|said| said.split_once("\nhash ").expect("a hash").1);
+    assert_eq!(ends[0], ends[1]);
+    assert!(verified[1].starts_with("from        other/snapshot-"), "{}", verified[1]);
+    assert!(!succeed(&terrace(root, &["journal", "print", "other"])).is_empty());
+
     fs::write(root.join("cut.jsonl"), &exported[..exported.len() / 2]).unwrap();
     for (arguments, complaint) in [
         (&["import", "state.jsonl", "journal"][..], "sequence-00000000000000000000"),
@@ -340,7 +347,7 @@ fn the_program_exports_and_imports() {
         (&["import", "second.jsonl", "none"], "second.jsonl:"),
         (&["import", "missing.jsonl", "none"], "cannot open missing.jsonl"),
         (&["export", "none"], "none"),
-        (&["journal", "verify", "other"], "missing"),
+        (&["journal", "stat", "other"], "missing"),
         (
             &["exec", "state.jsonl", "--strict", "--journal", "third"],
             "a journal is begun with a state by `terrace import`",

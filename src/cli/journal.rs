@@ -6,8 +6,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use terrace::engine::{Entry, Output};
 use terrace::journal::{
-    Cut, Frame, JournalError, JournalSettings, Passed, PlayError, Played, Player, Reader, RealDisk, SnapshotError,
-    SnapshotFile, Totals, WriteLock,
+    Cut, Frame, JournalError, JournalSettings, Passed, PlayError, Played, Reader, RealDisk, SnapshotError,
+    SnapshotFile, Start, Totals, WriteLock,
 };
 use terrace::protocol::{Encoder, Followed, Opened, Recovery, Snapshot};
 use terrace::{Declaration, Kernel, RuleVersion, Settings};
@@ -95,9 +95,22 @@ fn told(cut: Option<&Cut>) -> String {
     format!("torn tail: {bytes} bytes at byte {offset} of {} are not whole and were never kept\n", file.display())
 }
 
+/// At the start of a journal, or at the oldest state that there is; the latter is said.
+fn begin(args: &Args) -> Result<Start, Failure> {
+    let mut passed = Vec::new();
+    let start = Start::oldest(&RealDisk, &args.directory, args.settings(), &mut passed);
+    for Passed { error, .. } in &passed {
+        eprintln!("terrace: passed over {error}");
+    }
+    let start = start?;
+    if let Some(from) = &start.snapshot {
+        eprintln!("terrace: the journal begins at {}", from.file.display());
+    }
+    Ok(start)
+}
+
 fn print(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
-    let mut kernel = args.kernel();
-    let mut player = Player::new(Reader::open(&args.directory)?);
+    let Start { mut kernel, mut player, .. } = begin(args)?;
     let mut line = String::new();
     while let Some(played) = player.step(&mut kernel, &mut |_| ())? {
         line.clear();
@@ -127,8 +140,8 @@ fn print(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
 }
 
 fn verify(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
-    let mut kernel = args.kernel();
-    let mut player = Player::new(Reader::open(&args.directory)?);
+    let Start { mut kernel, mut player, snapshot, .. } = begin(args)?;
+    let before = player.places();
     let (mut events, mut refused, mut decisions, mut checks, mut states) = (0_u64, 0_u64, 0_u64, 0_u64, 0_u64);
     let mut count = |output: Output| match output {
         Output::Event { .. } => events += 1,
@@ -139,7 +152,10 @@ fn verify(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
         checks += u64::from(matches!(played, Played::Check(_)));
         states += u64::from(matches!(played, Played::State(_)));
     }
-    let places = player.reader().place();
+    let places = player.reader().place() - before;
+    if let Some(from) = snapshot {
+        writeln!(out, "from        {}, of {before} places", from.file.display())?;
+    }
     writeln!(
         out,
         "verified    {places} places, {decisions} of them decisions, each as recorded; {checks} checks, {states} states"

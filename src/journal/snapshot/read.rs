@@ -61,9 +61,39 @@ impl Start {
                 Err(error) => passed.push(Passed { file: snapshot.file, error }),
             }
         }
-        let player = Player::new(Reader::open_on(disk.clone(), directory)?);
+        Ok(Self::of_all(Reader::open_on(disk.clone(), directory)?, settings))
+    }
+
+    /// Begins at the start of a journal; where that was removed, or stands elsewhere, at the oldest snapshot that is whole and fits it. Those
+    /// that cannot be used are added to `passed`.
+    ///
+    /// # Errors
+    ///
+    /// There is no journal, or none of this version, or nothing to begin from; or the system refuses.
+    pub fn oldest(
+        disk: &(impl Disk + Clone + 'static),
+        directory: &Path,
+        settings: Settings,
+        passed: &mut Vec<Passed>,
+    ) -> Result<Self, JournalError> {
+        let missing = match Reader::open_on(disk.clone(), directory) {
+            Err(missing @ JournalError::Missing { .. }) => missing,
+            reader => return Ok(Self::of_all(reader?, settings)),
+        };
+        for snapshot in SnapshotFile::list(disk, directory).unwrap_or_default().into_iter().rev() {
+            match Self::at(disk, directory, settings, &snapshot) {
+                Ok(start) => return Ok(start),
+                Err(error) => passed.push(Passed { file: snapshot.file, error }),
+            }
+        }
+        Err(missing)
+    }
+
+    /// All of a journal, with a kernel of these settings.
+    fn of_all(reader: Reader, settings: Settings) -> Self {
+        let player = Player::new(reader);
         let kernel = Kernel::new(settings).under(player.reader().rules().unwrap_or_default());
-        Ok(Self { kernel, player, snapshot: None, session: None })
+        Self { kernel, player, snapshot: None, session: None }
     }
 
     /// Begins at a snapshot.
